@@ -1,0 +1,205 @@
+//! What an environment is: Gymnasium's contract for one agent, PettingZoo's parallel one for many.
+
+use crate::cpu::{CpuPath, Work};
+use crate::space::{BoxSpace, Discrete};
+
+/// What a step yields besides the observation.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Step {
+    /// The reward of this step.
+    pub reward: f32,
+    /// The episode reached a state of its own that ends it; the value of what follows is 0.
+    pub terminated: bool,
+    /// A limit from outside cut the episode; what follows would still have had a value.
+    pub truncated: bool,
+}
+
+/// An action that is not in the action space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("action {action} of row {row} is outside the action space: allowed are 0 to {}", .n - 1)]
+pub struct InvalidAction {
+    /// The action.
+    pub action: usize,
+    /// Whose action: the row in the batch, 0 for a single environment.
+    pub row: usize,
+    /// How many actions there are.
+    pub n: usize,
+}
+
+/// An environment with one agent, with Gymnasium's words and semantics.
+///
+/// The observation is written into a slice that the caller owns, `observation_space().len()`
+/// long; Gymnasium's `info` is read with [`Env::info`] after `reset` or `step`.
+pub trait Env: Send {
+    /// What there is to know about the present state beside the observation.
+    type Info;
+
+    /// Bounds and length of an observation.
+    fn observation_space(&self) -> &BoxSpace;
+
+    /// The actions.
+    fn action_space(&self) -> Discrete;
+
+    /// Starts an episode and writes its first observation.
+    ///
+    /// `Some(seed)` starts episode 0 of that seed; `None` the next episode of the seed in use
+    /// (0 where none was ever given: an environment never asks the clock).
+    fn reset(&mut self, seed: Option<u64>, observation: &mut [f32]);
+
+    /// Takes one step and writes the observation that follows it.
+    ///
+    /// After `terminated` or `truncated` the caller resets; what a further step does is not defined.
+    ///
+    /// # Errors
+    /// If `action` is outside the action space; nothing has changed then.
+    fn step(&mut self, action: usize, observation: &mut [f32]) -> Result<Step, InvalidAction>;
+
+    /// What there is to know about the present state.
+    fn info(&self) -> Self::Info;
+
+    /// Length of [`Env::write_state`]'s vector; 0 where the environment has no such view.
+    fn state_len(&self) -> usize {
+        0
+    }
+
+    /// Writes the whole state, for references that may see more than an agent (PettingZoo's `state`).
+    fn write_state(&self, _state: &mut [f32]) {}
+
+    /// The fewest environments for which another thread is worth waking.
+    const PARALLEL_FROM: usize = 64;
+
+    /// Runs a slice of steps compiled for the CPU path in use; worth it only where
+    /// `step` is `#[inline(always)]`.
+    fn batch<W: Work>(work: W) -> W::Output {
+        work.run()
+    }
+}
+
+/// Where an environment writes what its agents see, one row an agent.
+pub struct Agents<'a> {
+    /// [agents, observation]
+    pub observations: &'a mut [f32],
+    /// [agents]; untouched by `reset`.
+    pub rewards: &'a mut [f32],
+    /// [agents, actions]: which actions are worth choosing; a row with none is not asked.
+    /// Empty where [`ParallelEnv::masked`] is false: every action of every row is.
+    pub action_mask: &'a mut [bool],
+    /// [agents]: whether the row's agent lives. Empty where [`ParallelEnv::masked`] is false.
+    pub alive: &'a mut [bool],
+    /// [agents]: whether the row's agent died in this step (a row may be alive again at once,
+    /// as another agent). Empty where [`ParallelEnv::masked`] is false.
+    pub died: &'a mut [bool],
+}
+
+impl Agents<'_> {
+    /// The same rows for a shorter time.
+    #[inline(always)]
+    pub fn reborrow(&mut self) -> Agents<'_> {
+        Agents {
+            observations: self.observations,
+            rewards: self.rewards,
+            action_mask: self.action_mask,
+            alive: self.alive,
+            died: self.died,
+        }
+    }
+}
+
+/// How a step ended for the environment as a whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Ending {
+    /// As [`Step::terminated`].
+    pub terminated: bool,
+    /// As [`Step::truncated`].
+    pub truncated: bool,
+}
+
+/// An environment with a fixed number of rows for agents that come and go, after PettingZoo's
+/// parallel API. Every [`Env`] is one, with a single row that never dies.
+pub trait ParallelEnv: Send {
+    /// As [`Env::Info`].
+    type Info;
+    /// As [`Env::PARALLEL_FROM`].
+    const PARALLEL_FROM: usize;
+    /// Rows: the most agents that can live at a time.
+    fn agents(&self) -> usize;
+    /// Whether rows can be dead or actions masked.
+    fn masked(&self) -> bool;
+    /// Bounds and length of one agent's observation.
+    fn observation_space(&self) -> &BoxSpace;
+    /// The actions of one agent.
+    fn action_space(&self) -> Discrete;
+    /// As [`Env::reset`].
+    fn reset(&mut self, seed: Option<u64>, out: Agents<'_>);
+    /// Takes one step with one action a row; actions of rows that were not asked are ignored.
+    ///
+    /// # Errors
+    /// If an action of a row that is asked is outside the action space; nothing has changed then.
+    fn step(&mut self, actions: &[usize], out: Agents<'_>) -> Result<Ending, InvalidAction>;
+    /// As [`Env::info`].
+    fn info(&self) -> Self::Info;
+    /// As [`Env::state_len`].
+    fn state_len(&self) -> usize;
+    /// As [`Env::write_state`].
+    fn write_state(&self, state: &mut [f32]);
+    /// As [`Env::batch`].
+    fn batch<W: Work>(work: W) -> W::Output {
+        work.run()
+    }
+}
+
+impl<E: Env> ParallelEnv for E {
+    type Info = E::Info;
+    const PARALLEL_FROM: usize = E::PARALLEL_FROM;
+
+    fn agents(&self) -> usize {
+        1
+    }
+
+    fn masked(&self) -> bool {
+        false
+    }
+
+    fn observation_space(&self) -> &BoxSpace {
+        Env::observation_space(self)
+    }
+
+    fn action_space(&self) -> Discrete {
+        Env::action_space(self)
+    }
+
+    #[inline(always)]
+    fn reset(&mut self, seed: Option<u64>, out: Agents<'_>) {
+        Env::reset(self, seed, out.observations);
+    }
+
+    #[inline(always)]
+    fn step(&mut self, actions: &[usize], out: Agents<'_>) -> Result<Ending, InvalidAction> {
+        let step = Env::step(self, actions[0], out.observations)?;
+        out.rewards[0] = step.reward;
+        Ok(Ending { terminated: step.terminated, truncated: step.truncated })
+    }
+
+    fn info(&self) -> Self::Info {
+        Env::info(self)
+    }
+
+    fn state_len(&self) -> usize {
+        Env::state_len(self)
+    }
+
+    fn write_state(&self, state: &mut [f32]) {
+        Env::write_state(self, state);
+    }
+
+    #[inline(always)]
+    fn batch<W: Work>(work: W) -> W::Output {
+        E::batch(work)
+    }
+}
+
+/// Runs `work` for the CPU path in use: what [`Env::batch`] of a vectorised environment calls.
+#[inline]
+pub fn vectorized<W: Work>(work: W) -> W::Output {
+    CpuPath::dispatch(work)
+}

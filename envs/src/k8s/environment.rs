@@ -1,0 +1,334 @@
+//! The cluster as an environment.
+
+use std::sync::Arc;
+
+use crate::control::Restraint;
+use crate::cpu::Work;
+use crate::env::{Env, InvalidAction, Step, vectorized};
+use crate::k8s::config::K8sConfig;
+use crate::k8s::rules::{self, ACTIONS, Block, Drawn, Noise, OBSERVATION, Params, Recorded, Scalars};
+use crate::k8s::shield::Shield;
+use crate::math::{LANES, Lanes};
+use crate::risk::RiskState;
+use crate::space::{BoxSpace, Discrete};
+use crate::stream::{Domain, Key};
+
+/// What there is to know about a cluster after a step (RULES section 1, point 8).
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct K8sInfo {
+    /// Mean over all cpu and memory values.
+    pub avg_load: f32,
+    /// Nodes out of memory.
+    pub oom_nodes: u32,
+    /// Those of them with critical priority.
+    pub critical_oom: u32,
+    /// What is left of the budget.
+    pub budget: f64,
+}
+
+/// The state of a cluster, for traces, drawings and tests.
+#[derive(Clone, Debug, PartialEq)]
+pub struct K8sState {
+    /// [nodes], row-major.
+    pub cpu: Vec<f32>,
+    /// [nodes], row-major.
+    pub memory: Vec<f32>,
+    /// [nodes], row-major.
+    pub priority: Vec<f32>,
+    /// Row and column.
+    pub agent: [usize; 2],
+    /// In [0, `max_budget`].
+    pub budget: f64,
+}
+
+/// The nodes: of a grid up to 16 beside the rest of the state, of a larger one on the heap.
+#[derive(Clone, Debug)]
+enum Nodes {
+    One(Block),
+    Many(Box<[Block]>),
+}
+
+impl Nodes {
+    fn as_slice(&self) -> &[Block] {
+        match self {
+            Nodes::One(block) => std::slice::from_ref(block),
+            Nodes::Many(blocks) => blocks,
+        }
+    }
+
+    fn as_mut_slice(&mut self) -> &mut [Block] {
+        match self {
+            Nodes::One(block) => std::slice::from_mut(block),
+            Nodes::Many(blocks) => blocks,
+        }
+    }
+}
+
+/// What all clusters of one configuration share.
+#[derive(Debug)]
+struct Shared {
+    params: Params,
+    observation_space: BoxSpace,
+}
+
+/// The K8s smart-tensor environment.
+#[derive(Clone, Debug)]
+pub struct K8sEnv {
+    nodes: Nodes,
+    scalars: Scalars,
+    key: Key,
+    seed: u64,
+    episode: u64,
+    shared: Arc<Shared>,
+    shield: Option<Box<Shield>>,
+}
+
+impl K8sEnv {
+    /// A cluster of checked settings (those of [`crate::config::resolve`] are).
+    pub fn new(config: K8sConfig) -> K8sEnv {
+        let params = Params::new(config);
+        let nodes = match params.blocks() {
+            1 => Nodes::One(Block::default()),
+            blocks => Nodes::Many(vec![Block::default(); blocks].into()),
+        };
+        let shield = params.config.control.enabled.then(|| Box::new(Shield::new(&params)));
+        let shared = Arc::new(Shared { params, observation_space: BoxSpace::unit(OBSERVATION) });
+        let mut env = K8sEnv {
+            nodes,
+            scalars: Scalars::default(),
+            key: Key::default(),
+            seed: 0,
+            episode: 0,
+            shared,
+            shield,
+        };
+        env.start(0, 0);
+        env
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &K8sConfig {
+        &self.shared.params.config
+    }
+
+    /// Risk, flow and verdict, and the restraint that follows; `None` without the shield.
+    pub fn control(&self) -> Option<(RiskState, Restraint)> {
+        self.shield.as_ref().map(|shield| (shield.state, shield.restraint))
+    }
+
+    #[inline(always)]
+    fn start(&mut self, seed: u64, episode: u64) {
+        (self.seed, self.episode) = (seed, episode);
+        self.key = Key::new(seed, Domain::Episode, episode);
+        let params = &self.shared.params;
+        match &mut self.nodes {
+            Nodes::One(block) => {
+                rules::reset(params, self.key, &mut self.scalars, std::slice::from_mut(block))
+            }
+            Nodes::Many(blocks) => rules::reset(params, self.key, &mut self.scalars, blocks),
+        }
+        if let Some(shield) = &mut self.shield {
+            shield.reset(&self.scalars);
+        }
+    }
+
+    /// The state as it is.
+    pub fn state(&self) -> K8sState {
+        let nodes = self.config().nodes();
+        let take = |field: fn(&Block) -> &Lanes| {
+            self.nodes.as_slice().iter().flat_map(field).copied().take(nodes).collect()
+        };
+        K8sState {
+            cpu: take(|block| &block.cpu),
+            memory: take(|block| &block.memory),
+            priority: take(|block| &block.priority),
+            agent: [self.scalars.row.into(), self.scalars.col.into()],
+            budget: self.scalars.budget,
+        }
+    }
+
+    /// Puts the cluster into `state`, at step 0 of its episode.
+    ///
+    /// # Errors
+    /// If the state does not fit the grid or holds a value out of its range.
+    pub fn set_state(&mut self, state: &K8sState) -> Result<(), String> {
+        let config = self.config();
+        let nodes = config.nodes();
+        for (name, values) in [("cpu", &state.cpu), ("memory", &state.memory), ("priority", &state.priority)]
+        {
+            if values.len() != nodes {
+                return Err(format!("{name} has {} values, the grid {nodes} nodes", values.len()));
+            }
+            if let Some(value) = values.iter().find(|value| !(0.0..=1.0).contains(*value)) {
+                return Err(format!("{name} holds {value}: allowed are numbers from 0 to 1"));
+            }
+        }
+        if state.agent[0] >= config.height || state.agent[1] >= config.width {
+            return Err(format!(
+                "agent {:?} is outside the {}x{} grid",
+                state.agent, config.height, config.width
+            ));
+        }
+        if !(0.0..=config.max_budget).contains(&state.budget) {
+            return Err(format!("budget {} is outside 0 to {}", state.budget, config.max_budget));
+        }
+        for (index, block) in self.nodes.as_mut_slice().iter_mut().enumerate() {
+            let first = index * LANES;
+            let end = nodes.min(first + LANES);
+            block.cpu[..end - first].copy_from_slice(&state.cpu[first..end]);
+            block.memory[..end - first].copy_from_slice(&state.memory[first..end]);
+            block.priority[..end - first].copy_from_slice(&state.priority[first..end]);
+        }
+        self.scalars = Scalars {
+            budget: state.budget,
+            avg_load: rules::average_load(&self.shared.params, self.nodes.as_slice()),
+            row: state.agent[0] as u16,
+            col: state.agent[1] as u16,
+            ..Scalars::default()
+        };
+        if let Some(shield) = &mut self.shield {
+            shield.reset(&self.scalars);
+        }
+        Ok(())
+    }
+
+    /// Writes the observation of the present state, [30].
+    #[inline(always)]
+    pub fn observe(&self, observation: &mut [f32]) {
+        rules::observe(&self.shared.params, &self.scalars, self.nodes.as_slice(), observation);
+    }
+
+    /// The noise of the coming step, each [nodes]: the whole normal variates for cpu and memory.
+    pub fn next_noise(&self) -> (Vec<f32>, Vec<f32>) {
+        let nodes = self.config().nodes();
+        let (mut cpu, mut memory) = (Vec::with_capacity(nodes), Vec::with_capacity(nodes));
+        let drawn = Drawn { params: &self.shared.params, key: self.key, step: self.scalars.steps };
+        for index in 0..self.shared.params.blocks() {
+            let noise = drawn.block(index);
+            cpu.extend(noise.0);
+            memory.extend(noise.1);
+        }
+        cpu.truncate(nodes);
+        memory.truncate(nodes);
+        (cpu, memory)
+    }
+
+    /// The action that the coming step would take for `action`: another one where the shield says so.
+    #[inline(always)]
+    pub fn shielded(&self, action: usize) -> usize {
+        match &self.shield {
+            Some(shield) => {
+                shield.filter(&self.shared.params, self.key, &self.scalars, self.nodes.as_slice(), action)
+            }
+            None => action,
+        }
+    }
+
+    /// One step with a recorded noise, each [nodes], in place of the stream's.
+    ///
+    /// # Errors
+    /// If the action is outside the action space.
+    ///
+    /// # Panics
+    /// If a noise has not one value a node.
+    pub fn step_with_noise(
+        &mut self,
+        action: usize,
+        cpu: &[f32],
+        memory: &[f32],
+    ) -> Result<Step, InvalidAction> {
+        check(action)?;
+        assert_eq!(
+            (cpu.len(), memory.len()),
+            (self.config().nodes(), self.config().nodes()),
+            "one value a node"
+        );
+        let params = &self.shared.params;
+        let noise = Recorded { cpu, memory };
+        Ok(rules::step(params, &mut self.scalars, self.nodes.as_mut_slice(), action, &noise))
+    }
+}
+
+#[inline(always)]
+fn check(action: usize) -> Result<(), InvalidAction> {
+    if action < ACTIONS { Ok(()) } else { Err(InvalidAction { action, row: 0, n: ACTIONS }) }
+}
+
+impl Env for K8sEnv {
+    type Info = K8sInfo;
+    // A step takes about 100 ns, waking a thread some microseconds.
+    const PARALLEL_FROM: usize = 128;
+
+    fn observation_space(&self) -> &BoxSpace {
+        &self.shared.observation_space
+    }
+
+    fn action_space(&self) -> Discrete {
+        Discrete { n: ACTIONS }
+    }
+
+    #[inline(always)]
+    fn reset(&mut self, seed: Option<u64>, observation: &mut [f32]) {
+        match seed {
+            Some(seed) => self.start(seed, 0),
+            None => self.start(self.seed, self.episode + 1),
+        }
+        self.observe(observation);
+    }
+
+    #[inline(always)]
+    fn step(&mut self, action: usize, observation: &mut [f32]) -> Result<Step, InvalidAction> {
+        check(action)?;
+        let action = self.shielded(action);
+        let (params, key, now) = (&self.shared.params, self.key, self.scalars.steps);
+        let noise = Drawn { params, key, step: now };
+        // One block is its own arm, so that the loops over blocks vanish from it.
+        let step = match &mut self.nodes {
+            Nodes::One(block) => {
+                let nodes = std::slice::from_mut(block);
+                let step = rules::step(params, &mut self.scalars, nodes, action, &noise);
+                rules::observe(params, &self.scalars, nodes, observation);
+                step
+            }
+            Nodes::Many(nodes) => {
+                let step = rules::step(params, &mut self.scalars, nodes, action, &noise);
+                rules::observe(params, &self.scalars, nodes, observation);
+                step
+            }
+        };
+        if let Some(shield) = &mut self.shield {
+            shield.update(params, key, &self.scalars, self.nodes.as_slice());
+        }
+        Ok(step)
+    }
+
+    fn info(&self) -> K8sInfo {
+        K8sInfo {
+            avg_load: self.scalars.avg_load,
+            oom_nodes: self.scalars.oom_nodes.into(),
+            critical_oom: self.scalars.critical_oom.into(),
+            budget: self.scalars.budget,
+        }
+    }
+
+    fn state_len(&self) -> usize {
+        3 * self.config().nodes() + 3
+    }
+
+    /// Cpu, memory and priority of every node, then row, column and budget.
+    fn write_state(&self, out: &mut [f32]) {
+        let state = self.state();
+        let agent = state.agent.map(|at| at as f32);
+        let all = state.cpu.iter().chain(&state.memory).chain(&state.priority).chain(&agent);
+        for (out, value) in out.iter_mut().zip(all) {
+            *out = *value;
+        }
+        if let Some(last) = out.last_mut() {
+            *last = state.budget as f32;
+        }
+    }
+
+    fn batch<W: Work>(work: W) -> W::Output {
+        vectorized(work)
+    }
+}

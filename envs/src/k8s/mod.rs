@@ -1,0 +1,14 @@
+//! The K8s smart-tensor cluster: a torus of nodes whose memory leaks for ever (RULES section 1).
+
+mod config;
+mod drift;
+mod environment;
+mod render;
+mod rules;
+mod shield;
+
+pub use config::{Action, ControlConfig, K8sConfig, RiskConfig, Rules};
+pub use drift::{DriftConfig, Schedule};
+pub use environment::{K8sEnv, K8sInfo, K8sState};
+pub use rules::{ACTIONS, OBSERVATION, PRIORITIES};
+pub use shield::toward_worst;

@@ -1,0 +1,182 @@
+//! Logarithm, sine, cosine, exponential and their kin in f32, the same bits on every machine.
+//!
+//! The system's libm rounds differently from version to version and from CPU to CPU; these use
+//! only exactly rounded operations, and they vectorise. Polynomials: Cephes (Moshier 1989,
+//! `logf.c`, `sinf.c`, `expf.c`). The constants are written with the digits of their source.
+#![allow(clippy::excessive_precision, clippy::unreadable_literal)]
+
+/// Lanes that every hot loop handles at a time: one 512-bit vector of f32.
+pub const LANES: usize = 16;
+
+/// [`LANES`] numbers.
+pub type Lanes = [f32; LANES];
+
+/// Natural logarithm of a positive normal number; relative error below 2e-7.
+#[inline(always)]
+pub fn ln(x: f32) -> f32 {
+    // Split x = m * 2^e with m in [sqrt(1/2), sqrt(2)).
+    const SQRT_HALF: u32 = 0x3f35_04f3;
+    let shifted = x.to_bits().wrapping_add(0x3f80_0000 - SQRT_HALF);
+    let e = ((shifted >> 23) as i32 - 127) as f32;
+    let f = f32::from_bits((shifted & 0x007f_ffff) + SQRT_HALF) - 1.0;
+    let z = f * f;
+    let mut p = 7.0376836292e-2_f32;
+    p = p * f - 1.1514610310e-1;
+    p = p * f + 1.1676998740e-1;
+    p = p * f - 1.2420140846e-1;
+    p = p * f + 1.4249322787e-1;
+    p = p * f - 1.6668057665e-1;
+    p = p * f + 2.0000714765e-1;
+    p = p * f - 2.4999993993e-1;
+    p = p * f + 3.3333331174e-1;
+    let y = p * f * z - 2.12194440e-4 * e - 0.5 * z;
+    // ln 2 in two parts: 0.693359375 has few bits, so that e times it is exact.
+    (f + y) + 0.693359375 * e
+}
+
+/// Sine and cosine of the angle `turn` / 2^32 full turns; absolute error below 2e-7.
+#[inline(always)]
+pub fn sin_cos_turn(turn: u32) -> (f32, f32) {
+    // The nearest quarter turn, and what is left of it in [-1/8, 1/8) turns.
+    let quarter = turn.wrapping_add(1 << 29) >> 30;
+    let rest = turn.wrapping_sub(quarter << 30) as i32;
+    let x = rest as f32 * (core::f32::consts::TAU / 4_294_967_296.0);
+    let z = x * x;
+    let sin = ((-1.9515295891e-4 * z + 8.3321608736e-3) * z - 1.6666654611e-1) * z * x + x;
+    let cos = ((2.443315711809948e-5 * z - 1.388731625493765e-3) * z + 4.166664568298827e-2) * z * z
+        - 0.5 * z
+        + 1.0;
+    let (s, c) = if quarter & 1 == 0 { (sin, cos) } else { (cos, sin) };
+    // Quarters 2 and 3 negate the sine, 1 and 2 the cosine: flip the sign bit.
+    let s = f32::from_bits(s.to_bits() ^ ((quarter & 2) << 30));
+    let c = f32::from_bits(c.to_bits() ^ ((quarter.wrapping_add(1) & 2) << 30));
+    (s, c)
+}
+
+/// e^x, with x cut to [-87, 88]; relative error below 2e-7.
+#[inline(always)]
+pub fn exp(x: f32) -> f32 {
+    // Adding and taking away 1.5 * 2^23 rounds to the nearest integer.
+    const ROUND: f32 = 12_582_912.0;
+    let x = x.clamp(-87.0, 88.0);
+    let shifted = x * core::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
+    let r = (x - n * 0.693359375) + n * 2.12194440e-4;
+    let mut p = 1.9875691500e-4_f32;
+    p = p * r + 1.3981999507e-3;
+    p = p * r + 8.3334519073e-3;
+    p = p * r + 4.1665795894e-2;
+    p = p * r + 1.6666665459e-1;
+    p = p * r + 5.0000001201e-1;
+    let y = p * (r * r) + r + 1.0;
+    let n = shifted.to_bits().wrapping_sub(ROUND.to_bits());
+    y * f32::from_bits(n.wrapping_add(127) << 23)
+}
+
+/// The logistic function 1 / (1 + e^-x).
+#[inline(always)]
+pub fn logistic(x: f32) -> f32 {
+    1.0 / (1.0 + exp(-x))
+}
+
+/// Hyperbolic tangent; absolute error below 2e-7.
+#[inline(always)]
+pub fn tanh(x: f32) -> f32 {
+    1.0 - 2.0 / (exp(2.0 * x) + 1.0)
+}
+
+/// A random word as a number in [0, 1), a multiple of 2^-24.
+#[inline(always)]
+pub fn uniform(word: u32) -> f32 {
+    (word >> 8) as f32 * (1.0 / 16_777_216.0)
+}
+
+/// Two independent standard normals from two independent random words (Box and Muller 1958).
+///
+/// The radius comes from the 2^24 values (k+1)/2^24, so no normal is beyond 5.77.
+#[inline(always)]
+pub fn box_muller(radius: u32, turn: u32) -> (f32, f32) {
+    let r = (-2.0 * ln(uniform(radius) + 1.0 / 16_777_216.0)).sqrt();
+    let (s, c) = sin_cos_turn(turn);
+    (r * c, r * s)
+}
+
+/// Sum in a fixed order, by halves.
+#[inline(always)]
+pub fn sum(mut lanes: Lanes) -> f32 {
+    let mut width = LANES / 2;
+    while width > 0 {
+        for i in 0..width {
+            lanes[i] += lanes[i + width];
+        }
+        width /= 2;
+    }
+    lanes[0]
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)] // f64's own functions are the oracle here
+mod tests {
+    use super::*;
+
+    fn worst(range: impl Iterator<Item = f32>, ours: fn(f32) -> f32, oracle: fn(f64) -> f64) -> f64 {
+        range
+            .map(|x| {
+                let want = oracle(f64::from(x));
+                (f64::from(ours(x)) - want).abs() / want.abs().max(1e-30)
+            })
+            .fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn ln_agrees_with_f64() {
+        let near_one = (1..200_000u32).map(|i| 1.0 - i as f32 * 2.0_f32.powi(-24));
+        assert!(worst(near_one, ln, f64::ln) < 2e-7);
+        let all = (1..=1_000_000u32).map(|i| i as f32 / 1_000_001.0);
+        assert!(worst(all, ln, f64::ln) < 2e-7);
+        assert_eq!(ln(1.0), 0.0);
+    }
+
+    #[test]
+    fn exp_agrees_with_f64() {
+        let range = (-8_600..8_700).map(|i| i as f32 * 0.01 + 0.003);
+        assert!(worst(range, exp, f64::exp) < 2e-7);
+        assert_eq!(exp(0.0), 1.0);
+        assert!(exp(f32::NEG_INFINITY) > 0.0 && exp(f32::INFINITY).is_finite());
+    }
+
+    #[test]
+    fn logistic_and_tanh_agree_with_f64() {
+        for i in -2_000..2_000 {
+            let x = i as f32 * 0.01;
+            let exact = 1.0 / (1.0 + (-f64::from(x)).exp());
+            assert!((f64::from(logistic(x)) - exact).abs() < 2e-7, "logistic({x})");
+            assert!((f64::from(tanh(x)) - f64::from(x).tanh()).abs() < 2e-7, "tanh({x})");
+        }
+    }
+
+    #[test]
+    fn sin_cos_agree_with_f64() {
+        for i in 0..2_000_000u32 {
+            let turn = i.wrapping_mul(2_654_435_761);
+            let angle = f64::from(turn) / 4_294_967_296.0 * std::f64::consts::TAU;
+            let (s, c) = sin_cos_turn(turn);
+            assert!((f64::from(s) - angle.sin()).abs() < 2e-7, "sin of {turn}");
+            assert!((f64::from(c) - angle.cos()).abs() < 2e-7, "cos of {turn}");
+        }
+    }
+
+    #[test]
+    fn normals_stay_finite_at_the_ends() {
+        for (radius, turn) in [(0, 0), (u32::MAX, u32::MAX), (0, u32::MAX), (u32::MAX, 1 << 31)] {
+            let (a, b) = box_muller(radius, turn);
+            assert!(a.abs() < 5.8 && b.abs() < 5.8);
+        }
+    }
+
+    #[test]
+    fn sum_adds_every_lane_once() {
+        let lanes: Lanes = std::array::from_fn(|i| (1 << i) as f32);
+        assert_eq!(sum(lanes), 65_535.0);
+    }
+}

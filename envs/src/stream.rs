@@ -1,0 +1,186 @@
+//! Random streams, derived by counter from one user seed.
+//!
+//! The generator is Threefry-2x32 of 20 rounds (Salmon, Moraes, Dror, Shaw: "Parallel random
+//! numbers: as easy as 1, 2, 3", SC 2011), a keyed bijection of 64 bits: no state, so a value
+//! depends only on (seed, domain, index, step, purpose, lane) and never on who asked before.
+
+use std::convert::Infallible;
+
+use rand::TryRng;
+
+use crate::math::{self, LANES, Lanes};
+
+/// Whose stream it is. A number is for ever: changing one changes every published result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Domain {
+    /// Seeds of the lanes of a vector, or of the episodes of a benchmark.
+    Lane = 1,
+    /// An episode of an environment.
+    Episode = 2,
+    /// What a policy draws.
+    Policy = 3,
+    /// The brain of one gardener.
+    Brain = 4,
+    /// Resampling in statistics.
+    Statistics = 5,
+    /// Sampling from a space.
+    Space = 6,
+}
+
+/// The key of one stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Key {
+    words: [u32; 2],
+}
+
+/// Rotation distances of Threefry-2x32 (Salmon et al. 2011, table 4).
+const ROTATIONS: [u32; 8] = [13, 15, 26, 6, 17, 29, 16, 24];
+const PARITY: u32 = 0x1BD1_1BDA;
+const ROUNDS: usize = 20;
+
+/// Threefry-2x32-20 of the counters `(x[i], y[i])` under `key`, lane by lane.
+#[inline(always)]
+fn threefry<const N: usize>(key: [u32; 2], mut x: [u32; N], mut y: [u32; N]) -> ([u32; N], [u32; N]) {
+    let schedule = [key[0], key[1], PARITY ^ key[0] ^ key[1]];
+    for i in 0..N {
+        x[i] = x[i].wrapping_add(schedule[0]);
+        y[i] = y[i].wrapping_add(schedule[1]);
+    }
+    for group in 0..ROUNDS / 4 {
+        for turn in 0..4 {
+            let distance = ROTATIONS[(group * 4 + turn) % 8];
+            for i in 0..N {
+                x[i] = x[i].wrapping_add(y[i]);
+                y[i] = y[i].rotate_left(distance) ^ x[i];
+            }
+        }
+        let next = group + 1;
+        for i in 0..N {
+            x[i] = x[i].wrapping_add(schedule[next % 3]);
+            y[i] = y[i].wrapping_add(schedule[(next + 1) % 3]).wrapping_add(next as u32);
+        }
+    }
+    (x, y)
+}
+
+impl Key {
+    /// The stream number `index` of `domain` under a seed.
+    #[inline(always)]
+    pub fn new(seed: u64, domain: Domain, index: u64) -> Key {
+        Key { words: [seed as u32, (seed >> 32) as u32] }.derive(domain as u32, index)
+    }
+
+    /// The stream number (`tag`, `index`) below this one.
+    #[inline(always)]
+    pub fn derive(self, tag: u32, index: u64) -> Key {
+        // Two calls, so that all 64 bits of the index and the tag enter the key.
+        let (x, y) = threefry(self.words, [tag], [(index >> 32) as u32]);
+        let (x, y) = threefry([x[0], y[0]], [index as u32], [tag]);
+        Key { words: [x[0], y[0]] }
+    }
+
+    /// Two random words for one (step, index).
+    #[inline(always)]
+    pub fn words(self, step: u32, index: u32) -> (u32, u32) {
+        let (x, y) = threefry(self.words, [step], [index]);
+        (x[0], y[0])
+    }
+
+    /// A number in [0, 1) for one (step, index).
+    #[inline(always)]
+    pub fn uniform(self, step: u32, index: u32) -> f32 {
+        math::uniform(self.words(step, index).0)
+    }
+
+    /// An integer in `0..bound` for one (step, index); its bias is below `bound` / 2^32.
+    #[inline(always)]
+    pub fn below(self, bound: u32, step: u32, index: u32) -> u32 {
+        scale(self.words(step, index).0, bound)
+    }
+
+    /// Random words for the indices `first .. first + 16`, two for each.
+    #[inline(always)]
+    pub fn lanes(self, step: u32, first: u32) -> ([u32; LANES], [u32; LANES]) {
+        let mut index = [0u32; LANES];
+        for (i, index) in index.iter_mut().enumerate() {
+            *index = first.wrapping_add(i as u32);
+        }
+        threefry(self.words, [step; LANES], index)
+    }
+
+    /// Standard normals for the indices `first .. first + 16`, two for each.
+    #[inline(always)]
+    pub fn normals(self, step: u32, first: u32) -> (Lanes, Lanes) {
+        let (x, y) = self.lanes(step, first);
+        let (mut a, mut b) = ([0.0; LANES], [0.0; LANES]);
+        for i in 0..LANES {
+            (a[i], b[i]) = math::box_muller(x[i], y[i]);
+        }
+        (a, b)
+    }
+
+    /// Numbers in [0, 1) for the indices `first .. first + 16`, two for each.
+    #[inline(always)]
+    pub fn uniforms(self, step: u32, first: u32) -> (Lanes, Lanes) {
+        let (x, y) = self.lanes(step, first);
+        (x.map(math::uniform), y.map(math::uniform))
+    }
+}
+
+/// A random word as an integer in `0..bound` (Lemire's multiplication).
+#[inline(always)]
+pub fn scale(word: u32, bound: u32) -> u32 {
+    ((u64::from(word) * u64::from(bound)) >> 32) as u32
+}
+
+/// The seed of lane (or episode) `index` under a run's seed, below 2^53 so that JSON, Python's
+/// floats and TOML all hold it. `VecEnv::reset(seed)` resets lane i with `lane_seed(seed, i)`.
+pub fn lane_seed(seed: u64, index: u64) -> u64 {
+    let [low, high] = Key::new(seed, Domain::Lane, index).words;
+    (u64::from(high) << 32 | u64::from(low)) >> 11
+}
+
+/// The values of one stream in order, with rand's traits: for all that is not a hot path.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    key: Key,
+    position: u64,
+    spare: Option<u32>,
+}
+
+impl Stream {
+    /// The stream of `key` from its start.
+    pub fn new(key: Key) -> Stream {
+        Stream { key, position: 0, spare: None }
+    }
+
+    fn word(&mut self) -> u32 {
+        if let Some(word) = self.spare.take() {
+            return word;
+        }
+        let (word, spare) = self.key.words((self.position >> 32) as u32, self.position as u32);
+        self.position += 1;
+        self.spare = Some(spare);
+        word
+    }
+}
+
+impl TryRng for Stream {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(self.word())
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(u64::from(self.word()) | u64::from(self.word()) << 32)
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        for chunk in bytes.chunks_mut(4) {
+            chunk.copy_from_slice(&self.word().to_le_bytes()[..chunk.len()]);
+        }
+        Ok(())
+    }
+}
