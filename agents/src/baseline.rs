@@ -1,0 +1,65 @@
+//! The two policies that every other has to beat: any action, and none.
+
+use resonetics_envs::stream::{Domain, Key};
+
+use crate::policy::{Observations, Policy};
+
+/// Draws each action uniformly among those allowed.
+#[derive(Clone, Debug)]
+pub struct Random {
+    actions: usize,
+    agents: usize,
+    /// Each environment's stream, and how often it was asked in the episode.
+    streams: Vec<(Key, u32)>,
+}
+
+impl Random {
+    /// For `envs` environments of `agents` agents with `actions` actions.
+    pub fn new(envs: usize, agents: usize, actions: usize) -> Random {
+        Random { actions, agents, streams: vec![(Key::new(0, Domain::Policy, 0), 0); envs] }
+    }
+}
+
+impl Policy for Random {
+    fn begin_episode(&mut self, env: usize, key: Key) {
+        self.streams[env] = (key, 0);
+    }
+
+    fn act(&mut self, seen: &Observations<'_>, actions: &mut [usize]) {
+        for (env, (key, step)) in self.streams.iter_mut().enumerate() {
+            for agent in 0..self.agents {
+                let row = env * self.agents + agent;
+                if seen.action_mask.nrows() == 0 {
+                    actions[row] = key.below(self.actions as u32, *step, agent as u32) as usize;
+                    continue;
+                }
+                let allowed = seen.action_mask.row(row);
+                let count = allowed.iter().filter(|&&allowed| allowed).count();
+                if count > 0 {
+                    let nth = key.below(count as u32, *step, agent as u32) as usize;
+                    let chosen = allowed.iter().enumerate().filter(|(_, allowed)| **allowed).nth(nth);
+                    actions[row] = chosen.map_or(actions[row], |(action, _)| action);
+                }
+            }
+            *step += 1;
+        }
+    }
+}
+
+/// Takes always the same action, one that changes nothing: the cluster's agent walks to the
+/// right, a gardener waits.
+#[derive(Clone, Copy, Debug)]
+pub struct Idle {
+    /// The action.
+    pub action: usize,
+}
+
+impl Policy for Idle {
+    fn act(&mut self, seen: &Observations<'_>, actions: &mut [usize]) {
+        for (row, action) in actions.iter_mut().enumerate() {
+            if seen.asked(row) {
+                *action = self.action;
+            }
+        }
+    }
+}

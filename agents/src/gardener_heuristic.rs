@@ -1,0 +1,93 @@
+//! A gardener's rule of thumb, on what it sees and the garden's population.
+
+use resonetics_envs::config::{Allowed, Settings};
+use resonetics_envs::gardener::{GardenerConfig, action, features};
+use serde::{Deserialize, Serialize};
+
+use crate::policy::{Observations, Policy};
+
+/// Thresholds of [`GardenerHeuristic`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GardenerHeuristicConfig {
+    /// Clean when the dirt here is at least this. What a move, a clean and two lives cost comes
+    /// back only above (0.5 + 0.2) / 3 = 0.233.
+    pub clean_above: f64,
+}
+
+impl Default for GardenerHeuristicConfig {
+    fn default() -> GardenerHeuristicConfig {
+        GardenerHeuristicConfig { clean_above: 0.24 }
+    }
+}
+
+impl Settings for GardenerHeuristicConfig {
+    fn check(&self, allowed: &mut Allowed) {
+        allowed.number("clean_above", self.clean_above, 0.0..=1.0);
+    }
+}
+
+/// Breeds when rich and there is room, cleans when it pays, else walks toward the cell of its
+/// view with the most dirt per step of the way; where none is worth the walk, it waits.
+#[derive(Clone, Debug)]
+pub struct GardenerHeuristic {
+    config: GardenerHeuristicConfig,
+    view: usize,
+    agents: usize,
+    /// Cells of the view in the order of distance: (index, distance, first move).
+    cells: Vec<(usize, f32, usize)>,
+}
+
+impl GardenerHeuristic {
+    /// For gardens of one configuration.
+    pub fn new(config: GardenerHeuristicConfig, garden: &GardenerConfig) -> GardenerHeuristic {
+        let view = garden.view_size;
+        let half = view / 2;
+        let mut cells: Vec<(usize, f32, usize)> = (0..view * view)
+            .filter(|&index| index != half * view + half)
+            .map(|index| {
+                let (dy, dx) = ((index / view).abs_diff(half), (index % view).abs_diff(half));
+                let vertical = if index / view < half { 0 } else { 1 };
+                let horizontal = if index % view < half { 2 } else { 3 };
+                (index, (dy + dx) as f32, if dy >= dx { vertical } else { horizontal })
+            })
+            .collect();
+        cells.sort_by(|a, b| a.1.total_cmp(&b.1));
+        GardenerHeuristic { config, view, agents: garden.max_population, cells }
+    }
+
+    /// The action for one observation; `room` says whether the population is below its maximum.
+    fn choose(&self, observation: &[f32], room: bool) -> usize {
+        let view = &observation[..self.view * self.view];
+        let energy = observation[view.len() + features::ENERGY];
+        let clean_above = self.config.clean_above as f32;
+        if energy > 1.0 && room {
+            return action::WAIT;
+        }
+        if view[view.len() / 2] >= clean_above {
+            return action::CLEAN;
+        }
+        let mut best = (0.0, action::WAIT);
+        for &(index, distance, first) in &self.cells {
+            let score = view[index] / (distance + 1.0);
+            if view[index] >= clean_above && score > best.0 {
+                best = (score, first);
+            }
+        }
+        best.1
+    }
+}
+
+impl Policy for GardenerHeuristic {
+    fn needs_state(&self) -> bool {
+        true
+    }
+
+    fn act(&mut self, seen: &Observations<'_>, actions: &mut [usize]) {
+        for (row, action) in actions.iter_mut().enumerate() {
+            if seen.asked(row) {
+                let room = seen.state[[row / self.agents, 0]] < 1.0;
+                *action = self.choose(seen.observation(row), room);
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! What a policy is: actions for a batch of observations.
+
+use ndarray::ArrayView2;
+use resonetics_envs::gardener::LifeEvent;
+use resonetics_envs::stream::Key;
+use resonetics_envs::vector::Batch;
+
+/// What a policy sees: N environments with A agents each, rows = N * A, environment by
+/// environment.
+#[derive(Clone, Copy, Debug)]
+pub struct Observations<'a> {
+    /// [rows, observation]
+    pub observations: ArrayView2<'a, f32>,
+    /// [rows, actions], or no rows where every action of every row may be chosen. A row without
+    /// an allowed action is not asked: its action stays as it is.
+    pub action_mask: ArrayView2<'a, bool>,
+    /// [N, state]: each environment's whole state, for policies that ask for it, else no rows.
+    pub state: ArrayView2<'a, f32>,
+}
+
+impl<'a> Observations<'a> {
+    /// What is in a batch, with the states of its environments (no rows where none are needed).
+    pub fn of(batch: &'a Batch, state: ArrayView2<'a, f32>) -> Observations<'a> {
+        Observations { observations: batch.observations.view(), action_mask: batch.action_mask.view(), state }
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.observations.nrows()
+    }
+
+    /// Whether `row` is to choose an action.
+    #[inline]
+    pub fn asked(&self, row: usize) -> bool {
+        self.action_mask.nrows() == 0 || self.action_mask.row(row).iter().any(|&allowed| allowed)
+    }
+
+    /// One row's observation, [observation].
+    #[inline]
+    pub fn observation(&self, row: usize) -> &'a [f32] {
+        let width = self.observations.ncols();
+        match self.observations.to_slice() {
+            Some(all) => &all[row * width..(row + 1) * width],
+            // The views of a batch are contiguous; there are no rows to see in another one.
+            None => &[],
+        }
+    }
+}
+
+/// A policy: it chooses an action for each row that is asked.
+pub trait Policy: Send {
+    /// An episode of environment `env` begins; whatever the policy draws in it comes from `key`.
+    fn begin_episode(&mut self, _env: usize, _key: Key) {}
+
+    /// A life began, or lost its memory, in environment `env` (multi-agent worlds).
+    fn life(&mut self, _env: usize, _event: LifeEvent) {}
+
+    /// Whether the policy looks at [`Observations::state`].
+    fn needs_state(&self) -> bool {
+        false
+    }
+
+    /// Chooses `actions` [rows] for the rows that are asked.
+    fn act(&mut self, seen: &Observations<'_>, actions: &mut [usize]);
+}

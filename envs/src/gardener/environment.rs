@@ -1,0 +1,287 @@
+//! The garden as a multi-agent environment; the simulation that logs a CSV is this environment
+//! with a policy for its gardeners.
+
+use crate::cpu::{CpuPath, Work};
+use crate::env::{Agents, Ending, InvalidAction, ParallelEnv};
+use crate::gardener::config::GardenerConfig;
+use crate::gardener::world::{Gardener, Generation, GenerationNoise, LifeEvent, World};
+use crate::math::LANES;
+use crate::risk::RiskState;
+use crate::space::{BoxSpace, Discrete};
+use crate::stream::{Domain, Key, scale};
+
+/// Number of actions of a gardener.
+pub const ACTIONS: usize = 6;
+
+/// Where an observation holds what; the view is in front of these.
+pub mod features {
+    /// Energy / `reproduce_threshold`, cut to [0, 10].
+    pub const ENERGY: usize = 0;
+    /// The garden's risk after the last generation, in [0, 1].
+    pub const RISK: usize = 1;
+    /// The garden's flow after the last generation, in [0, 1].
+    pub const FLOW: usize = 2;
+    /// How many follow the view.
+    pub const COUNT: usize = 3;
+}
+
+/// What a draw is for: the high byte of its stream index.
+#[derive(Clone, Copy)]
+enum Purpose {
+    Dirt = 0,
+    Flow = 1,
+    Damping = 2,
+    Spawn = 3,
+    Start = 4,
+}
+
+impl Purpose {
+    #[inline(always)]
+    fn index(self, first: usize) -> u32 {
+        (self as u32) << 24 | first as u32
+    }
+}
+
+/// The Gardener environment. Row i of its arrays belongs to slot i: a gardener keeps its slot for
+/// life, and dead slots are masked. Gardeners in an emergency live, but are not asked.
+///
+/// Terminated: the garden is lost (mean dirt at or above `lost.dirt_share` for
+/// `lost.generations` generations in a row). Truncated: `max_generations` are over. Stepping a
+/// garden after its end goes on with its rules.
+#[derive(Clone, Debug)]
+pub struct GardenerEnv {
+    world: World,
+    noise: GenerationNoise,
+    key: Key,
+    seed: u64,
+    episode: u64,
+    saturated: u32,
+    last: Generation,
+    space: BoxSpace,
+}
+
+impl GardenerEnv {
+    /// A garden of checked settings (those of [`crate::config::resolve`] are).
+    pub fn new(config: GardenerConfig) -> GardenerEnv {
+        let view = config.view_size * config.view_size;
+        let mut high = vec![1.0; view + features::COUNT];
+        high[view + features::ENERGY] = 10.0;
+        let low = vec![0.0; high.len()];
+        let cells = config.cells();
+        let noise = GenerationNoise {
+            damping: vec![0.0; config.max_population],
+            dirt: vec![0.0; cells],
+            flow: vec![0.0; cells],
+        };
+        let mut env = GardenerEnv {
+            world: World::new(config, std::iter::empty()),
+            noise,
+            key: Key::default(),
+            seed: 0,
+            episode: 0,
+            saturated: 0,
+            last: Generation::default(),
+            // The bounds are ordered as written above.
+            space: BoxSpace::new(low, high).unwrap_or_else(|_| BoxSpace::unit(view + features::COUNT)),
+        };
+        env.start(0, 0);
+        env
+    }
+
+    /// The garden itself.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// The stream of the present episode.
+    pub fn key(&self) -> Key {
+        self.key
+    }
+
+    /// Births and cleared memories that the minds have to know before they act.
+    pub fn events(&self) -> &[LifeEvent] {
+        self.world.events()
+    }
+
+    /// The noise of the coming generation.
+    pub fn next_noise(&mut self) -> &GenerationNoise {
+        self.draw();
+        &self.noise
+    }
+
+    fn start(&mut self, seed: u64, episode: u64) {
+        (self.seed, self.episode) = (seed, episode);
+        self.key = Key::new(seed, Domain::Episode, episode);
+        let config = self.world.config().clone();
+        let (key, size) = (self.key, config.grid_size);
+        let cells = (0..config.init_agents).map(|k| cell(key, size, 0, Purpose::Start, k));
+        self.world = World::new(config, cells);
+        self.saturated = 0;
+        self.last = Generation::default();
+        self.begin();
+    }
+
+    fn begin(&mut self) {
+        let (key, size) = (self.key, self.world.config().grid_size);
+        let generation = self.world.generation();
+        let mut number = 0;
+        self.world.begin_generation(|| {
+            number += 1;
+            cell(key, size, generation, Purpose::Spawn, number - 1)
+        });
+    }
+
+    fn draw(&mut self) {
+        let population = self.world.gardeners().len();
+        let generation = self.world.generation();
+        CpuPath::dispatch(Draw { noise: &mut self.noise, key: self.key, generation, population });
+    }
+
+    fn write(&self, out: &mut Agents<'_>) {
+        let width = self.space.len();
+        let view = width - features::COUNT;
+        out.alive.fill(false);
+        out.action_mask.fill(false);
+        let RiskState { risk, flow, .. } = self.world.risk();
+        let rich = self.world.config().reproduce_threshold.max(1e-9);
+        for gardener in self.world.gardeners() {
+            let slot = gardener.slot;
+            let row = &mut out.observations[slot * width..(slot + 1) * width];
+            self.world.write_view(gardener.cell, &mut row[..view]);
+            row[view + features::ENERGY] = (gardener.energy / rich).clamp(0.0, 10.0) as f32;
+            row[view + features::RISK] = risk as f32;
+            row[view + features::FLOW] = flow as f32;
+            out.alive[slot] = true;
+            let asked = !self.world.in_emergency(gardener);
+            out.action_mask[slot * ACTIONS..(slot + 1) * ACTIONS].fill(asked);
+        }
+        for (slot, _) in out.alive.iter().enumerate().filter(|(_, alive)| !**alive) {
+            out.observations[slot * width..(slot + 1) * width].fill(0.0);
+        }
+    }
+}
+
+fn cell(key: Key, size: usize, generation: u32, purpose: Purpose, number: usize) -> [usize; 2] {
+    let (row, col) = key.words(generation, purpose.index(number));
+    [scale(row, size as u32) as usize, scale(col, size as u32) as usize]
+}
+
+/// Draws the noise of a generation.
+struct Draw<'a> {
+    noise: &'a mut GenerationNoise,
+    key: Key,
+    generation: u32,
+    population: usize,
+}
+
+impl Work for Draw<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Draw { noise, key, generation, population } = self;
+        for (block, out) in noise.dirt.chunks_mut(2 * LANES).enumerate() {
+            let pair = key.uniforms(generation, Purpose::Dirt.index(block * LANES));
+            copy_pair(out, &pair);
+        }
+        for (block, out) in noise.flow.chunks_mut(2 * LANES).enumerate() {
+            let pair = key.normals(generation, Purpose::Flow.index(block * LANES));
+            copy_pair(out, &pair);
+        }
+        for (block, out) in noise.damping[..population].chunks_mut(2 * LANES).enumerate() {
+            let pair = key.uniforms(generation, Purpose::Damping.index(block * LANES));
+            copy_pair(out, &pair);
+        }
+    }
+}
+
+#[inline(always)]
+fn copy_pair(out: &mut [f32], pair: &([f32; LANES], [f32; LANES])) {
+    if let Some((first, second)) = out.split_at_mut_checked(LANES) {
+        first.copy_from_slice(&pair.0);
+        second.copy_from_slice(&pair.1[..second.len()]);
+    } else {
+        let len = out.len();
+        out.copy_from_slice(&pair.0[..len]);
+    }
+}
+
+impl ParallelEnv for GardenerEnv {
+    type Info = Generation;
+    // A generation takes some 20 us or more.
+    const PARALLEL_FROM: usize = 1;
+
+    fn agents(&self) -> usize {
+        self.world.config().max_population
+    }
+
+    fn masked(&self) -> bool {
+        true
+    }
+
+    /// [view (row by row), energy, risk, flow], see [`features`].
+    fn observation_space(&self) -> &BoxSpace {
+        &self.space
+    }
+
+    fn action_space(&self) -> Discrete {
+        Discrete { n: ACTIONS }
+    }
+
+    fn reset(&mut self, seed: Option<u64>, mut out: Agents<'_>) {
+        match seed {
+            Some(seed) => self.start(seed, 0),
+            None => self.start(self.seed, self.episode + 1),
+        }
+        out.died.fill(false);
+        self.write(&mut out);
+    }
+
+    fn step(&mut self, actions: &[usize], mut out: Agents<'_>) -> Result<Ending, InvalidAction> {
+        let asked = |gardener: &&Gardener| !self.world.in_emergency(gardener);
+        if let Some(gardener) =
+            self.world.gardeners().iter().filter(asked).find(|gardener| actions[gardener.slot] >= ACTIONS)
+        {
+            return Err(InvalidAction { action: actions[gardener.slot], row: gardener.slot, n: ACTIONS });
+        }
+        self.draw();
+        self.last = self.world.finish_generation(actions, &self.noise);
+        let config = self.world.config();
+        let team = config.reward.team_weight * self.last.removed;
+        out.rewards.fill(0.0);
+        out.died.fill(false);
+        for (position, gardener) in self.world.gardeners().iter().enumerate() {
+            // Children of this generation stand behind those that acted.
+            if gardener.age > 0 {
+                let gain = config.reward.energy_weight * self.world.gain(position);
+                out.rewards[gardener.slot] = (gain + team) as f32;
+            }
+            out.died[gardener.slot] = gardener.energy <= 0.0;
+        }
+        let lost = &config.lost;
+        self.saturated = if self.world.mean_dirt() >= lost.dirt_share { self.saturated + 1 } else { 0 };
+        let ending = Ending {
+            terminated: self.saturated >= lost.generations,
+            truncated: self.world.generation() >= config.max_generations,
+        };
+        self.begin();
+        self.write(&mut out);
+        Ok(ending)
+    }
+
+    /// The last generation's row.
+    fn info(&self) -> Generation {
+        self.last
+    }
+
+    fn state_len(&self) -> usize {
+        2
+    }
+
+    /// Population / `max_population`, mean dirt.
+    fn write_state(&self, state: &mut [f32]) {
+        let config = self.world.config();
+        state[0] = (self.world.gardeners().len() as f64 / config.max_population as f64) as f32;
+        state[1] = self.world.mean_dirt() as f32;
+    }
+}

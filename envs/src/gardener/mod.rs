@@ -1,0 +1,15 @@
+//! The Gardener: an entropy grid where gardeners must keep dirt from winning (RULES section 2).
+
+mod brain;
+mod config;
+mod environment;
+mod render;
+mod world;
+
+pub use brain::{BrainWeights, Brains, softmax};
+pub use config::{
+    ControlConfig, FlowKind, GardenFlowConfig, GardenerConfig, LostConfig, MemoryConfig, RewardConfig,
+    RiskConfig,
+};
+pub use environment::{ACTIONS, GardenerEnv, features};
+pub use world::{Gardener, Generation, GenerationNoise, LifeEvent, World, action};

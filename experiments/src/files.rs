@@ -1,0 +1,289 @@
+//! Files that are never seen half written.
+
+use crate::failure::{self, Failure};
+use std::fs::{File, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use tempfile::NamedTempFile;
+
+/// How long a finished row may wait in memory while others follow it.
+const FLUSH_AFTER: Duration = Duration::from_secs(1);
+
+/// Writes `bytes` to `path`, replacing what is there, so that a reader sees the old file or the
+/// new one and never a part.
+///
+/// # Errors
+/// Any I/O error, naming `path`; the old file is then as it was and no other is left behind.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    staged(path, bytes)
+        .and_then(|staged| Ok(staged.persist(path)?))
+        .map_err(failure::io("write", path))?;
+    Ok(())
+}
+
+/// Like [`write_atomic`], for a file that must not be there yet.
+///
+/// # Errors
+/// Any I/O error, naming `path`; one that exists is left alone and is a [`Failure::Usage`].
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    staged(path, bytes)
+        .and_then(|staged| Ok(staged.persist_noclobber(path)?))
+        .map_err(failure::io("create", path))?;
+    Ok(())
+}
+
+/// A synced temporary file beside `path`, which removes itself unless it is persisted.
+fn staged(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
+    let parent = path.parent().filter(|parent| *parent != Path::new(""));
+    let mut staged = tempfile::Builder::new()
+        // tempfile's own default hides the file from everyone else; the umask still applies.
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(parent.unwrap_or(Path::new(".")))?;
+    staged.as_file_mut().write_all(bytes)?;
+    staged.as_file().sync_all()?;
+    Ok(staged)
+}
+
+/// A CSV file that grows by whole rows.
+///
+/// Rows are gathered in memory and handed over several at a time, each time in one write, so a
+/// process killed between two writes leaves a valid file. (The system may cut short a write that
+/// SIGKILL meets under way: a last line without line end is then no row.) Dropping it writes the
+/// rest as best it can; [`CsvFile::finish`] also reports whether that worked.
+pub struct CsvFile {
+    path: PathBuf,
+    file: File,
+    written: u64,
+    columns: usize,
+    rows: csv::Writer<Vec<u8>>,
+    flushed: Instant,
+}
+
+impl CsvFile {
+    /// Creates `path` and writes its first line.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] if `path` exists or cannot be created, [`Failure::Failed`] if the
+    /// header cannot be written.
+    pub fn create(path: &Path, header: &[&str]) -> Result<Self, Failure> {
+        let file = File::options()
+            .append(true)
+            .create_new(true)
+            .open(path)
+            .map_err(failure::io("create", path))?;
+        Self::start(path, file, header)
+    }
+
+    fn start(path: &Path, file: File, header: &[&str]) -> Result<Self, Failure> {
+        let mut csv = Self {
+            path: path.to_path_buf(),
+            file,
+            written: 0,
+            columns: header.len(),
+            rows: csv::Writer::from_writer(Vec::new()),
+            flushed: Instant::now(),
+        };
+        csv.row(header)?;
+        csv.flush()?;
+        Ok(csv)
+    }
+
+    /// Adds a row.
+    ///
+    /// # Errors
+    /// [`Failure::Failed`], naming the file, if the row has another number of fields than the
+    /// header (it is then left out) or if earlier rows cannot be written; the rows still in
+    /// memory are then lost, so add no more.
+    pub fn row(
+        &mut self,
+        fields: impl IntoIterator<Item = impl AsRef<[u8]>>,
+    ) -> Result<(), Failure> {
+        let record: csv::ByteRecord = fields.into_iter().collect();
+        if record.len() != self.columns {
+            return Err(Failure::Failed(format!(
+                "cannot write {}: a row has {} fields where the header has {}; please report this",
+                self.path.display(),
+                record.len(),
+                self.columns
+            )));
+        }
+        self.rows
+            .write_byte_record(&record)
+            .map_err(io::Error::from)
+            .map_err(failure::io("write", &self.path))?;
+        // The writer keeps the first 8 KiB to itself: bytes behind it mean that they are full.
+        if self.rows.get_ref().is_empty() && self.flushed.elapsed() < FLUSH_AFTER {
+            return Ok(());
+        }
+        self.flush()
+    }
+
+    /// Writes what is left and waits until it is on the disk.
+    ///
+    /// # Errors
+    /// Any I/O error, naming the file.
+    pub fn finish(mut self) -> Result<(), Failure> {
+        self.flush()?;
+        self.file
+            .sync_all()
+            .map_err(failure::io("write", &self.path))
+    }
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        let empty = csv::Writer::from_writer(Vec::new());
+        let rows = std::mem::replace(&mut self.rows, empty);
+        self.flushed = Instant::now();
+        rows.into_inner()
+            .map_err(csv::IntoInnerError::into_error)
+            .and_then(|rows| self.append(&rows))
+            .map_err(failure::io("write", &self.path))
+    }
+
+    fn append(&mut self, rows: &[u8]) -> io::Result<()> {
+        let done = self.file.write_all(rows);
+        if done.is_err() {
+            // A disk that fills up takes the first part of a write: take that part back.
+            let _ = self.file.set_len(self.written);
+        } else {
+            self.written += rows.len() as u64;
+        }
+        done
+    }
+}
+
+impl Drop for CsvFile {
+    fn drop(&mut self) {
+        let _ = self.flush();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn write_atomic_replaces_and_leaves_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.json");
+        write_atomic(&path, b"one").unwrap();
+        write_atomic(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn write_atomic_swaps_the_file_instead_of_rewriting_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.json");
+        write_atomic(&path, b"old").unwrap();
+        let reader = File::open(&path).unwrap();
+        write_atomic(&path, b"new").unwrap();
+        assert_eq!(io::read_to_string(reader).unwrap(), "old");
+    }
+
+    #[test]
+    fn write_atomic_gives_the_mode_of_any_new_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, plain) = (dir.path().join("a"), dir.path().join("b"));
+        write_atomic(&path, b"").unwrap();
+        File::create(&plain).unwrap();
+        let mode = |path| fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&path), mode(&plain));
+    }
+
+    #[test]
+    fn failed_write_atomic_leaves_no_temporary_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("taken");
+        fs::create_dir_all(path.join("inside")).unwrap();
+        let text = write_atomic(&path, b"x").unwrap_err().to_string();
+        assert!(text.contains("taken"), "{text}");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn write_new_refuses_a_file_that_exists() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        write_new(&path, b"one").unwrap();
+        assert_eq!(write_new(&path, b"two").unwrap_err().exit_code(), 2);
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn csv_has_header_quotes_and_lf() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.csv");
+        let mut csv = CsvFile::create(&path, &["n", "text"]).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"n,text\n");
+        csv.row(["1", "a,\"b\""]).unwrap();
+        csv.row(vec![b"2".to_vec(), Vec::new()]).unwrap();
+        csv.finish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"n,text\n1,\"a,\"\"b\"\"\"\n2,\n");
+    }
+
+    #[test]
+    fn csv_refuses_a_file_that_exists() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.csv");
+        fs::write(&path, "mine").unwrap();
+        let refused = CsvFile::create(&path, &["n"]).err().unwrap();
+        assert_eq!(refused.exit_code(), 2);
+        assert_eq!(fs::read(&path).unwrap(), b"mine");
+    }
+
+    #[test]
+    fn csv_leaves_out_a_row_of_the_wrong_length() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.csv");
+        let mut csv = CsvFile::create(&path, &["a", "b"]).unwrap();
+        let text = csv.row(["1"]).unwrap_err().to_string();
+        assert!(text.contains("a.csv"), "{text}");
+        drop(csv);
+        assert_eq!(fs::read(&path).unwrap(), b"a,b\n");
+    }
+
+    #[test]
+    fn csv_on_disk_is_whole_after_every_row_and_drop_writes_the_rest() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.csv");
+        let mut csv = CsvFile::create(&path, &["a"]).unwrap();
+        let mut sizes = vec![];
+        for _ in 0..5000 {
+            csv.row(["123456"]).unwrap();
+            let size = fs::metadata(&path).unwrap().len();
+            assert_eq!((size - 2) % 7, 0, "a part of a row at {size}");
+            sizes.push(size);
+        }
+        sizes.dedup();
+        assert!((3..100).contains(&sizes.len()), "{} writes", sizes.len());
+        drop(csv);
+        assert_eq!(fs::metadata(&path).unwrap().len(), 2 + 5000 * 7);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn full_disk_is_exit_1_and_names_the_file() {
+        let path = Path::new("/dev/full");
+        let file = File::options().append(true).open(path).unwrap();
+        let full = CsvFile::start(path, file, &["n"]).err().unwrap();
+        assert_eq!(full.exit_code(), 1);
+        assert!(full.to_string().contains("/dev/full"), "{full}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn finish_reports_what_drop_would_hide() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.csv");
+        let mut csv = CsvFile::create(&path, &["n"]).unwrap();
+        csv.file = File::options().append(true).open("/dev/full").unwrap();
+        csv.row(["1"]).unwrap();
+        let text = csv.finish().unwrap_err().to_string();
+        assert!(text.contains("free some space"), "{text}");
+    }
+}

@@ -1,0 +1,281 @@
+//! The directory that holds what one run was asked to do and what came of it.
+
+use crate::claim::claim;
+use crate::failure::Failure;
+use crate::files::{write_atomic, write_new};
+use jiff::Timestamp;
+use serde::Serialize;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// What `run.json` says about a run.
+#[derive(Serialize)]
+pub struct RunRecord {
+    command: String,
+    arguments: Vec<String>,
+    version: &'static str,
+    commit: &'static str,
+    seed: Option<u64>,
+    threads: usize,
+    host: Host,
+    started_at: String,
+    finished_at: Option<String>,
+    wall_seconds: Option<f64>,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Host {
+    os: &'static str,
+    arch: &'static str,
+    cpu_model: Option<String>,
+    cores: usize,
+}
+
+impl RunRecord {
+    /// The record of `command`, starting now in this process on this machine.
+    #[must_use]
+    pub fn new(command: &str, seed: Option<u64>, threads: usize) -> Self {
+        let arguments = std::env::args_os().skip(1);
+        Self {
+            command: command.to_owned(),
+            arguments: arguments
+                .map(|argument| argument.to_string_lossy().into_owned())
+                .collect(),
+            version: env!("CARGO_PKG_VERSION"),
+            commit: option_env!("RESONETICS_COMMIT").unwrap_or("unknown"),
+            seed,
+            threads,
+            host: Host {
+                os: std::env::consts::OS,
+                arch: std::env::consts::ARCH,
+                cpu_model: cpu_model(),
+                cores: std::thread::available_parallelism().map_or(1, Into::into),
+            },
+            started_at: now(),
+            finished_at: None,
+            wall_seconds: None,
+            status: "running",
+            error: None,
+        }
+    }
+}
+
+fn now() -> String {
+    format!("{:.3}", Timestamp::now())
+}
+
+pub fn cpu_model() -> Option<String> {
+    let text = fs::read_to_string("/proc/cpuinfo").ok()?;
+    let line = text.lines().find(|line| line.starts_with("model name"))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+/// A directory of one run's files, with `config.toml` and a `run.json` kept up to date.
+///
+/// Call [`RunDir::finish`] at the end; a run dropped without it is recorded as failed.
+pub struct RunDir {
+    path: PathBuf,
+    record: RunRecord,
+    started: Instant,
+}
+
+impl RunDir {
+    /// Creates `out`, or `runs/<command>-0001` with the next free number, and writes
+    /// `config.toml` and `run.json` there.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] if `out` holds anything already (it is left as it was) or cannot be
+    /// written, [`Failure::Failed`] on a full disk and other I/O errors.
+    pub fn create(
+        out: Option<&Path>,
+        record: RunRecord,
+        config_toml: &str,
+    ) -> Result<Self, Failure> {
+        let path = claim(out, &record.command)?;
+        let record_path = path.join("run.json");
+        // First, because of two processes given one empty directory only one can create it.
+        write_new(&record_path, &json(&record)?)?;
+        if let Err(failure) = write_new(&path.join("config.toml"), config_toml.as_bytes()) {
+            // Otherwise the next attempt at the same directory would be refused.
+            let _ = fs::remove_file(record_path);
+            return Err(failure);
+        }
+        Ok(Self {
+            path,
+            record,
+            started: Instant::now(),
+        })
+    }
+
+    /// Where the run's files go.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Records how the run ended in `run.json` and hands `outcome` back.
+    ///
+    /// # Errors
+    /// That of `outcome`; [`Failure::Failed`], with both reasons, if `run.json` cannot be written.
+    pub fn finish(mut self, outcome: Result<(), Failure>) -> Result<(), Failure> {
+        let (status, error) = match &outcome {
+            Ok(()) => ("finished", None),
+            Err(Failure::Interrupted(_)) => ("interrupted", None),
+            Err(failure) => ("failed", Some(failure.to_string())),
+        };
+        match (self.close(status, error), outcome) {
+            (Ok(()), outcome) => outcome,
+            (Err(unwritten), Ok(())) => Err(Failure::Failed(unwritten.to_string())),
+            (Err(unwritten), Err(first)) => {
+                Err(Failure::Failed(format!("{first}; then {unwritten}")))
+            }
+        }
+    }
+
+    fn close(&mut self, status: &'static str, error: Option<String>) -> Result<(), Failure> {
+        let seconds = self.started.elapsed().as_secs_f64();
+        self.record.finished_at = Some(now());
+        self.record.wall_seconds = Some((seconds * 1e3).round() / 1e3);
+        self.record.status = status;
+        self.record.error = error;
+        write_atomic(&self.path.join("run.json"), &json(&self.record)?)
+    }
+}
+
+impl Drop for RunDir {
+    fn drop(&mut self) {
+        if self.record.status == "running" {
+            let error = "ended without a result, most likely by a panic; see its messages";
+            let _ = self.close("failed", Some(error.to_owned()));
+        }
+    }
+}
+
+fn json(record: &RunRecord) -> Result<Vec<u8>, Failure> {
+    let mut bytes = serde_json::to_vec_pretty(record).map_err(|error| {
+        Failure::Failed(format!(
+            "cannot encode run.json: {error}; please report this"
+        ))
+    })?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn started(path: &Path) -> Result<RunDir, Failure> {
+        let record = RunRecord::new("test", Some(7), 2);
+        RunDir::create(Some(path), record, "a = 1\n")
+    }
+
+    fn record(path: &Path) -> serde_json::Value {
+        let text = fs::read_to_string(path.join("run.json")).unwrap();
+        assert!(text.ends_with("}\n"));
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn a_run_is_running_then_finished() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("not/yet/there");
+        let run = started(&path).unwrap();
+        assert_eq!(run.path(), path);
+        let before = record(&path);
+        assert_eq!(before["status"], "running");
+        assert!(before["finished_at"].is_null() && before["wall_seconds"].is_null());
+        run.finish(Ok(())).unwrap();
+        let after = record(&path);
+        assert_eq!(after["status"], "finished");
+        assert!(after.get("error").is_none());
+        for (key, value) in [("command", "test"), ("version", env!("CARGO_PKG_VERSION"))] {
+            assert_eq!(after[key], value);
+        }
+        assert_eq!(
+            (after["seed"].as_u64(), after["threads"].as_u64()),
+            (Some(7), Some(2))
+        );
+        let time = |key: &str| after[key].as_str().unwrap().parse::<Timestamp>().unwrap();
+        assert!(time("started_at") <= time("finished_at"));
+        assert!(after["started_at"].as_str().unwrap().ends_with('Z'));
+        let config = fs::read_to_string(path.join("config.toml")).unwrap();
+        assert_eq!(config, "a = 1\n");
+    }
+
+    #[test]
+    fn a_failure_is_recorded_and_handed_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = started(dir.path()).unwrap();
+        let failure = run
+            .finish(Err(Failure::Usage("no such".into())))
+            .unwrap_err();
+        assert_eq!(failure.exit_code(), 2);
+        let after = record(dir.path());
+        assert_eq!(
+            (&after["status"], &after["error"]),
+            (&"failed".into(), &"no such".into())
+        );
+    }
+
+    #[test]
+    fn a_run_dropped_is_failed() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(started(dir.path()).unwrap());
+        assert_eq!(record(dir.path())["status"], "failed");
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_written_is_reported_beside_the_first_reason() {
+        let dir = tempfile::tempdir().unwrap();
+        for (outcome, first) in [
+            (Ok(()), "cannot"),
+            (Err(Failure::Interrupted(2)), "interrupted"),
+        ] {
+            let path = dir.path().join("gone");
+            let run = started(&path).unwrap();
+            fs::remove_dir_all(&path).unwrap();
+            let failure = run.finish(outcome).unwrap_err();
+            assert_eq!(failure.exit_code(), 1);
+            let text = failure.to_string();
+            assert!(
+                text.starts_with(first) && text.contains("run.json"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_second_run_in_one_directory_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let _first = started(dir.path()).unwrap();
+        let text = started(dir.path()).err().unwrap().to_string();
+        assert!(text.contains("already holds config.toml"), "{text}");
+    }
+
+    #[test]
+    fn of_many_at_once_one_gets_an_empty_directory() {
+        for _ in 0..20 {
+            let dir = tempfile::tempdir().unwrap();
+            let together = std::sync::Barrier::new(8);
+            let one = || {
+                together.wait();
+                started(dir.path())
+            };
+            let results: Vec<_> = std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..8).map(|_| scope.spawn(one)).collect();
+                threads.into_iter().map(|it| it.join().unwrap()).collect()
+            });
+            let codes = results
+                .iter()
+                .map(|it| it.as_ref().map_or_else(Failure::exit_code, |_| 0));
+            let mut codes: Vec<_> = codes.collect();
+            codes.sort_unstable();
+            assert_eq!(codes, [0, 2, 2, 2, 2, 2, 2, 2]);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Statistics for comparing agents: robust summaries, bootstrap intervals and
+//! survival analysis of how long a run lasts before it loses.
+//!
+//! Everything is a plain function on slices. Inputs must be finite; a function
+//! returns `None` where they are not, or where there are too few of them for
+//! the quantity to be defined. No function panics.
+
+pub mod bootstrap;
+pub mod compare;
+pub mod log_rank;
+pub mod restricted_mean;
+pub mod summary;
+pub mod survival;
+
+#[cfg(test)]
+mod test_data;
+
+use statrs::distribution::{ContinuousCDF, Normal};
+
+/// A two-sided 95% interval, in the units of the quantity it is about.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Interval {
+    pub low: f64,
+    pub high: f64,
+}
+
+/// The 97.5% point of the standard normal distribution, about 1.96.
+fn normal_95() -> f64 {
+    Normal::standard().inverse_cdf(0.975)
+}
+
+/// The two-sided p-value of a standard normal test statistic.
+fn two_sided_p(z: f64) -> f64 {
+    2.0 * Normal::standard().sf(z.abs())
+}
+
+/// A count as a float: exact, since no slice here comes near 2^53 elements.
+#[allow(clippy::cast_precision_loss)]
+fn as_f64(count: usize) -> f64 {
+    count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::test_data::assert_close;
+    use super::*;
+
+    // scipy 1.17.1: stats.norm.ppf(0.975), 2 * stats.norm.sf([0.5, 5.0])
+    #[test]
+    fn normal_points_match_scipy() {
+        assert_close(normal_95(), 1.959_963_984_540_054, 1e-12);
+        assert_close(two_sided_p(-0.5), 0.617_075_077_451_973_8, 1e-12);
+        assert_close(two_sided_p(5.0), 5.733_031_437_583_867e-7, 1e-16);
+    }
+}
