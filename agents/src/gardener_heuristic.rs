@@ -9,14 +9,15 @@ use crate::policy::{Observations, Policy};
 /// Thresholds of [`GardenerHeuristic`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GardenerHeuristicConfig {
-    /// Clean when the dirt here is at least this. What a move, a clean and two lives cost comes
-    /// back only above (0.5 + 0.2) / 3 = 0.233.
+    /// Dirt from which a cell is worth cleaning, and worth walking to. Who waits pays for living
+    /// too, so a step and a clean pay above 0.5 / 3 = 0.167 more than waiting does; of the values
+    /// from 0.12 to 0.35 that were tried 0.18 kept the garden cleanest.
     pub clean_above: f64,
 }
 
 impl Default for GardenerHeuristicConfig {
     fn default() -> GardenerHeuristicConfig {
-        GardenerHeuristicConfig { clean_above: 0.24 }
+        GardenerHeuristicConfig { clean_above: 0.18 }
     }
 }
 
@@ -27,7 +28,11 @@ impl Settings for GardenerHeuristicConfig {
 }
 
 /// Breeds when rich and there is room, cleans when it pays, else walks toward the cell of its
-/// view with the most dirt per step of the way; where none is worth the walk, it waits.
+/// view that has the largest (dirt + mean dirt of the 3x3 around it) / (distance + 1); where none
+/// is worth the walk, it waits.
+///
+/// The mean leads gardeners away from what they and others have just cleaned: without it the
+/// garden's dirt peaks at 45% and more, with it below.
 #[derive(Clone, Debug)]
 pub struct GardenerHeuristic {
     config: GardenerHeuristicConfig,
@@ -68,12 +73,32 @@ impl GardenerHeuristic {
         }
         let mut best = (0.0, action::WAIT);
         for &(index, distance, first) in &self.cells {
-            let score = view[index] / (distance + 1.0);
-            if view[index] >= clean_above && score > best.0 {
+            if view[index] < clean_above {
+                continue;
+            }
+            let score = (view[index] + self.mean_around(view, index)) / (distance + 1.0);
+            if score > best.0 {
                 best = (score, first);
             }
         }
         best.1
+    }
+}
+
+impl GardenerHeuristic {
+    /// Mean dirt of the 3x3 around a cell, of which the view shows a part at its edge.
+    fn mean_around(&self, view: &[f32], index: usize) -> f32 {
+        let (row, col) = (index / self.view, index % self.view);
+        let columns = col.saturating_sub(1)..(col + 2).min(self.view);
+        let mut sum = 0.0;
+        let mut count = 0.0;
+        for row in row.saturating_sub(1)..(row + 2).min(self.view) {
+            for &dirt in &view[row * self.view..][columns.clone()] {
+                sum += dirt;
+                count += 1.0;
+            }
+        }
+        sum / count
     }
 }
 
