@@ -35,8 +35,8 @@ fn named(out: &Path) -> Result<PathBuf, Failure> {
 
 fn refuse_unless_empty(out: &Path) -> Result<(), Failure> {
     let holds = if out.is_dir() {
-        let names: Result<Vec<_>, _> = fs::read_dir(out)
-            .and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect());
+        let names: Result<Vec<_>, _> =
+            fs::read_dir(out).and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect());
         let Some(first) = names.map_err(failure::io("read", out))?.into_iter().min() else {
             return Ok(());
         };
@@ -75,10 +75,7 @@ mod tests {
         }
         let refused = claim(Some(dir.path()), "test").unwrap_err();
         assert_eq!(refused.exit_code(), 2);
-        assert!(
-            refused.to_string().contains("already holds a; "),
-            "{refused}"
-        );
+        assert!(refused.to_string().contains("already holds a; "), "{refused}");
     }
 
     #[test]

@@ -32,9 +32,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Usage(text) | Self::Failed(text) => f.write_str(text),
             Self::Interrupted(signal_hook::consts::SIGINT) => f.write_str("interrupted by SIGINT"),
-            Self::Interrupted(signal_hook::consts::SIGTERM) => {
-                f.write_str("interrupted by SIGTERM")
-            }
+            Self::Interrupted(signal_hook::consts::SIGTERM) => f.write_str("interrupted by SIGTERM"),
             Self::Interrupted(signal) => write!(f, "interrupted by signal {signal}"),
         }
     }
@@ -52,18 +50,18 @@ pub fn io(what: &str, path: &Path) -> impl FnOnce(io::Error) -> Failure {
             | ErrorKind::NotADirectory
             | ErrorKind::IsADirectory
             | ErrorKind::InvalidFilename => Failure::Usage(format!("{text}; check the path")),
-            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Failure::Usage(format!(
-                "{text}; change its permissions or choose another path"
-            )),
-            ErrorKind::AlreadyExists => Failure::Usage(format!(
-                "{text}; nothing was overwritten: choose another path or remove it"
-            )),
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                Failure::Usage(format!("{text}; change its permissions or choose another path"))
+            }
+            ErrorKind::AlreadyExists => {
+                Failure::Usage(format!("{text}; nothing was overwritten: choose another path or remove it"))
+            }
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
                 Failure::Failed(format!("{text}; free some space and run it again"))
             }
-            ErrorKind::FileTooLarge => Failure::Failed(format!(
-                "{text}; raise the file size limit (ulimit -f) and run it again"
-            )),
+            ErrorKind::FileTooLarge => {
+                Failure::Failed(format!("{text}; raise the file size limit (ulimit -f) and run it again"))
+            }
             _ => Failure::Failed(format!("{text}; check the device and run it again")),
         }
     }
@@ -110,12 +108,9 @@ mod tests {
 
     #[test]
     fn what_happens_at_run_time_is_failed() {
-        for kind in [
-            ErrorKind::StorageFull,
-            ErrorKind::QuotaExceeded,
-            ErrorKind::FileTooLarge,
-            ErrorKind::Other,
-        ] {
+        for kind in
+            [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::FileTooLarge, ErrorKind::Other]
+        {
             assert_eq!(of(kind).exit_code(), 1, "{kind:?}");
         }
     }
@@ -124,9 +119,6 @@ mod tests {
     fn io_names_operation_path_and_remedy() {
         let text = of(ErrorKind::StorageFull).to_string();
         assert!(text.starts_with("cannot write some/where.csv: "), "{text}");
-        assert!(
-            text.ends_with("; free some space and run it again"),
-            "{text}"
-        );
+        assert!(text.ends_with("; free some space and run it again"), "{text}");
     }
 }

@@ -17,9 +17,7 @@ const FLUSH_AFTER: Duration = Duration::from_secs(1);
 /// # Errors
 /// Any I/O error, naming `path`; the old file is then as it was and no other is left behind.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    staged(path, bytes)
-        .and_then(|staged| Ok(staged.persist(path)?))
-        .map_err(failure::io("write", path))?;
+    staged(path, bytes).and_then(|staged| Ok(staged.persist(path)?)).map_err(failure::io("write", path))?;
     Ok(())
 }
 
@@ -68,11 +66,8 @@ impl CsvFile {
     /// [`Failure::Usage`] if `path` exists or cannot be created, [`Failure::Failed`] if the
     /// header cannot be written.
     pub fn create(path: &Path, header: &[&str]) -> Result<Self, Failure> {
-        let file = File::options()
-            .append(true)
-            .create_new(true)
-            .open(path)
-            .map_err(failure::io("create", path))?;
+        let file =
+            File::options().append(true).create_new(true).open(path).map_err(failure::io("create", path))?;
         Self::start(path, file, header)
     }
 
@@ -96,10 +91,7 @@ impl CsvFile {
     /// [`Failure::Failed`], naming the file, if the row has another number of fields than the
     /// header (it is then left out) or if earlier rows cannot be written; the rows still in
     /// memory are then lost, so add no more.
-    pub fn row(
-        &mut self,
-        fields: impl IntoIterator<Item = impl AsRef<[u8]>>,
-    ) -> Result<(), Failure> {
+    pub fn row(&mut self, fields: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Result<(), Failure> {
         let record: csv::ByteRecord = fields.into_iter().collect();
         if record.len() != self.columns {
             return Err(Failure::Failed(format!(
@@ -126,9 +118,7 @@ impl CsvFile {
     /// Any I/O error, naming the file.
     pub fn finish(mut self) -> Result<(), Failure> {
         self.flush()?;
-        self.file
-            .sync_all()
-            .map_err(failure::io("write", &self.path))
+        self.file.sync_all().map_err(failure::io("write", &self.path))
     }
 
     fn flush(&mut self) -> Result<(), Failure> {

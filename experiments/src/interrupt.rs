@@ -24,9 +24,7 @@ pub fn install() -> Result<(), Failure> {
         // In this order, or the first signal would already end the process.
         register_conditional_shutdown(signal, 128 + signal, arrived)
             .and_then(|_| register(signal, arrived))
-            .map_err(|error| {
-                Failure::Failed(format!("cannot watch for signal {signal}: {error}"))
-            })?;
+            .map_err(|error| Failure::Failed(format!("cannot watch for signal {signal}: {error}")))?;
     }
     // Nobody asks for this one: with a handler the write itself fails instead of the process.
     register(SIGXFSZ, &FILE_TOO_LARGE)

@@ -42,9 +42,7 @@ impl RunRecord {
         let arguments = std::env::args_os().skip(1);
         Self {
             command: command.to_owned(),
-            arguments: arguments
-                .map(|argument| argument.to_string_lossy().into_owned())
-                .collect(),
+            arguments: arguments.map(|argument| argument.to_string_lossy().into_owned()).collect(),
             version: env!("CARGO_PKG_VERSION"),
             commit: option_env!("RESONETICS_COMMIT").unwrap_or("unknown"),
             seed,
@@ -90,11 +88,7 @@ impl RunDir {
     /// # Errors
     /// [`Failure::Usage`] if `out` holds anything already (it is left as it was) or cannot be
     /// written, [`Failure::Failed`] on a full disk and other I/O errors.
-    pub fn create(
-        out: Option<&Path>,
-        record: RunRecord,
-        config_toml: &str,
-    ) -> Result<Self, Failure> {
+    pub fn create(out: Option<&Path>, record: RunRecord, config_toml: &str) -> Result<Self, Failure> {
         let path = claim(out, &record.command)?;
         let record_path = path.join("run.json");
         // First, because of two processes given one empty directory only one can create it.
@@ -104,11 +98,7 @@ impl RunDir {
             let _ = fs::remove_file(record_path);
             return Err(failure);
         }
-        Ok(Self {
-            path,
-            record,
-            started: Instant::now(),
-        })
+        Ok(Self { path, record, started: Instant::now() })
     }
 
     /// Where the run's files go.
@@ -130,9 +120,7 @@ impl RunDir {
         match (self.close(status, error), outcome) {
             (Ok(()), outcome) => outcome,
             (Err(unwritten), Ok(())) => Err(Failure::Failed(unwritten.to_string())),
-            (Err(unwritten), Err(first)) => {
-                Err(Failure::Failed(format!("{first}; then {unwritten}")))
-            }
+            (Err(unwritten), Err(first)) => Err(Failure::Failed(format!("{first}; then {unwritten}"))),
         }
     }
 
@@ -156,11 +144,8 @@ impl Drop for RunDir {
 }
 
 fn json(record: &RunRecord) -> Result<Vec<u8>, Failure> {
-    let mut bytes = serde_json::to_vec_pretty(record).map_err(|error| {
-        Failure::Failed(format!(
-            "cannot encode run.json: {error}; please report this"
-        ))
-    })?;
+    let mut bytes = serde_json::to_vec_pretty(record)
+        .map_err(|error| Failure::Failed(format!("cannot encode run.json: {error}; please report this")))?;
     bytes.push(b'\n');
     Ok(bytes)
 }
@@ -196,10 +181,7 @@ mod tests {
         for (key, value) in [("command", "test"), ("version", env!("CARGO_PKG_VERSION"))] {
             assert_eq!(after[key], value);
         }
-        assert_eq!(
-            (after["seed"].as_u64(), after["threads"].as_u64()),
-            (Some(7), Some(2))
-        );
+        assert_eq!((after["seed"].as_u64(), after["threads"].as_u64()), (Some(7), Some(2)));
         let time = |key: &str| after[key].as_str().unwrap().parse::<Timestamp>().unwrap();
         assert!(time("started_at") <= time("finished_at"));
         assert!(after["started_at"].as_str().unwrap().ends_with('Z'));
@@ -211,15 +193,10 @@ mod tests {
     fn a_failure_is_recorded_and_handed_back() {
         let dir = tempfile::tempdir().unwrap();
         let run = started(dir.path()).unwrap();
-        let failure = run
-            .finish(Err(Failure::Usage("no such".into())))
-            .unwrap_err();
+        let failure = run.finish(Err(Failure::Usage("no such".into()))).unwrap_err();
         assert_eq!(failure.exit_code(), 2);
         let after = record(dir.path());
-        assert_eq!(
-            (&after["status"], &after["error"]),
-            (&"failed".into(), &"no such".into())
-        );
+        assert_eq!((&after["status"], &after["error"]), (&"failed".into(), &"no such".into()));
     }
 
     #[test]
@@ -232,20 +209,14 @@ mod tests {
     #[test]
     fn a_record_that_cannot_be_written_is_reported_beside_the_first_reason() {
         let dir = tempfile::tempdir().unwrap();
-        for (outcome, first) in [
-            (Ok(()), "cannot"),
-            (Err(Failure::Interrupted(2)), "interrupted"),
-        ] {
+        for (outcome, first) in [(Ok(()), "cannot"), (Err(Failure::Interrupted(2)), "interrupted")] {
             let path = dir.path().join("gone");
             let run = started(&path).unwrap();
             fs::remove_dir_all(&path).unwrap();
             let failure = run.finish(outcome).unwrap_err();
             assert_eq!(failure.exit_code(), 1);
             let text = failure.to_string();
-            assert!(
-                text.starts_with(first) && text.contains("run.json"),
-                "{text}"
-            );
+            assert!(text.starts_with(first) && text.contains("run.json"), "{text}");
         }
     }
 
@@ -270,9 +241,7 @@ mod tests {
                 let threads: Vec<_> = (0..8).map(|_| scope.spawn(one)).collect();
                 threads.into_iter().map(|it| it.join().unwrap()).collect()
             });
-            let codes = results
-                .iter()
-                .map(|it| it.as_ref().map_or_else(Failure::exit_code, |_| 0));
+            let codes = results.iter().map(|it| it.as_ref().map_or_else(Failure::exit_code, |_| 0));
             let mut codes: Vec<_> = codes.collect();
             codes.sort_unstable();
             assert_eq!(codes, [0, 2, 2, 2, 2, 2, 2, 2]);

@@ -50,35 +50,10 @@ pub fn paired_bootstrap_interval<T: Copy>(
     })
 }
 
-/// 95% percentile interval of `statistic` on two samples that share nothing:
-/// each is resampled on its own and keeps its own length.
-///
-/// With [`super::compare::probability_of_improvement`] as the statistic, this
-/// is the interval of Agarwal et al. 2021 for one task. `None` if either sample
-/// has fewer than two elements, and as in [`bootstrap_interval`].
-pub fn independent_bootstrap_interval<T: Copy>(
-    a: &[T],
-    b: &[T],
-    statistic: impl Fn(&[T], &[T]) -> Option<f64>,
-    rng: &mut impl Rng,
-) -> Option<Interval> {
-    if a.len() < 2 || b.len() < 2 {
-        return None;
-    }
-    percentile_interval(|| {
-        let from_a = draw_indices(a.len(), rng);
-        let from_b = draw_indices(b.len(), rng);
-        statistic(&pick(a, &from_a), &pick(b, &from_b))
-    })
-}
-
 /// The middle 95% of `RESAMPLES` replicates, `None` if any is undefined.
 fn percentile_interval(mut replicate: impl FnMut() -> Option<f64>) -> Option<Interval> {
     let replicates: Vec<f64> = (0..RESAMPLES).map(|_| replicate()).collect::<Option<_>>()?;
-    Some(Interval {
-        low: quantile(&replicates, 0.025)?,
-        high: quantile(&replicates, 0.975)?,
-    })
+    Some(Interval { low: quantile(&replicates, 0.025)?, high: quantile(&replicates, 0.975)? })
 }
 
 /// `len` indices below `len`, drawn with replacement; `len` must not be 0.
@@ -96,7 +71,6 @@ mod tests {
     use rand::SeedableRng;
     use rand::rngs::StdRng;
 
-    use super::super::compare::probability_of_improvement;
     use super::super::summary::{mean, standard_deviation};
     use super::super::test_data::{X, Y, assert_close};
     use super::*;
@@ -112,8 +86,8 @@ mod tests {
     }
 
     // scipy 1.17.1: stats.bootstrap(samples, statistic, method="percentile",
-    // n_resamples=200000, rng=1, paired=...) with np.mean, the difference of
-    // means, and rliable's probability of improvement. The tolerances are three
+    // n_resamples=200000, rng=1, paired=...) with np.mean and the difference of
+    // means. The tolerances are three
     // to four Monte Carlo errors of our 2,000 resamples.
     #[test]
     fn intervals_match_scipy() {
@@ -122,10 +96,6 @@ mod tests {
         assert_interval(one, 0.25, 5.954_5, 0.35);
         let paired = paired_bootstrap_interval(&X[..9], &Y, mean_difference, rng);
         assert_interval(paired, -2.944_4, 6.388_9, 0.45);
-        let independent = independent_bootstrap_interval(&X[..9], &Y, mean_difference, rng);
-        assert_interval(independent, -2.555_6, 5.500_7, 0.45);
-        let improvement = independent_bootstrap_interval(&X, &Y, probability_of_improvement, rng);
-        assert_interval(improvement, 0.343_4, 0.838_4, 0.03);
     }
 
     // The bootstrap distribution of the mean of two values is known: the lower,
@@ -172,9 +142,6 @@ mod tests {
             assert_eq!(bootstrap_interval(few, mean, rng), None);
             let paired = paired_bootstrap_interval(few, few, mean_difference, rng);
             assert_eq!(paired, None);
-            let left = independent_bootstrap_interval(few, &X, mean_difference, rng);
-            let right = independent_bootstrap_interval(&X, few, mean_difference, rng);
-            assert_eq!((left, right), (None, None));
         }
         assert_eq!(bootstrap_interval(&[1.0, f64::NAN], mean, rng), None);
         assert_eq!(bootstrap_interval(&X, |_| Some(f64::NAN), rng), None);

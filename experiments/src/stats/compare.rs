@@ -18,10 +18,8 @@ pub fn probability_of_improvement(x: &[f64], y: &[f64]) -> Option<f64> {
     let sorted = sorted_finite(y)?;
     // A value below x is in both counts and one equal to x in only the second,
     // so their sum weighs a tie half as much as a win.
-    let doubled_wins: usize = x
-        .iter()
-        .map(|x| sorted.partition_point(|y| y < x) + sorted.partition_point(|y| y <= x))
-        .sum();
+    let doubled_wins: usize =
+        x.iter().map(|x| sorted.partition_point(|y| y < x) + sorted.partition_point(|y| y <= x)).sum();
     Some(as_f64(doubled_wins) / (2.0 * as_f64(x.len()) * as_f64(y.len())))
 }
 
@@ -45,11 +43,7 @@ pub fn paired_counts(x: &[f64], y: &[f64]) -> Option<PairedCounts> {
     }
     let wins = x.iter().zip(y).filter(|(x, y)| x > y).count();
     let losses = x.iter().zip(y).filter(|(x, y)| x < y).count();
-    Some(PairedCounts {
-        wins,
-        ties: x.len() - wins - losses,
-        losses,
-    })
+    Some(PairedCounts { wins, ties: x.len() - wins - losses, losses })
 }
 
 #[cfg(test)]
@@ -79,8 +73,7 @@ mod tests {
     fn probability_of_improvement_is_the_share_of_all_pairs() {
         let rng = &mut StdRng::seed_from_u64(1);
         for _ in 0..50 {
-            let mut sample =
-                |n| -> Vec<f64> { (0..n).map(|_| rng.random_range(0..6u8).into()).collect() };
+            let mut sample = |n| -> Vec<f64> { (0..n).map(|_| rng.random_range(0..6u8).into()).collect() };
             let (x, y) = (sample(13), sample(8));
             let pairs = || x.iter().flat_map(|x| y.iter().map(move |y| (x, y)));
             let wins = as_f64(pairs().filter(|(x, y)| x > y).count());
@@ -96,11 +89,7 @@ mod tests {
     fn paired_counts_match_numpy() {
         let mut x = X;
         x[1] = Y[1];
-        let expected = PairedCounts {
-            wins: 5,
-            ties: 1,
-            losses: 3,
-        };
+        let expected = PairedCounts { wins: 5, ties: 1, losses: 3 };
         assert_eq!(paired_counts(&x[..9], &Y), Some(expected));
     }
 

@@ -26,12 +26,8 @@ pub struct LogRank {
 pub fn log_rank_test(a: &[Lifetime], b: &[Lifetime]) -> Option<LogRank> {
     let a = sorted_by_time(a)?;
     let b = sorted_by_time(b)?;
-    let mut loss_times: Vec<f64> = a
-        .iter()
-        .chain(&b)
-        .filter(|lifetime| lifetime.lost)
-        .map(|lifetime| lifetime.time)
-        .collect();
+    let mut loss_times: Vec<f64> =
+        a.iter().chain(&b).filter(|lifetime| lifetime.lost).map(|lifetime| lifetime.time).collect();
     loss_times.sort_by(f64::total_cmp);
     loss_times.dedup();
 
@@ -55,10 +51,7 @@ pub fn log_rank_test(a: &[Lifetime], b: &[Lifetime]) -> Option<LogRank> {
     }
     let chi_square = excess * excess / variance;
     let p_value = ChiSquared::new(1.0).ok()?.sf(chi_square);
-    Some(LogRank {
-        chi_square,
-        p_value,
-    })
+    Some(LogRank { chi_square, p_value })
 }
 
 /// How many of the sorted lifetimes are at risk just before `time`, and how

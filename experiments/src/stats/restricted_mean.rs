@@ -4,9 +4,9 @@
 
 use rand::Rng;
 
+use super::Interval;
 use super::bootstrap::paired_bootstrap_interval;
 use super::survival::{Lifetime, SurvivalRow, kaplan_meier};
-use super::{Interval, normal_95, two_sided_p};
 
 /// Result of [`restricted_mean`], in the unit of the lifetimes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,53 +51,7 @@ fn area_to(rows: &[SurvivalRow], tau: f64) -> RestrictedMean {
         }
         end = row.time;
     }
-    RestrictedMean {
-        mean: area + end,
-        standard_error: variance.sqrt(),
-    }
-}
-
-/// Result of [`restricted_mean_difference`], in the unit of the lifetimes.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RestrictedMeanDifference {
-    /// The restricted mean of the first group minus that of the second.
-    pub difference: f64,
-    /// Standard error of `difference` for independent groups.
-    pub standard_error: f64,
-    /// 95% normal interval of `difference`.
-    pub interval: Interval,
-    /// Two-sided p-value of the hypothesis that there is no difference.
-    pub p_value: f64,
-}
-
-/// Difference of the restricted means of two independent groups, `a` - `b`,
-/// with the normal interval and test of the R package survRM2.
-///
-/// `None` if either mean is `None` (see [`restricted_mean`]) or if both
-/// standard errors are 0, where there is nothing to test with.
-#[must_use]
-pub fn restricted_mean_difference(
-    a: &[Lifetime],
-    b: &[Lifetime],
-    tau: f64,
-) -> Option<RestrictedMeanDifference> {
-    let a = restricted_mean(a, tau)?;
-    let b = restricted_mean(b, tau)?;
-    let difference = a.mean - b.mean;
-    let standard_error = a.standard_error.hypot(b.standard_error);
-    if standard_error <= 0.0 || !standard_error.is_finite() {
-        return None;
-    }
-    let margin = normal_95() * standard_error;
-    Some(RestrictedMeanDifference {
-        difference,
-        standard_error,
-        interval: Interval {
-            low: difference - margin,
-            high: difference + margin,
-        },
-        p_value: two_sided_p(difference / standard_error),
-    })
+    RestrictedMean { mean: area + end, standard_error: variance.sqrt() }
 }
 
 /// 95% percentile bootstrap interval of the difference of restricted means,
@@ -167,18 +121,6 @@ mod tests {
         }
     }
 
-    // The means and errors above at tau 20, and scipy 1.17.1:
-    // d +- stats.norm.ppf(0.975) * se, 2 * stats.norm.sf(d / se)
-    #[test]
-    fn difference_matches_scipy() {
-        let result = restricted_mean_difference(&six_mp(), &placebo(), 20.0).unwrap();
-        assert_close(result.difference, 7.687_955_182_072_825, 1e-12);
-        assert_close(result.standard_error, 1.781_694_871_2, 1e-9);
-        assert_close(result.interval.low, 4.195_897_403_2, 1e-8);
-        assert_close(result.interval.high, 11.180_012_961_0, 1e-8);
-        assert_close(result.p_value, 1.596_264_999e-5, 1e-12);
-    }
-
     // scipy 1.17.1 on lifelines 0.30.3: stats.bootstrap((a, b), difference of
     // restricted_mean_survival_time(k, t=20), paired=True, vectorized=False,
     // method="percentile", n_resamples=6000, rng=1). The independent interval
@@ -195,10 +137,7 @@ mod tests {
     fn equal_pairs_have_an_interval_of_zero() {
         let rng = &mut StdRng::seed_from_u64(2);
         let interval = paired_restricted_mean_interval(&six_mp(), &six_mp(), 20.0, rng);
-        let zero = Interval {
-            low: 0.0,
-            high: 0.0,
-        };
+        let zero = Interval { low: 0.0, high: 0.0 };
         assert_eq!(interval, Some(zero));
     }
 
@@ -221,8 +160,6 @@ mod tests {
     fn undefined_differences_are_none() {
         let rng = &mut StdRng::seed_from_u64(3);
         let survive = lifetimes(&[10.0, 10.0], &[]);
-        assert_eq!(restricted_mean_difference(&survive, &survive, 10.0), None);
-        assert_eq!(restricted_mean_difference(&survive, &[], 10.0), None);
         let one = lifetimes(&[], &[3.0]);
         let short = lifetimes(&[5.0, 6.0], &[]);
         for (a, b) in [(&one, &one), (&survive, &one), (&survive, &short)] {

@@ -83,10 +83,7 @@ fn log_log_interval(survival: f64, greenwood: f64, z: f64) -> Option<Interval> {
         return None;
     }
     let spread = z * greenwood.sqrt() / survival.ln().abs();
-    Some(Interval {
-        low: survival.powf(spread.exp()),
-        high: survival.powf((-spread).exp()),
-    })
+    Some(Interval { low: survival.powf(spread.exp()), high: survival.powf((-spread).exp()) })
 }
 
 /// Median survival time: the first time at which the survival curve is at or

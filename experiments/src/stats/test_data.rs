@@ -7,10 +7,7 @@ pub const X: [f64; 11] = [3.5, -1.25, 8.0, 2.0, 2.0, 11.5, 0.75, 4.0, -6.5, 9.25
 pub const Y: [f64; 9] = [2.0, -3.0, 4.0, 0.5, 7.5, -6.5, 1.0, 2.0, 3.5];
 
 pub fn assert_close(actual: f64, expected: f64, tolerance: f64) {
-    assert!(
-        (actual - expected).abs() <= tolerance,
-        "{actual} is not within {tolerance} of {expected}"
-    );
+    assert!((actual - expected).abs() <= tolerance, "{actual} is not within {tolerance} of {expected}");
 }
 
 /// Censored lifetimes, then lost ones.
@@ -25,19 +22,16 @@ pub fn lifetimes(censored: &[f64], lost: &[f64]) -> Vec<Lifetime> {
 /// of 6-mercaptopurine on the duration of steroid-induced remissions in acute
 /// leukemia"; Gehan 1965. A negative number marks a censored time.
 const SIX_MP: [f64; 21] = [
-    10.0, 7.0, -32.0, 23.0, 22.0, 6.0, 16.0, -34.0, -32.0, -25.0, -11.0, -20.0, -19.0, 6.0, -17.0,
-    -35.0, 6.0, 13.0, -9.0, -6.0, -10.0,
+    10.0, 7.0, -32.0, 23.0, 22.0, 6.0, 16.0, -34.0, -32.0, -25.0, -11.0, -20.0, -19.0, 6.0, -17.0, -35.0,
+    6.0, 13.0, -9.0, -6.0, -10.0,
 ];
 const PLACEBO: [f64; 21] = [
-    1.0, 22.0, 3.0, 12.0, 8.0, 17.0, 2.0, 11.0, 8.0, 12.0, 2.0, 5.0, 4.0, 15.0, 8.0, 23.0, 5.0,
-    11.0, 4.0, 1.0, 8.0,
+    1.0, 22.0, 3.0, 12.0, 8.0, 17.0, 2.0, 11.0, 8.0, 12.0, 2.0, 5.0, 4.0, 15.0, 8.0, 23.0, 5.0, 11.0, 4.0,
+    1.0, 8.0,
 ];
 
 fn from_signed(times: &[f64]) -> Vec<Lifetime> {
-    let lifetime = |time: &f64| Lifetime {
-        time: time.abs(),
-        lost: *time > 0.0,
-    };
+    let lifetime = |time: &f64| Lifetime { time: time.abs(), lost: *time > 0.0 };
     times.iter().map(lifetime).collect()
 }
 

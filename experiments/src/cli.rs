@@ -1,0 +1,222 @@
+//! What can be typed.
+#![allow(clippy::doc_markdown)] // help is read in a terminal
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Reinforcement learning for systems that drift toward collapse: two fast, exactly reproducible
+/// worlds, agents that must keep them alive, and experiments that say whether it helped.
+#[derive(Debug, Parser)]
+#[command(name = "resonetics", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// Threads to use; results do not depend on it [default: one a core]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// No progress bars and no closing remarks
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Simulate gardens and log each generation into resonetics_data.csv
+    Gardener(GardenerArgs),
+    /// Compare agents over paired seeds
+    Benchmark(BenchmarkArgs),
+    /// Does the control layer help? Survival with and without it, paired seeds
+    Controls(ControlsArgs),
+    /// Record a trace of one episode
+    Record(RecordArgs),
+    /// Replay a recorded trace and print the largest deviations
+    Replay(ReplayArgs),
+    /// Measure how fast a world steps
+    Throughput(ThroughputArgs),
+    /// Check an environment's contract
+    Check(CheckArgs),
+    /// Repeat a run from its config.toml and compare the CSV files
+    Rerun(RerunArgs),
+    /// List environments, presets, agents and settings
+    List(ListArgs),
+    /// List the experiments and how to run each
+    Experiments,
+    /// Show versions, CPU features in use and threads
+    Doctor(OutArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct OutArgs {
+    /// Where the files go; must not exist or be empty
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct SeedArgs {
+    /// Everything random follows from it; without it one is drawn and printed
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(0..=i64::MAX as u64))]
+    pub seed: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub struct WorldArgs {
+    /// calm, reference or storm
+    #[arg(long, value_name = "NAME", default_value = "reference")]
+    pub preset: String,
+    /// TOML file with settings of the environment, on top of the preset
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// A setting of the environment, such as max_steps=1000 or risk.ema_alpha=0.2, or of its
+    /// heuristic agent (agent.clean_above=0.2), on top of the file; can be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct GardenerArgs {
+    /// Generations of each run
+    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
+    pub generations: u32,
+    /// evolved, heuristic, random or idle
+    #[arg(long, value_name = "NAME", default_value = "evolved")]
+    pub agent: String,
+    /// Runs, each with a seed of its own
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=9999))]
+    pub runs: u32,
+    /// Switch the control layer off
+    #[arg(long)]
+    pub no_control: bool,
+    #[command(flatten)]
+    pub seed: SeedArgs,
+    #[command(flatten)]
+    pub world: WorldArgs,
+    #[command(flatten)]
+    pub out: OutArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct BenchmarkArgs {
+    /// k8s, k8s-v4.6 or gardener
+    #[arg(long, value_name = "NAME", default_value = "k8s")]
+    pub env: String,
+    /// Agents, separated by commas; the first is the one that the others are compared with
+    #[arg(long, value_name = "NAMES", default_value = "random,heuristic", value_delimiter = ',')]
+    pub agents: Vec<String>,
+    /// Episodes of each agent, on the same seeds
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub episodes: u32,
+    #[command(flatten)]
+    pub seed: SeedArgs,
+    #[command(flatten)]
+    pub world: WorldArgs,
+    #[command(flatten)]
+    pub out: OutArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ControlsArgs {
+    /// The world: gardener, k8s or k8s-v4.6; without it the gardener and k8s
+    #[arg(long, value_name = "NAME")]
+    pub env: Option<String>,
+    /// Pairs of lives in each world
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    pub episodes: u32,
+    /// Who acts [default: evolved in the garden, random in the cluster]
+    #[arg(long, value_name = "NAME")]
+    pub agent: Option<String>,
+    /// calm, reference or storm [default: reference for the garden, storm for the cluster]
+    #[arg(long, value_name = "NAME")]
+    pub preset: Option<String>,
+    /// TOML file with settings of the environment (with --env)
+    #[arg(long, value_name = "FILE", requires = "env")]
+    pub config: Option<PathBuf>,
+    /// A setting of the environment (with --env); can be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE", requires = "env")]
+    pub sets: Vec<String>,
+    #[command(flatten)]
+    pub seed: SeedArgs,
+    #[command(flatten)]
+    pub out: OutArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct RecordArgs {
+    /// k8s, k8s-v4.6 or gardener
+    pub env: String,
+    /// Who acts
+    #[arg(long, value_name = "NAME", default_value = "heuristic")]
+    pub agent: String,
+    /// Steps (or generations) at most
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub steps: u32,
+    #[command(flatten)]
+    pub seed: SeedArgs,
+    #[command(flatten)]
+    pub world: WorldArgs,
+    #[command(flatten)]
+    pub out: OutArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// The trace, JSON
+    pub trace: PathBuf,
+    #[command(flatten)]
+    pub out: OutArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ThroughputArgs {
+    /// k8s, k8s-v4.6 or gardener
+    #[arg(long, value_name = "NAME", default_value = "k8s")]
+    pub env: String,
+    /// Who acts [default: random in the cluster, evolved in the garden]
+    #[arg(long, value_name = "NAME")]
+    pub agent: Option<String>,
+    /// Environments side by side [default: 4096 clusters, 1 garden]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16_777_216))]
+    pub num_envs: Option<u32>,
+    /// How long to measure, after a warm-up of a fifth of it
+    #[arg(long, value_name = "S", default_value_t = 2.0)]
+    pub seconds: f64,
+    #[command(flatten)]
+    pub seed: SeedArgs,
+    #[command(flatten)]
+    pub world: WorldArgs,
+    #[command(flatten)]
+    pub out: OutArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// k8s, k8s-v4.6 or gardener
+    pub env: String,
+    #[command(flatten)]
+    pub seed: SeedArgs,
+    #[command(flatten)]
+    pub world: WorldArgs,
+    #[command(flatten)]
+    pub out: OutArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct RerunArgs {
+    /// A run directory
+    pub run: PathBuf,
+    #[command(flatten)]
+    pub out: OutArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Print all settings of this environment as TOML, ready for --config
+    #[arg(long, value_name = "NAME")]
+    pub env: Option<String>,
+    /// calm, reference or storm
+    #[arg(long, value_name = "NAME", default_value = "reference")]
+    pub preset: String,
+    #[command(flatten)]
+    pub out: OutArgs,
+}

@@ -1,0 +1,203 @@
+//! `benchmark`: agents over paired seeds, with intervals.
+
+use std::path::Path;
+
+use resonetics_envs::stream::{Domain, Key, Stream, lane_seed};
+use serde::{Deserialize, Serialize};
+
+use super::{Context, cell, seed};
+use crate::cli::BenchmarkArgs;
+use crate::failure::Failure;
+use crate::files::CsvFile;
+use crate::out::say;
+use crate::progress::Progress;
+use crate::rollout::{Episode, play};
+use crate::setup::{Setup, WorldSettings};
+use crate::stats::bootstrap::bootstrap_interval;
+use crate::stats::compare::{paired_counts, probability_of_improvement};
+use crate::stats::summary::{interquartile_mean, mean, standard_deviation};
+
+const EPISODES: [&str; 11] = [
+    "agent",
+    "episode",
+    "seed",
+    "return",
+    "steps",
+    "terminated",
+    "truncated",
+    "oom_nodes",
+    "critical_oom",
+    "avg_load",
+    "budget",
+];
+
+const BENCHMARK: [&str; 13] = [
+    "agent",
+    "episodes",
+    "return_mean",
+    "return_std",
+    "return_iqm",
+    "return_iqm_low",
+    "return_iqm_high",
+    "steps_mean",
+    "oom_rate",
+    "crit_rate",
+    "avg_load_mean",
+    "win_rate",
+    "probability_of_improvement",
+];
+
+/// What was once published for the cluster: agent, return, steps. The rules do not yield it.
+const PUBLISHED: [(&str, f64, f64); 2] = [("random", -12.456, 312.4), ("heuristic", 18.912, 456.8)];
+
+/// Everything that the run depends on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    pub seed: u64,
+    pub episodes: u32,
+    pub agents: Vec<String>,
+    pub env: Setup,
+}
+
+pub fn run(args: &BenchmarkArgs, context: Context) -> Result<(), Failure> {
+    let env = Setup::new(&args.env, &args.world)?;
+    let agents: Vec<String> = args.agents.iter().map(|agent| agent.trim().to_owned()).collect();
+    for (i, agent) in agents.iter().enumerate() {
+        env.policy(agent, 1)?;
+        if agents[..i].contains(agent) {
+            return Err(Failure::Usage(format!("agent `{agent}` is named twice in --agents")));
+        }
+    }
+    let plan = Plan { seed: seed(&args.seed)?, episodes: args.episodes, agents, env };
+    super::Plan::Benchmark(plan).start(args.out.out.as_deref(), context).map(drop)
+}
+
+impl Plan {
+    pub fn execute(&self, dir: &Path, context: Context) -> Result<(), Failure> {
+        let seeds: Vec<u64> = (0..u64::from(self.episodes)).map(|i| lane_seed(self.seed, i)).collect();
+        let total = u64::from(self.episodes) * self.agents.len() as u64;
+        let progress = Progress::new(total, "episodes", context.quiet);
+        let mut episodes_csv = CsvFile::create(&dir.join("episodes.csv"), &EPISODES)?;
+        let mut all: Vec<Vec<Episode>> = Vec::new();
+        for agent in &self.agents {
+            progress.message(agent);
+            let episodes = play(&self.env, agent, &seeds, &progress)?;
+            for (number, episode) in (1..).zip(&episodes) {
+                episodes_csv.row(episode_row(agent, number, episode))?;
+            }
+            all.push(episodes);
+        }
+        progress.finish();
+        episodes_csv.finish()?;
+        let mut csv = CsvFile::create(&dir.join("benchmark.csv"), &BENCHMARK)?;
+        for (i, (agent, episodes)) in self.agents.iter().zip(&all).enumerate() {
+            let first = (i > 0).then_some(all[0].as_slice());
+            csv.row(self.summary_row(agent, episodes, first))?;
+        }
+        csv.finish()?;
+        self.tell(&all)
+    }
+
+    fn summary_row(&self, agent: &str, episodes: &[Episode], first: Option<&[Episode]>) -> [String; 13] {
+        let returns = returns(episodes);
+        let of = |value: fn(&Episode) -> f64| mean(&episodes.iter().map(value).collect::<Vec<_>>());
+        let mut stream = Stream::new(Key::new(self.seed, Domain::Statistics, 0));
+        let interval = bootstrap_interval(&returns, interquartile_mean, &mut stream);
+        let first = first.map(self::returns);
+        let wins = first.as_ref().and_then(|first| paired_counts(&returns, first));
+        [
+            agent.to_owned(),
+            episodes.len().to_string(),
+            cell(mean(&returns)),
+            cell(standard_deviation(&returns)),
+            cell(interquartile_mean(&returns)),
+            cell(interval.map(|interval| interval.low)),
+            cell(interval.map(|interval| interval.high)),
+            cell(of(|episode| f64::from(episode.steps))),
+            cell(rate(episodes, |(oom, _)| oom)),
+            cell(rate(episodes, |(_, critical)| critical)),
+            cell(of(|episode| episode.avg_load)),
+            cell(wins.map(|counts| counts.wins as f64 / episodes.len() as f64)),
+            cell(first.and_then(|first| probability_of_improvement(&returns, &first))),
+        ]
+    }
+
+    fn tell(&self, all: &[Vec<Episode>]) -> Result<(), Failure> {
+        for (agent, episodes) in self.agents.iter().zip(all) {
+            say(format_args!("{agent} | {}", self.line(agent, episodes)))?;
+        }
+        let first = returns(&all[0]);
+        for (agent, episodes) in self.agents.iter().zip(all).skip(1) {
+            if let Some(counts) = paired_counts(&returns(episodes), &first) {
+                let n = episodes.len();
+                say(format_args!(
+                    "{} win-rate: {}/{n} (ties: {})",
+                    capitalised(agent),
+                    counts.wins,
+                    counts.ties
+                ))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The terminal's line for one agent, behind its name.
+    fn line(&self, agent: &str, episodes: &[Episode]) -> String {
+        let of = |value: fn(&Episode) -> f64| {
+            mean(&episodes.iter().map(value).collect::<Vec<_>>()).unwrap_or(f64::NAN)
+        };
+        let std = standard_deviation(&returns(episodes)).unwrap_or(0.0);
+        let reward = of(|episode| episode.total_reward);
+        let steps = of(|episode| f64::from(episode.steps));
+        let load = of(|episode| episode.avg_load);
+        let front = format!("reward μ={reward:+.3} σ={std:.3} | steps μ={steps:.1}");
+        if matches!(self.env.settings, WorldSettings::Gardener(_)) {
+            let lost = of(|episode| f64::from(u8::from(episode.terminated)));
+            return format!("{front} | lost_rate={lost:.3} | dirt μ={load:.3}");
+        }
+        let oom = rate(episodes, |(oom, _)| oom).unwrap_or(f64::NAN);
+        let critical = rate(episodes, |(_, critical)| critical).unwrap_or(f64::NAN);
+        let published = PUBLISHED
+            .iter()
+            .find(|(name, _, _)| *name == agent && self.env.preset == "reference")
+            .map(|(_, reward, steps)| format!(" (once published: {reward:+.3} in {steps} steps; see README)"))
+            .unwrap_or_default();
+        format!("{front} | oom_rate={oom:.3} | crit_rate={critical:.3} | avg_load μ={load:.3}{published}")
+    }
+}
+
+fn returns(episodes: &[Episode]) -> Vec<f64> {
+    episodes.iter().map(|episode| episode.total_reward).collect()
+}
+
+/// Share of the episodes in which at least one node was (critically) out of memory; none in a
+/// garden.
+fn rate(episodes: &[Episode], count: fn((u32, u32)) -> u32) -> Option<f64> {
+    let counts: Option<Vec<f64>> =
+        episodes.iter().map(|episode| episode.oom.map(|oom| f64::from(u8::from(count(oom) > 0)))).collect();
+    counts.and_then(|counts| mean(&counts))
+}
+
+fn episode_row(agent: &str, number: u32, episode: &Episode) -> [String; 11] {
+    let oom =
+        |count: fn((u32, u32)) -> u32| episode.oom.map_or_else(String::new, |oom| count(oom).to_string());
+    [
+        agent.to_owned(),
+        number.to_string(),
+        episode.seed.to_string(),
+        cell(Some(episode.total_reward)),
+        episode.steps.to_string(),
+        episode.terminated.to_string(),
+        episode.truncated.to_string(),
+        oom(|(oom, _)| oom),
+        oom(|(_, critical)| critical),
+        cell(Some(episode.avg_load)),
+        cell(episode.budget),
+    ]
+}
+
+fn capitalised(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}

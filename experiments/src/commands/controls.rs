@@ -1,0 +1,282 @@
+//! `controls`: does the system live longer with the control layer under the same drift?
+
+use std::path::Path;
+
+use resonetics_envs::stream::{Domain, Key, Stream, lane_seed};
+use serde::{Deserialize, Serialize};
+
+use super::{Context, cell, seed};
+use crate::cli::{ControlsArgs, WorldArgs};
+use crate::failure::Failure;
+use crate::files::CsvFile;
+use crate::out::say;
+use crate::progress::Progress;
+use crate::rollout::{Episode, play};
+use crate::setup::Setup;
+use crate::stats::log_rank::{LogRank, log_rank_test};
+use crate::stats::restricted_mean::{paired_restricted_mean_interval, restricted_mean};
+use crate::stats::survival::{Lifetime, kaplan_meier, median_survival};
+use crate::stats::{Interval, bootstrap::RESAMPLES};
+
+const LIFETIMES: [&str; 7] = ["world", "agent", "control", "episode", "seed", "lifetime", "lost"];
+
+const SURVIVAL: [&str; 9] =
+    ["world", "control", "time", "at_risk", "lost", "censored", "survival", "survival_low", "survival_high"];
+
+const SUMMARY: [&str; 18] = [
+    "world",
+    "agent",
+    "episodes",
+    "horizon",
+    "lost_without",
+    "lost_with",
+    "median_without",
+    "median_with",
+    "restricted_mean_without",
+    "restricted_mean_with",
+    "difference",
+    "difference_low",
+    "difference_high",
+    "log_rank_chi_square",
+    "log_rank_p",
+    "load_without",
+    "load_with",
+    "answer",
+];
+
+/// Everything that the run depends on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    pub seed: u64,
+    pub episodes: u32,
+    pub worlds: Vec<WorldPlan>,
+}
+
+/// One world, with its control layer as it will be switched on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorldPlan {
+    pub agent: String,
+    pub env: Setup,
+}
+
+/// The lives in one world without and with control.
+struct Lives {
+    without: Vec<Episode>,
+    with: Vec<Episode>,
+}
+
+/// What the lives say.
+struct Finding {
+    horizon: f64,
+    means: Option<(f64, f64)>,
+    interval: Option<Interval>,
+    log_rank: Option<LogRank>,
+    answer: &'static str,
+}
+
+pub fn run(args: &ControlsArgs, context: Context) -> Result<(), Failure> {
+    let names = args.env.as_deref().map_or(vec!["gardener", "k8s"], |name| vec![name]);
+    let worlds: Result<Vec<WorldPlan>, Failure> = names.into_iter().map(|name| world(name, args)).collect();
+    let plan = Plan { seed: seed(&args.seed)?, episodes: args.episodes, worlds: worlds? };
+    super::Plan::Controls(plan).start(args.out.out.as_deref(), context).map(drop)
+}
+
+fn world(name: &str, args: &ControlsArgs) -> Result<WorldPlan, Failure> {
+    let garden = name == "gardener";
+    let preset = args.preset.as_deref().unwrap_or(if garden { "reference" } else { "storm" });
+    // In the storm few lives reach the rules' 500 steps; the difference shows beyond them.
+    let longer = if garden { "max_generations=2000" } else { "max_steps=2000" };
+    let mut sets = vec![longer.to_owned()];
+    sets.extend(args.sets.iter().cloned());
+    let typed = WorldArgs { preset: preset.to_owned(), config: args.config.clone(), sets };
+    let env = Setup::new(name, &typed)?;
+    let agent = args.agent.as_deref().unwrap_or(if garden { "evolved" } else { "random" });
+    env.policy(agent, 1)?;
+    Ok(WorldPlan { agent: agent.to_owned(), env })
+}
+
+impl Plan {
+    pub fn execute(&self, dir: &Path, context: Context) -> Result<(), Failure> {
+        let seeds: Vec<u64> = (0..u64::from(self.episodes)).map(|i| lane_seed(self.seed, i)).collect();
+        let total = 2 * u64::from(self.episodes) * self.worlds.len() as u64;
+        let progress = Progress::new(total, "lives", context.quiet);
+        let mut all = Vec::new();
+        for WorldPlan { agent, env } in &self.worlds {
+            progress.message(&env.name);
+            let without = play(&env.with_control(false), agent, &seeds, &progress)?;
+            let with = play(&env.with_control(true), agent, &seeds, &progress)?;
+            all.push(Lives { without, with });
+        }
+        progress.finish();
+        self.write_lifetimes(dir, &all)?;
+        self.write_survival(dir, &all)?;
+        let mut csv = CsvFile::create(&dir.join("summary.csv"), &SUMMARY)?;
+        for (number, (plan, lives)) in self.worlds.iter().zip(&all).enumerate() {
+            let finding = lives.finding(self.seed, number as u64);
+            csv.row(summary_row(plan, lives, &finding))?;
+            tell(plan, lives, &finding)?;
+        }
+        csv.finish()
+    }
+
+    fn write_lifetimes(&self, dir: &Path, all: &[Lives]) -> Result<(), Failure> {
+        let mut csv = CsvFile::create(&dir.join("lifetimes.csv"), &LIFETIMES)?;
+        for (plan, lives) in self.worlds.iter().zip(all) {
+            for (control, episodes) in lives.sides() {
+                for (number, episode) in (1..).zip(episodes) {
+                    let number: u32 = number;
+                    csv.row([
+                        plan.env.name.clone(),
+                        plan.agent.clone(),
+                        control.to_owned(),
+                        number.to_string(),
+                        episode.seed.to_string(),
+                        episode.steps.to_string(),
+                        episode.terminated.to_string(),
+                    ])?;
+                }
+            }
+        }
+        csv.finish()
+    }
+
+    fn write_survival(&self, dir: &Path, all: &[Lives]) -> Result<(), Failure> {
+        let mut csv = CsvFile::create(&dir.join("survival.csv"), &SURVIVAL)?;
+        for (plan, lives) in self.worlds.iter().zip(all) {
+            for (control, episodes) in lives.sides() {
+                for row in kaplan_meier(&lifetimes(episodes)).unwrap_or_default() {
+                    csv.row([
+                        plan.env.name.clone(),
+                        control.to_owned(),
+                        row.time.to_string(),
+                        row.at_risk.to_string(),
+                        row.lost.to_string(),
+                        row.censored.to_string(),
+                        cell(Some(row.survival)),
+                        cell(row.interval.map(|interval| interval.low)),
+                        cell(row.interval.map(|interval| interval.high)),
+                    ])?;
+                }
+            }
+        }
+        csv.finish()
+    }
+}
+
+impl Lives {
+    fn sides(&self) -> [(&'static str, &[Episode]); 2] {
+        [("off", &self.without), ("on", &self.with)]
+    }
+
+    fn finding(&self, seed: u64, number: u64) -> Finding {
+        let (without, with) = (lifetimes(&self.without), lifetimes(&self.with));
+        // Beyond the shorter of the two records one side is not observed.
+        let longest = |lives: &[Lifetime]| lives.iter().map(|life| life.time).fold(0.0, f64::max);
+        let lost_all = |lives: &[Lifetime]| lives.iter().all(|life| life.lost);
+        let horizon = match (lost_all(&without), lost_all(&with)) {
+            (true, true) => longest(&without).max(longest(&with)),
+            (true, false) => longest(&with),
+            (false, true) => longest(&without),
+            (false, false) => longest(&without).min(longest(&with)),
+        };
+        let mean = |lives: &[Lifetime]| restricted_mean(lives, horizon).map(|mean| mean.mean);
+        let mut stream = Stream::new(Key::new(seed, Domain::Statistics, number));
+        let interval = paired_restricted_mean_interval(&with, &without, horizon, &mut stream);
+        let answer = match interval {
+            Some(interval) if interval.low > 0.0 => "yes: it lives longer",
+            Some(interval) if interval.high < 0.0 => "no: it lives shorter",
+            Some(_) => "no difference shown",
+            None => "cannot be said",
+        };
+        Finding {
+            horizon,
+            means: mean(&without).zip(mean(&with)),
+            interval,
+            log_rank: log_rank_test(&with, &without),
+            answer,
+        }
+    }
+}
+
+fn lifetimes(episodes: &[Episode]) -> Vec<Lifetime> {
+    episodes
+        .iter()
+        .map(|episode| Lifetime { time: f64::from(episode.steps), lost: episode.terminated })
+        .collect()
+}
+
+fn lost(episodes: &[Episode]) -> usize {
+    episodes.iter().filter(|episode| episode.terminated).count()
+}
+
+fn load(episodes: &[Episode]) -> Option<f64> {
+    crate::stats::summary::mean(&episodes.iter().map(|episode| episode.avg_load).collect::<Vec<_>>())
+}
+
+fn median(episodes: &[Episode]) -> Option<f64> {
+    kaplan_meier(&lifetimes(episodes)).and_then(|rows| median_survival(&rows))
+}
+
+fn summary_row(plan: &WorldPlan, lives: &Lives, finding: &Finding) -> [String; 18] {
+    [
+        plan.env.name.clone(),
+        plan.agent.clone(),
+        lives.with.len().to_string(),
+        cell(Some(finding.horizon)),
+        lost(&lives.without).to_string(),
+        lost(&lives.with).to_string(),
+        cell(median(&lives.without)),
+        cell(median(&lives.with)),
+        cell(finding.means.map(|means| means.0)),
+        cell(finding.means.map(|means| means.1)),
+        cell(finding.means.map(|means| means.1 - means.0)),
+        cell(finding.interval.map(|interval| interval.low)),
+        cell(finding.interval.map(|interval| interval.high)),
+        cell(finding.log_rank.map(|test| test.chi_square)),
+        finding.log_rank.map_or_else(String::new, |test| format!("{:e}", test.p_value)),
+        cell(load(&lives.without)),
+        cell(load(&lives.with)),
+        finding.answer.to_owned(),
+    ]
+}
+
+fn tell(plan: &WorldPlan, lives: &Lives, finding: &Finding) -> Result<(), Failure> {
+    let unit = if plan.env.name == "gardener" { "generations" } else { "steps" };
+    let number =
+        |value: Option<f64>| value.map_or_else(|| "not reached".to_owned(), |value| format!("{value:.0}"));
+    say(format_args!(
+        "{} ({}, {} agent), {} pairs:",
+        plan.env.name,
+        plan.env.preset,
+        plan.agent,
+        lives.with.len()
+    ))?;
+    for ((control, episodes), mean) in lives
+        .sides()
+        .into_iter()
+        .zip([finding.means.map(|means| means.0), finding.means.map(|means| means.1)])
+    {
+        say(format_args!(
+            "  control {control}: lost {}/{} | median life {} | mean life up to {:.0} {unit}: {} | mean load {:.3}",
+            lost(episodes),
+            episodes.len(),
+            number(median(episodes)),
+            finding.horizon,
+            number(mean),
+            load(episodes).unwrap_or(f64::NAN),
+        ))?;
+    }
+    let p = finding.log_rank.map_or_else(|| "-".to_owned(), |test| format!("{:.2e}", test.p_value));
+    match (finding.means, finding.interval) {
+        (Some((without, with)), Some(interval)) => say(format_args!(
+            "  did control help? {}: {:+.1} {unit} (95% of {RESAMPLES} paired bootstraps {:+.1} to {:+.1}; log-rank p={p})",
+            finding.answer,
+            with - without,
+            interval.low,
+            interval.high
+        )),
+        _ => say(format_args!("  did control help? {} (log-rank p={p})", finding.answer)),
+    }
+}

@@ -1,0 +1,40 @@
+//! `experiments`: what there is to run, and how.
+
+use crate::failure::Failure;
+use crate::out::say;
+
+const EXPERIMENTS: [(&str, &str); 8] = [
+    ("cargo xtask demo", "the garden and the benchmark, from nothing"),
+    (
+        "cargo run --release -- benchmark --env k8s --agents random,heuristic,planner --episodes 50 --seed 1",
+        "agents on paired seeds, with intervals",
+    ),
+    (
+        "cargo run --release -- gardener --generations 2000 --seed 1 --agent heuristic",
+        "a garden, logged generation by generation",
+    ),
+    (
+        "cargo run --release -- gardener --generations 2000 --seed 1 --runs 20",
+        "twenty gardens of evolved brains: how long do they last?",
+    ),
+    (
+        "cargo run --release -- controls --episodes 200 --seed 1",
+        "does the control layer help? survival with and without it",
+    ),
+    (
+        "cargo run --release -- benchmark --preset storm --agents random,heuristic --episodes 1000 --seed 1",
+        "the same agents when memory leaks faster",
+    ),
+    (
+        "cargo run --release -- record k8s --agent planner --steps 100 --seed 1",
+        "a trace that `replay` replays",
+    ),
+    ("cargo run --release -- throughput --env k8s --threads 1", "steps a second"),
+];
+
+pub fn run() -> Result<(), Failure> {
+    for (command, what) in EXPERIMENTS {
+        say(format_args!("{what}\n    {command}"))?;
+    }
+    Ok(())
+}

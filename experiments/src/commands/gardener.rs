@@ -1,0 +1,254 @@
+//! `gardener`: gardens over many generations, logged as `resonetics_data.csv` (RULES section 2.3).
+
+use std::path::Path;
+
+use rayon::prelude::*;
+use resonetics_envs::gardener::{GardenerConfig, GardenerEnv, Generation};
+use resonetics_envs::risk::Verdict;
+use resonetics_envs::stream::lane_seed;
+use serde::{Deserialize, Serialize};
+
+use super::{Context, cell, seed};
+use crate::cli::GardenerArgs;
+use crate::failure::{self, Failure};
+use crate::files::CsvFile;
+use crate::interrupt;
+use crate::out::say;
+use crate::progress::Progress;
+use crate::rollout::Rollout;
+use crate::setup::{Setup, WorldSettings};
+use crate::stats::summary::mean;
+
+/// The columns of `resonetics_data.csv`.
+pub const COLUMNS: [&str; 12] = [
+    "Gen",
+    "Population",
+    "Avg_Energy",
+    "Total_Entropy",
+    "Emergency_Moves",
+    "Isolation_Saves",
+    "Entropy_Gradient",
+    "Population_Volatility",
+    "Emergency_Ratio",
+    "Collapse_Risk",
+    "Flow",
+    "Verdict",
+];
+
+/// The columns of `summary.csv`, a row a run.
+const SUMMARY: [&str; 12] = [
+    "run",
+    "seed",
+    "generations",
+    "lost_at",
+    "dirt_mean",
+    "dirt_max",
+    "dirt_end",
+    "population_mean",
+    "population_end",
+    "creative_share",
+    "bubble_share",
+    "collapse_share",
+];
+
+/// Everything that the run depends on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    pub seed: u64,
+    pub generations: u32,
+    pub agent: String,
+    pub runs: u32,
+    pub env: Setup,
+}
+
+/// What is left of a run for the summary.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Summary {
+    seed: u64,
+    generations: u32,
+    /// The generation at which the garden was lost (`lost.dirt_share`, `lost.generations`).
+    lost_at: Option<u32>,
+    dirt_sum: f64,
+    dirt_max: f64,
+    dirt_end: f64,
+    population_sum: usize,
+    population_end: usize,
+    verdicts: [u32; 3],
+}
+
+pub fn run(args: &GardenerArgs, context: Context) -> Result<(), Failure> {
+    let mut env = Setup::new("gardener", &args.world)?;
+    env.policy(&args.agent, 1)?;
+    if args.no_control {
+        env = env.with_control(false);
+    }
+    let plan = Plan {
+        seed: seed(&args.seed)?,
+        generations: args.generations,
+        agent: args.agent.clone(),
+        runs: args.runs,
+        env,
+    };
+    super::Plan::Gardener(plan).start(args.out.out.as_deref(), context).map(drop)
+}
+
+impl Plan {
+    fn config(&self) -> Result<&GardenerConfig, Failure> {
+        match &self.env.settings {
+            WorldSettings::Gardener(settings) => Ok(&settings.env),
+            WorldSettings::K8s(_) => {
+                Err(Failure::Usage(format!("`gardener` simulates the gardener, not {}", self.env.name)))
+            }
+        }
+    }
+
+    /// One run has the seed itself; of several, run k (from 1) has the seed of lane k.
+    fn seed_of(&self, run: u32) -> u64 {
+        if self.runs == 1 { self.seed } else { lane_seed(self.seed, run.into()) }
+    }
+
+    pub fn execute(&self, dir: &Path, context: Context) -> Result<(), Failure> {
+        let config = self.config()?;
+        let total = u64::from(self.generations) * u64::from(self.runs);
+        let progress = Progress::new(total, "generations", context.quiet);
+        let runs: Result<Vec<Summary>, Failure> = (1..=self.runs)
+            .into_par_iter()
+            .map(|run| {
+                let folder =
+                    if self.runs == 1 { dir.to_path_buf() } else { dir.join(format!("run-{run:04}")) };
+                if self.runs > 1 {
+                    std::fs::create_dir(&folder).map_err(failure::io("create", &folder))?;
+                }
+                self.simulate(config, run, &folder, &progress)
+            })
+            .collect();
+        let runs = runs?;
+        progress.finish();
+        let mut csv = CsvFile::create(&dir.join("summary.csv"), &SUMMARY)?;
+        for (run, summary) in (1..).zip(&runs) {
+            csv.row(summary.row(run))?;
+        }
+        csv.finish()?;
+        self.tell(&runs)
+    }
+
+    fn simulate(
+        &self,
+        config: &GardenerConfig,
+        run: u32,
+        folder: &Path,
+        progress: &Progress,
+    ) -> Result<Summary, Failure> {
+        // The log goes on beyond the loss of the garden: an episode here has no end of its own.
+        let mut unending = config.clone();
+        unending.max_generations = u32::MAX;
+        unending.lost.generations = u32::MAX;
+        let cells = config.cells() as f64;
+        let mut rollout = Rollout::new(vec![GardenerEnv::new(unending)], self.env.policy(&self.agent, 1)?)?;
+        let mut summary = Summary { seed: self.seed_of(run), ..Summary::default() };
+        rollout.reset(&[summary.seed]);
+        let mut csv = CsvFile::create(&folder.join("resonetics_data.csv"), &COLUMNS)?;
+        let mut saturated = 0;
+        for _ in 0..self.generations {
+            if let Err(interrupted) = interrupt::check() {
+                csv.finish()?;
+                return Err(interrupted);
+            }
+            rollout.step()?;
+            let generation = resonetics_envs::env::ParallelEnv::info(&rollout.envs.envs()[0]);
+            csv.row(row(&generation))?;
+            let dirt = generation.total_entropy / cells;
+            saturated = if dirt >= config.lost.dirt_share { saturated + 1 } else { 0 };
+            if saturated == config.lost.generations {
+                summary.lost_at.get_or_insert(generation.generation);
+            }
+            summary.add(&generation, dirt);
+            progress.inc(1);
+        }
+        csv.finish()?;
+        Ok(summary)
+    }
+
+    fn tell(&self, runs: &[Summary]) -> Result<(), Failure> {
+        let of = |value: fn(&Summary) -> f64| {
+            mean(&runs.iter().map(value).collect::<Vec<_>>()).unwrap_or(f64::NAN)
+        };
+        let n = f64::from(self.generations);
+        let share = |verdict: usize| {
+            let count: u32 = runs.iter().map(|run| run.verdicts[verdict]).sum();
+            100.0 * f64::from(count) / (n * runs.len() as f64)
+        };
+        let lost: Vec<f64> = runs.iter().filter_map(|run| run.lost_at.map(f64::from)).collect();
+        let lost_text = match mean(&lost) {
+            None => format!("lost 0/{}", runs.len()),
+            Some(at) => format!("lost {}/{} at generation μ={at:.0}", lost.len(), runs.len()),
+        };
+        say(format_args!(
+            "{} | generations {} | dirt μ={:.1}% max={:.1}% end={:.1}% | population μ={:.1} | {lost_text} | creative {:.1}% bubble {:.1}% collapse {:.1}%",
+            self.agent,
+            self.generations,
+            100.0 * of(|run| run.dirt_sum / f64::from(run.generations)),
+            100.0 * runs.iter().map(|run| run.dirt_max).fold(0.0, f64::max),
+            100.0 * of(|run| run.dirt_end),
+            of(|run| run.population_sum as f64 / f64::from(run.generations)),
+            share(0),
+            share(1),
+            share(2),
+        ))
+    }
+}
+
+impl Summary {
+    fn add(&mut self, generation: &Generation, dirt: f64) {
+        self.generations += 1;
+        self.dirt_sum += dirt;
+        self.dirt_max = self.dirt_max.max(dirt);
+        self.dirt_end = dirt;
+        self.population_sum += generation.population;
+        self.population_end = generation.population;
+        let verdict = match generation.verdict {
+            Verdict::Creative => 0,
+            Verdict::Bubble => 1,
+            Verdict::Collapse => 2,
+        };
+        self.verdicts[verdict] += 1;
+    }
+
+    fn row(&self, run: u32) -> [String; 12] {
+        let n = f64::from(self.generations);
+        let [creative, bubble, collapse] = self.verdicts.map(|count| cell(Some(f64::from(count) / n)));
+        [
+            run.to_string(),
+            self.seed.to_string(),
+            self.generations.to_string(),
+            self.lost_at.map_or_else(String::new, |at| at.to_string()),
+            cell(Some(self.dirt_sum / n)),
+            cell(Some(self.dirt_max)),
+            cell(Some(self.dirt_end)),
+            cell(Some(self.population_sum as f64 / n)),
+            self.population_end.to_string(),
+            creative,
+            bubble,
+            collapse,
+        ]
+    }
+}
+
+/// A generation as a row of `resonetics_data.csv`.
+pub fn row(generation: &Generation) -> [String; 12] {
+    [
+        generation.generation.to_string(),
+        generation.population.to_string(),
+        format!("{:.2}", generation.avg_energy),
+        format!("{:.2}", generation.total_entropy),
+        generation.emergency_moves.to_string(),
+        generation.isolation_saves.to_string(),
+        format!("{:.3}", generation.entropy_gradient),
+        generation.population_volatility.to_string(),
+        format!("{:.4}", generation.emergency_ratio),
+        format!("{:.4}", generation.collapse_risk),
+        format!("{:.4}", generation.flow),
+        generation.verdict.name().to_owned(),
+    ]
+}

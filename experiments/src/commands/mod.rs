@@ -1,0 +1,130 @@
+//! The commands, one file each, and what those that compute have in common.
+
+mod benchmark;
+mod check;
+mod controls;
+mod doctor;
+mod experiments;
+mod gardener;
+mod list;
+mod record;
+mod replay;
+mod rerun;
+mod throughput;
+
+pub use gardener::row as csv_row;
+
+use std::hash::{BuildHasher, RandomState};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::cli::{Cli, Command, SeedArgs};
+use crate::failure::Failure;
+use crate::files::write_new;
+use crate::out::say;
+use crate::run_dir::{RunDir, RunRecord};
+
+/// What every command is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Context {
+    pub quiet: bool,
+    pub threads: usize,
+}
+
+/// Runs what was typed.
+pub fn run(cli: Cli) -> Result<(), Failure> {
+    let cores = std::thread::available_parallelism().map_or(1, Into::into);
+    let threads = cli.threads.map_or(cores, Into::into);
+    let context = Context { quiet: cli.quiet, threads };
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|error| Failure::Failed(format!("cannot start {threads} threads: {error}")))?;
+    pool.install(|| match cli.command {
+        Command::Gardener(args) => gardener::run(&args, context),
+        Command::Benchmark(args) => benchmark::run(&args, context),
+        Command::Controls(args) => controls::run(&args, context),
+        Command::Record(args) => record::run(&args, context),
+        Command::Replay(args) => replay::run(&args, context),
+        Command::Throughput(args) => throughput::run(&args, context),
+        Command::Check(args) => check::run(&args, context),
+        Command::Rerun(args) => rerun::run(&args, context),
+        Command::List(args) => list::run(&args, context),
+        Command::Experiments => experiments::run(),
+        Command::Doctor(args) => doctor::run(&args, context),
+    })
+}
+
+/// An experiment with everything that it depends on; config.toml is this.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "lowercase")]
+pub enum Plan {
+    Gardener(gardener::Plan),
+    Benchmark(benchmark::Plan),
+    Controls(controls::Plan),
+    Record(record::Plan),
+}
+
+impl Plan {
+    fn name_and_seed(&self) -> (&'static str, u64) {
+        match self {
+            Plan::Gardener(plan) => ("gardener", plan.seed),
+            Plan::Benchmark(plan) => ("benchmark", plan.seed),
+            Plan::Controls(plan) => ("controls", plan.seed),
+            Plan::Record(plan) => ("record", plan.seed),
+        }
+    }
+
+    /// Runs the experiment into a new run directory and yields its path.
+    pub fn start(&self, out: Option<&Path>, context: Context) -> Result<PathBuf, Failure> {
+        let (name, seed) = self.name_and_seed();
+        let config = toml::to_string(self)
+            .map_err(|error| Failure::Failed(format!("cannot write the settings as TOML: {error}")))?;
+        let run = RunDir::create(out, RunRecord::new(name, Some(seed), context.threads), &config)?;
+        let path = run.path().to_path_buf();
+        let outcome = match self {
+            Plan::Gardener(plan) => plan.execute(&path, context),
+            Plan::Benchmark(plan) => plan.execute(&path, context),
+            Plan::Controls(plan) => plan.execute(&path, context),
+            Plan::Record(plan) => plan.execute(&path, context),
+        };
+        run.finish(outcome)?;
+        if !context.quiet {
+            say(format_args!("wrote {}", path.display()))?;
+        }
+        Ok(path)
+    }
+}
+
+/// The seed that was typed, or one drawn from the system, which is printed.
+fn seed(args: &SeedArgs) -> Result<u64, Failure> {
+    if let Some(seed) = args.seed {
+        return Ok(seed);
+    }
+    // The system's randomness, by the standard library's hash keys.
+    let seed = RandomState::new().hash_one("seed") >> 32;
+    say(format_args!("seed {seed} was drawn: --seed {seed} repeats this"))?;
+    Ok(seed)
+}
+
+/// Prints the result of a command that writes files only if asked to, and writes it if asked.
+fn report(
+    command: &str,
+    file: &str,
+    text: &str,
+    out: Option<&Path>,
+    seed: Option<u64>,
+    context: Context,
+) -> Result<(), Failure> {
+    say(format_args!("{}", text.trim_end_matches('\n')))?;
+    let Some(out) = out else { return Ok(()) };
+    let run = RunDir::create(Some(out), RunRecord::new(command, seed, context.threads), "")?;
+    let written = write_new(&run.path().join(file), text.as_bytes());
+    run.finish(written)
+}
+
+/// A number for a CSV cell, six decimals; empty where there is none.
+fn cell(value: Option<f64>) -> String {
+    value.map_or_else(String::new, |value| format!("{value:.6}"))
+}

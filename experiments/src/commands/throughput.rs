@@ -1,0 +1,223 @@
+//! `throughput`: how many steps a second, with the actions drawn in the same loop.
+
+use std::time::{Duration, Instant};
+
+use rayon::prelude::*;
+use resonetics_envs::cpu::{CpuPath, Work};
+use resonetics_envs::env::ParallelEnv;
+use resonetics_envs::gardener::GardenerEnv;
+use resonetics_envs::k8s::{self, K8sEnv};
+use resonetics_envs::math::LANES;
+use resonetics_envs::stream::{Domain, Key, lane_seed, scale};
+use resonetics_envs::vector::{Autoreset, VecEnv};
+use serde_json::{Value, json};
+
+use super::{Context, report};
+use crate::cli::ThroughputArgs;
+use crate::failure::Failure;
+use crate::interrupt;
+use crate::rollout::{Playable, Rollout};
+use crate::setup::{Setup, WorldSettings};
+
+/// Generations after which a garden starts anew.
+const GENERATIONS: u32 = 1000;
+
+pub fn run(args: &ThroughputArgs, context: Context) -> Result<(), Failure> {
+    if !(args.seconds > 0.0 && args.seconds <= 86_400.0) {
+        return Err(Failure::Usage(format!(
+            "--seconds {}: allowed are numbers above 0 and up to 86400",
+            args.seconds
+        )));
+    }
+    let setup = Setup::new(&args.env, &args.world)?;
+    let garden = matches!(setup.settings, WorldSettings::Gardener(_));
+    let agent = args.agent.as_deref().unwrap_or(if garden { "evolved" } else { "random" });
+    setup.policy(agent, 1)?;
+    let num_envs = args.num_envs.unwrap_or(if garden { 1 } else { 4096 }) as usize;
+    let seed = args.seed.seed.unwrap_or(1);
+    let measured = match &setup.settings {
+        WorldSettings::K8s(settings) if agent == "random" => {
+            measure_random(K8sEnv::new(settings.env.clone()), num_envs, seed, args.seconds)?
+        }
+        WorldSettings::K8s(settings) => {
+            measure_policy(&K8sEnv::new(settings.env.clone()), &setup, agent, num_envs, seed, args.seconds)?
+        }
+        WorldSettings::Gardener(settings) => measure_policy(
+            &GardenerEnv::new(settings.env.clone()),
+            &setup,
+            agent,
+            num_envs,
+            seed,
+            args.seconds,
+        )?,
+    };
+    let result = measured.json(&setup, agent, num_envs, context);
+    let text = format!("{result}\n");
+    report("throughput", "throughput.json", &text, args.out.out.as_deref(), Some(seed), context)
+}
+
+/// What was counted.
+struct Measured {
+    seconds: f64,
+    /// Steps of single environments.
+    steps: u64,
+    /// Actions chosen by living agents.
+    agent_steps: u64,
+    bytes_per_env: usize,
+}
+
+impl Measured {
+    fn json(&self, setup: &Setup, agent: &str, num_envs: usize, context: Context) -> Value {
+        let garden = matches!(setup.settings, WorldSettings::Gardener(_));
+        let per_second = |count: u64| (count as f64 / self.seconds).round();
+        let for_garden = |value: f64| if garden { json!(value) } else { Value::Null };
+        json!({
+            "env": setup.name,
+            "agent": agent,
+            "num_envs": num_envs,
+            "threads": context.threads,
+            "seconds": (self.seconds * 1e3).round() / 1e3,
+            "steps_per_second": per_second(self.steps),
+            "generations_per_second": for_garden(per_second(self.steps)),
+            "agent_steps_per_second": per_second(self.agent_steps),
+            "mean_population": for_garden(self.agent_steps as f64 / self.steps as f64),
+            "bytes_per_env": self.bytes_per_env,
+            "cpu": CpuPath::current().to_string(),
+        })
+    }
+}
+
+/// Runs `work`, which does some steps and yields how many, for a fifth of `seconds` to warm up
+/// and then for `seconds`.
+fn timed(
+    seconds: f64,
+    mut work: impl FnMut() -> Result<(u64, u64), Failure>,
+) -> Result<(f64, u64, u64), Failure> {
+    let mut phase = |limit: Duration| -> Result<(f64, u64, u64), Failure> {
+        let start = Instant::now();
+        let (mut steps, mut agent_steps) = (0, 0);
+        loop {
+            interrupt::check()?;
+            let done = work()?;
+            steps += done.0;
+            agent_steps += done.1;
+            if start.elapsed() >= limit {
+                return Ok((start.elapsed().as_secs_f64(), steps, agent_steps));
+            }
+        }
+    };
+    phase(Duration::from_secs_f64(seconds / 5.0))?;
+    phase(Duration::from_secs_f64(seconds))
+}
+
+/// Random actions for a slice of environments, 16 from one draw.
+struct DrawActions<'a> {
+    actions: &'a mut [usize],
+    key: Key,
+    step: u32,
+}
+
+impl Work for DrawActions<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (block, actions) in self.actions.chunks_mut(LANES).enumerate() {
+            let (words, _) = self.key.lanes(self.step, (block * LANES) as u32);
+            for (action, word) in actions.iter_mut().zip(words) {
+                *action = scale(word, k8s::ACTIONS as u32) as usize;
+            }
+        }
+    }
+}
+
+/// Lockstep: random actions for all, then a step of all, with same-step autoreset.
+fn measure_random(env: K8sEnv, num_envs: usize, seed: u64, seconds: f64) -> Result<Measured, Failure> {
+    let nodes = env.config().nodes();
+    let mut envs = VecEnv::new(vec![env; num_envs], Autoreset::SameStep).map_err(Failure::Failed)?;
+    let mut batch = envs.batch();
+    envs.reset(seed, &mut batch);
+    let key = Key::new(seed, Domain::Policy, 0);
+    let mut actions = vec![0; num_envs];
+    let mut step = 0;
+    let rounds = (100_000 / num_envs).max(1);
+    let (seconds, steps, agent_steps) = timed(seconds, || {
+        for _ in 0..rounds {
+            CpuPath::dispatch(DrawActions { actions: &mut actions, key, step });
+            step += 1;
+            envs.step(&actions, &mut batch).map_err(|error| Failure::Failed(error.to_string()))?;
+        }
+        let steps = (rounds * num_envs) as u64;
+        Ok((steps, steps))
+    })?;
+    // Grids beyond 16 nodes keep their nodes on the heap, three numbers each.
+    let heap = if nodes > LANES { nodes.div_ceil(LANES) * LANES * 3 * 4 } else { 0 };
+    let bytes_per_env = size_of::<K8sEnv>() + heap + batch_bytes(&envs) / num_envs;
+    Ok(Measured { seconds, steps, agent_steps, bytes_per_env })
+}
+
+/// Bytes of a batch's observations, rewards and flags.
+fn batch_bytes<E: ParallelEnv>(envs: &VecEnv<E>) -> usize {
+    let env = &envs.envs()[0];
+    envs.len() * (env.agents() * (env.observation_space().len() + 1) * size_of::<f32>() + 2)
+}
+
+/// A policy in each environment on its own, environments side by side.
+fn measure_policy<E: Playable + Clone>(
+    env: &E,
+    setup: &Setup,
+    agent: &str,
+    num_envs: usize,
+    seed: u64,
+    seconds: f64,
+) -> Result<Measured, Failure> {
+    let rollouts: Result<Vec<_>, Failure> =
+        (0..num_envs).map(|_| Rollout::new(vec![env.clone()], setup.policy(agent, 1)?)).collect();
+    let mut lanes: Vec<Lane<E>> = rollouts?
+        .into_iter()
+        .zip(0..)
+        .map(|(rollout, lane)| Lane { rollout, seed: lane_seed(seed, lane), episode: 0, steps: 0 })
+        .collect();
+    for lane in &mut lanes {
+        lane.restart();
+    }
+    let (seconds, steps, agent_steps) = timed(seconds, || {
+        let done: Result<Vec<(u64, u64)>, Failure> =
+            lanes.par_iter_mut().map(|lane| lane.advance(100)).collect();
+        Ok(done?.into_iter().fold((0, 0), |sum, done| (sum.0 + done.0, sum.1 + done.1)))
+    })?;
+    let bytes_per_env = size_of::<E>() + batch_bytes(&lanes[0].rollout.envs);
+    Ok(Measured { seconds, steps, agent_steps, bytes_per_env })
+}
+
+struct Lane<E> {
+    rollout: Rollout<E>,
+    seed: u64,
+    episode: u64,
+    steps: u32,
+}
+
+impl<E: Playable> Lane<E> {
+    fn restart(&mut self) {
+        self.rollout.reset(&[lane_seed(self.seed, self.episode)]);
+        self.episode += 1;
+        self.steps = 0;
+    }
+
+    /// Takes `count` steps; yields them and the actions of living agents in them.
+    fn advance(&mut self, count: u32) -> Result<(u64, u64), Failure> {
+        let mut agent_steps = 0;
+        for _ in 0..count {
+            let over = self.rollout.batch.terminated[0] || self.rollout.batch.truncated[0];
+            if over || (self.rollout.envs.envs()[0].masked() && self.steps >= GENERATIONS) {
+                self.restart();
+            }
+            let alive = &self.rollout.batch.alive;
+            agent_steps +=
+                if alive.is_empty() { 1 } else { alive.iter().filter(|&&alive| alive).count() as u64 };
+            self.rollout.step()?;
+            self.steps += 1;
+        }
+        Ok((count.into(), agent_steps))
+    }
+}

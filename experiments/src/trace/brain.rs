@@ -1,0 +1,62 @@
+//! The recorded passes of a gardener's brain (`gardener_brain` in the v8.5 recording).
+
+use resonetics_envs::gardener::{BrainWeights, Brains, softmax};
+use serde::Deserialize;
+
+use super::{Deviations, Replay};
+
+/// Tolerance of everything (RULES.md).
+const TOLERANCE: f64 = 1e-5;
+
+#[derive(Deserialize)]
+pub struct Trace {
+    view_size: usize,
+    conv_weight: Vec<f32>,
+    conv_bias: Vec<f32>,
+    lstm_weight_ih: Vec<f32>,
+    lstm_weight_hh: Vec<f32>,
+    lstm_bias_ih: Vec<f32>,
+    lstm_bias_hh: Vec<f32>,
+    policy_weight: Vec<f32>,
+    policy_bias: Vec<f32>,
+    steps: Vec<Step>,
+}
+
+#[derive(Deserialize)]
+struct Step {
+    view: Vec<f32>,
+    probabilities: Vec<f32>,
+    hidden: Vec<f32>,
+    cell: Vec<f32>,
+}
+
+/// Replays the passes in order, memory and all.
+pub fn replay(trace: &Trace) -> Result<Replay, String> {
+    if trace.view_size < 5 || trace.view_size > 31 || trace.view_size.is_multiple_of(2) {
+        return Err(format!("view_size {} is not an odd number from 5 to 31", trace.view_size));
+    }
+    let mut brains = Brains::new(1, trace.view_size);
+    let weights = BrainWeights {
+        conv_weight: trace.conv_weight.clone(),
+        conv_bias: trace.conv_bias.clone(),
+        lstm_weight_ih: trace.lstm_weight_ih.clone(),
+        lstm_weight_hh: trace.lstm_weight_hh.clone(),
+        lstm_bias_ih: trace.lstm_bias_ih.clone(),
+        lstm_bias_hh: trace.lstm_bias_hh.clone(),
+        policy_weight: trace.policy_weight.clone(),
+        policy_bias: trace.policy_bias.clone(),
+    };
+    brains.load(0, &weights)?;
+    let mut deviations = Deviations::default();
+    for (number, step) in trace.steps.iter().enumerate() {
+        if step.view.len() != trace.view_size * trace.view_size {
+            return Err(format!("step {number}: its view has {} cells", step.view.len()));
+        }
+        let probabilities = softmax(&brains.forward(0, &step.view));
+        deviations.numbers("probabilities", TOLERANCE, &probabilities, &step.probabilities);
+        let (hidden, cell) = brains.memory(0);
+        deviations.numbers("hidden", TOLERANCE, hidden, &step.hidden);
+        deviations.numbers("cell", TOLERANCE, cell, &step.cell);
+    }
+    Ok(Replay { rules: "v8.5".to_owned(), steps: trace.steps.len(), deviations })
+}

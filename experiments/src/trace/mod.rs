@@ -1,0 +1,176 @@
+//! Recorded traces (RULES.md: the formats and tolerances), replayed through the production rules.
+
+pub mod brain;
+pub mod gardener;
+pub mod k8s;
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+/// The largest deviation of each field, in the order in which fields were first compared.
+#[derive(Debug, Default)]
+pub struct Deviations {
+    fields: Vec<Field>,
+}
+
+#[derive(Debug)]
+struct Field {
+    name: &'static str,
+    /// Largest absolute difference; for exact fields the number of values that differ.
+    largest: f64,
+    tolerance: f64,
+}
+
+impl Deviations {
+    /// Compares a number; NaN on one side only deviates by infinity.
+    pub fn number(&mut self, name: &'static str, tolerance: f64, found: f64, expected: f64) {
+        let difference = (found - expected).abs();
+        let same = found.to_bits() == expected.to_bits();
+        let difference = if same {
+            0.0
+        } else if difference.is_nan() {
+            f64::INFINITY
+        } else {
+            difference
+        };
+        let field = self.field(name, tolerance);
+        field.largest = field.largest.max(difference);
+    }
+
+    /// Compares numbers one by one; another count deviates by infinity.
+    pub fn numbers(&mut self, name: &'static str, tolerance: f64, found: &[f32], expected: &[f32]) {
+        if found.len() != expected.len() {
+            self.field(name, tolerance).largest = f64::INFINITY;
+        }
+        for (&found, &expected) in found.iter().zip(expected) {
+            self.number(name, tolerance, found.into(), expected.into());
+        }
+    }
+
+    /// Counts values that are not equal.
+    pub fn exact<T: PartialEq>(&mut self, name: &'static str, found: &T, expected: &T) {
+        let field = self.field(name, 0.0);
+        field.largest += f64::from(u8::from(found != expected));
+    }
+
+    fn field(&mut self, name: &'static str, tolerance: f64) -> &mut Field {
+        let position = self.fields.iter().position(|field| field.name == name);
+        let position = position.unwrap_or_else(|| {
+            self.fields.push(Field { name, largest: 0.0, tolerance });
+            self.fields.len() - 1
+        });
+        &mut self.fields[position]
+    }
+
+    /// Whether every field is within its tolerance.
+    pub fn within_tolerance(&self) -> bool {
+        !self.fields.is_empty() && self.fields.iter().all(|field| field.largest <= field.tolerance)
+    }
+
+    /// The fields as {name: largest deviation}; infinity is null.
+    fn json(&self, of: fn(&Field) -> f64) -> Value {
+        let fields = self.fields.iter().map(|field| (field.name.to_owned(), json!(of(field))));
+        Value::Object(fields.collect::<Map<String, Value>>())
+    }
+}
+
+/// What a replay found.
+pub struct Replay {
+    /// The rules that the trace was recorded under.
+    pub rules: String,
+    /// Steps, generations or forward passes compared.
+    pub steps: usize,
+    /// How far off they are.
+    pub deviations: Deviations,
+}
+
+impl Replay {
+    /// One JSON object.
+    pub fn json(&self, trace: &str) -> Value {
+        json!({
+            "trace": trace,
+            "rules": self.rules,
+            "steps": self.steps,
+            "within_tolerance": self.deviations.within_tolerance(),
+            "deviation": self.deviations.json(|field| field.largest),
+            "tolerance": self.deviations.json(|field| field.tolerance),
+        })
+    }
+}
+
+/// Replays the text of any trace.
+///
+/// # Errors
+/// What is wrong with the text: not JSON, cut off, a missing field, values that do not fit.
+pub fn replay(text: &str) -> Result<Replay, String> {
+    let value: Value =
+        serde_json::from_str(text).map_err(|error| format!("not a whole JSON file: {error}"))?;
+    let rules = value.get("rules").and_then(Value::as_str).unwrap_or_default().to_owned();
+    match rules.as_str() {
+        "v4.5" | "v4.6" => k8s::replay(&read::<k8s::Trace>(value)?),
+        "v3.3.3" => gardener::replay(&read::<gardener::Trace>(value)?),
+        "v8.5" => match value.get("gardener_brain") {
+            Some(brain) => brain::replay(&read::<brain::Trace>(brain.clone())?),
+            None => Err("it has no `gardener_brain`, the only part of v8.5 that can be replayed".to_owned()),
+        },
+        _ => Err(format!(
+            "its `rules` are `{rules}`; known are v4.5 and v4.6 (cluster), v3.3.3 (garden), v8.5 (gardener_brain)"
+        )),
+    }
+}
+
+fn read<T: DeserializeOwned>(value: Value) -> Result<T, String> {
+    serde_json::from_value(value).map_err(|error| format!("it does not fit the trace format: {error}"))
+}
+
+/// The settings in a trace's `config` as `key=value` pairs.
+fn sets(config: &Map<String, Value>, prefix: &str, out: &mut Vec<String>) {
+    for (key, value) in config {
+        match value {
+            Value::Object(inner) => sets(inner, &format!("{prefix}{key}."), out),
+            value => out.push(format!("{prefix}{key}={value}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    /// Every recording of the reference replays within tolerance.
+    #[test]
+    fn all_recordings_replay() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../reference");
+        let mut replayed = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let replay = replay(&std::fs::read_to_string(&path).unwrap()).unwrap();
+            assert!(replay.deviations.within_tolerance(), "{}", replay.json(&path.display().to_string()));
+            assert!(replay.steps > 0);
+            replayed += 1;
+        }
+        assert_eq!(replayed, 17);
+    }
+
+    #[test]
+    fn deviations_keep_the_largest_and_refuse_nan() {
+        let mut deviations = Deviations::default();
+        assert!(!deviations.within_tolerance(), "nothing compared is nothing shown");
+        deviations.number("a", 0.5, 1.0, 1.25);
+        deviations.number("a", 0.5, 1.0, 1.0);
+        deviations.number("a", 0.5, f64::NAN, f64::NAN);
+        assert_eq!(deviations.fields[0].largest, 0.25);
+        assert!(deviations.within_tolerance());
+        deviations.number("a", 0.5, f64::NAN, 1.0);
+        assert!(!deviations.within_tolerance());
+        let mut deviations = Deviations::default();
+        deviations.exact("b", &1, &1);
+        assert!(deviations.within_tolerance());
+        deviations.exact("b", &1, &2);
+        assert!(!deviations.within_tolerance());
+        let mut deviations = Deviations::default();
+        deviations.numbers("c", 1.0, &[1.0], &[1.0, 1.0]);
+        assert!(!deviations.within_tolerance());
+    }
+}
