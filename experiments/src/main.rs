@@ -5,6 +5,7 @@ mod claim;
 mod cli;
 mod commands;
 mod failure;
+mod figure;
 mod files;
 mod interrupt;
 mod out;

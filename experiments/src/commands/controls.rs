@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
+use plotters::prelude::SeriesLabelPosition;
 use resonetics_envs::stream::{Domain, Key, Stream, lane_seed};
 use serde::{Deserialize, Serialize};
 
 use super::{Context, cell, seed};
 use crate::cli::{ControlsArgs, WorldArgs};
 use crate::failure::Failure;
+use crate::figure::{self, Curve, Labels};
 use crate::files::CsvFile;
 use crate::out::say;
 use crate::progress::Progress;
@@ -112,6 +114,9 @@ impl Plan {
         progress.finish();
         self.write_lifetimes(dir, &all)?;
         self.write_survival(dir, &all)?;
+        for (plan, lives) in self.worlds.iter().zip(&all) {
+            draw_survival(dir, plan, lives)?;
+        }
         let mut csv = CsvFile::create(&dir.join("summary.csv"), &SUMMARY)?;
         for (number, (plan, lives)) in self.worlds.iter().zip(&all).enumerate() {
             let finding = lives.finding(self.seed, number as u64);
@@ -200,6 +205,37 @@ impl Lives {
     }
 }
 
+/// Kaplan-Meier curves with their 95% bands, as `survival-WORLD.svg`.
+fn draw_survival(dir: &Path, plan: &WorldPlan, lives: &Lives) -> Result<(), Failure> {
+    let mut curves = Vec::new();
+    let mut end = 1.0_f64;
+    for (control, episodes) in lives.sides() {
+        let rows = kaplan_meier(&lifetimes(episodes)).unwrap_or_default();
+        end = rows.last().map_or(end, |row| end.max(row.time));
+        let bound = |pick: fn(Interval) -> f64| {
+            figure::steps(rows.iter().map(move |row| (row.time, row.interval.map_or(row.survival, pick))))
+        };
+        let (low, high) = (bound(|interval| interval.low), bound(|interval| interval.high));
+        curves.push(Curve {
+            name: format!("control {control}"),
+            points: figure::steps(rows.iter().map(|row| (row.time, row.survival))),
+            band: low.iter().zip(&high).map(|(low, high)| (low.0, low.1, high.1)).collect(),
+        });
+    }
+    let labels = Labels {
+        title: &format!("{} ({}), {} agent: share still alive", plan.env.name, plan.env.preset, plan.agent),
+        x: unit(plan),
+        y: "share",
+        legend: SeriesLabelPosition::UpperRight,
+    };
+    let path = dir.join(format!("survival-{}.svg", plan.env.name));
+    figure::draw(&path, &labels, 0.0..end, 0.0..1.0, &curves)
+}
+
+fn unit(plan: &WorldPlan) -> &'static str {
+    if plan.env.name == "gardener" { "generations" } else { "steps" }
+}
+
 fn lifetimes(episodes: &[Episode]) -> Vec<Lifetime> {
     episodes
         .iter()
@@ -243,7 +279,7 @@ fn summary_row(plan: &WorldPlan, lives: &Lives, finding: &Finding) -> [String; 1
 }
 
 fn tell(plan: &WorldPlan, lives: &Lives, finding: &Finding) -> Result<(), Failure> {
-    let unit = if plan.env.name == "gardener" { "generations" } else { "steps" };
+    let unit = unit(plan);
     let number =
         |value: Option<f64>| value.map_or_else(|| "not reached".to_owned(), |value| format!("{value:.0}"));
     say(format_args!(

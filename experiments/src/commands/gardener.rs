@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use plotters::prelude::SeriesLabelPosition;
 use rayon::prelude::*;
 use resonetics_envs::gardener::{GardenerConfig, GardenerEnv, Generation};
 use resonetics_envs::risk::Verdict;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{Context, cell, seed};
 use crate::cli::GardenerArgs;
 use crate::failure::{self, Failure};
+use crate::figure::{self, Curve, Labels};
 use crate::files::CsvFile;
 use crate::interrupt;
 use crate::out::say;
@@ -75,6 +77,8 @@ struct Summary {
     population_sum: usize,
     population_end: usize,
     verdicts: [u32; 3],
+    /// (generation, mean dirt) for the figure, at most some 500 of them.
+    curve: Vec<(f64, f64)>,
 }
 
 pub fn run(args: &GardenerArgs, context: Context) -> Result<(), Failure> {
@@ -130,6 +134,19 @@ impl Plan {
             csv.row(summary.row(run))?;
         }
         csv.finish()?;
+        let curves = runs.iter().map(|run| Curve {
+            name: format!("{} gardeners", self.agent),
+            points: run.curve.clone(),
+            band: Vec::new(),
+        });
+        let labels = Labels {
+            title: "Dirt in the garden",
+            x: "generation",
+            y: "mean dirt of a cell",
+            legend: SeriesLabelPosition::UpperLeft,
+        };
+        let x = 0.0..f64::from(self.generations);
+        figure::draw(&dir.join("dirt.svg"), &labels, x, 0.0..1.0, &curves.collect::<Vec<_>>())?;
         self.tell(&runs)
     }
 
@@ -164,6 +181,9 @@ impl Plan {
                 summary.lost_at.get_or_insert(generation.generation);
             }
             summary.add(&generation, dirt);
+            if generation.generation % self.generations.div_ceil(500) == 0 {
+                summary.curve.push((generation.generation.into(), dirt));
+            }
             progress.inc(1);
         }
         csv.finish()?;

@@ -1,0 +1,118 @@
+//! `cargo xtask demo` shows what the project does, `cargo xtask test` checks all of it. Both need
+//! nothing but a Rust toolchain; cargo fetches the rest.
+#![allow(clippy::print_stdout)] // saying what it does is its job
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+const USAGE: &str = "usage: cargo xtask demo | test
+
+  demo   builds, runs the gardens and the benchmark, writes into runs/, says what to open
+  test   format, lints with warnings denied, documentation, all tests and examples
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["demo"] => demo(),
+        ["test"] => test(),
+        _ => {
+            print!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            println!("\nfailed: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The workspace, wherever this is called from.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Says what is about to happen and why, runs it, and fails if it fails.
+fn step(what: &str, program: &Path, arguments: &[&str]) -> Result<(), String> {
+    println!("\n== {what}");
+    let name = program.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    println!("   {name} {}", arguments.join(" "));
+    let start = Instant::now();
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(root());
+    // A document with a broken link is a broken document.
+    command.env("RUSTDOCFLAGS", "-D warnings");
+    let status = command.status().map_err(|error| format!("cannot run {name}: {error}"))?;
+    if !status.success() {
+        return Err(format!("{what} ({status})"));
+    }
+    println!("   done in {:.1} s", start.elapsed().as_secs_f64());
+    Ok(())
+}
+
+fn cargo(what: &str, arguments: &[&str]) -> Result<(), String> {
+    step(what, Path::new(&std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())), arguments)
+}
+
+fn demo() -> Result<(), String> {
+    cargo("building (a minute or two the first time)", &["build", "--release"])?;
+    let binary = root().join("target/release/resonetics");
+    let runs = root().join("runs");
+    let number = (1..10_000).find(|number| !runs.join(format!("demo-{number:04}")).exists()).unwrap_or(1);
+    let folder = format!("runs/demo-{number:04}");
+    let out = |name: &str| format!("{folder}/{name}");
+    let [evolved, heuristic, benchmark] = ["garden-evolved", "garden-heuristic", "benchmark"].map(out);
+    let garden = ["gardener", "--generations", "2000", "--seed", "1", "--agent"];
+    step(
+        "a garden of evolved brains under the reference rules: dirt wins",
+        &binary,
+        &[&garden[..], &["evolved", "--out", &evolved]].concat(),
+    )?;
+    step(
+        "the same garden with heuristic gardeners: they hold it",
+        &binary,
+        &[&garden[..], &["heuristic", "--out", &heuristic]].concat(),
+    )?;
+    step(
+        "a cluster whose memory leaks: random against heuristic, 50 paired seeds",
+        &binary,
+        &[
+            "benchmark",
+            "--agents",
+            "random,heuristic",
+            "--episodes",
+            "50",
+            "--seed",
+            "1",
+            "--out",
+            &benchmark,
+        ],
+    )?;
+    println!("\nOpen next:");
+    println!("  {evolved}/resonetics_data.csv    2,000 generations: dirt, population, risk, verdict");
+    println!("  {heuristic}/resonetics_data.csv  the same where the gardeners win");
+    println!("  {benchmark}/benchmark.csv        the comparison with its intervals");
+    println!("  {benchmark}/episodes.csv         every episode with its seed");
+    println!("  {benchmark}/config.toml          all that the run depends on");
+    println!("\nThen: cargo run --release -- rerun {benchmark}   repeats it, bit for bit");
+    println!("      cargo run --release -- controls            does the control layer help?");
+    println!("      cargo run experiments                      everything there is to run");
+    Ok(())
+}
+
+fn test() -> Result<(), String> {
+    cargo("format", &["fmt", "--all", "--check"])?;
+    let lints = ["clippy", "--release", "--workspace", "--all-targets", "--", "--deny", "warnings"];
+    cargo("lints, warnings denied", &lints)?;
+    cargo("documentation, warnings denied", &["doc", "--release", "--workspace", "--no-deps", "--quiet"])?;
+    // In release: the statistics play tens of thousands of episodes, and the binary that the
+    // end-to-end tests drive is the one that users run.
+    cargo("tests", &["test", "--release", "--workspace", "--all-targets"])?;
+    cargo("documentation tests", &["test", "--release", "--workspace", "--doc"])?;
+    println!("\nall checks passed");
+    Ok(())
+}
