@@ -1,15 +1,19 @@
-//! `cargo xtask demo` shows what the project does, `cargo xtask test` checks all of it. Both need
-//! nothing but a Rust toolchain; cargo fetches the rest.
+//! `cargo xtask demo` shows what the project does, `cargo xtask test` checks all of it,
+//! `cargo xtask results` makes the recorded outcomes again. They need nothing but a Rust
+//! toolchain; cargo fetches the rest.
 #![allow(clippy::print_stdout)] // saying what it does is its job
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
-const USAGE: &str = "usage: cargo xtask demo | test
+mod results;
 
-  demo   builds, runs the gardens and the benchmark, writes into runs/, says what to open
-  test   format, lints with warnings denied, documentation, all tests and examples
+const USAGE: &str = "usage: cargo xtask demo | test | results
+
+  demo     builds, runs the gardens and the benchmark, writes into runs/, says what to open
+  test     format, lints with warnings denied, documentation, all tests and examples
+  results  makes everything in results/ again
 ";
 
 fn main() -> ExitCode {
@@ -17,6 +21,7 @@ fn main() -> ExitCode {
     let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["demo"] => demo(),
         ["test"] => test(),
+        ["results"] => results::make(),
         _ => {
             print!("{USAGE}");
             return ExitCode::from(2);
