@@ -13,7 +13,7 @@ const CHUNK: u64 = 256;
 
 #[derive(Clone, Copy, Debug)]
 struct Episode {
-    episode_return: f64,
+    earned: f64,
     length: u32,
     terminated: bool,
 }
@@ -60,7 +60,7 @@ fn chunk(config: &K8sConfig, policy: &mut dyn Policy, seeds: &[u64], played: &mu
         vector.step(&actions, &mut batch).unwrap();
     }
     played.extend((0..seeds.len()).map(|i| Episode {
-        episode_return: batch.episode_return[i],
+        earned: batch.episode_return[i],
         length: batch.episode_length[i],
         terminated: batch.terminated[i],
     }));
@@ -83,7 +83,7 @@ fn mean(values: &[f64]) -> f64 {
 }
 
 fn returns(episodes: &[Episode]) -> Vec<f64> {
-    episodes.iter().map(|episode| episode.episode_return).collect()
+    episodes.iter().map(|episode| episode.earned).collect()
 }
 
 /// Standard deviation, and that of its estimate: sd * sqrt((kurtosis - 1) / 4n) for any
@@ -121,7 +121,7 @@ fn heuristic_is_never_lost_and_never_below_random_under_the_reference_drift() {
     let (guided, blind) = (play(&config, heuristic, 1, 10_000), play(&config, random, 1, 10_000));
     assert_eq!(lost(&guided), 0);
     assert!(lost(&blind) > 0, "the drift is a danger");
-    let below = (0..guided.len()).filter(|&i| guided[i].episode_return < blind[i].episode_return);
+    let below = (0..guided.len()).filter(|&i| guided[i].earned < blind[i].earned);
     assert_eq!(below.collect::<Vec<_>>(), Vec::<usize>::new());
 }
 

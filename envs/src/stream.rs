@@ -73,6 +73,7 @@ impl Key {
 
     /// The stream number (`tag`, `index`) below this one.
     #[inline(always)]
+    #[must_use]
     pub fn derive(self, tag: u32, index: u64) -> Key {
         // Two calls, so that all 64 bits of the index and the tag enter the key.
         let (x, y) = threefry(self.words, [tag], [(index >> 32) as u32]);

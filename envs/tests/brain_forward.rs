@@ -62,7 +62,7 @@ fn features(weights: &BrainWeights, size: usize, view: &[f32]) -> Vec<f64> {
     features
 }
 
-/// `matrix` [rows, inputs.len()] times `inputs`, for one row.
+/// One row of `matrix`, which has a column for each of `inputs`, times `inputs`.
 fn dot(matrix: &[f32], row: usize, inputs: &[f64]) -> f64 {
     let row = &matrix[row * inputs.len()..(row + 1) * inputs.len()];
     row.iter().zip(inputs).map(|(&weight, input)| f64::from(weight) * input).sum()

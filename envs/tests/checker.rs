@@ -142,7 +142,8 @@ impl ParallelEnv for Tiny {
             out.rewards[0] = f32::NAN;
         }
         self.write(&mut out);
-        let early = self.flaw == Flaw::EndsAtRandom && self.clock.fetch_add(1, Ordering::Relaxed) % 3 == 0;
+        let early =
+            self.flaw == Flaw::EndsAtRandom && self.clock.fetch_add(1, Ordering::Relaxed).is_multiple_of(3);
         Ok(Ending { terminated: early, truncated: self.steps >= 6 })
     }
 

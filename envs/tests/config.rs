@@ -1,4 +1,5 @@
 //! Settings that are refused, and how: the place, the key, the value and what is allowed.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests
 
 use resonetics_envs::config::{ConfigError, Source, resolve};
 use resonetics_envs::gardener::GardenerConfig;

@@ -151,7 +151,9 @@ impl Work for Think {
                     let cells = 0..(view * view) as u32;
                     let seen: Vec<f32> = cells.map(|cell| key.uniform(step, cell)).collect();
                     let logits = brains.forward(slot, &seen);
-                    logits.iter().for_each(|logit| hash.update(logit.to_bits().to_le_bytes()));
+                    for logit in logits {
+                        hash.update(logit.to_bits().to_le_bytes());
+                    }
                 }
             }
         }

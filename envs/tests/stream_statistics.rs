@@ -141,7 +141,9 @@ fn uniforms_are_uniform() {
     // The square of a centred uniform has the variance 1/80 - 1/144 = 1/180.
     assert!((variance - 1.0 / 12.0).abs() < SIGMAS / (180.0 * n).sqrt(), "variance {variance}");
     let mut counts = [0.0; 256];
-    values.iter().for_each(|value| counts[(value * 256.0) as usize] += 1.0);
+    for value in &values {
+        counts[(value * 256.0) as usize] += 1.0;
+    }
     let expected = n / 256.0;
     let chi_square: f64 = counts.iter().map(|count| (count - expected).powi(2) / expected).sum();
     // 255 degrees of freedom: mean 255, standard deviation 22.6; 377 and 161 are the 1e-6 points.
