@@ -48,18 +48,20 @@ fn who_died_is_said_once_and_its_slot_has_a_newcomer() {
     assert!(batch.died.iter().all(|&died| !died));
 }
 
-#[test]
-fn same_step_says_who_died_in_the_last_step() {
+/// The generation in which the first gardeners die.
+fn generation_of_death() -> u32 {
     let (mut vector, mut batch) = starving(100, Autoreset::NextStep);
     until_death(&mut vector, &mut batch);
-    let generations = vector.envs()[0].world().generation();
-    let died = batch.died.clone();
+    vector.envs()[0].world().generation()
+}
 
-    let (mut vector, mut batch) = starving(generations, Autoreset::SameStep);
+#[test]
+fn same_step_says_who_died_in_the_last_step() {
+    let (mut vector, mut batch) = starving(generation_of_death(), Autoreset::SameStep);
     until_death(&mut vector, &mut batch);
     assert!(batch.truncated[0]);
     // Reward and deaths are the last step's, what can be seen is the next episode's.
-    assert_eq!(batch.died, died);
+    assert_eq!(batch.died.to_vec(), [true, true, false, false]);
     assert_eq!(batch.alive.to_vec(), [true, true, false, false]);
     assert_eq!(vector.envs()[0].world().generation(), 0);
     assert!(batch.final_observations.iter().any(|&value| value != 0.0));
@@ -69,10 +71,9 @@ fn same_step_says_who_died_in_the_last_step() {
 
 #[test]
 fn next_step_resets_without_deaths() {
-    let (mut vector, mut batch) = starving(5, Autoreset::NextStep);
-    while !batch.truncated[0] {
-        vector.step(&[5; 4], &mut batch).unwrap();
-    }
+    let (mut vector, mut batch) = starving(generation_of_death(), Autoreset::NextStep);
+    until_death(&mut vector, &mut batch);
+    assert!(batch.truncated[0]);
     vector.step(&[5; 4], &mut batch).unwrap();
     assert!(batch.died.iter().all(|&died| !died) && batch.rewards.iter().all(|&reward| reward == 0.0));
     assert_eq!(batch.alive.to_vec(), [true, true, false, false]);
