@@ -51,8 +51,8 @@ impl GardenerHeuristic {
             .filter(|&index| index != half * view + half)
             .map(|index| {
                 let (dy, dx) = ((index / view).abs_diff(half), (index % view).abs_diff(half));
-                let vertical = if index / view < half { 0 } else { 1 };
-                let horizontal = if index % view < half { 2 } else { 3 };
+                let vertical = usize::from(index / view >= half);
+                let horizontal = 2 + usize::from(index % view >= half);
                 (index, (dy + dx) as f32, if dy >= dx { vertical } else { horizontal })
             })
             .collect();

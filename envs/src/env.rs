@@ -87,7 +87,8 @@ pub struct Agents<'a> {
     /// [agents]: whether the row's agent lives. Empty where [`ParallelEnv::masked`] is false.
     pub alive: &'a mut [bool],
     /// [agents]: whether the row's agent died in this step (a row may be alive again at once,
-    /// as another agent). Empty where [`ParallelEnv::masked`] is false.
+    /// as another agent); untouched by `reset`, as the rewards are. Empty where
+    /// [`ParallelEnv::masked`] is false.
     pub died: &'a mut [bool],
 }
 

@@ -326,3 +326,6 @@ pub fn softmax(logits: &[f32; ACTIONS]) -> [f32; ACTIONS] {
     let total: f32 = weights.iter().sum();
     weights.map(|weight| weight / total)
 }
+
+#[cfg(test)]
+mod tests;

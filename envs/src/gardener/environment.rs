@@ -233,7 +233,6 @@ impl ParallelEnv for GardenerEnv {
             Some(seed) => self.start(seed, 0),
             None => self.start(self.seed, self.episode + 1),
         }
-        out.died.fill(false);
         self.write(&mut out);
     }
 

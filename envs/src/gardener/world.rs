@@ -140,15 +140,23 @@ impl World {
         gardeners: impl Iterator<Item = ([usize; 2], f64)>,
     ) -> World {
         let slots = config.max_population;
-        let gardeners: Vec<Gardener> = gardeners
-            .take(slots)
-            .enumerate()
-            .map(|(i, (cell, energy))| Gardener { id: i as u64, slot: i, cell, energy, age: 0 })
-            .collect();
-        let mut events = Vec::with_capacity(2 * slots);
+        // Room for the most that can come, so that no generation allocates.
+        let mut list: Vec<Gardener> = Vec::with_capacity(slots);
+        list.extend(gardeners.take(slots).enumerate().map(|(i, (cell, energy))| Gardener {
+            id: i as u64,
+            slot: i,
+            cell,
+            energy,
+            age: 0,
+        }));
+        let gardeners = list;
+        let mut free_slots = Vec::with_capacity(slots);
+        free_slots.extend((gardeners.len()..slots).rev());
+        // Children, cleared memories and newcomers of one generation.
+        let mut events = Vec::with_capacity(3 * slots);
         events.extend(gardeners.iter().map(|g| LifeEvent::Born { slot: g.slot, id: g.id, parent: None }));
         World {
-            free_slots: (gardeners.len()..slots).rev().collect(),
+            free_slots,
             last_id: gardeners.len() as u64,
             generation: 0,
             risk: RiskState::default(),

@@ -123,7 +123,7 @@ impl K8sEnv {
         let params = &self.shared.params;
         match &mut self.nodes {
             Nodes::One(block) => {
-                rules::reset(params, self.key, &mut self.scalars, std::slice::from_mut(block))
+                rules::reset(params, self.key, &mut self.scalars, std::slice::from_mut(block));
             }
             Nodes::Many(blocks) => rules::reset(params, self.key, &mut self.scalars, blocks),
         }

@@ -270,7 +270,8 @@ fn scale_hotspots(config: &K8sConfig, scalars: &mut Scalars, nodes: &mut [Block]
     if affordable == 0 {
         return config.scale_unaffordable_reward as f32;
     }
-    scalars.budget -= affordable as f64 * config.scale_cost;
+    // Rounding can make the product exceed a budget that the division found sufficient.
+    scalars.budget = (scalars.budget - affordable as f64 * config.scale_cost).max(0.0);
     // The last of the `affordable` worst, by load and then by number; all from it on are scaled.
     let mut last = (f32::INFINITY, 0);
     if affordable < count {

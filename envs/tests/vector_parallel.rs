@@ -1,0 +1,148 @@
+//! A trajectory is the same on any number of threads, in a vector or alone, bit for bit.
+#![allow(clippy::unwrap_used)] // helpers of tests
+
+use rayon::ThreadPoolBuilder;
+use resonetics_envs::env::{Agents, ParallelEnv};
+use resonetics_envs::gardener::{GardenerConfig, GardenerEnv};
+use resonetics_envs::k8s::{K8sConfig, K8sEnv};
+use resonetics_envs::stream::{Domain, Key, lane_seed};
+use resonetics_envs::vector::{Autoreset, Batch, VecEnv};
+
+const SEED: u64 = 4;
+const THREADS: [usize; 4] = [1, 2, 3, 64];
+
+/// The action of a row at a step.
+fn action(row: usize, step: usize, actions: usize) -> usize {
+    Key::new(9, Domain::Space, row as u64).below(actions as u32, step as u32, 0) as usize
+}
+
+/// All that a lane shows in one step, in bits. `rewards` is empty after a reset.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Shown {
+    observations: Vec<u32>,
+    rewards: Vec<u32>,
+    flags: Vec<bool>,
+}
+
+fn bits<'a>(values: impl IntoIterator<Item = &'a f32>) -> Vec<u32> {
+    values.into_iter().map(|value| value.to_bits()).collect()
+}
+
+fn shown(batch: &Batch, lane: usize, agents: usize) -> Shown {
+    let rows = lane * agents..(lane + 1) * agents;
+    let width = batch.observations.ncols();
+    let observations = batch.observations.iter().skip(rows.start * width).take(agents * width);
+    let mut flags = vec![batch.terminated[lane], batch.truncated[lane]];
+    if batch.alive.len() > rows.start {
+        rows.clone().for_each(|row| flags.extend(batch.action_mask.row(row)));
+        rows.clone().for_each(|row| flags.extend([batch.alive[row], batch.died[row]]));
+    }
+    Shown { observations: bits(observations), rewards: bits(rows.map(|row| &batch.rewards[row])), flags }
+}
+
+/// Every lane's course [steps][lanes] in a vector on `threads` threads.
+fn together<E: ParallelEnv + Clone>(env: &E, lanes: usize, steps: usize, threads: usize) -> Vec<Vec<Shown>> {
+    let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    let mut vector = VecEnv::new(vec![env.clone(); lanes], Autoreset::NextStep).unwrap();
+    let mut batch = vector.batch();
+    let (agents, n) = (env.agents(), env.action_space().n);
+    vector.reset(SEED, &mut batch);
+    let look = |batch: &Batch| (0..lanes).map(|lane| shown(batch, lane, agents)).collect::<Vec<_>>();
+    let mut course = vec![look(&batch)];
+    for step in 0..steps {
+        let actions: Vec<usize> = (0..lanes * agents).map(|row| action(row, step, n)).collect();
+        pool.install(|| vector.step(&actions, &mut batch)).unwrap();
+        course.push(look(&batch));
+    }
+    course
+}
+
+/// The course of one lane [steps], its environment alone.
+fn alone<E: ParallelEnv + Clone>(env: &E, lane: usize, steps: usize) -> Vec<Shown> {
+    let mut env = env.clone();
+    let (agents, n) = (env.agents(), env.action_space().n);
+    let rows = if env.masked() { agents } else { 0 };
+    let mut observations = vec![0.0; agents * env.observation_space().len()];
+    let mut rewards = vec![0.0; agents];
+    let (mut action_mask, mut alive, mut died) =
+        (vec![false; rows * n], vec![false; rows], vec![false; rows]);
+    let (mut course, mut ended) = (Vec::new(), true);
+    for step in 0..=steps {
+        let out = Agents {
+            observations: &mut observations,
+            rewards: &mut rewards,
+            action_mask: &mut action_mask,
+            alive: &mut alive,
+            died: &mut died,
+        };
+        let mut flags = vec![false, false];
+        if ended {
+            out.rewards.fill(0.0);
+            out.died.fill(false);
+            env.reset((step == 0).then(|| lane_seed(SEED, lane as u64)), out);
+            ended = false;
+        } else {
+            let actions: Vec<usize> =
+                (0..agents).map(|agent| action(lane * agents + agent, step - 1, n)).collect();
+            let ending = env.step(&actions, out).unwrap();
+            flags = vec![ending.terminated, ending.truncated];
+            ended = ending.terminated || ending.truncated;
+        }
+        flags.extend(&action_mask);
+        flags.extend(alive.iter().zip(&died).flat_map(|(alive, died)| [*alive, *died]));
+        course.push(Shown { observations: bits(&observations), rewards: bits(&rewards), flags });
+    }
+    course
+}
+
+fn same_everywhere<E: ParallelEnv + Clone>(what: &str, env: &E, lanes: usize, steps: usize) {
+    let serial = together(env, lanes, steps, THREADS[0]);
+    for threads in &THREADS[1..] {
+        assert!(serial == together(env, lanes, steps, *threads), "{what}: {threads} threads differ from one");
+    }
+    let mut ends = 0;
+    for lane in (0..lanes).step_by(37) {
+        let single = alone(env, lane, steps);
+        for step in 0..=steps {
+            assert_eq!(serial[step][lane], single[step], "{what}, lane {lane}, step {step}");
+        }
+        ends += single.iter().filter(|shown| shown.flags[0] || shown.flags[1]).count();
+    }
+    assert!(ends > lanes.div_ceil(37), "{what}: more than one episode a lane is compared, not {ends}");
+}
+
+#[test]
+fn clusters_are_the_same_on_any_number_of_threads() {
+    for rules in [K8sConfig::default(), K8sConfig::v46()] {
+        for (height, width) in [(4, 4), (3, 5), (9, 11)] {
+            let config = K8sConfig { height, width, max_steps: 40, mem_drift_mu: 0.02, ..rules.clone() };
+            // More lanes than one piece holds, and not a multiple of it.
+            let what = format!("{:?} {height}x{width}", config.rules);
+            same_everywhere(&what, &K8sEnv::new(config), 1000, 100);
+        }
+    }
+}
+
+#[test]
+fn shielded_clusters_are_the_same_on_any_number_of_threads() {
+    let mut config = K8sConfig { max_steps: 40, ..K8sConfig::default() };
+    config.control.enabled = true;
+    same_everywhere("shield", &K8sEnv::new(config), 300, 100);
+}
+
+#[test]
+fn gardens_are_the_same_on_any_number_of_threads() {
+    let config = GardenerConfig {
+        grid_size: 12,
+        init_agents: 6,
+        min_population: 3,
+        max_population: 10,
+        birth_energy: 5.0,
+        dirt_growth: 0.05,
+        reproduce_threshold: 6.0,
+        reproduce_cost: 5.0,
+        max_generations: 30,
+        ..GardenerConfig::default()
+    };
+    same_everywhere("garden", &GardenerEnv::new(config), 75, 100);
+}
