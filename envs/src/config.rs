@@ -225,7 +225,9 @@ impl<T: Settings> Overlay<T> {
         match allowed.problems.into_iter().next() {
             None => Ok(self.settings),
             Some((key, value, problem)) => {
-                let place = self.places.get(&key).cloned().unwrap_or_else(|| "settings".to_owned());
+                let place = self.places.get(&key).cloned();
+                // A default can be refused because of what another key was set to.
+                let place = place.unwrap_or_else(|| "settings, with what was set".to_owned());
                 Err(ConfigError { place, key, value, problem })
             }
         }

@@ -174,7 +174,8 @@ impl<E: ParallelEnv> VecEnv<E> {
         }
     }
 
-    /// Steps every environment with `actions` [rows].
+    /// Steps every environment with `actions` [rows]; those of rows that are not asked or whose
+    /// episode is over are ignored, but must be actions too.
     ///
     /// # Errors
     /// If an action is outside the action space; nothing has changed then.
