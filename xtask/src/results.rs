@@ -95,7 +95,7 @@ pub(crate) fn make() -> Result<(), String> {
         contents += &format!("\n## {name}\n{what}\n\n```\n$ resonetics {command}\n{printed}```\n");
         for entry in fs::read_dir(&out).map_err(|error| problem("read a result", error))?.flatten() {
             let file = entry.file_name().to_string_lossy().into_owned();
-            if file.ends_with(".svg") {
+            if entry.path().extension().is_some_and(|extension| extension == "svg") {
                 contents += &format!("\n![{name}: {file}]({name}/{file})\n");
             }
         }

@@ -37,3 +37,26 @@ impl GardenerEnv {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::gardener::{GardenerConfig, GardenerEnv};
+
+    #[test]
+    fn draws_every_cell_and_every_gardener() {
+        let config = GardenerConfig { grid_size: 30, ..GardenerConfig::default() };
+        let env = GardenerEnv::new(config);
+        let plain = env.render(false);
+        assert_eq!(plain.lines().count(), 31);
+        assert!(plain.lines().take(30).all(|line| line.chars().count() == 30));
+        let mut cells: Vec<[usize; 2]> =
+            env.world().gardeners().iter().map(|gardener| gardener.cell).collect();
+        cells.sort_unstable();
+        cells.dedup();
+        let grid: String = plain.lines().take(30).collect();
+        assert_eq!(grid.matches('o').count(), cells.len());
+        assert_eq!(grid.matches('.').count(), 900 - cells.len(), "the rest of a new garden is clean");
+        assert!(!plain.contains('\x1b') && env.render(true).contains("\x1b[1;32mo"));
+        assert!(plain.ends_with("dirt 0.0%  risk 0.000  flow 0.000  creative\n"));
+    }
+}
