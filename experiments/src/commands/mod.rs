@@ -15,11 +15,12 @@ mod throughput;
 pub use gardener::row as csv_row;
 
 use std::hash::{BuildHasher, RandomState};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::cli::{Cli, Command, SeedArgs};
+use crate::cli::{self, Cli, Command, SeedArgs};
 use crate::failure::Failure;
 use crate::files::write_new;
 use crate::out::say;
@@ -76,8 +77,21 @@ impl Plan {
         }
     }
 
+    /// Refuses what the command line refuses: config.toml may have been edited.
+    fn check(&self) -> Result<(), Failure> {
+        let (_, seed) = self.name_and_seed();
+        within("seed", seed, &cli::SEED)?;
+        match self {
+            Plan::Gardener(plan) => plan.check(),
+            Plan::Benchmark(plan) => plan.check(),
+            Plan::Controls(plan) => plan.check(),
+            Plan::Record(plan) => plan.check(),
+        }
+    }
+
     /// Runs the experiment into a new run directory and yields its path.
     pub fn start(&self, out: Option<&Path>, context: Context) -> Result<PathBuf, Failure> {
+        self.check()?;
         let (name, seed) = self.name_and_seed();
         let config = toml::to_string(self)
             .map_err(|error| Failure::Failed(format!("cannot write the settings as TOML: {error}")))?;
@@ -95,6 +109,14 @@ impl Plan {
         }
         Ok(path)
     }
+}
+
+/// `key` must be within `range`.
+fn within(key: &str, value: u64, range: &RangeInclusive<u64>) -> Result<(), Failure> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    Err(Failure::Usage(format!("`{key} = {value}`: {}", cli::allowed(range))))
 }
 
 /// The seed that was typed, or one drawn from the system, which is printed.
