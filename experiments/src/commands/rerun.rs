@@ -13,8 +13,9 @@ pub fn run(args: &RerunArgs, context: Context) -> Result<(), Failure> {
     let text = read(&config)?;
     let plan: Plan = toml::from_str(&text).map_err(|error| {
         Failure::Usage(format!(
-            "{} is not the configuration of a run that can be repeated (gardener, benchmark, controls, record): {error}",
-            config.display()
+            "{} is not the configuration of a run that can be repeated (gardener, benchmark, controls, record): {}",
+            config.display(),
+            error.to_string().trim_end()
         ))
     })?;
     let before = csv_files(&args.run)?;

@@ -7,6 +7,8 @@ pub mod k8s;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
+use crate::setup::Setup;
+
 /// The largest deviation of each field, in the order in which fields were first compared.
 #[derive(Debug, Default)]
 pub struct Deviations {
@@ -121,6 +123,13 @@ pub fn replay(text: &str) -> Result<Replay, String> {
 
 fn read<T: DeserializeOwned>(value: Value) -> Result<T, String> {
     serde_json::from_value(value).map_err(|error| format!("it does not fit the trace format: {error}"))
+}
+
+/// The world that a trace's settings describe.
+fn setup(name: &str, settings: &[String]) -> Result<Setup, String> {
+    Setup::resolve(name, "reference", None, settings).map_err(|error| {
+        error.strip_prefix("--set: ").map_or(error.clone(), |rest| format!("its settings: {rest}"))
+    })
 }
 
 /// The settings in a trace's `config` as `key=value` pairs.
