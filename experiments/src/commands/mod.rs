@@ -19,6 +19,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use toml::de::DeTable;
 
 use crate::cli::{self, Cli, Command, SeedArgs};
 use crate::failure::Failure;
@@ -58,7 +59,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
 }
 
 /// An experiment with everything that it depends on; config.toml is this.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(tag = "command", rename_all = "lowercase")]
 pub enum Plan {
     Gardener(gardener::Plan),
@@ -68,6 +69,34 @@ pub enum Plan {
 }
 
 impl Plan {
+    /// Reads config.toml.
+    ///
+    /// # Errors
+    /// The line and what is wrong with it.
+    pub fn parse(text: &str) -> Result<Plan, String> {
+        let at_line = |error: toml::de::Error| {
+            let line = error.span().map_or(1, |span| line_of(text, span.start));
+            let written = text.lines().nth(line - 1).unwrap_or_default().trim();
+            format!("line {line}: `{written}`: {}", error.message().trim_end())
+        };
+        let mut table = DeTable::parse(text).map_err(at_line)?;
+        let command = table.get_mut().remove("command");
+        let command = command.as_ref().and_then(|command| command.get_ref().as_str()).unwrap_or_default();
+        let table = toml::Deserializer::from(table);
+        match command {
+            "gardener" => gardener::Plan::deserialize(table).map(Plan::Gardener),
+            "benchmark" => benchmark::Plan::deserialize(table).map(Plan::Benchmark),
+            "controls" => controls::Plan::deserialize(table).map(Plan::Controls),
+            "record" => record::Plan::deserialize(table).map(Plan::Record),
+            _ => {
+                return Err(format!(
+                    "its `command` is `{command}`; what can be repeated is gardener, benchmark, controls or record"
+                ));
+            }
+        }
+        .map_err(at_line)
+    }
+
     fn name_and_seed(&self) -> (&'static str, u64) {
         match self {
             Plan::Gardener(plan) => ("gardener", plan.seed),
@@ -109,6 +138,10 @@ impl Plan {
         }
         Ok(path)
     }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1
 }
 
 /// `key` must be within `range`.

@@ -108,7 +108,7 @@ pub fn replay(text: &str) -> Result<Replay, String> {
     let value: Value =
         serde_json::from_str(text).map_err(|error| format!("not a whole JSON file: {error}"))?;
     let rules = value.get("rules").and_then(Value::as_str).unwrap_or_default().to_owned();
-    match rules.as_str() {
+    let replay = match rules.as_str() {
         "v4.5" | "v4.6" => k8s::replay(&read::<k8s::Trace>(value)?),
         "v3.3.3" => gardener::replay(&read::<gardener::Trace>(value)?),
         "v8.5" => match value.get("gardener_brain") {
@@ -118,7 +118,12 @@ pub fn replay(text: &str) -> Result<Replay, String> {
         _ => Err(format!(
             "its `rules` are `{rules}`; known are v4.5 and v4.6 (cluster), v3.3.3 (garden), v8.5 (gardener_brain)"
         )),
+    }?;
+    // Nothing compared would be within every tolerance.
+    if replay.steps == 0 {
+        return Err("it holds no steps to replay".to_owned());
     }
+    Ok(replay)
 }
 
 fn read<T: DeserializeOwned>(value: Value) -> Result<T, String> {
