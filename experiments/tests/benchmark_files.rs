@@ -1,4 +1,5 @@
 //! `benchmark`: its two CSV files, what it prints, and that they agree.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
 mod common;
 

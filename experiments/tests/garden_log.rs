@@ -1,4 +1,5 @@
-//! `gardener`: resonetics_data.csv as the rules have it, and its summary.
+//! `gardener`: `resonetics_data.csv` as the rules have it, and its summary.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
 mod common;
 

@@ -1,5 +1,6 @@
 //! Arguments and settings that are refused: exit 2, what was wrong and what is allowed, and
 //! nothing created.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
 mod common;
 

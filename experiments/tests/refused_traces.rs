@@ -1,4 +1,5 @@
 //! Traces that cannot be replayed (exit 2) and traces that are not true (exit 1).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
 mod common;
 

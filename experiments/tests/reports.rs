@@ -1,4 +1,5 @@
 //! The commands that print: list, doctor, experiments, check, throughput.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
 mod common;
 

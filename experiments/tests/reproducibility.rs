@@ -1,4 +1,5 @@
 //! The same seed gives the same bytes, on any number of threads; another seed gives others.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! `rerun`: a run is repeated from its config.toml, and every difference is told.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
 mod common;
 

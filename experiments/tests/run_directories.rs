@@ -1,4 +1,5 @@
 //! Where a run's files go, and what happens when they cannot go there.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! However a run ends, what it leaves is valid and says how it ended.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
 mod common;
 

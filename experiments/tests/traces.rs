@@ -1,4 +1,5 @@
 //! `record` and `replay`: what is recorded replays, and the recordings of the reference too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
 mod common;
 
