@@ -1,9 +1,32 @@
 //! What can be typed.
 #![allow(clippy::doc_markdown)] // help is read in a terminal
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+/// What is allowed, here and in the config.toml of a run that is repeated.
+pub const SEED: RangeInclusive<u64> = 0..=i64::MAX as u64;
+pub const GENERATIONS: RangeInclusive<u64> = 1..=1_000_000_000;
+pub const RUNS: RangeInclusive<u64> = 1..=9999;
+pub const EPISODES: RangeInclusive<u64> = 1..=10_000_000;
+pub const PAIRS: RangeInclusive<u64> = 2..=1_000_000;
+pub const STEPS: RangeInclusive<u64> = 1..=1_000_000;
+
+/// Parses a whole number within `range`, or says what is allowed.
+fn whole<T: TryFrom<u64>>(
+    range: RangeInclusive<u64>,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number.and_then(|number| T::try_from(number).ok()).ok_or_else(|| allowed(&range))
+    }
+}
+
+pub fn allowed(range: &RangeInclusive<u64>) -> String {
+    format!("allowed are whole numbers from {} to {}", range.start(), range.end())
+}
 
 /// Reinforcement learning for systems that drift toward collapse: two fast, exactly reproducible
 /// worlds, agents that must keep them alive, and experiments that say whether it helped.
@@ -11,7 +34,7 @@ use clap::{Args, Parser, Subcommand};
 #[command(name = "resonetics", version, arg_required_else_help = true)]
 pub struct Cli {
     /// Threads to use; results do not depend on it [default: one a core]
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, global = true, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u16>(1..=1024))]
     pub threads: Option<u16>,
     /// No progress bars and no closing remarks
     #[arg(long, short, global = true)]
@@ -56,7 +79,7 @@ pub struct OutArgs {
 #[derive(Debug, Args)]
 pub struct SeedArgs {
     /// Everything random follows from it; without it one is drawn and printed
-    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(0..=i64::MAX as u64))]
+    #[arg(long, value_name = "S", allow_negative_numbers = true, value_parser = whole::<u64>(SEED))]
     pub seed: Option<u64>,
 }
 
@@ -77,13 +100,13 @@ pub struct WorldArgs {
 #[derive(Debug, Args)]
 pub struct GardenerArgs {
     /// Generations of each run
-    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 2000, allow_negative_numbers = true, value_parser = whole::<u32>(GENERATIONS))]
     pub generations: u32,
     /// evolved, heuristic, random or idle
     #[arg(long, value_name = "NAME", default_value = "evolved")]
     pub agent: String,
     /// Runs, each with a seed of its own
-    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=9999))]
+    #[arg(long, value_name = "K", default_value_t = 1, allow_negative_numbers = true, value_parser = whole::<u32>(RUNS))]
     pub runs: u32,
     /// Switch the control layer off
     #[arg(long)]
@@ -105,7 +128,7 @@ pub struct BenchmarkArgs {
     #[arg(long, value_name = "NAMES", default_value = "random,heuristic", value_delimiter = ',')]
     pub agents: Vec<String>,
     /// Episodes of each agent, on the same seeds
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 50, allow_negative_numbers = true, value_parser = whole::<u32>(EPISODES))]
     pub episodes: u32,
     #[command(flatten)]
     pub seed: SeedArgs,
@@ -121,7 +144,7 @@ pub struct ControlsArgs {
     #[arg(long, value_name = "NAME")]
     pub env: Option<String>,
     /// Pairs of lives in each world
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 200, allow_negative_numbers = true, value_parser = whole::<u32>(PAIRS))]
     pub episodes: u32,
     /// Who acts [default: evolved in the garden, random in the cluster]
     #[arg(long, value_name = "NAME")]
@@ -149,7 +172,7 @@ pub struct RecordArgs {
     #[arg(long, value_name = "NAME", default_value = "heuristic")]
     pub agent: String,
     /// Steps (or generations) at most
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 200, allow_negative_numbers = true, value_parser = whole::<u32>(STEPS))]
     pub steps: u32,
     #[command(flatten)]
     pub seed: SeedArgs,
@@ -176,10 +199,10 @@ pub struct ThroughputArgs {
     #[arg(long, value_name = "NAME")]
     pub agent: Option<String>,
     /// Environments side by side [default: 4096 clusters, 1 garden]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16_777_216))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u32>(1..=16_777_216))]
     pub num_envs: Option<u32>,
     /// How long to measure, after a warm-up of a fifth of it
-    #[arg(long, value_name = "S", default_value_t = 2.0)]
+    #[arg(long, value_name = "S", default_value_t = 2.0, allow_negative_numbers = true)]
     pub seconds: f64,
     #[command(flatten)]
     pub seed: SeedArgs,

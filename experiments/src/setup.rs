@@ -68,7 +68,11 @@ impl TryFrom<EnvTable> for Setup {
     fn try_from(table: EnvTable) -> Result<Setup, String> {
         let text = table.settings.to_string();
         let source = Source { name: "env.settings", text: &text };
-        Setup::resolve(&table.name, &table.preset, Some(source), &[])
+        // The line would be one of this text, not of the user's file.
+        Setup::resolve(&table.name, &table.preset, Some(source), &[]).map_err(|error| {
+            let place = error.strip_prefix("env.settings, line ").and_then(|rest| rest.split_once(": "));
+            place.map_or(error.clone(), |(_, problem)| format!("env.settings: {problem}"))
+        })
     }
 }
 

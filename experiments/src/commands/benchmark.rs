@@ -5,8 +5,8 @@ use std::path::Path;
 use resonetics_envs::stream::{Domain, Key, Stream, lane_seed};
 use serde::{Deserialize, Serialize};
 
-use super::{Context, cell, seed};
-use crate::cli::BenchmarkArgs;
+use super::{Context, cell, seed, within};
+use crate::cli::{BenchmarkArgs, EPISODES};
 use crate::failure::Failure;
 use crate::files::CsvFile;
 use crate::out::say;
@@ -17,7 +17,7 @@ use crate::stats::bootstrap::bootstrap_interval;
 use crate::stats::compare::{paired_counts, probability_of_improvement};
 use crate::stats::summary::{interquartile_mean, mean, standard_deviation};
 
-const EPISODES: [&str; 11] = [
+const EPISODE_COLUMNS: [&str; 11] = [
     "agent",
     "episode",
     "seed",
@@ -31,7 +31,7 @@ const EPISODES: [&str; 11] = [
     "budget",
 ];
 
-const BENCHMARK: [&str; 13] = [
+const SUMMARY_COLUMNS: [&str; 13] = [
     "agent",
     "episodes",
     "return_mean",
@@ -63,22 +63,39 @@ pub struct Plan {
 pub fn run(args: &BenchmarkArgs, context: Context) -> Result<(), Failure> {
     let env = Setup::new(&args.env, &args.world)?;
     let agents: Vec<String> = args.agents.iter().map(|agent| agent.trim().to_owned()).collect();
-    for (i, agent) in agents.iter().enumerate() {
-        env.policy(agent, 1)?;
-        if agents[..i].contains(agent) {
-            return Err(Failure::Usage(format!("agent `{agent}` is named twice in --agents")));
-        }
-    }
+    check_agents(&agents, &env)?;
     let plan = Plan { seed: seed(&args.seed)?, episodes: args.episodes, agents, env };
     super::Plan::Benchmark(plan).start(args.out.out.as_deref(), context).map(drop)
 }
 
+/// At least one agent, each known and named once.
+fn check_agents(agents: &[String], env: &Setup) -> Result<(), Failure> {
+    if agents.is_empty() {
+        return Err(Failure::Usage(format!(
+            "`agents = []`: at least one is needed; known are: {}",
+            env.agents().join(", ")
+        )));
+    }
+    for (i, agent) in agents.iter().enumerate() {
+        env.policy(agent, 1)?;
+        if agents[..i].contains(agent) {
+            return Err(Failure::Usage(format!("agent `{agent}` is named twice")));
+        }
+    }
+    Ok(())
+}
+
 impl Plan {
+    pub fn check(&self) -> Result<(), Failure> {
+        within("episodes", self.episodes.into(), &EPISODES)?;
+        check_agents(&self.agents, &self.env)
+    }
+
     pub fn execute(&self, dir: &Path, context: Context) -> Result<(), Failure> {
         let seeds: Vec<u64> = (0..u64::from(self.episodes)).map(|i| lane_seed(self.seed, i)).collect();
         let total = u64::from(self.episodes) * self.agents.len() as u64;
         let progress = Progress::new(total, "episodes", context.quiet);
-        let mut episodes_csv = CsvFile::create(&dir.join("episodes.csv"), &EPISODES)?;
+        let mut episodes_csv = CsvFile::create(&dir.join("episodes.csv"), &EPISODE_COLUMNS)?;
         let mut all: Vec<Vec<Episode>> = Vec::new();
         for agent in &self.agents {
             progress.message(agent);
@@ -90,7 +107,7 @@ impl Plan {
         }
         progress.finish();
         episodes_csv.finish()?;
-        let mut csv = CsvFile::create(&dir.join("benchmark.csv"), &BENCHMARK)?;
+        let mut csv = CsvFile::create(&dir.join("benchmark.csv"), &SUMMARY_COLUMNS)?;
         for (i, (agent, episodes)) in self.agents.iter().zip(&all).enumerate() {
             let first = (i > 0).then_some(all[0].as_slice());
             csv.row(self.summary_row(agent, episodes, first))?;

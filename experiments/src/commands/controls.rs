@@ -6,8 +6,8 @@ use plotters::prelude::SeriesLabelPosition;
 use resonetics_envs::stream::{Domain, Key, Stream, lane_seed};
 use serde::{Deserialize, Serialize};
 
-use super::{Context, cell, seed};
-use crate::cli::{ControlsArgs, WorldArgs};
+use super::{Context, cell, seed, within};
+use crate::cli::{ControlsArgs, PAIRS, WorldArgs};
 use crate::failure::Failure;
 use crate::figure::{self, Curve, Labels};
 use crate::files::CsvFile;
@@ -81,7 +81,8 @@ struct Finding {
 pub fn run(args: &ControlsArgs, context: Context) -> Result<(), Failure> {
     let names = args.env.as_deref().map_or(vec!["gardener", "k8s"], |name| vec![name]);
     let worlds: Result<Vec<WorldPlan>, Failure> = names.into_iter().map(|name| world(name, args)).collect();
-    let plan = Plan { seed: seed(&args.seed)?, episodes: args.episodes, worlds: worlds? };
+    let worlds = worlds?;
+    let plan = Plan { seed: seed(&args.seed)?, episodes: args.episodes, worlds };
     super::Plan::Controls(plan).start(args.out.out.as_deref(), context).map(drop)
 }
 
@@ -100,6 +101,14 @@ fn world(name: &str, args: &ControlsArgs) -> Result<WorldPlan, Failure> {
 }
 
 impl Plan {
+    pub fn check(&self) -> Result<(), Failure> {
+        within("episodes", self.episodes.into(), &PAIRS)?;
+        if self.worlds.is_empty() {
+            return Err(Failure::Usage("`worlds = []`: at least one is needed".to_owned()));
+        }
+        self.worlds.iter().try_for_each(|world| world.env.policy(&world.agent, 1).map(drop))
+    }
+
     pub fn execute(&self, dir: &Path, context: Context) -> Result<(), Failure> {
         let seeds: Vec<u64> = (0..u64::from(self.episodes)).map(|i| lane_seed(self.seed, i)).collect();
         let total = 2 * u64::from(self.episodes) * self.worlds.len() as u64;

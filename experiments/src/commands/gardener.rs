@@ -9,8 +9,8 @@ use resonetics_envs::risk::Verdict;
 use resonetics_envs::stream::lane_seed;
 use serde::{Deserialize, Serialize};
 
-use super::{Context, cell, seed};
-use crate::cli::GardenerArgs;
+use super::{Context, cell, seed, within};
+use crate::cli::{GENERATIONS, GardenerArgs, RUNS};
 use crate::failure::{self, Failure};
 use crate::figure::{self, Curve, Labels};
 use crate::files::CsvFile;
@@ -98,6 +98,13 @@ pub fn run(args: &GardenerArgs, context: Context) -> Result<(), Failure> {
 }
 
 impl Plan {
+    pub fn check(&self) -> Result<(), Failure> {
+        within("generations", self.generations.into(), &GENERATIONS)?;
+        within("runs", self.runs.into(), &RUNS)?;
+        self.config()?;
+        self.env.policy(&self.agent, 1).map(drop)
+    }
+
     fn config(&self) -> Result<&GardenerConfig, Failure> {
         match &self.env.settings {
             WorldSettings::Gardener(settings) => Ok(&settings.env),

@@ -15,11 +15,13 @@ mod throughput;
 pub use gardener::row as csv_row;
 
 use std::hash::{BuildHasher, RandomState};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use toml::de::DeTable;
 
-use crate::cli::{Cli, Command, SeedArgs};
+use crate::cli::{self, Cli, Command, SeedArgs};
 use crate::failure::Failure;
 use crate::files::write_new;
 use crate::out::say;
@@ -57,7 +59,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
 }
 
 /// An experiment with everything that it depends on; config.toml is this.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(tag = "command", rename_all = "lowercase")]
 pub enum Plan {
     Gardener(gardener::Plan),
@@ -67,6 +69,34 @@ pub enum Plan {
 }
 
 impl Plan {
+    /// Reads config.toml.
+    ///
+    /// # Errors
+    /// The line and what is wrong with it.
+    pub fn parse(text: &str) -> Result<Plan, String> {
+        let at_line = |error: toml::de::Error| {
+            let line = error.span().map_or(1, |span| line_of(text, span.start));
+            let written = text.lines().nth(line - 1).unwrap_or_default().trim();
+            format!("line {line}: `{written}`: {}", error.message().trim_end())
+        };
+        let mut table = DeTable::parse(text).map_err(at_line)?;
+        let command = table.get_mut().remove("command");
+        let command = command.as_ref().and_then(|command| command.get_ref().as_str()).unwrap_or_default();
+        let table = toml::Deserializer::from(table);
+        match command {
+            "gardener" => gardener::Plan::deserialize(table).map(Plan::Gardener),
+            "benchmark" => benchmark::Plan::deserialize(table).map(Plan::Benchmark),
+            "controls" => controls::Plan::deserialize(table).map(Plan::Controls),
+            "record" => record::Plan::deserialize(table).map(Plan::Record),
+            _ => {
+                return Err(format!(
+                    "its `command` is `{command}`; what can be repeated is gardener, benchmark, controls or record"
+                ));
+            }
+        }
+        .map_err(at_line)
+    }
+
     fn name_and_seed(&self) -> (&'static str, u64) {
         match self {
             Plan::Gardener(plan) => ("gardener", plan.seed),
@@ -76,8 +106,21 @@ impl Plan {
         }
     }
 
+    /// Refuses what the command line refuses: config.toml may have been edited.
+    fn check(&self) -> Result<(), Failure> {
+        let (_, seed) = self.name_and_seed();
+        within("seed", seed, &cli::SEED)?;
+        match self {
+            Plan::Gardener(plan) => plan.check(),
+            Plan::Benchmark(plan) => plan.check(),
+            Plan::Controls(plan) => plan.check(),
+            Plan::Record(plan) => plan.check(),
+        }
+    }
+
     /// Runs the experiment into a new run directory and yields its path.
     pub fn start(&self, out: Option<&Path>, context: Context) -> Result<PathBuf, Failure> {
+        self.check()?;
         let (name, seed) = self.name_and_seed();
         let config = toml::to_string(self)
             .map_err(|error| Failure::Failed(format!("cannot write the settings as TOML: {error}")))?;
@@ -95,6 +138,18 @@ impl Plan {
         }
         Ok(path)
     }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1
+}
+
+/// `key` must be within `range`.
+fn within(key: &str, value: u64, range: &RangeInclusive<u64>) -> Result<(), Failure> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    Err(Failure::Usage(format!("`{key} = {value}`: {}", cli::allowed(range))))
 }
 
 /// The seed that was typed, or one drawn from the system, which is printed.

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Context, seed};
-use crate::cli::RecordArgs;
+use super::{Context, seed, within};
+use crate::cli::{RecordArgs, STEPS};
 use crate::failure::Failure;
 use crate::files::write_new;
 use crate::out::say;
@@ -30,6 +30,11 @@ pub fn run(args: &RecordArgs, context: Context) -> Result<(), Failure> {
 }
 
 impl Plan {
+    pub fn check(&self) -> Result<(), Failure> {
+        within("steps", self.steps.into(), &STEPS)?;
+        self.env.policy(&self.agent, 1).map(drop)
+    }
+
     pub fn execute(&self, dir: &Path, _context: Context) -> Result<(), Failure> {
         let text = match &self.env.settings {
             WorldSettings::K8s(settings) => {

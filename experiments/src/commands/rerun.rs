@@ -11,12 +11,9 @@ use crate::setup::read;
 pub fn run(args: &RerunArgs, context: Context) -> Result<(), Failure> {
     let config = args.run.join("config.toml");
     let text = read(&config)?;
-    let plan: Plan = toml::from_str(&text).map_err(|error| {
-        Failure::Usage(format!(
-            "{} is not the configuration of a run that can be repeated (gardener, benchmark, controls, record): {error}",
-            config.display()
-        ))
-    })?;
+    let plan = Plan::parse(&text)
+        .and_then(|plan| plan.check().map(|()| plan).map_err(|failure| failure.to_string()))
+        .map_err(|problem| Failure::Usage(format!("cannot repeat {}: {problem}", config.display())))?;
     let before = csv_files(&args.run)?;
     let again = plan.start(args.out.out.as_deref(), context)?;
     let after = csv_files(&again)?;

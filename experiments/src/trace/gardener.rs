@@ -122,7 +122,7 @@ pub fn replay(trace: &Trace) -> Result<Replay, String> {
 fn start(trace: &Trace) -> Result<World, String> {
     let mut settings = Vec::new();
     sets(&trace.config, "", &mut settings);
-    let setup = Setup::resolve("gardener", "reference", None, &settings)?;
+    let setup = super::setup("gardener", &settings)?;
     let WorldSettings::Gardener(settings) = setup.settings else { return Err("not a garden".to_owned()) };
     let config = settings.env;
     let Initial { grid, prev_total_entropy, gardeners } = &trace.initial;

@@ -57,7 +57,7 @@ fn environment(rules: &str) -> &'static str {
 pub fn replay(trace: &Trace) -> Result<Replay, String> {
     let mut settings = vec![format!("height={}", trace.grid[0]), format!("width={}", trace.grid[1])];
     sets(&trace.config, "", &mut settings);
-    let setup = Setup::resolve(environment(&trace.rules), "reference", None, &settings)?;
+    let setup = super::setup(environment(&trace.rules), &settings)?;
     let WorldSettings::K8s(settings) = setup.settings else { return Err("not a cluster".to_owned()) };
     let mut env = K8sEnv::new(settings.env);
     let Initial { cpu, memory, priority, agent, budget, .. } = &trace.initial;

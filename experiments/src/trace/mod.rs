@@ -7,6 +7,8 @@ pub mod k8s;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
+use crate::setup::Setup;
+
 /// The largest deviation of each field, in the order in which fields were first compared.
 #[derive(Debug, Default)]
 pub struct Deviations {
@@ -106,7 +108,7 @@ pub fn replay(text: &str) -> Result<Replay, String> {
     let value: Value =
         serde_json::from_str(text).map_err(|error| format!("not a whole JSON file: {error}"))?;
     let rules = value.get("rules").and_then(Value::as_str).unwrap_or_default().to_owned();
-    match rules.as_str() {
+    let replay = match rules.as_str() {
         "v4.5" | "v4.6" => k8s::replay(&read::<k8s::Trace>(value)?),
         "v3.3.3" => gardener::replay(&read::<gardener::Trace>(value)?),
         "v8.5" => match value.get("gardener_brain") {
@@ -116,11 +118,23 @@ pub fn replay(text: &str) -> Result<Replay, String> {
         _ => Err(format!(
             "its `rules` are `{rules}`; known are v4.5 and v4.6 (cluster), v3.3.3 (garden), v8.5 (gardener_brain)"
         )),
+    }?;
+    // Nothing compared would be within every tolerance.
+    if replay.steps == 0 {
+        return Err("it holds no steps to replay".to_owned());
     }
+    Ok(replay)
 }
 
 fn read<T: DeserializeOwned>(value: Value) -> Result<T, String> {
     serde_json::from_value(value).map_err(|error| format!("it does not fit the trace format: {error}"))
+}
+
+/// The world that a trace's settings describe.
+fn setup(name: &str, settings: &[String]) -> Result<Setup, String> {
+    Setup::resolve(name, "reference", None, settings).map_err(|error| {
+        error.strip_prefix("--set: ").map_or(error.clone(), |rest| format!("its settings: {rest}"))
+    })
 }
 
 /// The settings in a trace's `config` as `key=value` pairs.

@@ -1,0 +1,245 @@
+//! The program in a fresh directory, as a user runs it, and what it leaves there.
+#![allow(dead_code)] // every test file uses a part of this
+#![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// A garden that takes microseconds a generation.
+pub const TINY: &str =
+    "--set grid_size=8 --set init_agents=4 --set min_population=3 --set max_population=8 --set view_size=5";
+
+/// A fresh directory that the program is run in.
+pub struct Place {
+    dir: TempDir,
+}
+
+/// How a run of the program ended.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Place {
+    pub fn new() -> Place {
+        Place { dir: tempfile::tempdir().unwrap() }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// `arguments` are separated by spaces.
+    pub fn command(&self, arguments: &str) -> Command {
+        self.command_of(&words(arguments))
+    }
+
+    pub fn command_of(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_resonetics"));
+        command.current_dir(self.dir.path()).args(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        for variable in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "RUST_BACKTRACE"] {
+            command.env_remove(variable);
+        }
+        command
+    }
+
+    /// Runs the program to its end. Whatever it does, it must neither panic nor colour a pipe.
+    pub fn run(&self, arguments: &str) -> Ran {
+        self.run_of(&words(arguments))
+    }
+
+    pub fn run_of(&self, arguments: &[&str]) -> Ran {
+        Ran::of(self.command_of(arguments).output().unwrap(), &arguments.join(" "))
+    }
+
+    /// Runs the program, which must succeed and say nothing on standard error.
+    pub fn ok(&self, arguments: &str) -> Ran {
+        let ran = self.run(arguments);
+        assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{arguments}: {ran:?}");
+        ran
+    }
+
+    /// Runs the program, which must refuse: exit 2, silent standard output, nothing created.
+    /// Yields what it said.
+    pub fn refused(&self, arguments: &str) -> String {
+        self.refused_of(&words(arguments))
+    }
+
+    pub fn refused_of(&self, arguments: &[&str]) -> String {
+        let before = self.names("");
+        let ran = self.run_of(arguments);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{arguments:?}: {ran:?}");
+        assert!(ran.stderr.starts_with("error: "), "{arguments:?}: {ran:?}");
+        assert_eq!(self.names(""), before, "{arguments:?} created something");
+        ran.stderr
+    }
+
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        fs::write(self.path(name), bytes).unwrap();
+    }
+
+    pub fn bytes(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    pub fn text(&self, name: &str) -> String {
+        String::from_utf8(self.bytes(name)).unwrap()
+    }
+
+    pub fn csv(&self, name: &str) -> Csv {
+        Csv::parse(&self.text(name))
+    }
+
+    pub fn json(&self, name: &str) -> serde_json::Value {
+        serde_json::from_slice(&self.bytes(name)).unwrap()
+    }
+
+    /// What a directory holds, sorted.
+    pub fn names(&self, dir: &str) -> Vec<String> {
+        names(&self.path(dir))
+    }
+
+    /// Starts the program and comes back when `file` has grown beyond `bytes`.
+    pub fn under_way(&self, arguments: &str, file: &str, bytes: u64) -> Child {
+        let child = self.command(arguments).spawn().unwrap();
+        let path = self.path(file);
+        wait_until(|| fs::metadata(&path).is_ok_and(|file| file.len() >= bytes));
+        child
+    }
+
+    /// All CSV files below `dir`, with their bytes, sorted by name.
+    pub fn csv_files(&self, dir: &str) -> Vec<(String, Vec<u8>)> {
+        let mut found = Vec::new();
+        for name in self.names(dir) {
+            let path = format!("{dir}/{name}");
+            if self.path(&path).is_dir() {
+                let below = self.csv_files(&path).into_iter();
+                found.extend(below.map(|(inner, bytes)| (format!("{name}/{inner}"), bytes)));
+            } else if self.path(&name).extension().is_some_and(|extension| extension == "csv") {
+                found.push((name, self.bytes(&path)));
+            }
+        }
+        assert!(!found.is_empty(), "{dir} holds no CSV file");
+        found
+    }
+}
+
+impl Ran {
+    pub fn of(output: Output, what: &str) -> Ran {
+        let ran = Ran {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        };
+        for text in [&ran.stdout, &ran.stderr] {
+            assert!(!text.contains("panicked"), "{what}: {text}");
+            assert!(!text.contains('\u{1b}'), "{what} colours a pipe: {text:?}");
+        }
+        ran
+    }
+
+    pub fn last_line(&self) -> &str {
+        self.stdout.lines().last().unwrap_or_default()
+    }
+
+    /// The last line as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(self.last_line()).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+/// A CSV file without quotes: whole rows of one width, each ended by a line feed.
+#[derive(Debug)]
+pub struct Csv {
+    pub header: String,
+    pub rows: Vec<Vec<String>>,
+}
+
+impl Csv {
+    pub fn parse(text: &str) -> Csv {
+        assert!(text.ends_with('\n'), "the last line has no end: {text:?}");
+        Csv::parse_started(text)
+    }
+
+    /// The same of a file whose last line may have been cut by a kill; that line is no row.
+    pub fn parse_started(text: &str) -> Csv {
+        assert!(!text.contains('\r'), "line ends are LF");
+        let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
+        let mut lines = whole.lines();
+        let header = lines.next().expect("a header").to_owned();
+        let width = header.split(',').count();
+        let rows: Vec<Vec<String>> = lines.map(|line| line.split(',').map(str::to_owned).collect()).collect();
+        for row in &rows {
+            assert_eq!(row.len(), width, "{row:?} is no whole row of {header}");
+        }
+        Csv { header, rows }
+    }
+
+    pub fn column(&self, name: &str) -> Vec<&str> {
+        let position = self.header.split(',').position(|column| column == name);
+        let position = position.unwrap_or_else(|| panic!("no column {name} in {}", self.header));
+        self.rows.iter().map(|row| row[position].as_str()).collect()
+    }
+
+    pub fn numbers(&self, name: &str) -> Vec<f64> {
+        self.column(name).into_iter().map(number).collect()
+    }
+
+    /// The rows with `value` in column `name`.
+    pub fn only(&self, name: &str, value: &str) -> Csv {
+        let keep = self.column(name);
+        let rows = self.rows.iter().zip(keep).filter(|(_, found)| *found == value);
+        let rows: Vec<_> = rows.map(|(row, _)| row.clone()).collect();
+        assert!(!rows.is_empty(), "no row with {name} {value}");
+        Csv { header: self.header.clone(), rows }
+    }
+}
+
+pub fn words(arguments: &str) -> Vec<&str> {
+    arguments.split_whitespace().collect()
+}
+
+pub fn names(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+pub fn number(text: &str) -> f64 {
+    text.parse().unwrap_or_else(|_| panic!("`{text}` is no number"))
+}
+
+pub fn wait_until(done: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < Duration::from_secs(60), "nothing happens");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The form of a line: digits before a point become one `#`, each digit behind it a `#`.
+pub fn form(line: &str) -> String {
+    let mut form = String::new();
+    let (mut behind_point, mut in_number) = (false, false);
+    for letter in line.chars() {
+        if letter.is_ascii_digit() {
+            if !in_number || behind_point {
+                form.push('#');
+            }
+            in_number = true;
+        } else {
+            behind_point = letter == '.' && in_number;
+            in_number = behind_point;
+            form.push(letter);
+        }
+    }
+    form
+}

@@ -1,0 +1,124 @@
+//! The commands that print: list, doctor, experiments, check, throughput.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
+
+mod common;
+
+use common::Place;
+
+#[test]
+fn throughput_ends_with_one_json_object() {
+    let keys = [
+        "env",
+        "agent",
+        "num_envs",
+        "threads",
+        "seconds",
+        "steps_per_second",
+        "generations_per_second",
+        "agent_steps_per_second",
+        "mean_population",
+        "bytes_per_env",
+    ];
+    let place = Place::new();
+    for (arguments, env, agent, envs, garden) in [
+        ("", "k8s", "random", 4096, false),
+        ("--num-envs 64 --agent heuristic", "k8s", "heuristic", 64, false),
+        ("--env k8s-v4.6 --num-envs 7 --set width=9", "k8s-v4.6", "random", 7, false),
+        ("--env gardener", "gardener", "evolved", 1, true),
+        ("--env gardener --num-envs 3 --agent idle --set grid_size=9", "gardener", "idle", 3, true),
+    ] {
+        let ran = place.ok(&format!("throughput --seconds 0.2 --threads 2 {arguments}"));
+        let result = ran.json();
+        for key in keys {
+            assert!(result.get(key).is_some(), "no {key}: {ran:?}");
+        }
+        let number = |key: &str| result[key].as_f64();
+        assert_eq!((&result["env"], &result["agent"]), (&env.into(), &agent.into()));
+        assert_eq!((number("num_envs"), number("threads")), (Some(f64::from(envs)), Some(2.0)));
+        assert!((0.2..30.0).contains(&number("seconds").unwrap()), "{ran:?}");
+        assert!(number("bytes_per_env") > Some(100.0) && number("steps_per_second") > Some(1.0), "{ran:?}");
+        if garden {
+            assert_eq!(number("generations_per_second"), number("steps_per_second"));
+            let population = number("mean_population").unwrap();
+            let expected = number("steps_per_second").unwrap() * population;
+            let ratio = number("agent_steps_per_second").unwrap() / expected;
+            assert!((0.9..1.1).contains(&ratio) && (15.0..=80.0).contains(&population), "{ran:?}");
+        } else {
+            assert_eq!(number("agent_steps_per_second"), number("steps_per_second"));
+            assert!(result["generations_per_second"].is_null() && result["mean_population"].is_null());
+        }
+    }
+    assert!(place.names("").is_empty());
+}
+
+#[test]
+fn list_names_everything_that_can_be_typed() {
+    let place = Place::new();
+    let listed = place.ok("list").stdout;
+    for part in ["k8s ", "k8s-v4.6 ", "gardener ", "calm ", "reference ", "storm ", "planner", "evolved"] {
+        assert!(listed.contains(part), "no {part} in {listed}");
+    }
+    for line in listed.lines().filter_map(|line| line.trim().strip_prefix("agents: ")) {
+        assert_eq!(line.split(", ").count(), 4, "{line}");
+    }
+}
+
+#[test]
+fn the_listed_settings_are_accepted_and_change_nothing() {
+    let place = Place::new();
+    for env in ["k8s", "k8s-v4.6", "gardener"] {
+        for preset in ["calm", "reference", "storm"] {
+            let listed = place.ok(&format!("list --env {env} --preset {preset}")).stdout;
+            place.write("all.toml", &listed);
+            let run = format!("record {env} --agent heuristic --steps 3 --seed 1 -q");
+            place.ok(&format!("{run} --config all.toml --out {env}-{preset}-file"));
+            place.ok(&format!("{run} --preset {preset} --out {env}-{preset}"));
+            let trace = |dir: &str| place.bytes(&format!("{env}-{preset}{dir}/trace.json"));
+            assert!(trace("-file") == trace(""), "{env} {preset}");
+            let settings: toml::Table = listed.parse().unwrap();
+            assert!(settings.contains_key("agent") && settings.contains_key("risk"), "{listed}");
+        }
+    }
+}
+
+#[test]
+fn every_world_keeps_its_contract() {
+    let place = Place::new();
+    for arguments in ["k8s", "k8s-v4.6", "gardener", "k8s --preset storm", "k8s --set control.enabled=true"] {
+        let ran = place.ok(&format!("check {arguments}"));
+        let env = arguments.split(' ').next().unwrap();
+        assert_eq!(ran.last_line(), format!("{env}: keeps the contract"));
+        assert!(!ran.stdout.contains("problem: "), "{ran:?}");
+        assert!(ran.stdout.contains("terminated seen") && ran.stdout.contains("truncated seen"), "{ran:?}");
+    }
+}
+
+#[test]
+fn doctor_says_what_it_found() {
+    let place = Place::new();
+    let said = place.ok("doctor --threads 3").stdout;
+    assert!(said.starts_with(concat!("resonetics ", env!("CARGO_PKG_VERSION"), " (commit ")), "{said}");
+    assert!(said.contains("\nthreads    3 of "), "{said}");
+    assert_eq!(said.lines().count(), 5, "{said}");
+    let version = place.ok("--version").stdout;
+    assert_eq!(version, concat!("resonetics ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+/// What `experiments` tells a user to type is accepted; the long ones are shortened.
+#[test]
+fn the_listed_experiments_run() {
+    let place = Place::new();
+    let listed = place.ok("experiments").stdout;
+    let commands: Vec<&str> =
+        listed.lines().filter_map(|line| line.trim().split_once("-- ")).map(|parts| parts.1).collect();
+    assert!(commands.len() >= 7, "{listed}");
+    for command in commands {
+        let short = command
+            .replace("--episodes 1000", "--episodes 3")
+            .replace("--episodes 200", "--episodes 3")
+            .replace("--episodes 50", "--episodes 3")
+            .replace("--generations 2000", "--generations 20")
+            .replace("throughput ", "throughput --seconds 0.1 ");
+        place.ok(&short);
+    }
+}

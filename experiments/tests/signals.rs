@@ -1,0 +1,120 @@
+//! However a run ends, what it leaves is valid and says how it ended.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
+
+mod common;
+
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use common::{Csv, Place, Ran, TINY};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Commands that would take hours, the file that shows them under way, and its size then.
+fn endless() -> [(String, &'static str, u64); 3] {
+    let garden = format!("gardener --generations 100000000 --seed 1 --out out {TINY}");
+    let runs = format!("{garden} --runs 8 --threads 2");
+    let benchmark = "benchmark --episodes 10000000 --seed 1 --agents random --out out".to_owned();
+    [
+        (garden, "out/resonetics_data.csv", 10_000),
+        (runs, "out/run-0001/resonetics_data.csv", 10_000),
+        (benchmark, "out/episodes.csv", 1),
+    ]
+}
+
+fn send(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
+}
+
+/// The files of a run, each of which must be one that a finished run has too.
+fn only_known_names(place: &Place) {
+    for name in place.names("out") {
+        let known =
+            ["config.toml", "run.json", "resonetics_data.csv", "episodes.csv"].contains(&name.as_str());
+        assert!(known || name.starts_with("run-000"), "{name} was left behind");
+    }
+    assert!(!place.bytes("out/config.toml").is_empty());
+}
+
+#[test]
+fn sigint_and_sigterm_end_in_order() {
+    for (arguments, file, bytes) in endless() {
+        for (signal, code, name) in [(Signal::INT, 130, "SIGINT"), (Signal::TERM, 143, "SIGTERM")] {
+            let place = Place::new();
+            let child = place.under_way(&arguments, file, bytes);
+            send(&child, signal);
+            let ran = Ran::of(child.wait_with_output().unwrap(), &arguments);
+            assert_eq!(ran.code, Some(code), "{arguments}: {ran:?}");
+            assert_eq!((ran.stdout, ran.stderr), (String::new(), format!("error: interrupted by {name}\n")));
+            only_known_names(&place);
+            for (name, text) in place.csv_files("out") {
+                let csv = Csv::parse(&String::from_utf8(text).unwrap());
+                let long = bytes > 1 && file.ends_with(&name);
+                assert!(!long || csv.rows.len() > 100, "{name} lost its rows");
+            }
+            let record = place.json("out/run.json");
+            assert_eq!(record["status"], "interrupted");
+            assert!(record["finished_at"].is_string() && record["wall_seconds"].is_number());
+        }
+    }
+}
+
+/// Rows that took less than a second are in memory when the signal comes; they are not lost.
+#[test]
+fn an_interrupted_log_has_every_generation_up_to_its_end() {
+    let place = Place::new();
+    let (arguments, file, bytes) = &endless()[0];
+    let child = place.under_way(arguments, file, *bytes);
+    send(&child, Signal::INT);
+    child.wait_with_output().unwrap();
+    let csv = place.csv(file);
+    let expected: Vec<String> = (1..=csv.rows.len()).map(|number| number.to_string()).collect();
+    assert_eq!(csv.column("Gen"), expected);
+}
+
+#[test]
+fn a_second_sigint_ends_at_once() {
+    let place = Place::new();
+    // Looks for no signal while it works, which takes long.
+    let deaf = "check gardener --set grid_size=512 --set view_size=31 --set init_agents=4096 \
+        --set max_population=4096 --threads 1";
+    let mut child = place.command(deaf).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    send(&child, Signal::INT);
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(child.try_wait().unwrap().is_none(), "the first one ended it");
+    send(&child, Signal::INT);
+    let start = Instant::now();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn sigkill_leaves_whole_rows_and_a_run_that_says_running() {
+    for (arguments, file, bytes) in endless() {
+        for _ in 0..3 {
+            let place = Place::new();
+            let mut child = place.under_way(&arguments, file, bytes);
+            child.kill().unwrap();
+            assert_eq!(child.wait().unwrap().code(), None);
+            only_known_names(&place);
+            for (name, text) in place.csv_files("out") {
+                let csv = Csv::parse_started(&String::from_utf8(text).unwrap());
+                let long = bytes > 1 && file.ends_with(&name);
+                assert!(!long || csv.rows.len() > 100, "{name} lost its rows");
+            }
+            let record = place.json("out/run.json");
+            assert_eq!((&record["status"], &record["finished_at"]), (&"running".into(), &().into()));
+        }
+    }
+}
+
+#[test]
+fn commands_that_write_nothing_stop_too() {
+    let place = Place::new();
+    let child = place.command("throughput --seconds 80000 --num-envs 16 --threads 1").spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    send(&child, Signal::TERM);
+    let ran = Ran::of(child.wait_with_output().unwrap(), "throughput");
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(143), ""));
+    assert!(place.names("").is_empty());
+}
