@@ -282,6 +282,7 @@ fn plain(value: &Spanned<DeValue<'_>>) -> Value {
     }
 }
 
-fn line_of(text: &str, offset: usize) -> usize {
+/// The line, from 1, in which byte `offset` of `text` stands.
+pub fn line_of(text: &str, offset: usize) -> usize {
     text.as_bytes().iter().take(offset).filter(|&&byte| byte == b'\n').count() + 1
 }

@@ -1,12 +1,13 @@
 //! Which world, with which settings, and who acts in it: from what was typed to what it means.
 
+use std::fmt;
 use std::path::Path;
 
 use resonetics_agents::{
     Evolved, GardenerHeuristic, GardenerHeuristicConfig, Idle, K8sHeuristic, K8sHeuristicConfig, K8sPlanner,
     Policy, Random,
 };
-use resonetics_envs::config::{Allowed, Settings, Source, resolve};
+use resonetics_envs::config::{Allowed, ConfigError, Settings, Source, resolve};
 use resonetics_envs::gardener::{self, GardenerConfig};
 use resonetics_envs::k8s::{self, Action, K8sConfig};
 use resonetics_envs::registry::{World, world};
@@ -68,11 +69,29 @@ impl TryFrom<EnvTable> for Setup {
     fn try_from(table: EnvTable) -> Result<Setup, String> {
         let text = table.settings.to_string();
         let source = Source { name: "env.settings", text: &text };
-        // The line would be one of this text, not of the user's file.
-        Setup::resolve(&table.name, &table.preset, Some(source), &[]).map_err(|error| {
-            let place = error.strip_prefix("env.settings, line ").and_then(|rest| rest.split_once(": "));
-            place.map_or(error.clone(), |(_, problem)| format!("env.settings: {problem}"))
+        Setup::resolve(&table.name, &table.preset, Some(source), &[]).map_err(|refusal| match refusal {
+            // The line would be one of this text, not of the user's file.
+            Refusal::Setting(error) => ConfigError { place: "env.settings".to_owned(), ..error }.to_string(),
+            Refusal::Name(problem) => problem,
         })
+    }
+}
+
+/// Why there is no such world.
+#[derive(Debug)]
+pub enum Refusal {
+    /// An unknown environment or preset.
+    Name(String),
+    /// A refused setting.
+    Setting(ConfigError),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::Name(problem) => f.write_str(problem),
+            Refusal::Setting(error) => error.fmt(f),
+        }
     }
 }
 
@@ -86,7 +105,8 @@ impl Setup {
             args.config.as_deref().map(|path| read(path).map(|text| (path.display().to_string(), text)));
         let file = file.transpose()?;
         let source = file.as_ref().map(|(name, text)| Source { name, text });
-        Setup::resolve(name, &args.preset, source, &args.sets).map_err(Failure::Usage)
+        Setup::resolve(name, &args.preset, source, &args.sets)
+            .map_err(|refusal| Failure::Usage(refusal.to_string()))
     }
 
     /// The same from texts.
@@ -95,15 +115,15 @@ impl Setup {
         preset: &str,
         file: Option<Source<'_>>,
         sets: &[String],
-    ) -> Result<Setup, String> {
-        let settings = match world(name, preset)? {
+    ) -> Result<Setup, Refusal> {
+        let settings = match world(name, preset).map_err(Refusal::Name)? {
             World::K8s(env) => {
                 let base = WithAgent { env, agent: K8sHeuristicConfig::default() };
-                WorldSettings::K8s(resolve(&base, file, sets).map_err(|error| error.to_string())?)
+                WorldSettings::K8s(resolve(&base, file, sets).map_err(Refusal::Setting)?)
             }
             World::Gardener(env) => {
                 let base = WithAgent { env, agent: GardenerHeuristicConfig::default() };
-                WorldSettings::Gardener(resolve(&base, file, sets).map_err(|error| error.to_string())?)
+                WorldSettings::Gardener(resolve(&base, file, sets).map_err(Refusal::Setting)?)
             }
         };
         Ok(Setup { name: name.to_owned(), preset: preset.to_owned(), settings })
@@ -116,6 +136,12 @@ impl Setup {
             WorldSettings::Gardener(settings) => toml::Table::try_from(settings),
         }
         .unwrap_or_default()
+    }
+
+    /// `[env]` of a config.toml.
+    pub fn table(&self) -> Result<toml::Value, Failure> {
+        toml::Value::try_from(self)
+            .map_err(|error| Failure::Failed(format!("cannot write the settings as TOML: {error}")))
     }
 
     /// The names of the agents of this world.

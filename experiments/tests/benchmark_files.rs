@@ -110,7 +110,10 @@ fn the_heuristic_wins_every_time_and_the_terminal_says_so() {
     let place = Place::new();
     let ran = place.ok("benchmark --episodes 50 --seed 1 --out out");
     let lines: Vec<&str> = ran.stdout.lines().collect();
-    assert_eq!(lines[2..], ["Heuristic win-rate: 50/50 (ties: 0)", "wrote out"]);
+    assert_eq!(lines[2], "Heuristic win-rate: 50/50 (ties: 0)");
+    assert!(lines[3].starts_with("once published for random: -12.456 in 312.4 steps; measured: +2"));
+    assert!(lines[4].starts_with("once published for heuristic: +18.912 in 456.8 steps; measured: +5"));
+    assert_eq!(lines[5..], ["wrote out"]);
     let numbers =
         "reward μ=+#.### σ=#.### | steps μ=#.# | oom_rate=#.### | crit_rate=#.### | avg_load μ=#.###";
     let summary = place.csv("out/benchmark.csv");

@@ -3,6 +3,7 @@
 mod brain;
 mod config;
 mod environment;
+mod grid;
 mod render;
 mod world;
 

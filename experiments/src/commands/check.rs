@@ -4,7 +4,7 @@ use resonetics_envs::checker::{Report, check};
 use resonetics_envs::gardener::{GardenerConfig, GardenerEnv};
 use resonetics_envs::k8s::{K8sConfig, K8sEnv};
 
-use super::{Context, report};
+use super::{Context, described, report};
 use crate::cli::CheckArgs;
 use crate::failure::Failure;
 use crate::setup::{Setup, WorldSettings};
@@ -43,7 +43,8 @@ pub fn run(args: &CheckArgs, context: Context) -> Result<(), Failure> {
     }
     let good = problems.is_empty() && ends;
     text += &format!("{}: {}\n", setup.name, if good { "keeps the contract" } else { "BREAKS the contract" });
-    report("check", "check.txt", &text, args.out.out.as_deref(), Some(seed), context)?;
+    let config = described("check", [("seed", (seed as i64).into()), ("env", setup.table()?)]);
+    report(&config, "check.txt", &text, args.out.out.as_deref(), context)?;
     if good {
         Ok(())
     } else {

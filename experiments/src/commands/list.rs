@@ -2,7 +2,7 @@
 
 use resonetics_envs::registry::{ENVIRONMENTS, PRESETS};
 
-use super::{Context, report};
+use super::{Context, described, report};
 use crate::cli::ListArgs;
 use crate::failure::Failure;
 use crate::setup::Setup;
@@ -10,18 +10,20 @@ use crate::setup::Setup;
 pub fn run(args: &ListArgs, context: Context) -> Result<(), Failure> {
     let text = match &args.env {
         Some(name) => Setup::resolve(name, &args.preset, None, &[])
-            .map_err(Failure::Usage)?
+            .map_err(|refusal| Failure::Usage(refusal.to_string()))?
             .settings_table()
             .to_string(),
         None => overview()?,
     };
-    report("list", "list.txt", &text, args.out.out.as_deref(), None, context)
+    let config = described("list", [("preset", args.preset.as_str().into())]);
+    report(&config, "list.txt", &text, args.out.out.as_deref(), context)
 }
 
 fn overview() -> Result<String, Failure> {
     let mut text = String::from("environments\n");
     for (name, what) in ENVIRONMENTS {
-        let setup = Setup::resolve(name, "reference", None, &[]).map_err(Failure::Failed)?;
+        let setup = Setup::resolve(name, "reference", None, &[])
+            .map_err(|refusal| Failure::Failed(refusal.to_string()))?;
         text += &format!("  {name:<10} {what}\n  {:<10} agents: {}\n", "", setup.agents().join(", "));
     }
     text += "presets (--preset)\n";

@@ -18,6 +18,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+use resonetics_envs::config::line_of;
 use serde::{Deserialize, Serialize};
 use toml::de::DeTable;
 
@@ -140,10 +141,6 @@ impl Plan {
     }
 }
 
-fn line_of(text: &str, offset: usize) -> usize {
-    text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1
-}
-
 /// `key` must be within `range`.
 fn within(key: &str, value: u64, range: &RangeInclusive<u64>) -> Result<(), Failure> {
     if range.contains(&value) {
@@ -164,19 +161,28 @@ fn seed(args: &SeedArgs) -> Result<u64, Failure> {
 }
 
 /// Prints the result of a command that writes files only if asked to, and writes it if asked.
+/// `config` is what the result depends on.
 fn report(
-    command: &str,
+    config: &toml::Table,
     file: &str,
     text: &str,
     out: Option<&Path>,
-    seed: Option<u64>,
     context: Context,
 ) -> Result<(), Failure> {
     say(format_args!("{}", text.trim_end_matches('\n')))?;
     let Some(out) = out else { return Ok(()) };
-    let run = RunDir::create(Some(out), RunRecord::new(command, seed, context.threads), "")?;
+    let command = config.get("command").and_then(toml::Value::as_str).unwrap_or_default();
+    let seed = config.get("seed").and_then(toml::Value::as_integer).map(|seed| seed as u64);
+    let record = RunRecord::new(command, seed, context.threads);
+    let run = RunDir::create(Some(out), record, &config.to_string())?;
     let written = write_new(&run.path().join(file), text.as_bytes());
     run.finish(written)
+}
+
+/// The config.toml of a command that is no experiment.
+fn described<const N: usize>(command: &str, values: [(&str, toml::Value); N]) -> toml::Table {
+    let values = values.into_iter().map(|(key, value)| (key.to_owned(), value));
+    [("command".to_owned(), command.into())].into_iter().chain(values).collect()
 }
 
 /// A number for a CSV cell, six decimals; empty where there is none.

@@ -1,6 +1,6 @@
 //! `replay`: a recorded trace through the production rules.
 
-use super::{Context, report};
+use super::{Context, described, report};
 use crate::cli::ReplayArgs;
 use crate::failure::Failure;
 use crate::setup::read;
@@ -12,7 +12,8 @@ pub fn run(args: &ReplayArgs, context: Context) -> Result<(), Failure> {
     let replay =
         trace::replay(&text).map_err(|problem| Failure::Usage(format!("cannot replay {name}: {problem}")))?;
     let result = format!("{}\n", replay.json(&name));
-    report("replay", "replay.json", &result, args.out.out.as_deref(), None, context)?;
+    let config = described("replay", [("trace", name.as_str().into())]);
+    report(&config, "replay.json", &result, args.out.out.as_deref(), context)?;
     if replay.deviations.within_tolerance() {
         Ok(())
     } else {

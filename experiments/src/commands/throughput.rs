@@ -12,7 +12,7 @@ use resonetics_envs::stream::{Domain, Key, lane_seed, scale};
 use resonetics_envs::vector::{Autoreset, VecEnv};
 use serde_json::{Value, json};
 
-use super::{Context, report};
+use super::{Context, described, report};
 use crate::cli::ThroughputArgs;
 use crate::failure::Failure;
 use crate::interrupt;
@@ -53,7 +53,17 @@ pub fn run(args: &ThroughputArgs, context: Context) -> Result<(), Failure> {
     };
     let result = measured.json(&setup, agent, num_envs, context);
     let text = format!("{result}\n");
-    report("throughput", "throughput.json", &text, args.out.out.as_deref(), Some(seed), context)
+    let config = described(
+        "throughput",
+        [
+            ("seed", (seed as i64).into()),
+            ("agent", agent.into()),
+            ("num_envs", (num_envs as i64).into()),
+            ("seconds", args.seconds.into()),
+            ("env", setup.table()?),
+        ],
+    );
+    report(&config, "throughput.json", &text, args.out.out.as_deref(), context)
 }
 
 /// What was counted.

@@ -143,7 +143,8 @@ pub fn record(
 /// The settings that differ from those of the rules; the grid has a field of its own, and neither
 /// drift nor shield is part of a recorded transition.
 fn overrides(setup: &Setup, rules: &str) -> Result<Map<String, Value>, Failure> {
-    let base = Setup::resolve(environment(rules), "reference", None, &[]).map_err(Failure::Failed)?;
+    let base = Setup::resolve(environment(rules), "reference", None, &[])
+        .map_err(|refusal| Failure::Failed(refusal.to_string()))?;
     let base = base.settings_table();
     let left_out = ["height", "width", "rules", "drift", "risk", "flow", "control", "agent"];
     let mut config = Map::new();

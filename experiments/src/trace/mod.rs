@@ -7,7 +7,9 @@ pub mod k8s;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use crate::setup::Setup;
+use resonetics_envs::config::ConfigError;
+
+use crate::setup::{Refusal, Setup};
 
 /// The largest deviation of each field, in the order in which fields were first compared.
 #[derive(Debug, Default)]
@@ -132,8 +134,9 @@ fn read<T: DeserializeOwned>(value: Value) -> Result<T, String> {
 
 /// The world that a trace's settings describe.
 fn setup(name: &str, settings: &[String]) -> Result<Setup, String> {
-    Setup::resolve(name, "reference", None, settings).map_err(|error| {
-        error.strip_prefix("--set: ").map_or(error.clone(), |rest| format!("its settings: {rest}"))
+    Setup::resolve(name, "reference", None, settings).map_err(|refusal| match refusal {
+        Refusal::Setting(error) => ConfigError { place: "its settings".to_owned(), ..error }.to_string(),
+        Refusal::Name(problem) => problem,
     })
 }
 

@@ -1,0 +1,88 @@
+//! The passes over the whole grid, compiled for each CPU path.
+
+use crate::cpu::{CpuPath, Work};
+use crate::gardener::config::GardenerConfig;
+use crate::math::LANES;
+
+/// Sums over the grid as it is and as it is when perturbed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Measure {
+    pub(super) total: f64,
+    pub(super) hot: f64,
+    pub(super) perturbed_total: f64,
+    pub(super) perturbed_hot: f64,
+}
+
+/// Step 5: every cell gets dirtier.
+pub(super) fn grow(grid: &mut [f32], growth: f32, uniform: &[f32]) {
+    CpuPath::dispatch(Grow { grid, growth, uniform });
+}
+
+struct Grow<'a> {
+    grid: &'a mut [f32],
+    growth: f32,
+    uniform: &'a [f32],
+}
+
+impl Work for Grow<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let growth = self.growth;
+        for (dirt, &u) in self.grid.iter_mut().zip(self.uniform) {
+            *dirt = (*dirt + growth * u).min(1.0);
+        }
+    }
+}
+
+/// What the flow and the total entropy are made of.
+pub(super) fn measure(grid: &[f32], noise: &[f32], config: &GardenerConfig) -> Measure {
+    let flow = &config.flow.flow;
+    // Without clipping the bounds are so wide that nothing reaches them.
+    let bounds = if config.flow.clip_grid_noise { (0.0, 1.0) } else { (f32::MIN, f32::MAX) };
+    CpuPath::dispatch(MeasureGrid { grid, noise, eps: flow.eps as f32, hot: flow.hot_th as f32, bounds })
+}
+
+struct MeasureGrid<'a> {
+    grid: &'a [f32],
+    noise: &'a [f32],
+    eps: f32,
+    hot: f32,
+    bounds: (f32, f32),
+}
+
+impl Work for MeasureGrid<'_> {
+    type Output = Measure;
+
+    /// Sums in f64, lane by lane, so that the order is the same on every CPU path.
+    #[inline(always)]
+    fn run(self) -> Measure {
+        let (mut total, mut perturbed_total) = ([0.0f64; LANES], [0.0f64; LANES]);
+        let (mut hot, mut perturbed_hot) = ([0u32; LANES], [0u32; LANES]);
+        let mut cells = self.grid.chunks_exact(LANES);
+        let mut noises = self.noise.chunks_exact(LANES);
+        for (cells, noise) in cells.by_ref().zip(noises.by_ref()) {
+            for i in 0..LANES {
+                let perturbed = (cells[i] + self.eps * noise[i]).max(self.bounds.0).min(self.bounds.1);
+                total[i] += f64::from(cells[i]);
+                perturbed_total[i] += f64::from(perturbed);
+                hot[i] += u32::from(cells[i] > self.hot);
+                perturbed_hot[i] += u32::from(perturbed > self.hot);
+            }
+        }
+        for (i, (&cell, &noise)) in cells.remainder().iter().zip(noises.remainder()).enumerate() {
+            let perturbed = (cell + self.eps * noise).max(self.bounds.0).min(self.bounds.1);
+            total[i] += f64::from(cell);
+            perturbed_total[i] += f64::from(perturbed);
+            hot[i] += u32::from(cell > self.hot);
+            perturbed_hot[i] += u32::from(perturbed > self.hot);
+        }
+        Measure {
+            total: total.iter().sum(),
+            hot: f64::from(hot.iter().sum::<u32>()),
+            perturbed_total: perturbed_total.iter().sum(),
+            perturbed_hot: f64::from(perturbed_hot.iter().sum::<u32>()),
+        }
+    }
+}
