@@ -45,9 +45,9 @@ fn runs_are_numbered_by_command() {
 #[test]
 fn a_finished_run_has_its_files_and_says_what_it_was() {
     let expected: [&[&str]; 4] = [
-        &["config.toml", "resonetics_data.csv", "run.json", "summary.csv"],
+        &["config.toml", "dirt.svg", "resonetics_data.csv", "run.json", "summary.csv"],
         &["benchmark.csv", "config.toml", "episodes.csv", "run.json"],
-        &["config.toml", "lifetimes.csv", "run.json", "summary.csv", "survival.csv"],
+        &["config.toml", "lifetimes.csv", "run.json", "summary.csv", "survival-k8s.svg", "survival.csv"],
         &["config.toml", "run.json", "trace.json"],
     ];
     for (arguments, expected) in commands().iter().zip(expected) {
