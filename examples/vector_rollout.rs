@@ -1,4 +1,4 @@
-//! A rollout of a vector of clusters into arrays [steps, environments, …], as a trainer needs it.
+//! A rollout of a vector of clusters into arrays `[steps, environments, …]`, as a trainer needs it.
 //!
 //! `cargo run --release --example vector_rollout`
 #![allow(clippy::print_stdout)] // an example shows what it does

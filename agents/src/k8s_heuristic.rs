@@ -61,7 +61,7 @@ pub struct K8sHeuristic {
 }
 
 impl K8sHeuristic {
-    /// The action for one observation, [30].
+    /// The action for one observation, `[30]`.
     pub fn choose(&self, observation: &[f32]) -> usize {
         let config = &self.config;
         let at = |index: usize| f64::from(observation[index]);

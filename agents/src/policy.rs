@@ -9,9 +9,9 @@ use resonetics_envs::vector::Batch;
 /// environment.
 #[derive(Clone, Copy, Debug)]
 pub struct Observations<'a> {
-    /// [rows, observation]
+    /// `[rows, observation]`
     pub observations: ArrayView2<'a, f32>,
-    /// [rows, actions], or no rows where every action of every row may be chosen. A row without
+    /// `[rows, actions]`, or no rows where every action of every row may be chosen. A row without
     /// an allowed action is not asked: its action stays as it is.
     pub action_mask: ArrayView2<'a, bool>,
     /// [N, state]: each environment's whole state, for policies that ask for it, else no rows.
@@ -35,7 +35,7 @@ impl<'a> Observations<'a> {
         self.action_mask.nrows() == 0 || self.action_mask.row(row).iter().any(|&allowed| allowed)
     }
 
-    /// One row's observation, [observation].
+    /// One row's observation, `[observation]`.
     #[inline]
     pub fn observation(&self, row: usize) -> &'a [f32] {
         let width = self.observations.ncols();
@@ -60,6 +60,6 @@ pub trait Policy: Send {
         false
     }
 
-    /// Chooses `actions` [rows] for the rows that are asked.
+    /// Chooses `actions` `[rows]` for the rows that are asked.
     fn act(&mut self, seen: &Observations<'_>, actions: &mut [usize]);
 }

@@ -77,16 +77,16 @@ pub trait Env: Send {
 
 /// Where an environment writes what its agents see, one row an agent.
 pub struct Agents<'a> {
-    /// [agents, observation]
+    /// `[agents, observation]`
     pub observations: &'a mut [f32],
-    /// [agents]; untouched by `reset`.
+    /// `[agents]`; untouched by `reset`.
     pub rewards: &'a mut [f32],
-    /// [agents, actions]: which actions are worth choosing; a row with none is not asked.
+    /// `[agents, actions]`: which actions are worth choosing; a row with none is not asked.
     /// Empty where [`ParallelEnv::masked`] is false: every action of every row is.
     pub action_mask: &'a mut [bool],
-    /// [agents]: whether the row's agent lives. Empty where [`ParallelEnv::masked`] is false.
+    /// `[agents]`: whether the row's agent lives. Empty where [`ParallelEnv::masked`] is false.
     pub alive: &'a mut [bool],
-    /// [agents]: whether the row's agent died in this step (a row may be alive again at once,
+    /// `[agents]`: whether the row's agent died in this step (a row may be alive again at once,
     /// as another agent); untouched by `reset`, as the rewards are. Empty where
     /// [`ParallelEnv::masked`] is false.
     pub died: &'a mut [bool],

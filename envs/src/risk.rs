@@ -75,9 +75,9 @@ impl FlowConfig {
 /// The risk that a control layer acts on.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RiskState {
-    /// Smoothed risk in [0, 1].
+    /// Smoothed risk in `[0, 1]`.
     pub risk: f64,
-    /// Smoothed flow in [0, 1].
+    /// Smoothed flow in `[0, 1]`.
     pub flow: f64,
     /// The risk in a word.
     pub verdict: Verdict,

@@ -43,7 +43,7 @@ impl BoxSpace {
         Ok(BoxSpace { low, high })
     }
 
-    /// The vectors of `length` elements in [0, 1].
+    /// The vectors of `length` elements in `[0, 1]`.
     pub fn unit(length: usize) -> BoxSpace {
         BoxSpace { low: vec![0.0; length], high: vec![1.0; length] }
     }

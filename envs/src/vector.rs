@@ -25,25 +25,25 @@ pub enum Autoreset {
 /// (1 in a single-agent world), rows = N * A, D numbers in an observation.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// [rows, D]
+    /// `[rows, D]`
     pub observations: Array2<f32>,
-    /// [rows]
+    /// `[rows]`
     pub rewards: Array1<f32>,
-    /// [N]
+    /// `[N]`
     pub terminated: Array1<bool>,
-    /// [N]
+    /// `[N]`
     pub truncated: Array1<bool>,
-    /// [rows, actions]; no rows where the world masks nothing, see [`Agents::action_mask`].
+    /// `[rows, actions]`; no rows where the world masks nothing, see [`Agents::action_mask`].
     pub action_mask: Array2<bool>,
-    /// [rows]; empty where the world masks nothing.
+    /// `[rows]`; empty where the world masks nothing.
     pub alive: Array1<bool>,
-    /// [rows]; empty where the world masks nothing.
+    /// `[rows]`; empty where the world masks nothing.
     pub died: Array1<bool>,
-    /// [rows, D] under [`Autoreset::SameStep`], else no rows. Valid where an episode ended.
+    /// `[rows, D]` under [`Autoreset::SameStep`], else no rows. Valid where an episode ended.
     pub final_observations: Array2<f32>,
-    /// [N]: sum of the rewards of all agents in the episode that ended. Valid where one ended.
+    /// `[N]`: sum of the rewards of all agents in the episode that ended. Valid where one ended.
     pub episode_return: Array1<f64>,
-    /// [N]: its steps. Valid where one ended.
+    /// `[N]`: its steps. Valid where one ended.
     pub episode_length: Array1<u32>,
 }
 
@@ -159,7 +159,7 @@ impl<E: ParallelEnv> VecEnv<E> {
         self.reset_lanes(&seeds, batch);
     }
 
-    /// Resets the lanes that have a seed in `seeds` [N], each with its own; the others go on.
+    /// Resets the lanes that have a seed in `seeds` `[N]`, each with its own; the others go on.
     ///
     /// # Panics
     /// If `seeds` has not one element a lane, or `batch` has other shapes than [`VecEnv::batch`].
@@ -174,7 +174,7 @@ impl<E: ParallelEnv> VecEnv<E> {
         }
     }
 
-    /// Steps every environment with `actions` [rows]; those of rows that are not asked or whose
+    /// Steps every environment with `actions` `[rows]`; those of rows that are not asked or whose
     /// episode is over are ignored, but must be actions too.
     ///
     /// # Errors
@@ -195,7 +195,7 @@ impl<E: ParallelEnv> VecEnv<E> {
         Ok(())
     }
 
-    /// Writes every environment's whole state into `states` [N, `state_len`].
+    /// Writes every environment's whole state into `states` `[N, state_len]`.
     ///
     /// # Panics
     /// If `states` has not one row a lane.

@@ -97,11 +97,11 @@ pub struct BrainWeights {
 #[derive(Clone, Debug)]
 pub struct Brains {
     layout: Layout,
-    /// [slots, `layout.len`]
+    /// `[slots, layout.len]`
     weights: Vec<f32>,
-    /// [slots]
+    /// `[slots]`
     hidden: Vec<[f32; HIDDEN]>,
-    /// [slots]
+    /// `[slots]`
     cell: Vec<[f32; HIDDEN]>,
 }
 
@@ -310,7 +310,7 @@ fn draw(out: &mut [f32], start: usize, draws: impl Fn(u32) -> Lanes) {
     }
 }
 
-/// `from` [rows, inputs] into `to` [inputs, width], of which the first `rows` columns.
+/// `from` `[rows, inputs]` into `to` `[inputs, width]`, of which the first `rows` columns.
 fn transpose(from: &[f32], inputs: usize, width: usize, to: &mut [f32]) {
     for (row, values) in from.chunks_exact(inputs).enumerate() {
         for (input, &value) in values.iter().enumerate() {

@@ -40,7 +40,7 @@ pub struct GardenFlowConfig {
     /// Perturbation and moving average.
     #[serde(flatten)]
     pub flow: FlowConfig,
-    /// Whether the perturbed dirt is cut to [0, 1].
+    /// Whether the perturbed dirt is cut to `[0, 1]`.
     pub clip_grid_noise: bool,
 }
 
@@ -75,7 +75,7 @@ pub struct MemoryConfig {
 /// When a garden counts as lost.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LostConfig {
-    /// Mean dirt from which on the garden counts as saturated, in [0, 1].
+    /// Mean dirt from which on the garden counts as saturated, in `[0, 1]`.
     pub dirt_share: f64,
     /// Generations in a row that it must be so.
     pub generations: u32,

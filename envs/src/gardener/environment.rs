@@ -15,11 +15,11 @@ pub const ACTIONS: usize = 6;
 
 /// Where an observation holds what; the view is in front of these.
 pub mod features {
-    /// Energy / `reproduce_threshold`, cut to [0, 10].
+    /// Energy / `reproduce_threshold`, cut to `[0, 10]`.
     pub const ENERGY: usize = 0;
-    /// The garden's risk after the last generation, in [0, 1].
+    /// The garden's risk after the last generation, in `[0, 1]`.
     pub const RISK: usize = 1;
-    /// The garden's flow after the last generation, in [0, 1].
+    /// The garden's flow after the last generation, in `[0, 1]`.
     pub const FLOW: usize = 2;
     /// How many follow the view.
     pub const COUNT: usize = 3;

@@ -130,7 +130,7 @@ impl World {
         World::with_state(config.clone(), vec![0.0; config.cells()], 0.0, cells.map(|cell| (cell, energy)))
     }
 
-    /// A garden with a given grid [cells] and total entropy before it, and gardeners
+    /// A garden with a given grid `[cells]` and total entropy before it, and gardeners
     /// (cell, energy) numbered from 0.
     pub fn with_state(
         config: GardenerConfig,
@@ -179,7 +179,7 @@ impl World {
         &self.config
     }
 
-    /// Dirt of every cell, row-major, in [0, 1].
+    /// Dirt of every cell, row-major, in `[0, 1]`.
     pub fn grid(&self) -> &[f32] {
         &self.grid
     }
@@ -204,7 +204,7 @@ impl World {
         self.restraint
     }
 
-    /// Mean dirt of a cell after the last generation, in [0, 1].
+    /// Mean dirt of a cell after the last generation, in `[0, 1]`.
     pub fn mean_dirt(&self) -> f64 {
         self.total_entropy / self.config.cells() as f64
     }

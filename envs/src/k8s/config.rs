@@ -13,7 +13,7 @@ pub enum Rules {
     /// Row / height and column / width.
     #[serde(rename = "v4.5")]
     V45,
-    /// Row / (height - 1) and column / (width - 1), the whole vector cut to [0, 1].
+    /// Row / (height - 1) and column / (width - 1), the whole vector cut to `[0, 1]`.
     #[serde(rename = "v4.6")]
     V46,
 }
@@ -82,9 +82,9 @@ pub struct K8sConfig {
     pub max_budget: f64,
     pub budget_recovery: f64,
     pub time_penalty: f64,
-    /// At reset cpu is uniform in [0, this].
+    /// At reset cpu is uniform in `[0, this]`.
     pub initial_cpu_max: f64,
-    /// At reset memory is uniform in [0, this].
+    /// At reset memory is uniform in `[0, this]`.
     pub initial_memory_max: f64,
     pub clean_cost: f64,
     /// Most cpu that a clean removes.

@@ -29,15 +29,15 @@ pub struct K8sInfo {
 /// The state of a cluster, for traces, drawings and tests.
 #[derive(Clone, Debug, PartialEq)]
 pub struct K8sState {
-    /// [nodes], row-major.
+    /// `[nodes]`, row-major.
     pub cpu: Vec<f32>,
-    /// [nodes], row-major.
+    /// `[nodes]`, row-major.
     pub memory: Vec<f32>,
-    /// [nodes], row-major.
+    /// `[nodes]`, row-major.
     pub priority: Vec<f32>,
     /// Row and column.
     pub agent: [usize; 2],
-    /// In [0, `max_budget`].
+    /// In `[0, max_budget]`.
     pub budget: f64,
 }
 
@@ -192,13 +192,13 @@ impl K8sEnv {
         Ok(())
     }
 
-    /// Writes the observation of the present state, [30].
+    /// Writes the observation of the present state, `[30]`.
     #[inline(always)]
     pub fn observe(&self, observation: &mut [f32]) {
         rules::observe(&self.shared.params, &self.scalars, self.nodes.as_slice(), observation);
     }
 
-    /// The noise of the coming step, each [nodes]: the whole normal variates for cpu and memory.
+    /// The noise of the coming step, each `[nodes]`: the whole normal variates for cpu and memory.
     pub fn next_noise(&self) -> (Vec<f32>, Vec<f32>) {
         let nodes = self.config().nodes();
         let (mut cpu, mut memory) = (Vec::with_capacity(nodes), Vec::with_capacity(nodes));
@@ -224,7 +224,7 @@ impl K8sEnv {
         }
     }
 
-    /// One step with a recorded noise, each [nodes], in place of the stream's.
+    /// One step with a recorded noise, each `[nodes]`, in place of the stream's.
     ///
     /// # Errors
     /// If the action is outside the action space.

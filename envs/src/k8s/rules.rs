@@ -18,9 +18,9 @@ pub const PRIORITIES: [f32; 3] = [0.2, 0.5, 1.0];
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[repr(align(64))]
 pub(super) struct Block {
-    /// Used share of the cpu, in [0, 1].
+    /// Used share of the cpu, in `[0, 1]`.
     pub cpu: Lanes,
-    /// Used share of the memory, in [0, 1].
+    /// Used share of the memory, in `[0, 1]`.
     pub memory: Lanes,
     /// One of [`PRIORITIES`].
     pub priority: Lanes,
@@ -29,7 +29,7 @@ pub(super) struct Block {
 /// The state beside the nodes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Scalars {
-    /// In [0, `max_budget`].
+    /// In `[0, max_budget]`.
     pub budget: f64,
     /// Mean over all cpu and memory values.
     pub avg_load: f32,
@@ -172,7 +172,7 @@ impl Noise for Drawn<'_> {
     }
 }
 
-/// A recorded noise, each [nodes].
+/// A recorded noise, each `[nodes]`.
 pub(super) struct Recorded<'a> {
     pub(super) cpu: &'a [f32],
     pub(super) memory: &'a [f32],
@@ -343,7 +343,7 @@ pub(super) fn average_load(params: &Params, nodes: &[Block]) -> f32 {
     math::sum(load) / (2 * params.config.nodes()) as f32
 }
 
-/// Writes the observation, [30].
+/// Writes the observation, `[30]`.
 #[inline(always)]
 pub(super) fn observe(params: &Params, scalars: &Scalars, nodes: &[Block], out: &mut [f32]) {
     let node = usize::from(scalars.row) * params.config.width + usize::from(scalars.col);

@@ -100,7 +100,7 @@ fn safe_action(params: &Params, scalars: &Scalars, nodes: &[Block]) -> usize {
     }
 }
 
-/// The move (0 to 3) toward the worst of the eight neighbours in an observation [30]: the one
+/// The move (0 to 3) toward the worst of the eight neighbours in an observation `[30]`: the one
 /// with the largest (cpu + memory) * (1 + `priority_weight` * priority), the first on ties. A diagonal
 /// neighbour is reached by a row and then a column.
 #[inline(always)]

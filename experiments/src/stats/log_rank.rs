@@ -11,7 +11,7 @@ pub struct LogRank {
     /// The test statistic, at least 0; chi-square with one degree of freedom
     /// if both groups have the same survival curve.
     pub chi_square: f64,
-    /// Chance of so large a statistic under that hypothesis, in [0, 1].
+    /// Chance of so large a statistic under that hypothesis, in `[0, 1]`.
     pub p_value: f64,
 }
 

@@ -23,12 +23,12 @@ pub fn standard_deviation(values: &[f64]) -> Option<f64> {
     deviation.is_finite().then_some(deviation)
 }
 
-/// Quantile `q` in [0, 1], interpolated linearly between order statistics as in
+/// Quantile `q` in `[0, 1]`, interpolated linearly between order statistics as in
 /// `numpy.quantile` (type 7 of Hyndman and Fan 1996, "Sample quantiles in
 /// statistical packages").
 ///
 /// `None` for an empty sample, a non-finite value, an overflow, or `q` outside
-/// [0, 1].
+/// `[0, 1]`.
 #[must_use]
 pub fn quantile(values: &[f64], q: f64) -> Option<f64> {
     if !(0.0..=1.0).contains(&q) {

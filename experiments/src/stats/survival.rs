@@ -23,10 +23,10 @@ pub struct SurvivalRow {
     pub lost: usize,
     /// Runs censored at `time`; they count as at risk for the losses there.
     pub censored: usize,
-    /// Estimated chance to last beyond `time`, in [0, 1].
+    /// Estimated chance to last beyond `time`, in `[0, 1]`.
     pub survival: f64,
     /// 95% log-log interval of `survival` with Greenwood's variance, inside
-    /// [0, 1]. `None` where `survival` is 1 or 0, at which the variance says
+    /// `[0, 1]`. `None` where `survival` is 1 or 0, at which the variance says
     /// nothing.
     pub interval: Option<Interval>,
 }
