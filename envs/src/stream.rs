@@ -129,6 +129,13 @@ impl Key {
     }
 }
 
+/// The stream index of the `number`-th draw of an episode's `purpose` (below 256) in a step:
+/// purposes never share a draw.
+#[inline(always)]
+pub(crate) fn purpose_index(purpose: u32, number: usize) -> u32 {
+    purpose << 24 | number as u32
+}
+
 /// A random word as an integer in `0..bound` (Lemire's multiplication).
 #[inline(always)]
 pub fn scale(word: u32, bound: u32) -> u32 {

@@ -7,6 +7,7 @@ mod commands;
 mod failure;
 mod figure;
 mod files;
+mod garden_csv;
 mod interrupt;
 mod out;
 mod progress;

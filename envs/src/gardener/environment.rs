@@ -8,7 +8,7 @@ use crate::gardener::world::{Gardener, Generation, GenerationNoise, LifeEvent, W
 use crate::math::LANES;
 use crate::risk::RiskState;
 use crate::space::{BoxSpace, Discrete};
-use crate::stream::{Domain, Key, scale};
+use crate::stream::{Domain, Key, purpose_index, scale};
 
 /// Number of actions of a gardener.
 pub const ACTIONS: usize = 6;
@@ -25,7 +25,7 @@ pub mod features {
     pub const COUNT: usize = 3;
 }
 
-/// What a draw is for: the high byte of its stream index.
+/// What a draw is for.
 #[derive(Clone, Copy)]
 enum Purpose {
     Dirt = 0,
@@ -38,7 +38,7 @@ enum Purpose {
 impl Purpose {
     #[inline(always)]
     fn index(self, first: usize) -> u32 {
-        (self as u32) << 24 | first as u32
+        purpose_index(self as u32, first)
     }
 }
 

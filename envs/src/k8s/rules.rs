@@ -4,7 +4,7 @@
 use crate::env::Step;
 use crate::k8s::config::{K8sConfig, Rules};
 use crate::math::{self, LANES, Lanes};
-use crate::stream::{Key, scale};
+use crate::stream::{Key, purpose_index, scale};
 
 /// Numbers in an observation: 3x3 cells of (cpu, memory, priority), row, column, budget.
 pub const OBSERVATION: usize = 30;
@@ -95,7 +95,7 @@ impl Params {
     }
 }
 
-/// What a draw is for: the high byte of its stream index; the low bytes count nodes.
+/// What a draw is for; its draws are counted by node.
 #[derive(Clone, Copy)]
 pub(super) enum Purpose {
     Noise = 0,
@@ -110,7 +110,7 @@ pub(super) enum Purpose {
 impl Purpose {
     #[inline(always)]
     pub(super) fn index(self, first: usize) -> u32 {
-        (self as u32) << 24 | first as u32
+        purpose_index(self as u32, first)
     }
 }
 

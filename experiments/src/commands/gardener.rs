@@ -14,28 +14,13 @@ use crate::cli::{GENERATIONS, GardenerArgs, RUNS};
 use crate::failure::{self, Failure};
 use crate::figure::{self, Curve, Labels};
 use crate::files::CsvFile;
+use crate::garden_csv;
 use crate::interrupt;
 use crate::out::say;
 use crate::progress::Progress;
 use crate::rollout::Rollout;
 use crate::setup::{Setup, WorldSettings};
 use crate::stats::summary::mean;
-
-/// The columns of `resonetics_data.csv`.
-pub const COLUMNS: [&str; 12] = [
-    "Gen",
-    "Population",
-    "Avg_Energy",
-    "Total_Entropy",
-    "Emergency_Moves",
-    "Isolation_Saves",
-    "Entropy_Gradient",
-    "Population_Volatility",
-    "Emergency_Ratio",
-    "Collapse_Risk",
-    "Flow",
-    "Verdict",
-];
 
 /// The columns of `summary.csv`, a row a run.
 const SUMMARY: [&str; 12] = [
@@ -172,7 +157,7 @@ impl Plan {
         let mut rollout = Rollout::new(vec![GardenerEnv::new(unending)], self.env.policy(&self.agent, 1)?)?;
         let mut summary = Summary { seed: self.seed_of(run), ..Summary::default() };
         rollout.reset(&[summary.seed]);
-        let mut csv = CsvFile::create(&folder.join("resonetics_data.csv"), &COLUMNS)?;
+        let mut csv = CsvFile::create(&folder.join("resonetics_data.csv"), &garden_csv::COLUMNS)?;
         let mut saturated = 0;
         for _ in 0..self.generations {
             if let Err(interrupted) = interrupt::check() {
@@ -181,7 +166,7 @@ impl Plan {
             }
             rollout.step()?;
             let generation = resonetics_envs::env::ParallelEnv::info(&rollout.envs.envs()[0]);
-            csv.row(row(&generation))?;
+            csv.row(garden_csv::row(&generation))?;
             let dirt = generation.total_entropy / cells;
             saturated = if dirt >= config.lost.dirt_share { saturated + 1 } else { 0 };
             if saturated == config.lost.generations {
@@ -260,22 +245,4 @@ impl Summary {
             collapse,
         ]
     }
-}
-
-/// A generation as a row of `resonetics_data.csv`.
-pub fn row(generation: &Generation) -> [String; 12] {
-    [
-        generation.generation.to_string(),
-        generation.population.to_string(),
-        format!("{:.2}", generation.avg_energy),
-        format!("{:.2}", generation.total_entropy),
-        generation.emergency_moves.to_string(),
-        generation.isolation_saves.to_string(),
-        format!("{:.3}", generation.entropy_gradient),
-        generation.population_volatility.to_string(),
-        format!("{:.4}", generation.emergency_ratio),
-        format!("{:.4}", generation.collapse_risk),
-        format!("{:.4}", generation.flow),
-        generation.verdict.name().to_owned(),
-    ]
 }

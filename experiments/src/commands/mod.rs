@@ -12,8 +12,6 @@ mod replay;
 mod rerun;
 mod throughput;
 
-pub use gardener::row as csv_row;
-
 use std::hash::{BuildHasher, RandomState};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};

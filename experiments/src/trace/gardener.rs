@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Deviations, Replay, sets};
-use crate::commands::csv_row;
 use crate::failure::Failure;
+use crate::garden_csv;
 use crate::rollout::Rollout;
 use crate::setup::{Setup, WorldSettings};
 
@@ -161,7 +161,7 @@ fn compare(world: &World, generation: &Generation, expected: &Expected, deviatio
     if let Some(grid) = &expected.grid {
         deviations.numbers("grid", TOLERANCE, world.grid(), grid);
     }
-    compare_rows(&csv_row(generation), &expected.csv_row, deviations);
+    compare_rows(&garden_csv::row(generation), &expected.csv_row, deviations);
 }
 
 /// A decimal may differ by one unit in its last place.
@@ -266,7 +266,7 @@ fn generation(
     let expected = Expected {
         damping_alpha: restraint.alpha,
         survival_mode: restraint.survival,
-        csv_row: csv_row(&generation).join(","),
+        csv_row: garden_csv::row(&generation).join(","),
         total_entropy: generation.total_entropy,
         risk: generation.collapse_risk,
         flow: generation.flow,
