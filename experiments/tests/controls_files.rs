@@ -62,7 +62,10 @@ fn check_files(place: &Place, worlds: &[&str], episodes: usize) {
         };
         let ((off, off_curve), (on, on_curve)) = (of("off"), of("on"));
         assert_eq!(off.column("seed"), on.column("seed"), "the seeds are paired");
+        // Lives are censored at the step limit only: both sides are observed up to the longest one.
         let horizon = row.numbers("horizon")[0];
+        let longest = [&off, &on].map(|lives| lives.numbers("lifetime").into_iter().fold(0.0, f64::max));
+        assert_eq!(horizon, longest[0].max(longest[1]), "{world}");
         for (side, lives, curve) in [("without", &off, &off_curve), ("with", &on, &on_curve)] {
             let lost = lives.column("lost").iter().filter(|lost| **lost == "true").count();
             assert_eq!(row.column(&format!("lost_{side}")), [lost.to_string()]);

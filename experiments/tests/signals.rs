@@ -6,7 +6,7 @@ mod common;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use common::{Csv, Place, Ran, TINY};
+use common::{Csv, Place, TINY, end};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Commands that would take hours, the file that shows them under way, and its size then.
@@ -42,7 +42,7 @@ fn sigint_and_sigterm_end_in_order() {
             let place = Place::new();
             let child = place.under_way(&arguments, file, bytes);
             send(&child, signal);
-            let ran = Ran::of(child.wait_with_output().unwrap(), &arguments);
+            let ran = end(child, &arguments);
             assert_eq!(ran.code, Some(code), "{arguments}: {ran:?}");
             assert_eq!((ran.stdout, ran.stderr), (String::new(), format!("error: interrupted by {name}\n")));
             only_known_names(&place);
@@ -58,14 +58,14 @@ fn sigint_and_sigterm_end_in_order() {
     }
 }
 
-/// Rows that took less than a second are in memory when the signal comes; they are not lost.
+/// Rows leave memory many at a time: none is lost in between, none written twice.
 #[test]
 fn an_interrupted_log_has_every_generation_up_to_its_end() {
     let place = Place::new();
     let (arguments, file, bytes) = &endless()[0];
     let child = place.under_way(arguments, file, *bytes);
     send(&child, Signal::INT);
-    child.wait_with_output().unwrap();
+    end(child, arguments);
     let csv = place.csv(file);
     let expected: Vec<String> = (1..=csv.rows.len()).map(|number| number.to_string()).collect();
     assert_eq!(csv.column("Gen"), expected);
@@ -114,7 +114,7 @@ fn commands_that_write_nothing_stop_too() {
     let child = place.command("throughput --seconds 80000 --num-envs 16 --threads 1").spawn().unwrap();
     std::thread::sleep(Duration::from_millis(300));
     send(&child, Signal::TERM);
-    let ran = Ran::of(child.wait_with_output().unwrap(), "throughput");
+    let ran = end(child, "throughput");
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(143), ""));
     assert!(place.names("").is_empty());
 }

@@ -5,29 +5,19 @@ mod common;
 
 use std::fs::File;
 use std::io::Read;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 
-use common::{Place, Ran, TINY};
+use common::{Place, Ran, TINY, end};
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-/// Work for some three seconds on any machine: its speed is measured first.
-fn long(place: &Place) -> String {
-    let garden =
-        |generations: u64| format!("gardener --generations {generations} --seed 1 --threads 1 {TINY}");
-    let mut generations = 2_000;
-    loop {
-        let start = std::time::Instant::now();
-        place.ok(&garden(generations));
-        let seconds = start.elapsed().as_secs_f64();
-        if seconds > 0.2 {
-            return garden((generations as f64 * 4.0 / seconds) as u64);
-        }
-        generations *= 4;
-    }
-}
+/// A bar comes after two seconds; who has seen none by then will see none.
+const PATIENCE: Duration = Duration::from_millis(3500);
 
-/// What the program shows on standard error if that is a terminal.
-fn on_terminal(place: &Place, arguments: &str, no_color: &str) -> String {
+/// What the program shows on standard error if that is a terminal, and after how long. It is
+/// interrupted when our patience ends, if it has not ended before.
+fn on_terminal(place: &Place, arguments: &str, no_color: &str) -> (String, Option<Duration>) {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&master).unwrap();
     unlockpt(&master).unwrap();
@@ -39,47 +29,67 @@ fn on_terminal(place: &Place, arguments: &str, no_color: &str) -> String {
         // The terminal library on its own would give in to this.
         command.env("NO_COLOR", no_color).env("CLICOLOR_FORCE", "1");
     }
+    let start = Instant::now();
     let mut child = command.spawn().unwrap();
     drop(command);
-    let mut shown = Vec::new();
-    // On Linux reading ends with an error, not an end of file, when nobody has the terminal open.
-    let _ = File::from(master).read_to_end(&mut shown);
-    assert!(child.wait().unwrap().success());
-    String::from_utf8(shown).unwrap()
+    let mut master = File::from(master);
+    let reader = std::thread::spawn(move || {
+        let (mut shown, mut first, mut buffer) = (Vec::new(), None, [0; 4096]);
+        // On Linux reading ends with an error, not an end of file, when nobody has the terminal open.
+        while let Ok(count @ 1..) = master.read(&mut buffer) {
+            first.get_or_insert_with(|| start.elapsed());
+            shown.extend_from_slice(&buffer[..count]);
+        }
+        (String::from_utf8(shown).unwrap(), first)
+    });
+    interrupt_after(&mut child, start);
+    end(child, arguments);
+    reader.join().unwrap()
 }
 
-/// A bar for those who wait, in colour if wanted; none for others. In one test, as the runs would
-/// slow each other down.
+fn interrupt_after(child: &mut Child, start: Instant) {
+    while child.try_wait().unwrap().is_none() {
+        if start.elapsed() >= PATIENCE {
+            kill_process(Pid::from_child(child), Signal::INT).unwrap();
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+const INTERRUPTED: &str = "error: interrupted by SIGINT";
+
+/// A bar for those who wait, in colour if wanted; none for others. All at once, to wait once.
 #[test]
 fn a_long_run_shows_a_bar() {
     let place = Place::new();
-    let long = long(&place);
-    let shown = std::thread::scope(|scope| {
-        let plain = scope.spawn(|| on_terminal(&place, &long, "1"));
-        let coloured = on_terminal(&place, &long, "");
-        [coloured, plain.join().unwrap()]
-    });
-    for shown in &shown {
-        assert!(shown.contains(" generations, "), "{shown:?}");
-        assert!(shown.ends_with("\u{1b}[2K"), "not cleared: {shown:?}");
-        assert!(!shown.contains(" 0/"), "drawn too early: {shown:?}");
-    }
-    assert!(shown[0].contains("\u{1b}[36m"), "no colour: {:?}", shown[0]);
-    assert!(!shown[1].contains("\u{1b}[36m"), "colour in spite of NO_COLOR: {:?}", shown[1]);
+    let long = format!("gardener --generations 100000000 --seed 1 --threads 1 {TINY}");
     let quiet = format!("{long} -q");
-    let [quiet, piped] = std::thread::scope(|scope| {
+    let (coloured, plain, quiet, piped) = std::thread::scope(|scope| {
+        let coloured = scope.spawn(|| on_terminal(&place, &long, ""));
+        let plain = scope.spawn(|| on_terminal(&place, &long, "1"));
         let quiet = scope.spawn(|| on_terminal(&place, &quiet, ""));
-        let piped = place.ok(&long).stderr;
-        [quiet.join().unwrap(), piped]
+        let mut child = place.command(&long).spawn().unwrap();
+        interrupt_after(&mut child, Instant::now());
+        let piped = end(child, &long);
+        (coloured.join().unwrap(), plain.join().unwrap(), quiet.join().unwrap(), piped)
     });
-    assert_eq!((quiet.as_str(), piped.as_str()), ("", ""));
+    for (shown, first) in [&coloured, &plain] {
+        assert!(shown.contains(" generations, "), "{shown:?}");
+        assert!(shown.ends_with(&format!("\u{1b}[2K{INTERRUPTED}\r\n")), "not cleared: {shown:?}");
+        assert!(first.unwrap() >= Duration::from_secs(2), "drawn after {first:?}");
+    }
+    assert!(coloured.0.contains("\u{1b}[36m"), "no colour: {coloured:?}");
+    assert!(!plain.0.contains("\u{1b}[36m"), "colour in spite of NO_COLOR: {plain:?}");
+    assert_eq!((quiet.0, piped.stderr), (format!("{INTERRUPTED}\r\n"), format!("{INTERRUPTED}\n")));
 }
 
 #[test]
 fn a_short_run_shows_nothing() {
     let place = Place::new();
-    assert_eq!(on_terminal(&place, &format!("gardener --generations 50 --seed 1 {TINY}"), ""), "");
-    assert_eq!(on_terminal(&place, "list", ""), "");
+    for arguments in [&format!("gardener --generations 50 --seed 1 {TINY}"), "list"] {
+        assert_eq!(on_terminal(&place, arguments, ""), (String::new(), None), "{arguments}");
+    }
 }
 
 /// Nor does anything else colour a pipe: [`Ran::of`] looks at all that the tests run.

@@ -202,6 +202,19 @@ impl Csv {
     }
 }
 
+/// Waits for a child that should end by itself, but not for ever.
+pub fn end(mut child: Child, what: &str) -> Ran {
+    let start = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if start.elapsed() > Duration::from_secs(60) {
+            child.kill().unwrap();
+            panic!("{what} does not end");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ran::of(child.wait_with_output().unwrap(), what)
+}
+
 pub fn words(arguments: &str) -> Vec<&str> {
     arguments.split_whitespace().collect()
 }
