@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::num::IntErrorKind;
 use std::ops::RangeInclusive;
 
 use serde::Serialize;
@@ -14,16 +15,21 @@ use toml::{Spanned, Table, Value};
 
 /// A setting that was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{place}: `{key} = {value}`: {problem}")]
+#[error("{place}: `{}`: {problem}", written(key, value))]
 pub struct ConfigError {
     /// Where it stands, such as `storm.toml, line 3` or `--set`.
     pub place: String,
-    /// The key with its path, such as `risk.ema_alpha`.
+    /// The key with its path, such as `risk.ema_alpha`; empty where the text is no TOML.
     pub key: String,
     /// The value as written.
     pub value: String,
     /// What is wrong and what is allowed.
     pub problem: String,
+}
+
+/// A setting as it was written.
+fn written(key: &str, value: &str) -> String {
+    if key.is_empty() { value.to_owned() } else { format!("{key} = {value}") }
 }
 
 /// Settings that know what is allowed.
@@ -104,8 +110,8 @@ pub fn resolve<T: Settings>(base: &T, file: Option<Source<'_>>, sets: &[String])
 struct Overlay<T> {
     table: Table,
     settings: T,
-    /// Where each key that is no default was set.
-    places: HashMap<String, String>,
+    /// Where each key that is no default was set, and to what as written.
+    places: HashMap<String, (String, String)>,
 }
 
 impl<T: Settings> Overlay<T> {
@@ -197,13 +203,20 @@ impl<T: Settings> Overlay<T> {
         *target = match (&*target, value) {
             (Value::Table(_), _) => return Err(error("this is a table: set the keys below it".to_owned())),
             (Value::Float(_), Value::Integer(whole)) => Value::Float(whole as f64),
+            // What is beyond 64 bits arrives as text; what is allowed is said below.
+            (Value::Integer(_), Value::String(text)) if is_beyond_64_bits(&text) => Value::Integer(i64::MAX),
             (old, new) if old.same_type(&new) => new,
             (old, new) => return Err(error(format!("expected {}, not {}", kind(old), kind(&new)))),
         };
-        self.settings = T::deserialize(Value::Table(table.clone()))
-            .map_err(|refused| error(refused.message().trim().to_owned()))?;
+        self.settings = match T::deserialize(Value::Table(table.clone())) {
+            Ok(settings) => settings,
+            Err(refused) => {
+                let out_of_range = allowed_instead::<T>(table, path);
+                return Err(error(out_of_range.unwrap_or_else(|| refused.message().trim().to_owned())));
+            }
+        };
         self.table = table;
-        self.places.insert(path.to_owned(), place);
+        self.places.insert(path.to_owned(), (place, written));
         Ok(())
     }
 
@@ -225,13 +238,29 @@ impl<T: Settings> Overlay<T> {
         match allowed.problems.into_iter().next() {
             None => Ok(self.settings),
             Some((key, value, problem)) => {
-                let place = self.places.get(&key).cloned();
                 // A default can be refused because of what another key was set to.
-                let place = place.unwrap_or_else(|| "settings, with what was set".to_owned());
+                let default = || ("settings, with what was set".to_owned(), value);
+                let (place, value) = self.places.get(&key).cloned().unwrap_or_else(default);
                 Err(ConfigError { place, key, value, problem })
             }
         }
     }
+}
+
+fn is_beyond_64_bits(text: &str) -> bool {
+    text.parse::<i64>()
+        .is_err_and(|error| matches!(error.kind(), IntErrorKind::PosOverflow | IntErrorKind::NegOverflow))
+}
+
+/// What is allowed for a whole number that its type cannot hold: what the range check says of the
+/// nearest number that it can.
+fn allowed_instead<T: Settings>(mut table: Table, path: &str) -> Option<String> {
+    if let Some(Value::Integer(number)) = find(&mut table, path) {
+        *number = (*number).clamp(0, i64::from(u32::MAX));
+    }
+    let mut allowed = Allowed::default();
+    T::deserialize(Value::Table(table)).ok()?.check(&mut allowed);
+    allowed.problems.into_iter().find(|(key, ..)| key == path).map(|(.., problem)| problem)
 }
 
 fn find<'a>(table: &'a mut Table, path: &str) -> Option<&'a mut Value> {

@@ -92,7 +92,8 @@ pub struct WorldArgs {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// A setting of the environment, such as max_steps=1000 or risk.ema_alpha=0.2, or of its
-    /// heuristic agent (agent.clean_above=0.2), on top of the file; can be repeated
+    /// heuristic agent, such as agent.clean_memory=0.4 (k8s) or agent.clean_above=0.2 (gardener),
+    /// on top of the file; can be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
 }

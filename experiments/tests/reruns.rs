@@ -158,7 +158,7 @@ const EDITS: &[(&str, &str, &str, &[&str])] = &[
         CLUSTER,
         "mem_drift_mu = 0.005",
         "mem_drift_mu = nan",
-        &["env.settings: `mem_drift_mu = NaN`", "from -1 to 1"],
+        &["env.settings: `mem_drift_mu = nan`", "from -1 to 1"],
     ),
     (LIVES, "episodes = 3", "episodes = 1", &["`episodes = 1`", "from 2 to 1000000"]),
     (LIVES, "agent = \"random\"", "agent = \"evolved\"", &["`evolved`", "random, heuristic, planner, idle"]),

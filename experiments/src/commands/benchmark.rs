@@ -47,6 +47,9 @@ const SUMMARY_COLUMNS: [&str; 13] = [
     "probability_of_improvement",
 ];
 
+/// Episodes that are played before their rows are written: an interrupted run keeps the others.
+const ROWS: usize = 4096;
+
 /// What was once published for the cluster: agent, return, steps. The rules do not yield it.
 const PUBLISHED: [(&str, f64, f64); 2] = [("random", -12.456, 312.4), ("heuristic", 18.912, 456.8)];
 
@@ -99,9 +102,13 @@ impl Plan {
         let mut all: Vec<Vec<Episode>> = Vec::new();
         for agent in &self.agents {
             progress.message(agent);
-            let episodes = play(&self.env, agent, &seeds, &progress)?;
-            for (number, episode) in (1..).zip(&episodes) {
-                episodes_csv.row(episode_row(agent, number, episode))?;
+            let mut episodes: Vec<Episode> = Vec::with_capacity(seeds.len());
+            for seeds in seeds.chunks(ROWS) {
+                let played = play(&self.env, agent, seeds, &progress)?;
+                for (number, episode) in (1 + episodes.len()..).zip(&played) {
+                    episodes_csv.row(episode_row(agent, number, episode))?;
+                }
+                episodes.extend(played);
             }
             all.push(episodes);
         }
@@ -206,7 +213,7 @@ fn rate(episodes: &[Episode], count: fn((u32, u32)) -> u32) -> Option<f64> {
     counts.and_then(|counts| mean(&counts))
 }
 
-fn episode_row(agent: &str, number: u32, episode: &Episode) -> [String; 11] {
+fn episode_row(agent: &str, number: usize, episode: &Episode) -> [String; 11] {
     let oom =
         |count: fn((u32, u32)) -> u32| episode.oom.map_or_else(String::new, |oom| count(oom).to_string());
     [

@@ -2,7 +2,7 @@
 
 use resonetics_envs::registry::{ENVIRONMENTS, PRESETS};
 
-use super::{Context, described, report};
+use super::{Context, Report, described, reported};
 use crate::cli::ListArgs;
 use crate::failure::Failure;
 use crate::setup::Setup;
@@ -16,7 +16,9 @@ pub fn run(args: &ListArgs, context: Context) -> Result<(), Failure> {
         None => overview()?,
     };
     let config = described("list", [("preset", args.preset.as_str().into())]);
-    report(&config, "list.txt", &text, args.out.out.as_deref(), context)
+    reported(&config, args.out.out.as_deref(), context, || {
+        Ok(Report { text, file: "list.txt", outcome: Ok(()) })
+    })
 }
 
 fn overview() -> Result<String, Failure> {

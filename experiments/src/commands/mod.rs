@@ -158,23 +158,41 @@ fn seed(args: &SeedArgs) -> Result<u64, Failure> {
     Ok(seed)
 }
 
-/// Prints the result of a command that writes files only if asked to, and writes it if asked.
-/// `config` is what the result depends on.
-fn report(
+/// What a command that is no experiment found.
+struct Report {
+    /// What is printed, and written as `file`.
+    text: String,
+    /// Its name if it is written.
+    file: &'static str,
+    /// Whether it is good news.
+    outcome: Result<(), Failure>,
+}
+
+/// Does the work of a command that writes files only if asked to, prints what it found, and
+/// writes it if asked. `config` is what the result depends on. A directory that is taken is
+/// refused before the work.
+fn reported(
     config: &toml::Table,
-    file: &str,
-    text: &str,
     out: Option<&Path>,
     context: Context,
+    work: impl FnOnce() -> Result<Report, Failure>,
 ) -> Result<(), Failure> {
-    say(format_args!("{}", text.trim_end_matches('\n')))?;
-    let Some(out) = out else { return Ok(()) };
     let command = config.get("command").and_then(toml::Value::as_str).unwrap_or_default();
     let seed = config.get("seed").and_then(toml::Value::as_integer).map(|seed| seed as u64);
     let record = RunRecord::new(command, seed, context.threads);
-    let run = RunDir::create(Some(out), record, &config.to_string())?;
-    let written = write_new(&run.path().join(file), text.as_bytes());
-    run.finish(written)
+    let run = out.map(|out| RunDir::create(Some(out), record, &config.to_string())).transpose()?;
+    let print = |report: &Report| say(format_args!("{}", report.text.trim_end_matches('\n')));
+    let Some(run) = run else {
+        let report = work()?;
+        print(&report)?;
+        return report.outcome;
+    };
+    let outcome = work().and_then(|report| {
+        print(&report)?;
+        write_new(&run.path().join(report.file), report.text.as_bytes())?;
+        report.outcome
+    });
+    run.finish(outcome)
 }
 
 /// The config.toml of a command that is no experiment.

@@ -15,6 +15,9 @@ pub fn run(args: &RerunArgs, context: Context) -> Result<(), Failure> {
         .and_then(|plan| plan.check().map(|()| plan).map_err(|failure| failure.to_string()))
         .map_err(|problem| Failure::Usage(format!("cannot repeat {}: {problem}", config.display())))?;
     let before = csv_files(&args.run)?;
+    if before.is_empty() {
+        return Err(Failure::Failed(format!("{} holds no CSV file to compare", args.run.display())));
+    }
     let again = plan.start(args.out.out.as_deref(), context)?;
     let after = csv_files(&again)?;
     let mut differing = Vec::new();
@@ -25,9 +28,6 @@ pub fn run(args: &RerunArgs, context: Context) -> Result<(), Failure> {
         if !same {
             differing.push(name.display().to_string());
         }
-    }
-    if before.is_empty() {
-        return Err(Failure::Failed(format!("{} holds no CSV file to compare", args.run.display())));
     }
     if differing.is_empty() {
         return Ok(());

@@ -12,7 +12,7 @@ use resonetics_envs::stream::{Domain, Key, lane_seed, scale};
 use resonetics_envs::vector::{Autoreset, VecEnv};
 use serde_json::{Value, json};
 
-use super::{Context, described, report};
+use super::{Context, Report, described, reported};
 use crate::cli::ThroughputArgs;
 use crate::failure::Failure;
 use crate::interrupt;
@@ -35,24 +35,6 @@ pub fn run(args: &ThroughputArgs, context: Context) -> Result<(), Failure> {
     setup.policy(agent, 1)?;
     let num_envs = args.num_envs.unwrap_or(if garden { 1 } else { 4096 }) as usize;
     let seed = args.seed.seed.unwrap_or(1);
-    let measured = match &setup.settings {
-        WorldSettings::K8s(settings) if agent == "random" => {
-            measure_random(K8sEnv::new(settings.env.clone()), num_envs, seed, args.seconds)?
-        }
-        WorldSettings::K8s(settings) => {
-            measure_policy(&K8sEnv::new(settings.env.clone()), &setup, agent, num_envs, seed, args.seconds)?
-        }
-        WorldSettings::Gardener(settings) => measure_policy(
-            &GardenerEnv::new(settings.env.clone()),
-            &setup,
-            agent,
-            num_envs,
-            seed,
-            args.seconds,
-        )?,
-    };
-    let result = measured.json(&setup, agent, num_envs, context);
-    let text = format!("{result}\n");
     let config = described(
         "throughput",
         [
@@ -63,7 +45,31 @@ pub fn run(args: &ThroughputArgs, context: Context) -> Result<(), Failure> {
             ("env", setup.table()?),
         ],
     );
-    report(&config, "throughput.json", &text, args.out.out.as_deref(), context)
+    reported(&config, args.out.out.as_deref(), context, || {
+        let measured = measure(&setup, agent, num_envs, seed, args.seconds)?;
+        let text = format!("{}\n", measured.json(&setup, agent, num_envs, context));
+        Ok(Report { text, file: "throughput.json", outcome: Ok(()) })
+    })
+}
+
+fn measure(
+    setup: &Setup,
+    agent: &str,
+    num_envs: usize,
+    seed: u64,
+    seconds: f64,
+) -> Result<Measured, Failure> {
+    match &setup.settings {
+        WorldSettings::K8s(settings) if agent == "random" => {
+            measure_random(K8sEnv::new(settings.env.clone()), num_envs, seed, seconds)
+        }
+        WorldSettings::K8s(settings) => {
+            measure_policy(&K8sEnv::new(settings.env.clone()), setup, agent, num_envs, seed, seconds)
+        }
+        WorldSettings::Gardener(settings) => {
+            measure_policy(&GardenerEnv::new(settings.env.clone()), setup, agent, num_envs, seed, seconds)
+        }
+    }
 }
 
 /// What was counted.
