@@ -8,6 +8,7 @@ use std::time::Instant;
 use ndarray::{Array2, Array3, s};
 use resonetics_agents::{Observations, Policy, Random};
 use resonetics_envs::k8s::{ACTIONS, K8sConfig, K8sEnv, OBSERVATION};
+use resonetics_envs::stream::{Domain, Key, lane_seed};
 use resonetics_envs::vector::{Autoreset, VecEnv};
 
 const ENVS: usize = 256;
@@ -18,6 +19,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut batch = envs.batch();
     envs.reset(1, &mut batch);
     let mut policy = Random::new(ENVS, 1, ACTIONS);
+    for env in 0..ENVS {
+        // Each lane's own stream, so that its actions are the same in any batch.
+        policy.begin_episode(env, Key::new(lane_seed(1, env as u64), Domain::Policy, 0));
+    }
     let mut actions = vec![0; ENVS];
     let no_state = Array2::zeros((0, 0));
 

@@ -3,14 +3,24 @@
 use std::process::Command;
 
 fn main() {
-    println!("cargo:rerun-if-changed=../.git/HEAD");
-    println!("cargo:rerun-if-changed=../.git/refs/heads");
+    // Without a repository there is nothing to watch, and a missing file would rerun this for ever.
+    for path in ["../.git/HEAD", "../.git/refs/heads", "../.git/index"] {
+        if std::path::Path::new(path).exists() {
+            println!("cargo:rerun-if-changed={path}");
+        }
+    }
+    for folder in ["src", "../agents/src", "../envs/src"] {
+        println!("cargo:rerun-if-changed={folder}");
+    }
     let git = |arguments: &[&str]| {
         let output =
             Command::new("git").args(arguments).output().ok().filter(|output| output.status.success())?;
         String::from_utf8(output.stdout).ok().map(|text| text.trim().to_owned())
     };
     if let Some(commit) = git(&["rev-parse", "--short=12", "HEAD"]) {
-        println!("cargo:rustc-env=RESONETICS_COMMIT={commit}");
+        // Recorded outcomes and documents do not make another binary.
+        let sources = ["status", "--porcelain", "--", "src", "../agents", "../envs", "../Cargo.lock"];
+        let dirty = git(&sources).is_some_and(|changes| !changes.is_empty());
+        println!("cargo:rustc-env=RESONETICS_COMMIT={commit}{}", if dirty { "-dirty" } else { "" });
     }
 }

@@ -4,7 +4,7 @@ use resonetics_envs::stream::{Domain, Key};
 
 use crate::policy::{Observations, Policy};
 
-/// Draws each action uniformly among those allowed.
+/// Draws each action uniformly among those allowed; for as many environments as it was made for.
 #[derive(Clone, Debug)]
 pub struct Random {
     actions: usize,
@@ -16,7 +16,9 @@ pub struct Random {
 impl Random {
     /// For `envs` environments of `agents` agents with `actions` actions.
     pub fn new(envs: usize, agents: usize, actions: usize) -> Random {
-        Random { actions, agents, streams: vec![(Key::new(0, Domain::Policy, 0), 0); envs] }
+        // Until an episode is begun, each environment has a stream of its own all the same.
+        let streams = (0..envs as u64).map(|env| (Key::new(0, Domain::Policy, env), 0)).collect();
+        Random { actions, agents, streams }
     }
 }
 

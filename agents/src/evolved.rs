@@ -7,7 +7,8 @@ use resonetics_envs::stream::{Domain, Key};
 
 use crate::policy::{Observations, Policy};
 
-/// One brain a slot, in one or more gardens.
+/// One brain a slot, in one or more gardens. A brain is made when its gardener's birth is told
+/// ([`Policy::life`]); before that all its weights are 0.
 #[derive(Clone, Debug)]
 pub struct Evolved {
     brains: Brains,
@@ -48,6 +49,10 @@ impl Policy for Evolved {
             }
             LifeEvent::Forget { slot } => self.brains.forget(row(slot)),
         }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.brains.heap_bytes() / self.keys.len()
     }
 
     fn act(&mut self, seen: &Observations<'_>, actions: &mut [usize]) {

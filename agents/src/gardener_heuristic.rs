@@ -27,6 +27,8 @@ impl Settings for GardenerHeuristicConfig {
     }
 }
 
+/// It needs the state ([`Policy::needs_state`]), for the population.
+///
 /// Breeds when rich and there is room, cleans when it pays, else walks toward the cell of its
 /// view that has the largest (dirt + mean dirt of the 3x3 around it) / (distance + 1); where none
 /// is worth the walk, it waits.
@@ -110,7 +112,7 @@ impl Policy for GardenerHeuristic {
     fn act(&mut self, seen: &Observations<'_>, actions: &mut [usize]) {
         for (row, action) in actions.iter_mut().enumerate() {
             if seen.asked(row) {
-                let room = seen.state[[row / self.agents, 0]] < 1.0;
+                let room = seen.state_of(row / self.agents)[0] < 1.0;
                 *action = self.choose(seen.observation(row), room);
             }
         }

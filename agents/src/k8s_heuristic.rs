@@ -1,7 +1,7 @@
 //! The operator's rule of thumb for the cluster, on what the agent sees.
 
 use resonetics_envs::config::{Allowed, Settings};
-use resonetics_envs::k8s::{Action, OBSERVATION, toward_worst};
+use resonetics_envs::k8s::{Action, toward_worst};
 use serde::{Deserialize, Serialize};
 
 use crate::policy::{Observations, Policy};
@@ -84,9 +84,8 @@ impl K8sHeuristic {
 impl Policy for K8sHeuristic {
     fn act(&mut self, seen: &Observations<'_>, actions: &mut [usize]) {
         for (row, action) in actions.iter_mut().enumerate() {
-            let observation = seen.observation(row);
-            if seen.asked(row) && observation.len() == OBSERVATION {
-                *action = self.choose(observation);
+            if seen.asked(row) {
+                *action = self.choose(seen.observation(row));
             }
         }
     }

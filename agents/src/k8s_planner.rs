@@ -6,6 +6,9 @@ use crate::policy::{Observations, Policy};
 
 /// Goes for the node with the largest gain / (distance + 1), and cleans it.
 ///
+/// It needs the state ([`Policy::needs_state`]). On grids much larger than 4x4 it is no upper bound:
+/// the way to a node then costs more than the greedy score knows.
+///
 /// The gain of a node is the reward of cleaning it now; the distance is the number of moves on
 /// the torus.
 #[derive(Clone, Debug)]
@@ -60,9 +63,7 @@ impl Policy for K8sPlanner {
 
     fn act(&mut self, seen: &Observations<'_>, actions: &mut [usize]) {
         for (row, action) in actions.iter_mut().enumerate() {
-            if let Some(state) = seen.state.row(row).as_slice() {
-                *action = self.choose(state);
-            }
+            *action = self.choose(seen.state_of(row));
         }
     }
 }

@@ -36,28 +36,55 @@ impl<'a> Observations<'a> {
     }
 
     /// One row's observation, `[observation]`.
+    ///
+    /// # Panics
+    /// If `observations` is not in standard layout; that of a batch is.
     #[inline]
     pub fn observation(&self, row: usize) -> &'a [f32] {
         let width = self.observations.ncols();
-        match self.observations.to_slice() {
-            Some(all) => &all[row * width..(row + 1) * width],
-            // The views of a batch are contiguous; there are no rows to see in another one.
-            None => &[],
-        }
+        &contiguous(self.observations)[row * width..(row + 1) * width]
     }
+}
+
+impl<'a> Observations<'a> {
+    /// One environment's whole state, `[state]`.
+    ///
+    /// # Panics
+    /// If there is none: a policy that needs it says so ([`Policy::needs_state`]), and then it has to
+    /// be given what `VecEnv::write_states` writes.
+    #[inline]
+    pub fn state_of(&self, env: usize) -> &'a [f32] {
+        let width = self.state.ncols();
+        assert!(env < self.state.nrows(), "this policy needs the states that VecEnv::write_states writes");
+        &contiguous(self.state)[env * width..(env + 1) * width]
+    }
+}
+
+#[allow(clippy::expect_used)]
+fn contiguous(view: ArrayView2<'_, f32>) -> &[f32] {
+    view.to_slice().expect("observations and states are in standard layout, as a batch has them")
 }
 
 /// A policy: it chooses an action for each row that is asked.
 pub trait Policy: Send {
-    /// An episode of environment `env` begins; whatever the policy draws in it comes from `key`.
+    /// An episode of environment `env` begins; whatever the policy draws in it comes from `key`. Who
+    /// resets an environment calls this, also where it reset itself; the experiments give
+    /// `Key::new(seed of the episode, Domain::Policy, 0)`, so that a policy draws the same in it
+    /// whichever batch it is in.
     fn begin_episode(&mut self, _env: usize, _key: Key) {}
 
-    /// A life began, or lost its memory, in environment `env` (multi-agent worlds).
+    /// A life began, or lost its memory, in environment `env` (multi-agent worlds). To be called for
+    /// each of `GardenerEnv::events` after every reset and step, before [`Policy::act`].
     fn life(&mut self, _env: usize, _event: LifeEvent) {}
 
     /// Whether the policy looks at [`Observations::state`].
     fn needs_state(&self) -> bool {
         false
+    }
+
+    /// Bytes that it holds for each of its environments.
+    fn heap_bytes(&self) -> usize {
+        0
     }
 
     /// Chooses `actions` `[rows]` for the rows that are asked.

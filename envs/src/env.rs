@@ -116,7 +116,8 @@ pub struct Ending {
 }
 
 /// An environment with a fixed number of rows for agents that come and go, after PettingZoo's
-/// parallel API. Every [`Env`] is one, with a single row that never dies.
+/// parallel API. Every [`Env`] is one, with a single row that never dies; so import one of the two
+/// traits, or their methods of one name are ambiguous.
 pub trait ParallelEnv: Send {
     /// As [`Env::Info`].
     type Info;

@@ -94,7 +94,8 @@ impl RiskState {
         flow: &FlowConfig,
         smoothing: &Smoothing,
     ) {
-        let squared = (perturbed[0] - plain[0]).powi(2) + (perturbed[1] - plain[1]).powi(2);
+        let change = [perturbed[0] - plain[0], perturbed[1] - plain[1]];
+        let squared = change[0] * change[0] + change[1] * change[1];
         let flow_raw = (squared / (flow.eps * flow.eps)).clamp(0.0, 1.0);
         self.flow = ((1.0 - flow.ema_alpha) * self.flow + flow.ema_alpha * flow_raw).clamp(0.0, 1.0);
         let raw = (terms + flow.w_flow * self.flow).clamp(0.0, 1.0);

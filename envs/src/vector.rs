@@ -16,7 +16,7 @@ pub enum Autoreset {
     /// The last step resets at once: it yields the first observation of the next episode, and
     /// the last one of the episode that ended is in [`Batch::final_observations`].
     SameStep,
-    /// Nothing: the environment is not stepped again (reward 0, its flags stay) until
+    /// Nothing: the environment is not stepped again (reward 0, nobody dies, its flags stay) until
     /// [`VecEnv::reset_lanes`].
     Disabled,
 }
@@ -100,8 +100,9 @@ impl<E: ParallelEnv> VecEnv<E> {
                 || env.action_space() != first.action_space()
                 || env.agents() != first.agents()
                 || env.masked() != first.masked()
+                || env.state_len() != first.state_len()
             {
-                return Err(format!("environment {i} has other spaces than environment 0"));
+                return Err(format!("environment {i} has other spaces, or another size, than environment 0"));
             }
         }
         Ok(VecEnv { tallies: vec![Tally::default(); envs.len()], envs, autoreset })
@@ -356,7 +357,10 @@ impl<E: ParallelEnv> Slice<'_, E> {
             if autoreset == Autoreset::NextStep {
                 self.reset(shape, lane, None);
             } else {
-                self.rewards[lane * shape.agents..(lane + 1) * shape.agents].fill(0.0);
+                // What happened in the last step happened once.
+                let (_, agents) = self.lane(shape, lane);
+                agents.rewards.fill(0.0);
+                agents.died.fill(false);
             }
             return;
         }

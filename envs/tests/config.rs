@@ -47,7 +47,7 @@ fn strings_need_no_quotes_on_the_command_line() {
     for text in ["drift.schedule=ramp", "drift.schedule=\"ramp\""] {
         assert_eq!(sets(&[text]).unwrap().drift.schedule, Schedule::Ramp);
     }
-    assert_eq!(sets(&["rules=v4.6"]).unwrap().rules, Rules::V46);
+    assert_eq!(sets(&["observation_rules=v4.6"]).unwrap().observation_rules, Rules::V46);
     assert_eq!(sets(&["control.suppress=[\"scale\"]"]).unwrap().control.suppress, [Action::Scale]);
 }
 
@@ -110,7 +110,7 @@ fn values_of_another_type_are_refused() {
 #[test]
 fn names_that_are_no_choice_are_refused_with_the_choices() {
     refused(sets(&["drift.schedule=wild"]), "--set", "drift.schedule", "\"wild\"", "`seasonal`");
-    refused(sets(&["rules=v9"]), "--set", "rules", "\"v9\"", "`v4.6`");
+    refused(sets(&["observation_rules=v9"]), "--set", "observation_rules", "\"v9\"", "`v4.6`");
     refused(sets(&["control.suppress=[\"fly\"]"]), "--set", "control.suppress", "[\"fly\"]", "`scale`");
 }
 

@@ -70,6 +70,15 @@ fn same_step_says_who_died_in_the_last_step() {
 }
 
 #[test]
+fn a_garden_that_is_over_has_no_more_deaths() {
+    let (mut vector, mut batch) = starving(generation_of_death(), Autoreset::Disabled);
+    until_death(&mut vector, &mut batch);
+    assert!(batch.truncated[0]);
+    vector.step(&[5; 4], &mut batch).unwrap();
+    assert!(batch.truncated[0] && batch.died.iter().all(|&died| !died));
+}
+
+#[test]
 fn next_step_resets_without_deaths() {
     let (mut vector, mut batch) = starving(generation_of_death(), Autoreset::NextStep);
     until_death(&mut vector, &mut batch);

@@ -117,7 +117,7 @@ fn clusters_are_the_same_on_any_number_of_threads() {
         for (height, width) in [(4, 4), (3, 5), (9, 11)] {
             let config = K8sConfig { height, width, max_steps: 40, mem_drift_mu: 0.02, ..rules.clone() };
             // More lanes than one piece holds, and not a multiple of it.
-            let what = format!("{:?} {height}x{width}", config.rules);
+            let what = format!("{:?} {height}x{width}", config.observation_rules);
             same_everywhere(&what, &K8sEnv::new(config), 1000, 100);
         }
     }

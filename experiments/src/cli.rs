@@ -83,6 +83,14 @@ pub struct SeedArgs {
     pub seed: Option<u64>,
 }
 
+/// For commands that measure or check: another seed tells little.
+#[derive(Debug, Args)]
+pub struct FixedSeedArgs {
+    /// Everything random follows from it
+    #[arg(long, value_name = "S", default_value_t = 1, value_parser = whole::<u64>(SEED))]
+    pub seed: u64,
+}
+
 #[derive(Debug, Args)]
 pub struct WorldArgs {
     /// calm, reference or storm
@@ -144,7 +152,8 @@ pub struct ControlsArgs {
     /// The world: gardener, k8s or k8s-v4.6; without it the gardener and k8s
     #[arg(long, value_name = "NAME")]
     pub env: Option<String>,
-    /// Pairs of lives in each world
+    /// Pairs of lives in each world, of at most 2000 steps or generations unless max_steps or
+    /// max_generations is set
     #[arg(long, value_name = "N", default_value_t = 200, allow_negative_numbers = true, value_parser = whole::<u32>(PAIRS))]
     pub episodes: u32,
     /// Who acts [default: evolved in the garden, random in the cluster]
@@ -206,7 +215,7 @@ pub struct ThroughputArgs {
     #[arg(long, value_name = "S", default_value_t = 2.0, allow_negative_numbers = true)]
     pub seconds: f64,
     #[command(flatten)]
-    pub seed: SeedArgs,
+    pub seed: FixedSeedArgs,
     #[command(flatten)]
     pub world: WorldArgs,
     #[command(flatten)]
@@ -218,7 +227,7 @@ pub struct CheckArgs {
     /// k8s, k8s-v4.6 or gardener
     pub env: String,
     #[command(flatten)]
-    pub seed: SeedArgs,
+    pub seed: FixedSeedArgs,
     #[command(flatten)]
     pub world: WorldArgs,
     #[command(flatten)]

@@ -9,6 +9,7 @@ mod figure;
 mod files;
 mod garden_csv;
 mod interrupt;
+mod memory;
 mod out;
 mod progress;
 mod rollout;

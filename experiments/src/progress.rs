@@ -37,6 +37,14 @@ impl Progress {
         self.bar.inc(steps);
     }
 
+    /// Shows that the work goes on, where the next count is far off.
+    pub fn tick(&self) {
+        if self.wanted {
+            self.show_when_due();
+            self.bar.tick();
+        }
+    }
+
     /// Replaces the text behind the bar.
     pub fn message(&self, text: impl Into<String>) {
         self.show_when_due();

@@ -33,6 +33,8 @@ pub trait Playable: ParallelEnv + Sync {
     }
     /// See [`Snapshot`].
     fn snapshot(&self) -> Snapshot;
+    /// Bytes of one environment beyond `size_of`.
+    fn heap_bytes(&self) -> usize;
 }
 
 impl Playable for K8sEnv {
@@ -44,6 +46,10 @@ impl Playable for K8sEnv {
             budget: Some(info.budget),
         }
     }
+
+    fn heap_bytes(&self) -> usize {
+        K8sEnv::heap_bytes(self)
+    }
 }
 
 impl Playable for GardenerEnv {
@@ -53,6 +59,10 @@ impl Playable for GardenerEnv {
 
     fn snapshot(&self) -> Snapshot {
         Snapshot { load: self.world().mean_dirt(), oom: None, budget: None }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        GardenerEnv::heap_bytes(self)
     }
 }
 
@@ -178,7 +188,7 @@ fn play_in<E: Playable + Clone>(
         .map(|seeds| {
             let policy = setup.policy(agent, seeds.len())?;
             let mut rollout = Rollout::new(vec![env.clone(); seeds.len()], policy)?;
-            let episodes = play_lanes(&mut rollout, seeds)?;
+            let episodes = play_lanes(&mut rollout, seeds, progress)?;
             progress.inc(seeds.len() as u64);
             Ok(episodes)
         })
@@ -187,7 +197,11 @@ fn play_in<E: Playable + Clone>(
 }
 
 /// Plays one episode in each lane to its end.
-fn play_lanes<E: Playable>(rollout: &mut Rollout<E>, seeds: &[u64]) -> Result<Vec<Episode>, Failure> {
+fn play_lanes<E: Playable>(
+    rollout: &mut Rollout<E>,
+    seeds: &[u64],
+    progress: &Progress,
+) -> Result<Vec<Episode>, Failure> {
     rollout.reset(seeds);
     let new = |seed: &u64| Episode {
         seed: *seed,
@@ -203,6 +217,7 @@ fn play_lanes<E: Playable>(rollout: &mut Rollout<E>, seeds: &[u64]) -> Result<Ve
     let mut playing = episodes.len();
     while playing > 0 {
         interrupt::check()?;
+        progress.tick();
         rollout.step()?;
         for (lane, episode) in episodes.iter_mut().enumerate() {
             if episode.terminated || episode.truncated {

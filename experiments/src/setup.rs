@@ -1,6 +1,5 @@
 //! Which world, with which settings, and who acts in it: from what was typed to what it means.
 
-use std::fmt;
 use std::path::Path;
 
 use resonetics_agents::{
@@ -69,29 +68,9 @@ impl TryFrom<EnvTable> for Setup {
     fn try_from(table: EnvTable) -> Result<Setup, String> {
         let text = table.settings.to_string();
         let source = Source { name: "env.settings", text: &text };
-        Setup::resolve(&table.name, &table.preset, Some(source), &[]).map_err(|refusal| match refusal {
-            // The line would be one of this text, not of the user's file.
-            Refusal::Setting(error) => ConfigError { place: "env.settings".to_owned(), ..error }.to_string(),
-            Refusal::Name(problem) => problem,
-        })
-    }
-}
-
-/// Why there is no such world.
-#[derive(Debug)]
-pub enum Refusal {
-    /// An unknown environment or preset.
-    Name(String),
-    /// A refused setting.
-    Setting(ConfigError),
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Refusal::Name(problem) => f.write_str(problem),
-            Refusal::Setting(error) => error.fmt(f),
-        }
+        let setup = Setup::preset(&table.name, &table.preset)?.with(Some(source), &[]);
+        // The line would be one of this text, not of the user's file.
+        setup.map_err(|error| ConfigError { place: "env.settings".to_owned(), ..error }.to_string())
     }
 }
 
@@ -101,32 +80,62 @@ impl Setup {
     /// # Errors
     /// [`Failure::Usage`] for an unknown name, a file that cannot be read or a refused setting.
     pub fn new(name: &str, args: &WorldArgs) -> Result<Setup, Failure> {
+        Setup::preset(name, &args.preset).map_err(Failure::Usage)?.typed(args)
+    }
+
+    /// This world with what was typed on top: the file, then the sets.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] for a file that cannot be read or a refused setting.
+    pub fn typed(self, args: &WorldArgs) -> Result<Setup, Failure> {
         let file =
             args.config.as_deref().map(|path| read(path).map(|text| (path.display().to_string(), text)));
         let file = file.transpose()?;
         let source = file.as_ref().map(|(name, text)| Source { name, text });
-        Setup::resolve(name, &args.preset, source, &args.sets)
-            .map_err(|refusal| Failure::Usage(refusal.to_string()))
+        self.with(source, &args.sets).map_err(|error| Failure::Usage(error.to_string()))
     }
 
-    /// The same from texts.
-    pub fn resolve(
-        name: &str,
-        preset: &str,
-        file: Option<Source<'_>>,
-        sets: &[String],
-    ) -> Result<Setup, Refusal> {
-        let settings = match world(name, preset).map_err(Refusal::Name)? {
-            World::K8s(env) => {
-                let base = WithAgent { env, agent: K8sHeuristicConfig::default() };
-                WorldSettings::K8s(resolve(&base, file, sets).map_err(Refusal::Setting)?)
-            }
+    /// The world `name` under `preset`.
+    ///
+    /// # Errors
+    /// If there is no such world or preset.
+    pub fn preset(name: &str, preset: &str) -> Result<Setup, String> {
+        let settings = match world(name, preset)? {
+            World::K8s(env) => WorldSettings::K8s(WithAgent { env, agent: K8sHeuristicConfig::default() }),
             World::Gardener(env) => {
-                let base = WithAgent { env, agent: GardenerHeuristicConfig::default() };
-                WorldSettings::Gardener(resolve(&base, file, sets).map_err(Refusal::Setting)?)
+                WorldSettings::Gardener(WithAgent { env, agent: GardenerHeuristicConfig::default() })
             }
         };
         Ok(Setup { name: name.to_owned(), preset: preset.to_owned(), settings })
+    }
+
+    /// This world with a file's settings and then `sets` on top.
+    ///
+    /// # Errors
+    /// The first setting that is refused.
+    pub fn with(mut self, file: Option<Source<'_>>, sets: &[String]) -> Result<Setup, ConfigError> {
+        match &mut self.settings {
+            WorldSettings::K8s(settings) => *settings = resolve(settings, file, sets)?,
+            WorldSettings::Gardener(settings) => *settings = resolve(settings, file, sets)?,
+        }
+        Ok(self)
+    }
+
+    /// The longest that an episode can last, in steps or generations.
+    pub fn limit(&self) -> u32 {
+        match &self.settings {
+            WorldSettings::K8s(settings) => settings.env.max_steps,
+            WorldSettings::Gardener(settings) => settings.env.max_generations,
+        }
+    }
+
+    /// The same world with episodes of at most `limit` steps or generations.
+    pub fn with_limit(mut self, limit: u32) -> Setup {
+        match &mut self.settings {
+            WorldSettings::K8s(settings) => settings.env.max_steps = limit,
+            WorldSettings::Gardener(settings) => settings.env.max_generations = limit,
+        }
+        self
     }
 
     /// All settings as a TOML table.

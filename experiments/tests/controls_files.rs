@@ -45,6 +45,16 @@ fn restricted_mean(curve: &Csv, horizon: f64) -> f64 {
     area + height * (horizon - from)
 }
 
+/// The longest that a life may last, as config.toml says.
+fn limit(place: &Place, world: &str) -> f64 {
+    let config: toml::Table = place.text("out/config.toml").parse().unwrap();
+    let worlds = config["worlds"].as_array().unwrap();
+    let plan = worlds.iter().find(|plan| plan["env"]["name"].as_str() == Some(world)).unwrap();
+    let settings = &plan["env"]["settings"];
+    let limit = settings.get("max_steps").or(settings.get("max_generations")).unwrap();
+    limit.as_integer().unwrap() as f64
+}
+
 fn check_files(place: &Place, worlds: &[&str], episodes: usize) {
     let (lives, curves) = (place.csv("out/lifetimes.csv"), place.csv("out/survival.csv"));
     let summary = place.csv("out/summary.csv");
@@ -62,10 +72,9 @@ fn check_files(place: &Place, worlds: &[&str], episodes: usize) {
         };
         let ((off, off_curve), (on, on_curve)) = (of("off"), of("on"));
         assert_eq!(off.column("seed"), on.column("seed"), "the seeds are paired");
-        // Lives are censored at the step limit only: both sides are observed up to the longest one.
+        // Lives are censored at their limit only: both sides are observed up to it.
         let horizon = row.numbers("horizon")[0];
-        let longest = [&off, &on].map(|lives| lives.numbers("lifetime").into_iter().fold(0.0, f64::max));
-        assert_eq!(horizon, longest[0].max(longest[1]), "{world}");
+        assert_eq!(horizon, limit(place, world), "{world}");
         for (side, lives, curve) in [("without", &off, &off_curve), ("with", &on, &on_curve)] {
             let lost = lives.column("lost").iter().filter(|lost| **lost == "true").count();
             assert_eq!(row.column(&format!("lost_{side}")), [lost.to_string()]);
@@ -124,4 +133,12 @@ fn one_world_with_and_without_censoring() {
             check_files(&place, &[world], 40);
         }
     }
+}
+
+#[test]
+fn a_file_outranks_the_limit_that_controls_has_by_default() {
+    let place = Place::new();
+    place.write("limit.toml", "max_steps = 30\n");
+    place.ok("controls --env k8s --config limit.toml --episodes 2 --seed 1 --out out");
+    assert_eq!(limit(&place, "k8s"), 30.0);
 }

@@ -110,7 +110,7 @@ const SETTINGS: &[(&str, &str, &str, &[&str])] = &[
     ("k8s", "control.suppress", "\"up\"", &["= \"up\"`", "expected a list"]),
     ("k8s", "control.suppress", "[\"fly\"]", &["fly", "`up`", "`scale`"]),
     ("k8s", "risk", "1", &["= 1`", "this is a table"]),
-    ("k8s", "rules", "\"v5\"", &["= \"v5\"`", "`v4.5`", "`v4.6`"]),
+    ("k8s", "observation_rules", "\"v5\"", &["= \"v5\"`", "`v4.5`", "`v4.6`"]),
     ("k8s", "drift.schedule", "\"up\"", &["= \"up\"`", "`constant`", "`shocks`"]),
     ("k8s", "max_steps", "0", &["= 0`", "from 1 to 1000000000"]),
     ("k8s", "max_steps", "-1", &["= -1`"]),

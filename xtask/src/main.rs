@@ -3,6 +3,7 @@
 //! toolchain; cargo fetches the rest.
 #![allow(clippy::print_stdout)] // saying what it does is its job
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
@@ -42,16 +43,15 @@ fn root() -> PathBuf {
 }
 
 /// Says what is about to happen and why, runs it, and fails if it fails.
-fn step(what: &str, program: &Path, arguments: &[&str]) -> Result<(), String> {
+fn cargo(what: &str, arguments: &[&str]) -> Result<(), String> {
     println!("\n== {what}");
-    let name = program.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    println!("   {name} {}", arguments.join(" "));
+    println!("   cargo {}", arguments.join(" "));
     let start = Instant::now();
-    let mut command = Command::new(program);
+    let mut command = Command::new(cargo_program());
     command.args(arguments).current_dir(root());
     // A document with a broken link is a broken document.
     command.env("RUSTDOCFLAGS", "-D warnings");
-    let status = command.status().map_err(|error| format!("cannot run {name}: {error}"))?;
+    let status = command.status().map_err(|error| format!("cannot run cargo: {error}"))?;
     if !status.success() {
         return Err(format!("{what} ({status})"));
     }
@@ -59,32 +59,34 @@ fn step(what: &str, program: &Path, arguments: &[&str]) -> Result<(), String> {
     Ok(())
 }
 
-fn cargo(what: &str, arguments: &[&str]) -> Result<(), String> {
-    step(what, Path::new(&std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())), arguments)
+/// The cargo that runs this.
+fn cargo_program() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// Runs the binary, wherever cargo has put it.
+fn resonetics(what: &str, arguments: &[&str]) -> Result<(), String> {
+    cargo(what, &[&["run", "--release", "--quiet", "--"], arguments].concat())
 }
 
 fn demo() -> Result<(), String> {
     cargo("building (a minute or two the first time)", &["build", "--release"])?;
-    let binary = root().join("target/release/resonetics");
     let runs = root().join("runs");
     let number = (1..10_000).find(|number| !runs.join(format!("demo-{number:04}")).exists()).unwrap_or(1);
     let folder = format!("runs/demo-{number:04}");
     let out = |name: &str| format!("{folder}/{name}");
     let [evolved, heuristic, benchmark] = ["garden-evolved", "garden-heuristic", "benchmark"].map(out);
     let garden = ["gardener", "--generations", "2000", "--seed", "1", "--agent"];
-    step(
+    resonetics(
         "a garden of evolved brains under the reference rules: dirt wins",
-        &binary,
         &[&garden[..], &["evolved", "--out", &evolved]].concat(),
     )?;
-    step(
+    resonetics(
         "the same garden with heuristic gardeners: they hold it",
-        &binary,
         &[&garden[..], &["heuristic", "--out", &heuristic]].concat(),
     )?;
-    step(
+    resonetics(
         "a cluster whose memory leaks: random against heuristic, 50 paired seeds",
-        &binary,
         &[
             "benchmark",
             "--agents",
@@ -105,7 +107,7 @@ fn demo() -> Result<(), String> {
     println!("  {benchmark}/config.toml          all that the run depends on");
     println!("\nThen: cargo run --release -- rerun {benchmark}   repeats it, bit for bit");
     println!("      cargo run --release -- controls            does the control layer help?");
-    println!("      cargo run experiments                      everything there is to run");
+    println!("      cargo run --release -- experiments         everything there is to run");
     Ok(())
 }
 

@@ -1,9 +1,10 @@
 //! The recorded outcomes: each folder of results/ is a run directory with what its command printed.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
-use crate::{cargo, root};
+use crate::{cargo, cargo_program, root};
 
 /// Folder of results/, command, and what it shows.
 const RESULTS: [(&str, &str, &str); 11] = [
@@ -71,7 +72,7 @@ pub(crate) fn make() -> Result<(), String> {
     let problem = |what: &str, error: std::io::Error| format!("cannot {what}: {error}");
     let mut contents = String::from(
         "# Recorded outcomes\n\nEach folder is a run directory: config.toml, run.json (commit, host, threads, times), its CSV files and figures, and in output.txt what the command printed. \
-         `cargo xtask results` makes all of them and this page again; `resonetics rerun results/NAME` repeats one and compares its CSV files.\n",
+         `cargo xtask results` makes all of them and this page again; `resonetics rerun results/NAME` repeats one and compares its CSV files (not the two of throughput: they measure this machine).\n",
     );
     for (name, command, what) in RESULTS {
         println!("\n== {name}: resonetics {command}");
@@ -80,7 +81,8 @@ pub(crate) fn make() -> Result<(), String> {
             fs::remove_dir_all(&out).map_err(|error| problem("replace a result", error))?;
         }
         let out_argument = format!("results/{name}");
-        let output = Command::new(root().join("target/release/resonetics"))
+        let output = Command::new(cargo_program())
+            .args(["run", "--release", "--quiet", "--"])
             .args(command.split(' '))
             .args(["--quiet", "--out", &out_argument])
             .current_dir(root())
@@ -93,11 +95,14 @@ pub(crate) fn make() -> Result<(), String> {
         }
         fs::write(out.join("output.txt"), &printed).map_err(|error| problem("write output.txt", error))?;
         contents += &format!("\n## {name}\n{what}\n\n```\n$ resonetics {command}\n{printed}```\n");
-        for entry in fs::read_dir(&out).map_err(|error| problem("read a result", error))?.flatten() {
-            let file = entry.file_name().to_string_lossy().into_owned();
-            if entry.path().extension().is_some_and(|extension| extension == "svg") {
-                contents += &format!("\n![{name}: {file}]({name}/{file})\n");
-            }
+        let files = fs::read_dir(&out).map_err(|error| problem("read a result", error))?.flatten();
+        let mut figures: Vec<String> = files
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .filter(|file| Path::new(file).extension().is_some_and(|extension| extension == "svg"))
+            .collect();
+        figures.sort();
+        for file in figures {
+            contents += &format!("\n![{name}: {file}]({name}/{file})\n");
         }
     }
     fs::write(folder.join("README.md"), contents).map_err(|error| problem("write README.md", error))

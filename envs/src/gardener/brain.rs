@@ -128,10 +128,12 @@ impl Brains {
         let row = self.row(slot);
         for (range, fan_in, _) in layout.tensors() {
             let bound = 1.0 / (fan_in as f32).sqrt();
-            draw(&mut row[range.clone()], range.start, |first| {
-                let (u, _) = key.uniforms(0, first);
-                u.map(|u| bound * (2.0 * u - 1.0))
-            });
+            draw(
+                &mut row[range.clone()],
+                range.start,
+                |weight, u| *weight = bound * (2.0 * u - 1.0),
+                |first| key.uniforms(0, first).0,
+            );
         }
         self.clear_padding(slot);
         self.forget(slot);
@@ -143,13 +145,14 @@ impl Brains {
         let layout = self.layout;
         self.weights.copy_within(parent * layout.len..(parent + 1) * layout.len, slot * layout.len);
         let row = self.row(slot);
-        let mut noise = vec![0.0; layout.len];
         for (range, _, fan_in) in layout.tensors() {
             let scale = (mutation_rate / (fan_in as f64).sqrt()) as f32;
-            draw(&mut noise[range.clone()], range.start, |first| key.normals(0, first).0.map(|z| scale * z));
-        }
-        for (weight, noise) in row.iter_mut().zip(&noise) {
-            *weight += noise;
+            draw(
+                &mut row[range.clone()],
+                range.start,
+                |weight, noise| *weight += scale * noise,
+                |first| key.normals(0, first).0,
+            );
         }
         self.clear_padding(slot);
         self.forget(slot);
@@ -161,6 +164,11 @@ impl Brains {
         for row in self.row(slot)[layout.policy..layout.len].chunks_exact_mut(OUT) {
             row[ACTIONS..].fill(0.0);
         }
+    }
+
+    /// Bytes of all brains.
+    pub fn heap_bytes(&self) -> usize {
+        size_of_val(&self.weights[..]) + size_of_val(&self.hidden[..]) + size_of_val(&self.cell[..])
     }
 
     /// Clears the memory of `slot`.
@@ -303,10 +311,12 @@ fn add_row(gates: &mut [f32; GATES], input: f32, row: &[f32]) {
     }
 }
 
-/// Fills `out`, which begins at element `start` of a brain, from draws of 16 at a time.
-fn draw(out: &mut [f32], start: usize, draws: impl Fn(u32) -> Lanes) {
+/// Gives each weight of `out`, which begins at element `start` of a brain, its draw, 16 at a time.
+fn draw(out: &mut [f32], start: usize, mut give: impl FnMut(&mut f32, f32), draws: impl Fn(u32) -> Lanes) {
     for (chunk, first) in out.chunks_mut(LANES).zip((start..).step_by(LANES)) {
-        chunk.copy_from_slice(&draws(first as u32)[..chunk.len()]);
+        for (weight, draw) in chunk.iter_mut().zip(draws(first as u32)) {
+            give(weight, draw);
+        }
     }
 }
 

@@ -185,6 +185,15 @@ impl Default for GardenerConfig {
 }
 
 impl GardenerConfig {
+    /// The same garden with episodes that neither its loss nor a limit ends, for logs that go on.
+    #[must_use]
+    pub fn unending(&self) -> GardenerConfig {
+        let mut config = self.clone();
+        config.max_generations = u32::MAX;
+        config.lost.generations = u32::MAX;
+        config
+    }
+
     /// Number of cells.
     pub fn cells(&self) -> usize {
         self.grid_size * self.grid_size

@@ -55,13 +55,15 @@ pub struct GardenerEnv {
     key: Key,
     seed: u64,
     episode: u64,
+    /// See [`GardenerEnv::saturated`].
     saturated: u32,
     last: Generation,
     space: BoxSpace,
 }
 
 impl GardenerEnv {
-    /// A garden of checked settings (those of [`crate::config::resolve`] are).
+    /// A garden of checked settings: those of [`crate::config::resolve`] are, and it checks those that
+    /// were put together by hand (`resolve(&config, None, &[])`).
     pub fn new(config: GardenerConfig) -> GardenerEnv {
         let view = config.view_size * config.view_size;
         let mut high = vec![1.0; view + features::COUNT];
@@ -91,6 +93,19 @@ impl GardenerEnv {
     /// The garden itself.
     pub fn world(&self) -> &World {
         &self.world
+    }
+
+    /// Generations in a row, up to the last one, in which the mean dirt was at or above
+    /// `lost.dirt_share`; the garden is lost when they reach `lost.generations`.
+    pub fn saturated(&self) -> u32 {
+        self.saturated
+    }
+
+    /// Bytes of one garden beyond `size_of`.
+    pub fn heap_bytes(&self) -> usize {
+        let noise = &self.noise;
+        let floats = noise.damping.len() + noise.dirt.len() + noise.flow.len() + 2 * self.space.len();
+        floats * size_of::<f32>() + self.world.heap_bytes()
     }
 
     /// The stream of the present episode.

@@ -52,37 +52,48 @@ struct MeasureGrid<'a> {
     bounds: (f32, f32),
 }
 
+/// The sums, lane by lane.
+#[derive(Default)]
+struct Sums {
+    total: [f64; LANES],
+    hot: [u32; LANES],
+    perturbed_total: [f64; LANES],
+    perturbed_hot: [u32; LANES],
+}
+
+impl MeasureGrid<'_> {
+    #[inline(always)]
+    fn add(&self, sums: &mut Sums, i: usize, cell: f32, noise: f32) {
+        let perturbed = (cell + self.eps * noise).max(self.bounds.0).min(self.bounds.1);
+        sums.total[i] += f64::from(cell);
+        sums.perturbed_total[i] += f64::from(perturbed);
+        sums.hot[i] += u32::from(cell > self.hot);
+        sums.perturbed_hot[i] += u32::from(perturbed > self.hot);
+    }
+}
+
 impl Work for MeasureGrid<'_> {
     type Output = Measure;
 
     /// Sums in f64, lane by lane, so that the order is the same on every CPU path.
     #[inline(always)]
     fn run(self) -> Measure {
-        let (mut total, mut perturbed_total) = ([0.0f64; LANES], [0.0f64; LANES]);
-        let (mut hot, mut perturbed_hot) = ([0u32; LANES], [0u32; LANES]);
+        let mut sums = Sums::default();
         let mut cells = self.grid.chunks_exact(LANES);
         let mut noises = self.noise.chunks_exact(LANES);
         for (cells, noise) in cells.by_ref().zip(noises.by_ref()) {
             for i in 0..LANES {
-                let perturbed = (cells[i] + self.eps * noise[i]).max(self.bounds.0).min(self.bounds.1);
-                total[i] += f64::from(cells[i]);
-                perturbed_total[i] += f64::from(perturbed);
-                hot[i] += u32::from(cells[i] > self.hot);
-                perturbed_hot[i] += u32::from(perturbed > self.hot);
+                self.add(&mut sums, i, cells[i], noise[i]);
             }
         }
         for (i, (&cell, &noise)) in cells.remainder().iter().zip(noises.remainder()).enumerate() {
-            let perturbed = (cell + self.eps * noise).max(self.bounds.0).min(self.bounds.1);
-            total[i] += f64::from(cell);
-            perturbed_total[i] += f64::from(perturbed);
-            hot[i] += u32::from(cell > self.hot);
-            perturbed_hot[i] += u32::from(perturbed > self.hot);
+            self.add(&mut sums, i, cell, noise);
         }
         Measure {
-            total: total.iter().sum(),
-            hot: f64::from(hot.iter().sum::<u32>()),
-            perturbed_total: perturbed_total.iter().sum(),
-            perturbed_hot: f64::from(perturbed_hot.iter().sum::<u32>()),
+            total: sums.total.iter().sum(),
+            hot: f64::from(sums.hot.iter().sum::<u32>()),
+            perturbed_total: sums.perturbed_total.iter().sum(),
+            perturbed_hot: f64::from(sums.perturbed_hot.iter().sum::<u32>()),
         }
     }
 }

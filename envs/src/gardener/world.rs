@@ -174,6 +174,14 @@ impl World {
         }
     }
 
+    /// Bytes of one garden beyond `size_of`.
+    pub fn heap_bytes(&self) -> usize {
+        let slots = self.config.max_population;
+        let slot =
+            size_of::<Gardener>() + size_of::<Turn>() + 2 * size_of::<usize>() + 3 * size_of::<LifeEvent>();
+        slots * slot + self.config.cells() * (size_of::<f32>() + 2 * size_of::<u32>())
+    }
+
     /// The settings.
     pub fn config(&self) -> &GardenerConfig {
         &self.config

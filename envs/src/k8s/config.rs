@@ -75,7 +75,7 @@ pub enum Action {
 #[allow(missing_docs)] // the names of RULES section 1; the others are documented
 pub struct K8sConfig {
     /// How the observation is normalised.
-    pub rules: Rules,
+    pub observation_rules: Rules,
     pub height: usize,
     pub width: usize,
     pub max_steps: u32,
@@ -137,7 +137,7 @@ impl Default for K8sConfig {
     /// Rules v4.5.
     fn default() -> K8sConfig {
         K8sConfig {
-            rules: Rules::V45,
+            observation_rules: Rules::V45,
             height: 4,
             width: 4,
             max_steps: 500,
@@ -195,7 +195,7 @@ impl K8sConfig {
     /// Rules v4.6.
     pub fn v46() -> K8sConfig {
         K8sConfig {
-            rules: Rules::V46,
+            observation_rules: Rules::V46,
             load_shaping_weight: 0.5,
             avg_load_terminate_threshold: 0.90,
             terminate_on_any_oom: false,

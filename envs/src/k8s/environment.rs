@@ -84,7 +84,8 @@ pub struct K8sEnv {
 }
 
 impl K8sEnv {
-    /// A cluster of checked settings (those of [`crate::config::resolve`] are).
+    /// A cluster of checked settings: those of [`crate::config::resolve`] are, and it checks those that
+    /// were put together by hand (`resolve(&config, None, &[])`).
     pub fn new(config: K8sConfig) -> K8sEnv {
         let params = Params::new(config);
         let nodes = match params.blocks() {
@@ -128,8 +129,17 @@ impl K8sEnv {
             Nodes::Many(blocks) => rules::reset(params, self.key, &mut self.scalars, blocks),
         }
         if let Some(shield) = &mut self.shield {
-            shield.reset(&self.scalars);
+            shield.reset(&self.shared.params, &self.scalars);
         }
+    }
+
+    /// Bytes of one cluster beyond `size_of`, without what clusters of one configuration share.
+    pub fn heap_bytes(&self) -> usize {
+        let nodes = match &self.nodes {
+            Nodes::One(_) => 0,
+            Nodes::Many(blocks) => size_of_val::<[Block]>(blocks),
+        };
+        nodes + self.shield.as_ref().map_or(0, |shield| size_of_val::<Shield>(shield))
     }
 
     /// The state as it is.
@@ -187,7 +197,7 @@ impl K8sEnv {
             ..Scalars::default()
         };
         if let Some(shield) = &mut self.shield {
-            shield.reset(&self.scalars);
+            shield.reset(&self.shared.params, &self.scalars);
         }
         Ok(())
     }
@@ -317,15 +327,17 @@ impl Env for K8sEnv {
 
     /// Cpu, memory and priority of every node, then row, column and budget.
     fn write_state(&self, out: &mut [f32]) {
-        let state = self.state();
-        let agent = state.agent.map(|at| at as f32);
-        let all = state.cpu.iter().chain(&state.memory).chain(&state.priority).chain(&agent);
-        for (out, value) in out.iter_mut().zip(all) {
-            *out = *value;
+        let nodes = self.config().nodes();
+        for (index, block) in self.nodes.as_slice().iter().enumerate() {
+            let first = index * LANES;
+            let count = LANES.min(nodes - first);
+            for (field, lanes) in [&block.cpu, &block.memory, &block.priority].into_iter().enumerate() {
+                out[field * nodes + first..][..count].copy_from_slice(&lanes[..count]);
+            }
         }
-        if let Some(last) = out.last_mut() {
-            *last = state.budget as f32;
-        }
+        let scalars = &self.scalars;
+        let rest = [f32::from(scalars.row), f32::from(scalars.col), scalars.budget as f32];
+        out[3 * nodes..3 * nodes + 3].copy_from_slice(&rest);
     }
 
     fn batch<W: Work>(work: W) -> W::Output {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::env::Env;
 use crate::k8s::environment::K8sEnv;
 
 impl K8sEnv {
@@ -33,8 +34,7 @@ impl K8sEnv {
             }
             text.push('\n');
         }
-        let load =
-            50.0 * (state.cpu.iter().sum::<f32>() + state.memory.iter().sum::<f32>()) / config.nodes() as f32;
+        let load = 100.0 * Env::info(self).avg_load;
         let _ = writeln!(text, "load {load:.1}%  budget {:.1}/{}", state.budget, config.max_budget);
         text
     }

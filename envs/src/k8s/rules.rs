@@ -73,7 +73,7 @@ impl Params {
         let in_last = height * width - (height * width - 1) / LANES * LANES;
         let limit = std::array::from_fn(|lane| if lane < in_last { 1.0 } else { 0.0 });
         let observed = |size: usize| {
-            let divisor = match config.rules {
+            let divisor = match config.observation_rules {
                 Rules::V45 => size,
                 Rules::V46 => size - 1,
             };

@@ -25,9 +25,9 @@ impl Shield {
         Shield { state: RiskState::default(), restraint: Restraint::NONE, suppress, load_before: 0.0 }
     }
 
-    pub(super) fn reset(&mut self, scalars: &Scalars) {
+    pub(super) fn reset(&mut self, params: &Params, scalars: &Scalars) {
         self.state = RiskState::default();
-        self.restraint = Restraint::NONE;
+        self.restraint = params.config.control.damping.restraint(&self.state);
         self.load_before = scalars.avg_load;
     }
 

@@ -9,6 +9,7 @@ use super::{Context, cell, seed, within};
 use crate::cli::{BenchmarkArgs, EPISODES};
 use crate::failure::Failure;
 use crate::files::CsvFile;
+use crate::interrupt;
 use crate::out::say;
 use crate::progress::Progress;
 use crate::rollout::{Episode, play};
@@ -112,22 +113,36 @@ impl Plan {
             }
             all.push(episodes);
         }
-        progress.finish();
         episodes_csv.finish()?;
+        progress.message("resampling");
         let mut csv = CsvFile::create(&dir.join("benchmark.csv"), &SUMMARY_COLUMNS)?;
         for (i, (agent, episodes)) in self.agents.iter().zip(&all).enumerate() {
             let first = (i > 0).then_some(all[0].as_slice());
-            csv.row(self.summary_row(agent, episodes, first))?;
+            let row = self.summary_row(agent, episodes, first, &progress);
+            interrupt::check()?;
+            csv.row(row)?;
         }
         csv.finish()?;
+        progress.finish();
         self.tell(&all)
     }
 
-    fn summary_row(&self, agent: &str, episodes: &[Episode], first: Option<&[Episode]>) -> [String; 13] {
+    fn summary_row(
+        &self,
+        agent: &str,
+        episodes: &[Episode],
+        first: Option<&[Episode]>,
+        progress: &Progress,
+    ) -> [String; 13] {
         let returns = returns(episodes);
         let of = |value: fn(&Episode) -> f64| mean(&episodes.iter().map(value).collect::<Vec<_>>());
         let mut stream = Stream::new(Key::new(self.seed, Domain::Statistics, 0));
-        let interval = bootstrap_interval(&returns, interquartile_mean, &mut stream);
+        // An interrupt ends the resampling; the caller sees it.
+        let statistic = |sample: &[f64]| {
+            progress.tick();
+            interrupt::check().ok().and_then(|()| interquartile_mean(sample))
+        };
+        let interval = bootstrap_interval(&returns, statistic, &mut stream);
         let first = first.map(self::returns);
         let wins = first.as_ref().and_then(|first| paired_counts(&returns, first));
         [
@@ -168,14 +183,16 @@ impl Plan {
 
     /// The published figures beside the measured ones.
     fn tell_published(&self, all: &[Vec<Episode>]) -> Result<(), Failure> {
-        if self.env.name != "k8s" || self.env.preset != "reference" {
+        if Setup::preset("k8s", "reference").as_ref() != Ok(&self.env) {
             return Ok(());
         }
         for (name, reward, steps) in PUBLISHED {
             let Some(at) = self.agents.iter().position(|agent| agent == name) else { continue };
             let measured = mean(&returns(&all[at])).unwrap_or(f64::NAN);
+            let lengths: Vec<f64> = all[at].iter().map(|episode| f64::from(episode.steps)).collect();
+            let length = mean(&lengths).unwrap_or(f64::NAN);
             say(format_args!(
-                "once published for {name}: {reward:+.3} in {steps} steps; measured: {measured:+.3} (README, \"Published figures\")"
+                "once published for {name}: {reward:+.3} in {steps} steps; measured: {measured:+.3} in {length:.1} (README, \"Published figures\")"
             ))?;
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! `check`: does an environment keep its contract?
 
-use resonetics_envs::checker::{self, check};
+use resonetics_envs::checker::{self, check_while};
 use resonetics_envs::gardener::{GardenerConfig, GardenerEnv};
 use resonetics_envs::k8s::{K8sConfig, K8sEnv};
 
@@ -8,25 +8,30 @@ use super::{Context, Report, described, reported};
 use crate::cli::CheckArgs;
 use crate::failure::Failure;
 use crate::interrupt;
+use crate::progress::Progress;
 use crate::setup::{Setup, WorldSettings};
 
 pub fn run(args: &CheckArgs, context: Context) -> Result<(), Failure> {
     let setup = Setup::new(&args.env, &args.world)?;
-    let seed = args.seed.seed.unwrap_or(1);
+    let seed = args.seed.seed;
     let config = described("check", [("seed", (seed as i64).into()), ("env", setup.table()?)]);
-    reported(&config, args.out.out.as_deref(), context, || checked(&setup, seed))
+    reported(&config, args.out.out.as_deref(), context, || checked(&setup, seed, context))
 }
 
 /// As configured; and, to reach both kinds of end, with a short limit and with a fast drift.
-fn checked(setup: &Setup, seed: u64) -> Result<Report, Failure> {
+fn checked(setup: &Setup, seed: u64, context: Context) -> Result<Report, Failure> {
     let mut found = Vec::new();
+    let progress = Progress::new(0, "episodes", context.quiet);
+    let mut proceed = || {
+        progress.inc(1);
+        interrupt::check().is_ok()
+    };
     match &setup.settings {
         WorldSettings::K8s(settings) => {
             let short = K8sConfig { max_steps: 20, ..settings.env.clone() };
             let fast = K8sConfig { mem_drift_mu: 0.1, ..settings.env.clone() };
             for config in [settings.env.clone(), short, fast] {
-                interrupt::check()?;
-                found.push(check(|| K8sEnv::new(config.clone()), seed, 9, 2_000));
+                found.push(check_while(|| K8sEnv::new(config.clone()), seed, 9, 2_000, &mut proceed));
             }
         }
         WorldSettings::Gardener(settings) => {
@@ -34,11 +39,12 @@ fn checked(setup: &Setup, seed: u64) -> Result<Report, Failure> {
             let mut fast = GardenerConfig { dirt_growth: 0.5, ..settings.env.clone() };
             fast.lost.generations = 5;
             for config in [settings.env.clone(), short, fast] {
-                interrupt::check()?;
-                found.push(check(|| GardenerEnv::new(config.clone()), seed, 3, 1_000));
+                found.push(check_while(|| GardenerEnv::new(config.clone()), seed, 3, 1_000, &mut proceed));
             }
         }
     }
+    progress.finish();
+    interrupt::check()?;
     let variants = ["as configured", "with a short limit", "with a fast drift"];
     let mut text: String =
         variants.iter().zip(&found).map(|(variant, found)| describe(variant, found)).collect();
@@ -49,7 +55,11 @@ fn checked(setup: &Setup, seed: u64) -> Result<Report, Failure> {
     if !ends {
         text += "problem: not both kinds of end were reached\n";
     }
-    let good = ends && found.iter().all(|found| found.problems.is_empty());
+    let seed_used = found.iter().any(|found| found.seed_used);
+    if !seed_used {
+        text += "problem: ten seeds in a row led to the same beginning\n";
+    }
+    let good = ends && seed_used && found.iter().all(|found| found.problems.is_empty());
     text += &format!("{}: {}\n", setup.name, if good { "keeps the contract" } else { "BREAKS the contract" });
     let broken = || Failure::Failed(format!("{} breaks the environment contract", setup.name));
     Ok(Report { text, file: "check.txt", outcome: if good { Ok(()) } else { Err(broken()) } })

@@ -46,6 +46,10 @@ const SUMMARY: [&str; 18] = [
     "answer",
 ];
 
+/// The longest life, unless settings say otherwise: in the storm few lives reach the rules' 500
+/// steps, and the difference shows beyond them.
+const LIMIT: u32 = 2000;
+
 /// Everything that the run depends on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -89,12 +93,9 @@ pub fn run(args: &ControlsArgs, context: Context) -> Result<(), Failure> {
 fn world(name: &str, args: &ControlsArgs) -> Result<WorldPlan, Failure> {
     let garden = name == "gardener";
     let preset = args.preset.as_deref().unwrap_or(if garden { "reference" } else { "storm" });
-    // In the storm few lives reach the rules' 500 steps; the difference shows beyond them.
-    let longer = if garden { "max_generations=2000" } else { "max_steps=2000" };
-    let mut sets = vec![longer.to_owned()];
-    sets.extend(args.sets.iter().cloned());
-    let typed = WorldArgs { preset: preset.to_owned(), config: args.config.clone(), sets };
-    let env = Setup::new(name, &typed)?;
+    let typed = WorldArgs { preset: preset.to_owned(), config: args.config.clone(), sets: args.sets.clone() };
+    let base = Setup::preset(name, preset).map_err(Failure::Usage)?;
+    let env = base.with_limit(LIMIT).typed(&typed)?;
     let agent = args.agent.as_deref().unwrap_or(if garden { "evolved" } else { "random" });
     env.policy(agent, 1)?;
     Ok(WorldPlan { agent: agent.to_owned(), env })
@@ -128,7 +129,7 @@ impl Plan {
         }
         let mut csv = CsvFile::create(&dir.join("summary.csv"), &SUMMARY)?;
         for (number, (plan, lives)) in self.worlds.iter().zip(&all).enumerate() {
-            let finding = lives.finding(self.seed, number as u64);
+            let finding = lives.finding(self.seed, number as u64, plan.env.limit().into());
             csv.row(summary_row(plan, lives, &finding))?;
             tell(plan, lives, &finding)?;
         }
@@ -184,18 +185,10 @@ impl Lives {
         [("off", &self.without), ("on", &self.with)]
     }
 
-    fn finding(&self, seed: u64, number: u64) -> Finding {
+    fn finding(&self, seed: u64, number: u64, horizon: f64) -> Finding {
         let (without, with) = (lifetimes(&self.without), lifetimes(&self.with));
-        // Beyond the shorter of the two records one side is not observed.
-        let longest = |lives: &[Lifetime]| lives.iter().map(|life| life.time).fold(0.0, f64::max);
-        let lost_all = |lives: &[Lifetime]| lives.iter().all(|life| life.lost);
-        let horizon = match (lost_all(&without), lost_all(&with)) {
-            (true, true) => longest(&without).max(longest(&with)),
-            (true, false) => longest(&with),
-            (false, true) => longest(&without),
-            (false, false) => longest(&without).min(longest(&with)),
-        };
         let mean = |lives: &[Lifetime]| restricted_mean(lives, horizon).map(|mean| mean.mean);
+        // Every life ends by loss or at the limit, so both curves are known up to it.
         let mut stream = Stream::new(Key::new(seed, Domain::Statistics, number));
         let interval = paired_restricted_mean_interval(&with, &without, horizon, &mut stream);
         let answer = match interval {
@@ -208,6 +201,8 @@ impl Lives {
             horizon,
             means: mean(&without).zip(mean(&with)),
             interval,
+            // The test takes the groups as independent. Pairs share their seed, which makes it
+            // conservative; the answer rests on the bootstrap of whole pairs.
             log_rank: log_rank_test(&with, &without),
             answer,
         }
@@ -280,7 +275,7 @@ fn summary_row(plan: &WorldPlan, lives: &Lives, finding: &Finding) -> [String; 1
         cell(finding.interval.map(|interval| interval.low)),
         cell(finding.interval.map(|interval| interval.high)),
         cell(finding.log_rank.map(|test| test.chi_square)),
-        finding.log_rank.map_or_else(String::new, |test| format!("{:e}", test.p_value)),
+        finding.log_rank.map_or_else(String::new, |test| format!("{:.6e}", test.p_value)),
         cell(load(&lives.without)),
         cell(load(&lives.with)),
         finding.answer.to_owned(),

@@ -99,9 +99,10 @@ impl Plan {
         }
     }
 
-    /// One run has the seed itself; of several, run k (from 1) has the seed of lane k.
+    /// One run has the seed itself; of several, run k (from 1) has that of lane k - 1,
+    /// as episode k of the benchmark has.
     fn seed_of(&self, run: u32) -> u64 {
-        if self.runs == 1 { self.seed } else { lane_seed(self.seed, run.into()) }
+        if self.runs == 1 { self.seed } else { lane_seed(self.seed, u64::from(run) - 1) }
     }
 
     pub fn execute(&self, dir: &Path, context: Context) -> Result<(), Failure> {
@@ -150,15 +151,12 @@ impl Plan {
         progress: &Progress,
     ) -> Result<Summary, Failure> {
         // The log goes on beyond the loss of the garden: an episode here has no end of its own.
-        let mut unending = config.clone();
-        unending.max_generations = u32::MAX;
-        unending.lost.generations = u32::MAX;
+        let env = GardenerEnv::new(config.unending());
         let cells = config.cells() as f64;
-        let mut rollout = Rollout::new(vec![GardenerEnv::new(unending)], self.env.policy(&self.agent, 1)?)?;
+        let mut rollout = Rollout::new(vec![env], self.env.policy(&self.agent, 1)?)?;
         let mut summary = Summary { seed: self.seed_of(run), ..Summary::default() };
         rollout.reset(&[summary.seed]);
         let mut csv = CsvFile::create(&folder.join("resonetics_data.csv"), &garden_csv::COLUMNS)?;
-        let mut saturated = 0;
         for _ in 0..self.generations {
             if let Err(interrupted) = interrupt::check() {
                 csv.finish()?;
@@ -168,8 +166,7 @@ impl Plan {
             let generation = resonetics_envs::env::ParallelEnv::info(&rollout.envs.envs()[0]);
             csv.row(garden_csv::row(&generation))?;
             let dirt = generation.total_entropy / cells;
-            saturated = if dirt >= config.lost.dirt_share { saturated + 1 } else { 0 };
-            if saturated == config.lost.generations {
+            if rollout.envs.envs()[0].saturated() == config.lost.generations {
                 summary.lost_at.get_or_insert(generation.generation);
             }
             summary.add(&generation, dirt);

@@ -8,11 +8,10 @@ use crate::failure::Failure;
 use crate::setup::Setup;
 
 pub fn run(args: &ListArgs, context: Context) -> Result<(), Failure> {
+    // The overview is the same for every preset, but not for one that does not exist.
+    Setup::preset("k8s", &args.preset).map_err(Failure::Usage)?;
     let text = match &args.env {
-        Some(name) => Setup::resolve(name, &args.preset, None, &[])
-            .map_err(|refusal| Failure::Usage(refusal.to_string()))?
-            .settings_table()
-            .to_string(),
+        Some(name) => Setup::preset(name, &args.preset).map_err(Failure::Usage)?.settings_table().to_string(),
         None => overview()?,
     };
     let config = described("list", [("preset", args.preset.as_str().into())]);
@@ -24,8 +23,7 @@ pub fn run(args: &ListArgs, context: Context) -> Result<(), Failure> {
 fn overview() -> Result<String, Failure> {
     let mut text = String::from("environments\n");
     for (name, what) in ENVIRONMENTS {
-        let setup = Setup::resolve(name, "reference", None, &[])
-            .map_err(|refusal| Failure::Failed(refusal.to_string()))?;
+        let setup = Setup::preset(name, "reference").map_err(Failure::Failed)?;
         text += &format!("  {name:<10} {what}\n  {:<10} agents: {}\n", "", setup.agents().join(", "));
     }
     text += "presets (--preset)\n";

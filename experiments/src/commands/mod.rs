@@ -131,7 +131,12 @@ impl Plan {
             Plan::Controls(plan) => plan.execute(&path, context),
             Plan::Record(plan) => plan.execute(&path, context),
         };
-        run.finish(outcome)?;
+        if let Err(failure) = run.finish(outcome) {
+            if matches!(failure, Failure::Interrupted(_)) {
+                say(format_args!("what was done until then is in {}", path.display()))?;
+            }
+            return Err(failure);
+        }
         if !context.quiet {
             say(format_args!("wrote {}", path.display()))?;
         }

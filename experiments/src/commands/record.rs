@@ -8,7 +8,9 @@ use super::{Context, seed, within};
 use crate::cli::{RecordArgs, STEPS};
 use crate::failure::Failure;
 use crate::files::write_new;
+use crate::memory;
 use crate::out::say;
+use crate::progress::Progress;
 use crate::setup::{Setup, WorldSettings};
 use crate::trace;
 
@@ -30,24 +32,52 @@ pub fn run(args: &RecordArgs, context: Context) -> Result<(), Failure> {
 }
 
 impl Plan {
+    /// A trace is held in memory, numbers and text: some 24 bytes for each number.
+    fn fits(&self) -> Result<(), Failure> {
+        let numbers = match &self.env.settings {
+            WorldSettings::K8s(settings) => 2 * settings.env.nodes() + 40,
+            WorldSettings::Gardener(settings) => {
+                2 * settings.env.cells() + settings.env.cells() / 10 + 8 * settings.env.max_population
+            }
+        };
+        let bytes = 24_usize.saturating_mul(numbers).saturating_mul(self.steps as usize);
+        memory::fits(&format!("--steps {}", self.steps), bytes)
+    }
+
     pub fn check(&self) -> Result<(), Failure> {
         within("steps", self.steps.into(), &STEPS)?;
+        self.fits()?;
         self.env.policy(&self.agent, 1).map(drop)
     }
 
-    pub fn execute(&self, dir: &Path, _context: Context) -> Result<(), Failure> {
+    pub fn execute(&self, dir: &Path, context: Context) -> Result<(), Failure> {
+        let progress = Progress::new(self.steps.into(), "steps", context.quiet);
         let text = match &self.env.settings {
             WorldSettings::K8s(settings) => {
-                let trace = trace::k8s::record(&self.env, &settings.env, &self.agent, self.seed, self.steps)?;
+                let trace = trace::k8s::record(
+                    &self.env,
+                    &settings.env,
+                    &self.agent,
+                    self.seed,
+                    self.steps,
+                    &progress,
+                )?;
                 serde_json::to_string(&trace)
             }
             WorldSettings::Gardener(settings) => {
-                let trace =
-                    trace::gardener::record(&self.env, &settings.env, &self.agent, self.seed, self.steps)?;
+                let trace = trace::gardener::record(
+                    &self.env,
+                    &settings.env,
+                    &self.agent,
+                    self.seed,
+                    self.steps,
+                    &progress,
+                )?;
                 serde_json::to_string(&trace)
             }
         }
         .map_err(|error| Failure::Failed(format!("cannot write the trace as JSON: {error}")))?;
+        progress.finish();
         let path = dir.join("trace.json");
         write_new(&path, format!("{text}\n").as_bytes())?;
         say(format_args!("recorded {}: resonetics replay {0} replays it", path.display()))

@@ -16,7 +16,8 @@ pub fn run(args: &ReplayArgs, context: Context) -> Result<(), Failure> {
         let outcome = if replay.deviations.within_tolerance() {
             Ok(())
         } else {
-            Err(Failure::Failed(format!("{name} deviates by more than the tolerance")))
+            let field = replay.deviations.worst().unwrap_or("nothing");
+            Err(Failure::Failed(format!("{name} deviates by more than the tolerance, {field} the most")))
         };
         Ok(Report { text: format!("{}\n", replay.json(&name)), file: "replay.json", outcome })
     })

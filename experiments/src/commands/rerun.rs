@@ -22,10 +22,17 @@ pub fn run(args: &RerunArgs, context: Context) -> Result<(), Failure> {
     let after = csv_files(&again)?;
     let mut differing = Vec::new();
     for name in before.iter().chain(after.iter().filter(|name| !before.contains(name))) {
-        let same =
-            before.contains(name) && after.contains(name) && same(&args.run.join(name), &again.join(name))?;
-        say(format_args!("{}: {}", name.display(), if same { "identical" } else { "DIFFERENT" }))?;
-        if !same {
+        let verdict = if !before.contains(name) {
+            "DIFFERENT (it was missing)"
+        } else if !after.contains(name) {
+            "DIFFERENT (it is missing now)"
+        } else if same(&args.run.join(name), &again.join(name))? {
+            "identical"
+        } else {
+            "DIFFERENT"
+        };
+        say(format_args!("{}: {verdict}", name.display()))?;
+        if verdict != "identical" {
             differing.push(name.display().to_string());
         }
     }

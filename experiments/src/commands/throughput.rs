@@ -1,10 +1,9 @@
 //! `throughput`: how many steps a second, with the actions drawn in the same loop.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rayon::prelude::*;
 use resonetics_envs::cpu::{CpuPath, Work};
-use resonetics_envs::env::ParallelEnv;
 use resonetics_envs::gardener::GardenerEnv;
 use resonetics_envs::k8s::{self, K8sEnv};
 use resonetics_envs::math::LANES;
@@ -16,6 +15,8 @@ use super::{Context, Report, described, reported};
 use crate::cli::ThroughputArgs;
 use crate::failure::Failure;
 use crate::interrupt;
+use crate::memory;
+use crate::progress::Progress;
 use crate::rollout::{Playable, Rollout};
 use crate::setup::{Setup, WorldSettings};
 
@@ -34,7 +35,7 @@ pub fn run(args: &ThroughputArgs, context: Context) -> Result<(), Failure> {
     let agent = args.agent.as_deref().unwrap_or(if garden { "evolved" } else { "random" });
     setup.policy(agent, 1)?;
     let num_envs = args.num_envs.unwrap_or(if garden { 1 } else { 4096 }) as usize;
-    let seed = args.seed.seed.unwrap_or(1);
+    let seed = args.seed.seed;
     let config = described(
         "throughput",
         [
@@ -46,7 +47,10 @@ pub fn run(args: &ThroughputArgs, context: Context) -> Result<(), Failure> {
         ],
     );
     reported(&config, args.out.out.as_deref(), context, || {
-        let measured = measure(&setup, agent, num_envs, seed, args.seconds)?;
+        let progress = Progress::new((args.seconds * 12.0) as u64, "tenths of a second", context.quiet);
+        let clock = Clock { seconds: args.seconds, progress: &progress };
+        let measured = measure(&setup, agent, num_envs, seed, &clock)?;
+        progress.finish();
         let text = format!("{}\n", measured.json(&setup, agent, num_envs, context));
         Ok(Report { text, file: "throughput.json", outcome: Ok(()) })
     })
@@ -57,17 +61,17 @@ fn measure(
     agent: &str,
     num_envs: usize,
     seed: u64,
-    seconds: f64,
+    clock: &Clock<'_>,
 ) -> Result<Measured, Failure> {
     match &setup.settings {
         WorldSettings::K8s(settings) if agent == "random" => {
-            measure_random(K8sEnv::new(settings.env.clone()), num_envs, seed, seconds)
+            measure_random(&K8sEnv::new(settings.env.clone()), num_envs, seed, clock)
         }
         WorldSettings::K8s(settings) => {
-            measure_policy(&K8sEnv::new(settings.env.clone()), setup, agent, num_envs, seed, seconds)
+            measure_policy(&K8sEnv::new(settings.env.clone()), setup, agent, num_envs, seed, clock)
         }
         WorldSettings::Gardener(settings) => {
-            measure_policy(&GardenerEnv::new(settings.env.clone()), setup, agent, num_envs, seed, seconds)
+            measure_policy(&GardenerEnv::new(settings.env.clone()), setup, agent, num_envs, seed, clock)
         }
     }
 }
@@ -103,27 +107,39 @@ impl Measured {
     }
 }
 
-/// Runs `work`, which does some steps and yields how many, for a fifth of `seconds` to warm up
-/// and then for `seconds`.
-fn timed(
+/// How long to measure, and who is told.
+struct Clock<'a> {
     seconds: f64,
-    mut work: impl FnMut() -> Result<(u64, u64), Failure>,
-) -> Result<(f64, u64, u64), Failure> {
-    let mut phase = |limit: Duration| -> Result<(f64, u64, u64), Failure> {
-        let start = Instant::now();
-        let (mut steps, mut agent_steps) = (0, 0);
-        loop {
-            interrupt::check()?;
-            let done = work()?;
-            steps += done.0;
-            agent_steps += done.1;
-            if start.elapsed() >= limit {
-                return Ok((start.elapsed().as_secs_f64(), steps, agent_steps));
+    progress: &'a Progress,
+}
+
+impl Clock<'_> {
+    /// Runs `work`, which does some steps and yields how many, for a fifth of the time to warm up
+    /// and then for all of it; yields the seconds it took and the sums.
+    fn time(
+        &self,
+        mut work: impl FnMut() -> Result<(u64, u64), Failure>,
+    ) -> Result<(f64, u64, u64), Failure> {
+        let mut phase = |limit: f64| -> Result<(f64, u64, u64), Failure> {
+            let start = Instant::now();
+            let (mut steps, mut agent_steps, mut shown) = (0, 0, 0);
+            loop {
+                interrupt::check()?;
+                let done = work()?;
+                steps += done.0;
+                agent_steps += done.1;
+                let seconds = start.elapsed().as_secs_f64();
+                let tenths = (10.0 * seconds.min(limit)) as u64;
+                self.progress.inc(tenths - shown);
+                shown = tenths;
+                if seconds >= limit {
+                    return Ok((seconds, steps, agent_steps));
+                }
             }
-        }
-    };
-    phase(Duration::from_secs_f64(seconds / 5.0))?;
-    phase(Duration::from_secs_f64(seconds))
+        };
+        phase(self.seconds / 5.0)?;
+        phase(self.seconds)
+    }
 }
 
 /// Random actions for a slice of environments, 16 from one draw.
@@ -148,16 +164,17 @@ impl Work for DrawActions<'_> {
 }
 
 /// Lockstep: random actions for all, then a step of all, with same-step autoreset.
-fn measure_random(env: K8sEnv, num_envs: usize, seed: u64, seconds: f64) -> Result<Measured, Failure> {
-    let nodes = env.config().nodes();
-    let mut envs = VecEnv::new(vec![env; num_envs], Autoreset::SameStep).map_err(Failure::Failed)?;
+fn measure_random(env: &K8sEnv, num_envs: usize, seed: u64, clock: &Clock<'_>) -> Result<Measured, Failure> {
+    let bytes_per_env = bytes(env) + size_of::<usize>();
+    memory::fits(&format!("--num-envs {num_envs}"), bytes_per_env.saturating_mul(num_envs))?;
+    let mut envs = VecEnv::new(vec![env.clone(); num_envs], Autoreset::SameStep).map_err(Failure::Failed)?;
     let mut batch = envs.batch();
     envs.reset(seed, &mut batch);
     let key = Key::new(seed, Domain::Policy, 0);
     let mut actions = vec![0; num_envs];
     let mut step = 0;
     let rounds = (100_000 / num_envs).max(1);
-    let (seconds, steps, agent_steps) = timed(seconds, || {
+    let (seconds, steps, agent_steps) = clock.time(|| {
         for _ in 0..rounds {
             CpuPath::dispatch(DrawActions { actions: &mut actions, key, step });
             step += 1;
@@ -166,16 +183,14 @@ fn measure_random(env: K8sEnv, num_envs: usize, seed: u64, seconds: f64) -> Resu
         let steps = (rounds * num_envs) as u64;
         Ok((steps, steps))
     })?;
-    // Grids beyond 16 nodes keep their nodes on the heap, three numbers each.
-    let heap = if nodes > LANES { nodes.div_ceil(LANES) * LANES * 3 * 4 } else { 0 };
-    let bytes_per_env = size_of::<K8sEnv>() + heap + batch_bytes(&envs) / num_envs;
     Ok(Measured { seconds, steps, agent_steps, bytes_per_env })
 }
 
-/// Bytes of a batch's observations, rewards and flags.
-fn batch_bytes<E: ParallelEnv>(envs: &VecEnv<E>) -> usize {
-    let env = &envs.envs()[0];
-    envs.len() * (env.agents() * (env.observation_space().len() + 1) * size_of::<f32>() + 2)
+/// Bytes of one environment with its observation, reward, flags and masks.
+fn bytes<E: Playable>(env: &E) -> usize {
+    let mask = if env.masked() { env.action_space().n + 2 } else { 0 };
+    let row = (env.observation_space().len() + 1) * size_of::<f32>() + mask;
+    size_of::<E>() + env.heap_bytes() + env.agents() * row + 2
 }
 
 /// A policy in each environment on its own, environments side by side.
@@ -185,8 +200,10 @@ fn measure_policy<E: Playable + Clone>(
     agent: &str,
     num_envs: usize,
     seed: u64,
-    seconds: f64,
+    clock: &Clock<'_>,
 ) -> Result<Measured, Failure> {
+    let bytes_per_env = bytes(env) + setup.policy(agent, 1)?.heap_bytes();
+    memory::fits(&format!("--num-envs {num_envs}"), bytes_per_env.saturating_mul(num_envs))?;
     let rollouts: Result<Vec<_>, Failure> =
         (0..num_envs).map(|_| Rollout::new(vec![env.clone()], setup.policy(agent, 1)?)).collect();
     let mut lanes: Vec<Lane<E>> = rollouts?
@@ -197,12 +214,11 @@ fn measure_policy<E: Playable + Clone>(
     for lane in &mut lanes {
         lane.restart();
     }
-    let (seconds, steps, agent_steps) = timed(seconds, || {
+    let (seconds, steps, agent_steps) = clock.time(|| {
         let done: Result<Vec<(u64, u64)>, Failure> =
             lanes.par_iter_mut().map(|lane| lane.advance(100)).collect();
         Ok(done?.into_iter().fold((0, 0), |sum, done| (sum.0 + done.0, sum.1 + done.1)))
     })?;
-    let bytes_per_env = size_of::<E>() + batch_bytes(&lanes[0].rollout.envs);
     Ok(Measured { seconds, steps, agent_steps, bytes_per_env })
 }
 

@@ -4,6 +4,8 @@
 //! Everything is a plain function on slices. Inputs must be finite; a function
 //! returns `None` where they are not, or where there are too few of them for
 //! the quantity to be defined. No function panics.
+// No trajectory depends on these: the system's ln and exp will do.
+#![allow(clippy::disallowed_methods)]
 
 pub mod bootstrap;
 pub mod compare;

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::{Deviations, Replay, sets};
 use crate::failure::Failure;
 use crate::garden_csv;
+use crate::progress::Progress;
 use crate::rollout::Rollout;
 use crate::setup::{Setup, WorldSettings};
 
@@ -85,6 +86,10 @@ pub fn replay(trace: &Trace) -> Result<Replay, String> {
         let place = format!("generation {}", number + 1);
         if inputs.dirt_uniform.len() != cells || inputs.flow_noise.len() != cells {
             return Err(format!("{place}: its noise has not one value for each of the {cells} cells"));
+        }
+        let size = world.config().grid_size;
+        if let Some(cell) = inputs.spawn.iter().find(|cell| cell[0] >= size || cell[1] >= size) {
+            return Err(format!("{place}: newcomer on {cell:?}, outside the {size}x{size} grid"));
         }
         let mut spawns = 0;
         world.begin_generation(|| {
@@ -187,11 +192,9 @@ pub fn record(
     agent: &str,
     seed: u64,
     generations: u32,
+    progress: &Progress,
 ) -> Result<Trace, Failure> {
-    let mut config = config.clone();
-    config.max_generations = u32::MAX;
-    config.lost.generations = u32::MAX;
-    let mut rollout = Rollout::new(vec![GardenerEnv::new(config)], setup.policy(agent, 1)?)?;
+    let mut rollout = Rollout::new(vec![GardenerEnv::new(config.unending())], setup.policy(agent, 1)?)?;
     rollout.reset(&[seed]);
     let world = rollout.envs.envs()[0].world();
     // Newcomers of the first generation are among the initial events; the trace starts before them.
@@ -216,6 +219,7 @@ pub fn record(
     let mut spawn = newcomers;
     for number in 1..=generations {
         crate::interrupt::check()?;
+        progress.inc(1);
         trace.generations.push(generation(&mut rollout, spawn, number % 10 == 0)?);
         spawn = spawned(rollout.envs.envs()[0].world());
     }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{Deviations, Replay, sets};
 use crate::failure::Failure;
+use crate::progress::Progress;
 use crate::rollout::Rollout;
 use crate::setup::{Setup, WorldSettings};
 
@@ -101,8 +102,9 @@ pub fn record(
     agent: &str,
     seed: u64,
     steps: u32,
+    progress: &Progress,
 ) -> Result<Trace, Failure> {
-    let rules = if config.rules == Rules::V46 { "v4.6" } else { "v4.5" };
+    let rules = if config.observation_rules == Rules::V46 { "v4.6" } else { "v4.5" };
     let mut rollout = Rollout::new(vec![K8sEnv::new(config.clone())], setup.policy(agent, 1)?)?;
     rollout.reset(&[seed]);
     let env = &rollout.envs.envs()[0];
@@ -116,6 +118,8 @@ pub fn record(
         steps: Vec::new(),
     };
     while trace.steps.len() < steps as usize && !(rollout.batch.terminated[0] || rollout.batch.truncated[0]) {
+        crate::interrupt::check()?;
+        progress.inc(1);
         rollout.act();
         let env = &rollout.envs.envs()[0];
         // What the shield lets through is what the rules see.
@@ -143,10 +147,9 @@ pub fn record(
 /// The settings that differ from those of the rules; the grid has a field of its own, and neither
 /// drift nor shield is part of a recorded transition.
 fn overrides(setup: &Setup, rules: &str) -> Result<Map<String, Value>, Failure> {
-    let base = Setup::resolve(environment(rules), "reference", None, &[])
-        .map_err(|refusal| Failure::Failed(refusal.to_string()))?;
+    let base = Setup::preset(environment(rules), "reference").map_err(Failure::Failed)?;
     let base = base.settings_table();
-    let left_out = ["height", "width", "rules", "drift", "risk", "flow", "control", "agent"];
+    let left_out = ["height", "width", "observation_rules", "drift", "risk", "flow", "control", "agent"];
     let mut config = Map::new();
     for (key, value) in setup.settings_table() {
         if !left_out.contains(&key.as_str()) && base.get(&key) != Some(&value) {

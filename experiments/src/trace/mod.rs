@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use resonetics_envs::config::ConfigError;
 
-use crate::setup::{Refusal, Setup};
+use crate::setup::Setup;
 
 /// The largest deviation of each field, in the order in which fields were first compared.
 #[derive(Debug, Default)]
@@ -69,6 +69,13 @@ impl Deviations {
     /// Whether every field is within its tolerance.
     pub fn within_tolerance(&self) -> bool {
         !self.fields.is_empty() && self.fields.iter().all(|field| field.largest <= field.tolerance)
+    }
+
+    /// The field that is off by the most tolerances, by name.
+    pub fn worst(&self) -> Option<&'static str> {
+        let excess = |field: &Field| field.largest / field.tolerance.max(f64::MIN_POSITIVE);
+        let worst = self.fields.iter().max_by(|a, b| excess(a).total_cmp(&excess(b)));
+        worst.map(|field| field.name)
     }
 
     /// The fields as {name: largest deviation}; infinity is null.
@@ -134,10 +141,8 @@ fn read<T: DeserializeOwned>(value: Value) -> Result<T, String> {
 
 /// The world that a trace's settings describe.
 fn setup(name: &str, settings: &[String]) -> Result<Setup, String> {
-    Setup::resolve(name, "reference", None, settings).map_err(|refusal| match refusal {
-        Refusal::Setting(error) => ConfigError { place: "its settings".to_owned(), ..error }.to_string(),
-        Refusal::Name(problem) => problem,
-    })
+    let setup = Setup::preset(name, "reference")?.with(None, settings);
+    setup.map_err(|error| ConfigError { place: "its settings".to_owned(), ..error }.to_string())
 }
 
 /// The settings in a trace's `config` as `key=value` pairs.
