@@ -223,13 +223,20 @@ impl<T: Settings> Overlay<T> {
     fn unknown(&self, path: &str) -> String {
         let mut keys = Vec::new();
         leaves(&self.table, "", &mut keys);
-        let distance = |key: &String| strsim::damerau_levenshtein(key, path);
-        match keys.iter().min_by_key(|key| distance(key)) {
-            Some(near) if distance(near) <= 1 + path.len() / 3 => {
-                format!("unknown key; did you mean `{near}`? Known are: {}", keys.join(", "))
-            }
-            _ => format!("unknown key; known are: {}", keys.join(", ")),
+        // A key without its table, or else the nearest in spelling.
+        let within = keys.iter().find(|key| key.rsplit('.').next() == Some(path));
+        let distance = |key: &str| strsim::damerau_levenshtein(key, path);
+        let nearest = keys.iter().min_by_key(|key| distance(key));
+        let nearest = nearest.filter(|key| distance(key) <= 1 + path.len() / 3);
+        if let Some(near) = within.or(nearest) {
+            return format!("unknown key; did you mean `{near}`?");
         }
+        let names = self.table.iter().map(
+            |(key, value)| {
+                if value.is_table() { format!("{key}.…") } else { key.clone() }
+            },
+        );
+        format!("unknown key; known are: {}", names.collect::<Vec<_>>().join(", "))
     }
 
     fn finish(self) -> Result<T, ConfigError> {

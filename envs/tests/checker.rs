@@ -173,7 +173,7 @@ fn report(flaw: Flaw) -> Report {
 #[test]
 fn a_sound_environment_passes() {
     let report = report(Flaw::None);
-    assert_eq!(report, Report { truncated: true, steps: 36, ..Report::default() });
+    assert_eq!(report, Report { truncated: true, seed_used: true, steps: 36, ..Report::default() });
 }
 
 #[test]
@@ -190,11 +190,17 @@ fn each_flaw_is_caught_and_named() {
         (Flaw::InvalidActionWritesObservation, "was not refused"),
         (Flaw::RefusesValidAction, "actions of the action space were refused"),
         (Flaw::DeadRowHasAction, "agent 1 is dead and has an allowed action"),
-        (Flaw::IgnoresSeed, "ten seeds in a row"),
         (Flaw::EndsAtRandom, "ended differently"),
     ];
     for (flaw, problem) in flaws {
         let problems = report(flaw).problems;
         assert!(problems.iter().any(|found| found.contains(problem)), "{flaw:?}: {problems:?}");
     }
+}
+
+/// A world without chance is no breach: that the seed makes no difference is said beside.
+#[test]
+fn a_seed_without_use_is_reported() {
+    let found = report(Flaw::IgnoresSeed);
+    assert!(found.problems.is_empty() && !found.seed_used, "{found:?}");
 }

@@ -49,7 +49,7 @@ fn what_is_recorded_replays() {
         ("k8s", "idle", 500, "--preset calm", "v4.5"),
         ("k8s", "random", 300, "--set height=3 --set width=5", "v4.5"),
         ("k8s", "random", 300, "--set height=9 --set width=7", "v4.5"),
-        ("k8s", "random", 300, "--set rules=v4.6", "v4.6"),
+        ("k8s", "random", 300, "--set observation_rules=v4.6", "v4.6"),
         ("k8s", "random", 300, shield, "v4.5"),
         ("k8s", "random", 200, "--set clean_cost=20 --set scale_cost=30 --set oom_penalty=7", "v4.5"),
         ("k8s", "random", 300, "--set drift.schedule=ramp --set drift.ramp_steps=100", "v4.5"),
