@@ -230,7 +230,7 @@ fn draw_survival(dir: &Path, plan: &WorldPlan, lives: &Lives) -> Result<(), Fail
         title: &format!("{} ({}), {} agent: share still alive", plan.env.name, plan.env.preset, plan.agent),
         x: unit(plan),
         y: "share",
-        legend: SeriesLabelPosition::UpperRight,
+        legend: SeriesLabelPosition::LowerLeft,
     };
     let path = dir.join(format!("survival-{}.svg", plan.env.name));
     figure::draw(&path, &labels, 0.0..end, 0.0..1.0, &curves)

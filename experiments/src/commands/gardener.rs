@@ -136,7 +136,7 @@ impl Plan {
             title: "Dirt in the garden",
             x: "generation",
             y: "mean dirt of a cell",
-            legend: SeriesLabelPosition::UpperLeft,
+            legend: SeriesLabelPosition::LowerRight,
         };
         let x = 0.0..f64::from(self.generations);
         figure::draw(&dir.join("dirt.svg"), &labels, x, 0.0..1.0, &curves.collect::<Vec<_>>())?;
