@@ -111,12 +111,19 @@ fn the_heuristic_wins_every_time_and_the_terminal_says_so() {
     let ran = place.ok("benchmark --episodes 50 --seed 1 --out out");
     let lines: Vec<&str> = ran.stdout.lines().collect();
     assert_eq!(lines[2], "Heuristic win-rate: 50/50 (ties: 0)");
-    assert!(lines[3].starts_with("once published for random: -12.456 in 312.4 steps; measured: +2"));
-    assert!(lines[4].starts_with("once published for heuristic: +18.912 in 456.8 steps; measured: +5"));
-    assert_eq!(lines[5..], ["wrote out"]);
+    let summary = place.csv("out/benchmark.csv");
+    for (line, agent) in lines[3..5].iter().zip(["random", "heuristic"]) {
+        let row = summary.only("agent", agent);
+        let [iqm, low, high] =
+            ["return_iqm", "return_iqm_low", "return_iqm_high"].map(|name| number(row.column(name)[0]));
+        let name = if agent == "random" { "Random" } else { "Heuristic" };
+        assert_eq!(*line, format!("{name} interquartile mean: {iqm:+.3} (95% {low:+.3} to {high:+.3})"));
+    }
+    assert!(lines[5].starts_with("once published for random: -12.456 in 312.4 steps; measured: +2"));
+    assert!(lines[6].starts_with("once published for heuristic: +18.912 in 456.8 steps; measured: +5"));
+    assert_eq!(lines[7..], ["wrote out"]);
     let numbers =
         "reward μ=+#.### σ=#.### | steps μ=#.# | oom_rate=#.### | crit_rate=#.### | avg_load μ=#.###";
-    let summary = place.csv("out/benchmark.csv");
     for (line, agent) in lines.iter().zip(["random", "heuristic"]) {
         let own = line.split(" (").next().unwrap();
         assert_eq!(form(own), format!("{agent} | {numbers}"));

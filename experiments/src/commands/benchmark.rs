@@ -14,6 +14,7 @@ use crate::out::say;
 use crate::progress::Progress;
 use crate::rollout::{Episode, play};
 use crate::setup::{Setup, WorldSettings};
+use crate::stats::Interval;
 use crate::stats::bootstrap::bootstrap_interval;
 use crate::stats::compare::{paired_counts, probability_of_improvement};
 use crate::stats::summary::{interquartile_mean, mean, standard_deviation};
@@ -116,53 +117,31 @@ impl Plan {
         episodes_csv.finish()?;
         progress.message("resampling");
         let mut csv = CsvFile::create(&dir.join("benchmark.csv"), &SUMMARY_COLUMNS)?;
+        let mut intervals = Vec::new();
         for (i, (agent, episodes)) in self.agents.iter().zip(&all).enumerate() {
             let first = (i > 0).then_some(all[0].as_slice());
-            let row = self.summary_row(agent, episodes, first, &progress);
+            let interval = self.interval(episodes, &progress);
             interrupt::check()?;
-            csv.row(row)?;
+            csv.row(summary_row(agent, episodes, first, interval))?;
+            intervals.push(interval);
         }
         csv.finish()?;
         progress.finish();
-        self.tell(&all)
+        self.tell(&all, &intervals)
     }
 
-    fn summary_row(
-        &self,
-        agent: &str,
-        episodes: &[Episode],
-        first: Option<&[Episode]>,
-        progress: &Progress,
-    ) -> [String; 13] {
-        let returns = returns(episodes);
-        let of = |value: fn(&Episode) -> f64| mean(&episodes.iter().map(value).collect::<Vec<_>>());
+    /// 95% interval of the interquartile mean of the returns.
+    fn interval(&self, episodes: &[Episode], progress: &Progress) -> Option<Interval> {
         let mut stream = Stream::new(Key::new(self.seed, Domain::Statistics, 0));
         // An interrupt ends the resampling; the caller sees it.
         let statistic = |sample: &[f64]| {
             progress.tick();
             interrupt::check().ok().and_then(|()| interquartile_mean(sample))
         };
-        let interval = bootstrap_interval(&returns, statistic, &mut stream);
-        let first = first.map(self::returns);
-        let wins = first.as_ref().and_then(|first| paired_counts(&returns, first));
-        [
-            agent.to_owned(),
-            episodes.len().to_string(),
-            cell(mean(&returns)),
-            cell(standard_deviation(&returns)),
-            cell(interquartile_mean(&returns)),
-            cell(interval.map(|interval| interval.low)),
-            cell(interval.map(|interval| interval.high)),
-            cell(of(|episode| f64::from(episode.steps))),
-            cell(rate(episodes, |(oom, _)| oom)),
-            cell(rate(episodes, |(_, critical)| critical)),
-            cell(of(|episode| episode.avg_load)),
-            cell(wins.map(|counts| counts.wins as f64 / episodes.len() as f64)),
-            cell(first.and_then(|first| probability_of_improvement(&returns, &first))),
-        ]
+        bootstrap_interval(&returns(episodes), statistic, &mut stream)
     }
 
-    fn tell(&self, all: &[Vec<Episode>]) -> Result<(), Failure> {
+    fn tell(&self, all: &[Vec<Episode>], intervals: &[Option<Interval>]) -> Result<(), Failure> {
         for (agent, episodes) in self.agents.iter().zip(all) {
             say(format_args!("{agent} | {}", self.line(episodes)))?;
         }
@@ -175,6 +154,16 @@ impl Plan {
                     capitalised(agent),
                     counts.wins,
                     counts.ties
+                ))?;
+            }
+        }
+        for ((agent, episodes), interval) in self.agents.iter().zip(all).zip(intervals) {
+            if let (Some(iqm), Some(interval)) = (interquartile_mean(&returns(episodes)), interval) {
+                say(format_args!(
+                    "{} interquartile mean: {iqm:+.3} (95% {:+.3} to {:+.3})",
+                    capitalised(agent),
+                    interval.low,
+                    interval.high
                 ))?;
             }
         }
@@ -216,6 +205,33 @@ impl Plan {
         let critical = rate(episodes, |(_, critical)| critical).unwrap_or(f64::NAN);
         format!("{front} | oom_rate={oom:.3} | crit_rate={critical:.3} | avg_load μ={load:.3}")
     }
+}
+
+fn summary_row(
+    agent: &str,
+    episodes: &[Episode],
+    first: Option<&[Episode]>,
+    interval: Option<Interval>,
+) -> [String; 13] {
+    let returns = returns(episodes);
+    let of = |value: fn(&Episode) -> f64| mean(&episodes.iter().map(value).collect::<Vec<_>>());
+    let first = first.map(self::returns);
+    let wins = first.as_ref().and_then(|first| paired_counts(&returns, first));
+    [
+        agent.to_owned(),
+        episodes.len().to_string(),
+        cell(mean(&returns)),
+        cell(standard_deviation(&returns)),
+        cell(interquartile_mean(&returns)),
+        cell(interval.map(|interval| interval.low)),
+        cell(interval.map(|interval| interval.high)),
+        cell(of(|episode| f64::from(episode.steps))),
+        cell(rate(episodes, |(oom, _)| oom)),
+        cell(rate(episodes, |(_, critical)| critical)),
+        cell(of(|episode| episode.avg_load)),
+        cell(wins.map(|counts| counts.wins as f64 / episodes.len() as f64)),
+        cell(first.and_then(|first| probability_of_improvement(&returns, &first))),
+    ]
 }
 
 fn returns(episodes: &[Episode]) -> Vec<f64> {

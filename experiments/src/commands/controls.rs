@@ -114,15 +114,19 @@ impl Plan {
         let seeds: Vec<u64> = (0..u64::from(self.episodes)).map(|i| lane_seed(self.seed, i)).collect();
         let total = 2 * u64::from(self.episodes) * self.worlds.len() as u64;
         let progress = Progress::new(total, "lives", context.quiet);
+        let mut lifetimes_csv = CsvFile::create(&dir.join("lifetimes.csv"), &LIFETIMES)?;
         let mut all = Vec::new();
-        for WorldPlan { agent, env } in &self.worlds {
-            progress.message(&env.name);
-            let without = play(&env.with_control(false), agent, &seeds, &progress)?;
-            let with = play(&env.with_control(true), agent, &seeds, &progress)?;
-            all.push(Lives { without, with });
+        for plan in &self.worlds {
+            progress.message(&plan.env.name);
+            let mut side = |enabled: bool, control: &str| {
+                let episodes = play(&plan.env.with_control(enabled), &plan.agent, &seeds, &progress)?;
+                write_lifetimes(&mut lifetimes_csv, plan, control, &episodes)?;
+                Ok(episodes)
+            };
+            all.push(Lives { without: side(false, "off")?, with: side(true, "on")? });
         }
+        lifetimes_csv.finish()?;
         progress.finish();
-        self.write_lifetimes(dir, &all)?;
         self.write_survival(dir, &all)?;
         for (plan, lives) in self.worlds.iter().zip(&all) {
             draw_survival(dir, plan, lives)?;
@@ -132,27 +136,6 @@ impl Plan {
             let finding = lives.finding(self.seed, number as u64, plan.env.limit().into());
             csv.row(summary_row(plan, lives, &finding))?;
             tell(plan, lives, &finding)?;
-        }
-        csv.finish()
-    }
-
-    fn write_lifetimes(&self, dir: &Path, all: &[Lives]) -> Result<(), Failure> {
-        let mut csv = CsvFile::create(&dir.join("lifetimes.csv"), &LIFETIMES)?;
-        for (plan, lives) in self.worlds.iter().zip(all) {
-            for (control, episodes) in lives.sides() {
-                for (number, episode) in (1..).zip(episodes) {
-                    let number: u32 = number;
-                    csv.row([
-                        plan.env.name.clone(),
-                        plan.agent.clone(),
-                        control.to_owned(),
-                        number.to_string(),
-                        episode.seed.to_string(),
-                        episode.steps.to_string(),
-                        episode.terminated.to_string(),
-                    ])?;
-                }
-            }
         }
         csv.finish()
     }
@@ -207,6 +190,26 @@ impl Lives {
             answer,
         }
     }
+}
+
+fn write_lifetimes(
+    csv: &mut CsvFile,
+    plan: &WorldPlan,
+    control: &str,
+    episodes: &[Episode],
+) -> Result<(), Failure> {
+    for (number, episode) in episodes.iter().enumerate() {
+        csv.row([
+            plan.env.name.clone(),
+            plan.agent.clone(),
+            control.to_owned(),
+            (number + 1).to_string(),
+            episode.seed.to_string(),
+            episode.steps.to_string(),
+            episode.terminated.to_string(),
+        ])?;
+    }
+    Ok(())
 }
 
 /// Kaplan-Meier curves with their 95% bands, as `survival-WORLD.svg`.
