@@ -34,10 +34,10 @@ pub fn allowed(range: &RangeInclusive<u64>) -> String {
 #[command(name = "resonetics", version, arg_required_else_help = true)]
 pub struct Cli {
     /// Threads to use; results do not depend on it [default: one a core]
-    #[arg(long, global = true, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u16>(1..=1024))]
+    #[arg(long, global = true, help_heading = "With every command", value_name = "N", allow_negative_numbers = true, value_parser = whole::<u16>(1..=1024))]
     pub threads: Option<u16>,
     /// No progress bars and no closing remarks
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = "With every command")]
     pub quiet: bool,
     #[command(subcommand)]
     pub command: Command,
