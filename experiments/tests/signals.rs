@@ -98,7 +98,9 @@ fn sigkill_leaves_whole_rows_and_a_run_that_says_running() {
             child.kill().unwrap();
             assert_eq!(child.wait().unwrap().code(), None);
             only_known_names(&place);
-            for (name, text) in place.csv_files("out") {
+            // A file without a byte was made in the moment of the kill, before its header.
+            let started = place.csv_files("out").into_iter().filter(|(_, text)| !text.is_empty());
+            for (name, text) in started {
                 let csv = Csv::parse_started(&String::from_utf8(text).unwrap());
                 let long = bytes > 1 && file.ends_with(&name);
                 assert!(!long || csv.rows.len() > 100, "{name} lost its rows");
