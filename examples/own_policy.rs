@@ -45,6 +45,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 #[test]
-fn runs() {
+fn the_heuristic_beats_patience() {
     main().unwrap();
+    let patient = mean_return(&mut Patient, 200).unwrap();
+    let heuristic = mean_return(&mut K8sHeuristic::default(), 200).unwrap();
+    assert!(0.0 < patient && patient < heuristic, "{patient} {heuristic}");
 }

@@ -234,7 +234,8 @@ impl K8sEnv {
         }
     }
 
-    /// One step with a recorded noise, each `[nodes]`, in place of the stream's.
+    /// One step of the rules alone: with a recorded noise, each `[nodes]`, in place of the stream's,
+    /// and without the shield.
     ///
     /// # Errors
     /// If the action is outside the action space.

@@ -42,18 +42,19 @@ impl K8sEnv {
 
 #[cfg(test)]
 mod tests {
-    use crate::k8s::{K8sConfig, K8sEnv};
+    use crate::k8s::{K8sConfig, K8sEnv, K8sState};
 
     #[test]
     fn draws_every_node_and_the_agent() {
-        let env = K8sEnv::new(K8sConfig { height: 3, width: 5, ..K8sConfig::default() });
+        let mut env = K8sEnv::new(K8sConfig { height: 3, width: 5, ..K8sConfig::default() });
+        let state = K8sState { agent: [1, 3], ..env.state() };
+        env.set_state(&state).unwrap();
         let plain = env.render(false);
         assert_eq!(plain.lines().count(), 4);
         assert_eq!(plain.matches('/').count(), 16);
         assert_eq!(plain.matches('[').count(), 1);
-        let [row, col] = env.state().agent;
-        let line = plain.lines().nth(row).unwrap();
-        assert_eq!(line.find('['), Some(col * 10));
+        let line = plain.lines().nth(1).unwrap();
+        assert_eq!(line.find('['), Some(3 * 10), "{line}");
         assert!(env.render(true).contains("\x1b[32m"));
     }
 }

@@ -230,7 +230,8 @@ pub fn record(
 fn spawned(world: &World) -> Vec<[usize; 2]> {
     let first = world.config().init_agents as u64;
     let born = world.events().iter().filter_map(|event| match event {
-        LifeEvent::Born { id, parent: None, .. } if *id > first || (first == 0) => Some(*id),
+        // The first gardeners have the ids below `first`, a later one has `first` + 1 or more.
+        LifeEvent::Born { id, parent: None, .. } if *id > first => Some(*id),
         _ => None,
     });
     born.filter_map(|id| world.gardeners().iter().find(|gardener| gardener.id == id))
