@@ -24,6 +24,7 @@ mod gardener_heuristic;
 mod k8s_heuristic;
 mod k8s_planner;
 mod policy;
+pub mod prophet;
 
 pub use baseline::{Idle, Random};
 pub use evolved::Evolved;

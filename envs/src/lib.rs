@@ -41,13 +41,12 @@
 pub mod checker;
 pub mod config;
 pub mod control;
-pub mod cpu;
 pub mod env;
 pub mod gardener;
 pub mod k8s;
-pub mod math;
 pub mod registry;
 pub mod risk;
 pub mod space;
-pub mod stream;
 pub mod vector;
+
+pub use resonetics_numerics::{cpu, math, stream};

@@ -132,7 +132,7 @@ impl Key {
 /// The stream index of the `number`-th draw of an episode's `purpose` (below 256) in a step:
 /// purposes never share a draw.
 #[inline(always)]
-pub(crate) fn purpose_index(purpose: u32, number: usize) -> u32 {
+pub fn purpose_index(purpose: u32, number: usize) -> u32 {
     purpose << 24 | number as u32
 }
 

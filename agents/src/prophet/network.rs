@@ -1,0 +1,71 @@
+//! What the networks of actor and critic look like, and the names of their parameters.
+
+use serde::{Deserialize, Serialize};
+
+/// The networks: actor and critic are alike, with no parameter in common.
+///
+/// observation -> (convolution of the view) -> dense layers with tanh -> logits, or the value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Network {
+    /// Widths of the dense layers between input and output, such as `[64, 64]`.
+    pub hidden: Vec<usize>,
+    /// Channels of a 3x3 convolution (no padding, tanh) over the square view that observations
+    /// begin with; 0 for none. What follows the view joins its output.
+    pub conv_channels: usize,
+}
+
+/// What goes in and comes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spaces {
+    /// Numbers in an observation, D.
+    pub observation: usize,
+    /// Actions, A.
+    pub actions: usize,
+    /// Side of the square view at the front of an observation; 0 where there is none.
+    pub view: usize,
+}
+
+/// One array with its name: a parameter, a moment, a state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    /// Such as `actor.0.weight`.
+    pub name: String,
+    /// Row-major, output x input.
+    pub shape: Vec<usize>,
+    /// As many as `shape` says.
+    pub data: Vec<f32>,
+}
+
+/// The two networks, in the order of their parameters.
+pub const NETS: [&str; 2] = ["actor", "critic"];
+
+impl Network {
+    /// Width of what enters the first dense layer.
+    pub fn features(&self, spaces: Spaces) -> usize {
+        if self.conv_channels == 0 {
+            return spaces.observation;
+        }
+        let side = spaces.view.saturating_sub(2);
+        self.conv_channels * side * side + spaces.observation - spaces.view * spaces.view
+    }
+
+    /// Names and shapes of all parameters: for `actor` and then `critic` `conv.weight` [C, 1, 3, 3]
+    /// and `conv.bias` [C] where there is a convolution, then for each dense layer i `i.weight`
+    /// [out, in] and `i.bias` [out]; the last layer has the logits, or the value.
+    pub fn parameters(&self, spaces: Spaces) -> Vec<(String, Vec<usize>)> {
+        let mut all = Vec::new();
+        for (net, outputs) in NETS.iter().zip([spaces.actions, 1]) {
+            if self.conv_channels > 0 {
+                all.push((format!("{net}.conv.weight"), vec![self.conv_channels, 1, 3, 3]));
+                all.push((format!("{net}.conv.bias"), vec![self.conv_channels]));
+            }
+            let mut input = self.features(spaces);
+            for (layer, &width) in self.hidden.iter().chain([&outputs]).enumerate() {
+                all.push((format!("{net}.{layer}.weight"), vec![width, input]));
+                all.push((format!("{net}.{layer}.bias"), vec![width]));
+                input = width;
+            }
+        }
+        all
+    }
+}

@@ -1,0 +1,1 @@
+//! The mathematics of Prophet (RULES section 3).
