@@ -1,1 +1,4 @@
 //! The mathematics of Prophet (RULES section 3).
+
+pub mod dense;
+pub mod adam;

@@ -95,6 +95,29 @@ impl CpuPath {
     }
 }
 
+impl CpuPath {
+    /// Runs `work` with the registers of the path in use, for loops that name them: where the
+    /// compiler would not find a good schedule by itself.
+    #[inline]
+    pub fn dispatch_registers<W: pulp::WithSimd>(work: W) -> W::Output {
+        #[cfg(target_arch = "x86_64")]
+        match CpuPath::current() {
+            CpuPath::Avx512 => {
+                if let Some(v4) = pulp::x86::V4::try_new() {
+                    return pulp::Simd::vectorize(v4, work);
+                }
+            }
+            CpuPath::Avx2 => {
+                if let Some(v3) = pulp::x86::V3::try_new() {
+                    return pulp::Simd::vectorize(v3, work);
+                }
+            }
+            CpuPath::Baseline => {}
+        }
+        pulp::Simd::vectorize(pulp::Scalar, work)
+    }
+}
+
 impl fmt::Display for CpuPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -26,6 +26,10 @@ pub enum Domain {
     Statistics = 5,
     /// Sampling from a space.
     Space = 6,
+    /// Initial weights.
+    Weights = 7,
+    /// What a training draws: actions, the order of samples, noise.
+    Training = 8,
 }
 
 /// The key of one stream.

@@ -1,4 +1,11 @@
 //! Prophet: proximal policy optimisation (Schulman et al. 2017) with the Resonetics kernel.
 
+pub mod advantage;
+pub mod categorical;
+pub mod config;
+pub mod init;
 pub mod learner;
+pub mod native;
 pub mod network;
+pub mod normalizer;
+pub mod trainer;

@@ -69,3 +69,16 @@ impl Network {
         all
     }
 }
+
+/// The tensor called `name`, which must have `shape`.
+///
+/// # Errors
+/// If there is none, or its shape or its number of elements is another.
+pub fn find<'a>(tensors: &'a [Tensor], name: &str, shape: &[usize]) -> Result<&'a Tensor, String> {
+    let tensor = tensors.iter().find(|tensor| tensor.name == name);
+    let tensor = tensor.ok_or_else(|| format!("there is no tensor `{name}`"))?;
+    if tensor.shape != shape || tensor.data.len() != shape.iter().product::<usize>() {
+        return Err(format!("tensor `{name}` has shape {:?}, expected {shape:?}", tensor.shape));
+    }
+    Ok(tensor)
+}

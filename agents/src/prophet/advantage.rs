@@ -1,0 +1,92 @@
+//! Generalised advantage estimation (Schulman et al. 2016, "High-dimensional continuous control
+//! using generalized advantage estimation", equation 16).
+
+/// A rollout of T steps in N rows, `[T, N]` each, step by step.
+#[derive(Clone, Copy, Debug)]
+pub struct Steps<'a> {
+    /// Of the transition from step t to t + 1.
+    pub rewards: &'a [f32],
+    /// V(x_t).
+    pub values: &'a [f32],
+    /// Nothing of value follows the transition: its episode terminated, or its agent died.
+    pub terminated: &'a [bool],
+    /// Time ran out in the transition: what follows it is worth `bootstrap`.
+    pub truncated: &'a [bool],
+    /// V of the last observation of an episode that was truncated; read only there.
+    pub bootstrap: &'a [f32],
+    /// Whether there was anybody in the row at step t.
+    pub alive: &'a [bool],
+    /// `[N]`: V(x_T).
+    pub last_values: &'a [f32],
+}
+
+/// Writes `advantages` and `returns` `[T, N]`: A_t = delta_t + gamma lambda A_(t+1) within an episode,
+/// delta_t = r_t + gamma V(what follows) - V(x_t), return = A_t + V(x_t); 0 where nobody was.
+pub fn advantages(steps: &Steps<'_>, gamma: f32, lambda: f32, advantages: &mut [f32], returns: &mut [f32]) {
+    let rows = steps.last_values.len();
+    let mut next_values = steps.last_values.to_vec();
+    let mut following = vec![0.0; rows];
+    for t in (0..steps.rewards.len() / rows.max(1)).rev() {
+        for row in 0..rows {
+            let i = t * rows + row;
+            if !steps.alive[i] {
+                (advantages[i], returns[i], following[row]) = (0.0, 0.0, 0.0);
+                next_values[row] = steps.values[i];
+                continue;
+            }
+            let (next_value, rest) = if steps.terminated[i] {
+                (0.0, 0.0)
+            } else if steps.truncated[i] {
+                (steps.bootstrap[i], 0.0)
+            } else {
+                (next_values[row], following[row])
+            };
+            let delta = steps.rewards[i] + gamma * next_value - steps.values[i];
+            let advantage = delta + gamma * lambda * rest;
+            advantages[i] = advantage;
+            returns[i] = advantage + steps.values[i];
+            following[row] = advantage;
+            next_values[row] = steps.values[i];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Four rows of three steps by hand, gamma 0.5, lambda 0.5: going on, terminated at step 1,
+    /// truncated at step 1, and nobody there until step 1.
+    #[test]
+    fn termination_truncation_and_absence_by_hand() {
+        let rewards = [1.0, 1.0, 1.0, 9.0, 2.0, 2.0, 2.0, 2.0, 4.0, 4.0, 4.0, 4.0];
+        let values = [1.0, 1.0, 1.0, 9.0, 2.0, 2.0, 2.0, 2.0, 3.0, 3.0, 3.0, 3.0];
+        let mut terminated = [false; 12];
+        let mut truncated = [false; 12];
+        let mut alive = [true; 12];
+        let mut bootstrap = [f32::NAN; 12];
+        terminated[5] = true;
+        truncated[6] = true;
+        bootstrap[6] = 8.0;
+        alive[3] = false;
+        let steps = Steps {
+            rewards: &rewards,
+            values: &values,
+            terminated: &terminated,
+            truncated: &truncated,
+            bootstrap: &bootstrap,
+            alive: &alive,
+            last_values: &[6.0; 4],
+        };
+        let (mut a, mut r) = ([7.0; 12], [7.0; 12]);
+        advantages(&steps, 0.5, 0.5, &mut a, &mut r);
+        // Step 2 of every row: 4 + 0.5 * 6 - 3 = 4.
+        assert_eq!(a[8..], [4.0; 4]);
+        // Step 1: 2 + 0.5 * 3 - 2 + 0.25 * 4 = 2.5; terminated 2 - 2 = 0; truncated 2 + 0.5 * 8 - 2 = 4.
+        assert_eq!(a[4..8], [2.5, 0.0, 4.0, 2.5]);
+        // Step 0: 1 + 0.5 * 2 - 1 + 0.25 * (2.5, 0, 4) = 1.625, 1, 2; nobody.
+        assert_eq!(a[..4], [1.625, 1.0, 2.0, 0.0]);
+        assert_eq!(r[..4], [2.625, 2.0, 3.0, 0.0]);
+        assert_eq!(r[8], 7.0);
+    }
+}

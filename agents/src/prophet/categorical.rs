@@ -1,0 +1,104 @@
+//! A distribution over actions, given by logits.
+
+use resonetics_envs::math;
+
+/// What a forbidden action's logit becomes: its probability is then below 1e-37.
+const FORBIDDEN: f32 = -1e8;
+
+/// Makes `logits` those of allowed actions only. `mask` has one element an action, or none where all
+/// are allowed.
+#[inline(always)]
+pub fn forbid(logits: &mut [f32], mask: &[bool]) {
+    for (logit, &allowed) in logits.iter_mut().zip(mask) {
+        if !allowed {
+            *logit = FORBIDDEN;
+        }
+    }
+}
+
+/// Turns `logits` into log-probabilities and writes the probabilities.
+#[inline(always)]
+pub fn log_softmax(logits: &mut [f32], probabilities: &mut [f32]) {
+    let mut max = f32::MIN;
+    for &logit in &*logits {
+        max = max.max(logit);
+    }
+    let mut sum = 0.0;
+    for (logit, p) in logits.iter_mut().zip(&mut *probabilities) {
+        *logit -= max;
+        *p = math::exp(*logit);
+        sum += *p;
+    }
+    let log_sum = math::ln(sum);
+    for (logit, p) in logits.iter_mut().zip(probabilities) {
+        *logit -= log_sum;
+        *p /= sum;
+    }
+}
+
+/// The action in whose share of [0, 1) `uniform` lies.
+#[inline(always)]
+pub fn choose(probabilities: &[f32], uniform: f32) -> usize {
+    let mut below = 0.0;
+    let mut chosen = 0;
+    for (action, &p) in probabilities.iter().enumerate() {
+        // What rounding leaves above the last sum falls to the last action that can be chosen.
+        if p > 1e-30 {
+            chosen = action;
+        }
+        below += p;
+        if uniform < below && p > 1e-30 {
+            return action;
+        }
+    }
+    chosen
+}
+
+/// The likeliest allowed action, the first of equals.
+pub fn likeliest(logits: &[f32], mask: &[bool]) -> usize {
+    let mut best = None;
+    for (action, &logit) in logits.iter().enumerate() {
+        let allowed = mask.is_empty() || mask[action];
+        if allowed && best.is_none_or(|best: usize| logit > logits[best]) {
+            best = Some(action);
+        }
+    }
+    best.unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probabilities_sum_to_one_and_forbidden_ones_are_none() {
+        let mut logits = [1.0, 2.0, 30.0, -1.0];
+        forbid(&mut logits, &[true, true, false, true]);
+        let mut p = [0.0; 4];
+        log_softmax(&mut logits, &mut p);
+        let exact = |x: f64| x.exp() / (1.0_f64.exp() + 2.0_f64.exp() + (-1.0_f64).exp());
+        for (i, x) in [(0, 1.0), (1, 2.0), (3, -1.0)] {
+            assert!((f64::from(p[i]) - exact(x)).abs() < 1e-6);
+            assert!((f64::from(logits[i]) - exact(x).ln()).abs() < 1e-6);
+        }
+        assert!(p[2] < 1e-37);
+    }
+
+    #[test]
+    fn choose_gives_each_action_its_share() {
+        let p = [0.25, 0.0, 0.5, 0.25];
+        let counts = (0..1000).fold([0; 4], |mut counts, i| {
+            counts[choose(&p, i as f32 / 1000.0)] += 1;
+            counts
+        });
+        assert_eq!(counts, [250, 0, 500, 250]);
+        assert_eq!(choose(&[0.5, 0.499_999, 0.0], 0.999_999_9), 1);
+    }
+
+    #[test]
+    fn likeliest_looks_at_allowed_actions_only() {
+        assert_eq!(likeliest(&[1.0, 3.0, 2.0], &[]), 1);
+        assert_eq!(likeliest(&[1.0, 3.0, 2.0], &[true, false, true]), 2);
+        assert_eq!(likeliest(&[1.0, 1.0], &[]), 0);
+    }
+}

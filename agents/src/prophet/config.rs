@@ -1,0 +1,170 @@
+//! Every number of the training, by name.
+
+use resonetics_envs::config::{Allowed, Settings};
+use serde::{Deserialize, Serialize};
+
+use super::network::Network;
+
+/// How the learning rate goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Schedule {
+    /// It stays.
+    Fixed,
+    /// In a straight line to `learning_rate_final` at the last step.
+    Linear,
+    /// Divided by 1.5 after an update whose KL is above twice `target_kl`, multiplied by 1.5 after
+    /// one below half of it (Schulman et al. 2017, section 4, for the penalty; rsl_rl for the rate).
+    Kl,
+    /// The risk predictor and its modes (RULES section 3).
+    Prophet,
+}
+
+/// The Resonetics kernel in the loss; see [`super::learner::LossWeights`] for the formula.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KernelConfig {
+    /// Weight of the flow; 0 saves its two passes.
+    pub flow: f64,
+    /// Weight of the structure.
+    pub structure: f64,
+    /// Weight of the tension.
+    pub tension: f64,
+    /// Size of the perturbation, in standard deviations of the observation.
+    pub eps: f64,
+    /// Period of the structure, in standard deviations of the return.
+    pub period: f64,
+    /// Whether the tuner moves eps toward a flow of 0.2 (RULES section 3).
+    pub tune: bool,
+}
+
+/// The settings of a training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainConfig {
+    /// Environments side by side.
+    pub num_envs: usize,
+    /// Steps of each environment in a rollout.
+    pub horizon: usize,
+    /// Times that each sample of a rollout is used.
+    pub epochs: usize,
+    /// Samples in a minibatch.
+    pub minibatch: usize,
+    /// Discount of a step.
+    pub gamma: f64,
+    /// Of generalised advantage estimation.
+    pub lambda: f64,
+    /// Adam's, at the start.
+    pub learning_rate: f64,
+    /// At the end of a linear schedule.
+    pub learning_rate_final: f64,
+    /// How it goes from one to the other.
+    pub schedule: Schedule,
+    /// The ratio is clipped to 1 +- this.
+    pub clip: f64,
+    /// The value's move is clipped to +- this; 0: not at all.
+    pub value_clip: f64,
+    /// Weight of the value's loss.
+    pub value_weight: f64,
+    /// Weight of the entropy at the start.
+    pub entropy: f64,
+    /// Weight of the entropy at the end, reached in a straight line.
+    pub entropy_final: f64,
+    /// The gradient's norm is cut to this.
+    pub max_grad_norm: f64,
+    /// An update ends once the KL of a minibatch is above 1.5 times this; 0: never.
+    pub target_kl: f64,
+    /// Whether observations are normalised by their running mean and standard deviation.
+    pub normalize_observations: bool,
+    /// Whether rewards are divided by the running standard deviation of the discounted return.
+    pub normalize_returns: bool,
+    /// The networks.
+    pub network: Network,
+    /// The kernel.
+    pub kernel: KernelConfig,
+    /// Updates from one checkpoint to the next.
+    pub checkpoint_every: usize,
+    /// Checkpoints that are kept, beside the best.
+    pub keep: usize,
+    /// Episodes that choose the best checkpoint, played by the greedy policy on seeds of their own.
+    pub eval_episodes: usize,
+    /// Times that a training goes back to its last checkpoint after a loss or gradient that is no number.
+    pub max_rollbacks: u32,
+}
+
+impl Default for TrainConfig {
+    fn default() -> TrainConfig {
+        TrainConfig {
+            num_envs: 8,
+            horizon: 256,
+            epochs: 10,
+            minibatch: 64,
+            gamma: 0.99,
+            lambda: 0.95,
+            learning_rate: 3e-4,
+            learning_rate_final: 0.0,
+            schedule: Schedule::Linear,
+            clip: 0.2,
+            value_clip: 0.0,
+            value_weight: 1.0,
+            entropy: 0.01,
+            entropy_final: 0.0,
+            max_grad_norm: 0.5,
+            target_kl: 0.0,
+            normalize_observations: true,
+            normalize_returns: true,
+            network: Network { hidden: vec![64, 64], conv_channels: 0 },
+            kernel: KernelConfig {
+                flow: 0.0,
+                structure: 0.0,
+                tension: 0.0,
+                eps: 0.01,
+                period: 3.0,
+                tune: false,
+            },
+            checkpoint_every: 16,
+            keep: 3,
+            eval_episodes: 100,
+            max_rollbacks: 3,
+        }
+    }
+}
+
+impl Settings for TrainConfig {
+    fn check(&self, allowed: &mut Allowed) {
+        allowed.integer("num_envs", self.num_envs as u64, 1..=1_048_576);
+        allowed.integer("horizon", self.horizon as u64, 1..=65_536);
+        allowed.integer("epochs", self.epochs as u64, 1..=1000);
+        allowed.integer("minibatch", self.minibatch as u64, 1..=16_777_216);
+        allowed.number("gamma", self.gamma, 0.0..=1.0);
+        allowed.number("lambda", self.lambda, 0.0..=1.0);
+        allowed.number("learning_rate", self.learning_rate, 0.0..=1.0);
+        allowed.number("learning_rate_final", self.learning_rate_final, 0.0..=1.0);
+        allowed.number("clip", self.clip, 1e-6..=10.0);
+        allowed.number("value_clip", self.value_clip, 0.0..=1e6);
+        allowed.number("value_weight", self.value_weight, 0.0..=1e6);
+        allowed.number("entropy", self.entropy, -10.0..=10.0);
+        allowed.number("entropy_final", self.entropy_final, -10.0..=10.0);
+        allowed.number("max_grad_norm", self.max_grad_norm, 1e-6..=1e9);
+        allowed.number("target_kl", self.target_kl, 0.0..=100.0);
+        let kl = self.schedule != Schedule::Kl || self.target_kl > 0.0;
+        allowed.rule(kl, "target_kl", self.target_kl, "the schedule `kl` needs one above 0, such as 0.01");
+        let layers = self.network.hidden.len();
+        let list = format!("{:?}", self.network.hidden);
+        let widths = self.network.hidden.iter().all(|width| (1..=4096).contains(width));
+        allowed.table("network", |allowed| {
+            let fits = (1..=8).contains(&layers) && widths;
+            allowed.rule(fits, "hidden", list, "allowed are 1 to 8 widths from 1 to 4096, such as [64, 64]");
+            allowed.integer("conv_channels", self.network.conv_channels as u64, 0..=256);
+        });
+        allowed.table("kernel", |allowed| {
+            allowed.number("flow", self.kernel.flow, 0.0..=1e6);
+            allowed.number("structure", self.kernel.structure, 0.0..=1e6);
+            allowed.number("tension", self.kernel.tension, 0.0..=1e6);
+            allowed.number("eps", self.kernel.eps, 1e-4..=10.0);
+            allowed.number("period", self.kernel.period, 1e-3..=1e6);
+        });
+        allowed.integer("checkpoint_every", self.checkpoint_every as u64, 1..=1_000_000);
+        allowed.integer("keep", self.keep as u64, 1..=1000);
+        allowed.integer("eval_episodes", self.eval_episodes as u64, 1..=100_000);
+        allowed.integer("max_rollbacks", self.max_rollbacks.into(), 0..=100);
+    }
+}

@@ -1,0 +1,534 @@
+//! The trainer: proximal policy optimisation on one page. It knows no tensor library and no file.
+
+use rayon::prelude::*;
+use resonetics_envs::env::ParallelEnv;
+use resonetics_envs::stream::{Domain, Key, lane_seed, scale};
+use resonetics_envs::vector::{Autoreset, Batch, VecEnv};
+
+use super::advantage::{Steps, advantages};
+use super::categorical::{choose, forbid, likeliest, log_softmax};
+use super::config::{Schedule, TrainConfig};
+use super::learner::{Learner, LossWeights, Minibatch, Samples, Terms};
+use super::normalizer::Normalizer;
+
+/// What a training draws, by number; a number is for ever.
+#[derive(Clone, Copy)]
+#[repr(u64)]
+enum Purpose {
+    /// Episodes of the training's environments.
+    Episodes = 0,
+    /// Episodes that choose the best checkpoint.
+    Evaluation = 1,
+    /// Actions.
+    Actions = 2,
+    /// The order of samples in an epoch.
+    Order = 3,
+    /// Perturbations of the flow.
+    Flow = 4,
+}
+
+/// A rollout of T steps in N rows, `[T * N]`, step by step.
+#[derive(Default)]
+struct Rollout {
+    /// `[T * N, D]` as observed.
+    raw: Vec<f32>,
+    /// `[T * N, D]` normalised.
+    observations: Vec<f32>,
+    action_mask: Vec<bool>,
+    actions: Vec<u32>,
+    log_probs: Vec<f32>,
+    values: Vec<f32>,
+    rewards: Vec<f32>,
+    terminated: Vec<bool>,
+    truncated: Vec<bool>,
+    bootstrap: Vec<f32>,
+    alive: Vec<bool>,
+    /// Discounted sum of the rewards so far in a row.
+    discounted: Vec<f32>,
+    advantages: Vec<f32>,
+    returns: Vec<f32>,
+}
+
+/// What an update did, a row of the training's CSV.
+#[derive(Clone, Debug, Default)]
+pub struct Update {
+    pub update: u64,
+    pub steps: u64,
+    pub episodes: u64,
+    /// Mean over the last 100 episodes; none before the first has ended.
+    pub return_mean: Option<f64>,
+    pub length_mean: Option<f64>,
+    pub learning_rate: f64,
+    pub entropy_weight: f64,
+    /// Means over the minibatches.
+    pub terms: Terms,
+    pub explained_variance: f64,
+    /// Minibatches that were used; fewer than planned where the KL ended the update.
+    pub minibatches: usize,
+}
+
+/// A training in progress.
+pub struct Trainer<E> {
+    config: TrainConfig,
+    seed: u64,
+    total_steps: u64,
+    learner: Box<dyn Learner>,
+    envs: VecEnv<E>,
+    batch: Batch,
+    prototype: E,
+    observation_normalizer: Normalizer,
+    return_normalizer: Normalizer,
+    /// `[N]`: discounted sum of each row's rewards.
+    discounted: Vec<f32>,
+    learning_rate: f64,
+    updates: u64,
+    steps: u64,
+    episodes: u64,
+    /// Returns and lengths of the last 100 episodes, the oldest first.
+    recent: Vec<(f64, u32)>,
+    rollout: Rollout,
+}
+
+/// A loss or a gradient that is no number.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[error("loss {loss}, gradient norm {gradient_norm} in update {update}")]
+pub struct NonFinite {
+    /// The update, from 1.
+    pub update: u64,
+    /// The loss.
+    pub loss: f64,
+    /// The gradient's norm.
+    pub gradient_norm: f64,
+}
+
+impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
+    /// A training of `total_steps` steps of single environments in copies of `prototype`, from the
+    /// parameters that `learner` has.
+    ///
+    /// # Errors
+    /// If the environment is not one that can be put side by side.
+    pub fn new(
+        prototype: E,
+        config: TrainConfig,
+        seed: u64,
+        total_steps: u64,
+        learner: Box<dyn Learner>,
+    ) -> Result<Trainer<E>, String> {
+        let mut envs = VecEnv::new(vec![prototype.clone(); config.num_envs], Autoreset::SameStep)?;
+        let mut batch = envs.batch();
+        envs.reset(derived_seed(seed, Purpose::Episodes), &mut batch);
+        let rows = batch.rewards.len();
+        Ok(Trainer {
+            observation_normalizer: Normalizer::new(batch.observations.ncols()),
+            return_normalizer: Normalizer::new(1),
+            discounted: vec![0.0; rows],
+            learning_rate: config.learning_rate,
+            updates: 0,
+            steps: 0,
+            episodes: 0,
+            recent: Vec::new(),
+            rollout: Rollout::default(),
+            config,
+            seed,
+            total_steps,
+            learner,
+            envs,
+            batch,
+            prototype,
+        })
+    }
+
+    /// Updates that the whole training takes: whole rollouts, at least one, never more steps than asked for
+    /// if that is enough for one.
+    pub fn planned_updates(&self) -> u64 {
+        (self.total_steps / self.steps_per_update()).max(1)
+    }
+
+    fn steps_per_update(&self) -> u64 {
+        (self.config.num_envs * self.config.horizon) as u64
+    }
+
+    fn key(&self, purpose: Purpose) -> Key {
+        Key::new(self.seed, Domain::Training, purpose as u64)
+    }
+
+    /// One rollout and what is learned from it.
+    ///
+    /// # Errors
+    /// If a loss or a gradient was no number; the training is then not to go on from here.
+    pub fn update(&mut self) -> Result<Update, NonFinite> {
+        self.collect();
+        self.normalize_rewards();
+        self.estimate_advantages();
+        let update = self.learn()?;
+        // The next rollout is seen with what this one has shown.
+        if self.config.normalize_observations {
+            self.observation_normalizer.update(&self.rollout.raw, &self.rollout.alive);
+        }
+        self.updates += 1;
+        self.steps += self.steps_per_update();
+        Ok(Update { update: self.updates, steps: self.steps, episodes: self.episodes, ..update })
+    }
+
+    /// Steps every environment `horizon` times with actions drawn from the policy.
+    fn collect(&mut self) {
+        let rows = self.batch.rewards.len();
+        let width = self.batch.observations.ncols();
+        let actions = self.envs.envs()[0].action_space().n;
+        let agents = rows / self.envs.len();
+        let horizon = self.config.horizon;
+        self.rollout.resize(horizon, rows, width, actions, self.batch.action_mask.nrows() > 0);
+        let mut logits = vec![0.0; rows * actions];
+        let mut chosen = vec![0; rows];
+        let key = self.key(Purpose::Actions);
+        for t in 0..horizon {
+            let at = t * rows..(t + 1) * rows;
+            let seen = at.start * width..at.end * width;
+            let rollout = &mut self.rollout;
+            rollout.raw[seen.clone()].copy_from_slice(contiguous(&self.batch.observations));
+            self.observation_normalizer.apply(&rollout.raw[seen.clone()], &mut rollout.observations[seen.clone()]);
+            self.learner.act(&rollout.observations[seen], &mut logits, &mut rollout.values[at.clone()]);
+            let mut mask: &[bool] = &[];
+            if self.batch.action_mask.nrows() > 0 {
+                let place = at.start * actions..at.end * actions;
+                rollout.action_mask[place.clone()].copy_from_slice(contiguous(&self.batch.action_mask));
+                rollout.alive[at.clone()].copy_from_slice(contiguous(&self.batch.alive));
+                mask = &rollout.action_mask[place];
+            } else {
+                rollout.alive[at.clone()].fill(true);
+            }
+            let step = (self.updates as usize * horizon + t) as u32;
+            draw_actions(key, step, &logits, mask, &mut chosen, &mut rollout.log_probs[at.clone()]);
+            for (action, &chosen) in rollout.actions[at.clone()].iter_mut().zip(&chosen) {
+                *action = chosen as u32;
+            }
+            // Actions come from the action space.
+            let _ = self.envs.step(&chosen, &mut self.batch);
+            rollout.rewards[at.clone()].copy_from_slice(contiguous(&self.batch.rewards));
+            for (row, i) in at.clone().enumerate() {
+                let env = row / agents;
+                let died = !self.batch.died.is_empty() && self.batch.died[row];
+                rollout.terminated[i] = self.batch.terminated[env] || died;
+                rollout.truncated[i] = self.batch.truncated[env] && !rollout.terminated[i];
+                let over = rollout.terminated[i] || rollout.truncated[i];
+                let alive = rollout.alive[i];
+                let before = if alive { self.discounted[row] } else { 0.0 };
+                let discounted = before * self.config.gamma as f32 + rollout.rewards[i];
+                rollout.discounted[i] = discounted;
+                self.discounted[row] = if over { 0.0 } else { discounted };
+            }
+            if self.batch.truncated.iter().any(|&truncated| truncated) {
+                self.bootstrap(at, &mut logits);
+            }
+            self.count_episodes();
+        }
+    }
+
+    /// Writes the values of the observations that truncated episodes ended with.
+    fn bootstrap(&mut self, at: std::ops::Range<usize>, logits: &mut [f32]) {
+        let finals = contiguous(&self.batch.final_observations);
+        let mut normalized = vec![0.0; finals.len()];
+        self.observation_normalizer.apply(finals, &mut normalized);
+        self.learner.act(&normalized, logits, &mut self.rollout.bootstrap[at]);
+    }
+
+    fn count_episodes(&mut self) {
+        const RECENT: usize = 100;
+        for env in 0..self.envs.len() {
+            if self.batch.terminated[env] || self.batch.truncated[env] {
+                self.episodes += 1;
+                if self.recent.len() == RECENT {
+                    self.recent.remove(0);
+                }
+                self.recent.push((self.batch.episode_return[env], self.batch.episode_length[env]));
+            }
+        }
+    }
+
+    /// Divides the rewards by the standard deviation of the discounted returns, this rollout's among them.
+    fn normalize_rewards(&mut self) {
+        if self.config.normalize_returns {
+            let Rollout { discounted, alive, rewards, .. } = &mut self.rollout;
+            self.return_normalizer.update(discounted, alive);
+            let scale = self.return_normalizer.scales()[0];
+            for reward in rewards {
+                *reward = (*reward * scale).clamp(-10.0, 10.0);
+            }
+        }
+    }
+
+    fn estimate_advantages(&mut self) {
+        let rows = self.batch.rewards.len();
+        let mut last_values = vec![0.0; rows];
+        let mut normalized = vec![0.0; self.batch.observations.len()];
+        self.observation_normalizer.apply(contiguous(&self.batch.observations), &mut normalized);
+        let mut logits = vec![0.0; rows * self.envs.envs()[0].action_space().n];
+        self.learner.act(&normalized, &mut logits, &mut last_values);
+        let rollout = &mut self.rollout;
+        let steps = Steps {
+            rewards: &rollout.rewards,
+            values: &rollout.values,
+            terminated: &rollout.terminated,
+            truncated: &rollout.truncated,
+            bootstrap: &rollout.bootstrap,
+            alive: &rollout.alive,
+            last_values: &last_values,
+        };
+        let (gamma, lambda) = (self.config.gamma as f32, self.config.lambda as f32);
+        advantages(&steps, gamma, lambda, &mut rollout.advantages, &mut rollout.returns);
+    }
+
+    /// Epochs of minibatches over the rollout.
+    fn learn(&mut self) -> Result<Update, NonFinite> {
+        let planned = self.planned_updates();
+        let progress = self.updates as f64 / planned as f64;
+        let learning_rate = match self.config.schedule {
+            Schedule::Linear => mix(self.config.learning_rate, self.config.learning_rate_final, progress),
+            _ => self.learning_rate,
+        };
+        let entropy_weight = mix(self.config.entropy, self.config.entropy_final, progress);
+        let weights = self.loss_weights(entropy_weight);
+        let rollout = &self.rollout;
+        let samples = rollout.samples();
+        self.learner.begin(&samples);
+        let actions = self.envs.envs()[0].action_space().n;
+        let mut rows: Vec<u32> = (0..rollout.values.len())
+            .filter(|&i| rollout.action_mask.is_empty() || rollout.action_mask[i * actions..][..actions].contains(&true))
+            .map(|i| i as u32)
+            .collect();
+        let pieces = ((rows.len() + self.config.minibatch / 2) / self.config.minibatch).max(1);
+        let mut sums = Vec::new();
+        let mut noise = Vec::new();
+        'epochs: for epoch in 0..self.config.epochs {
+            let turn = self.updates * self.config.epochs as u64 + epoch as u64;
+            shuffle(self.key(Purpose::Order).derive(0, turn), &mut rows);
+            let flow_key = self.key(Purpose::Flow).derive(0, turn);
+            for piece in 0..pieces {
+                let part = piece * rows.len() / pieces..(piece + 1) * rows.len() / pieces;
+                if part.is_empty() {
+                    continue;
+                }
+                if weights.flow > 0.0 {
+                    draw_normals(flow_key, piece as u32, part.len() * self.batch.observations.ncols(), &mut noise);
+                }
+                let rows = &rows[part];
+                let (advantage_mean, advantage_scale) = standardized(samples.advantages, rows);
+                let minibatch = Minibatch { rows, noise: &noise, advantage_mean, advantage_scale, loss: weights };
+                let terms = self.learner.loss(&samples, &minibatch);
+                if !terms.finite() {
+                    let Terms { loss, gradient_norm, .. } = terms;
+                    return Err(NonFinite { update: self.updates + 1, loss, gradient_norm });
+                }
+                sums.push(terms);
+                if self.config.target_kl > 0.0 && terms.approx_kl > 1.5 * self.config.target_kl {
+                    break 'epochs;
+                }
+                self.learner.step(learning_rate as f32, self.config.max_grad_norm as f32);
+            }
+        }
+        let terms = mean_terms(&sums);
+        if self.config.schedule == Schedule::Kl {
+            let factor = if terms.approx_kl > 2.0 * self.config.target_kl {
+                1.0 / 1.5
+            } else if terms.approx_kl < 0.5 * self.config.target_kl {
+                1.5
+            } else {
+                1.0
+            };
+            self.learning_rate = (self.learning_rate * factor).clamp(1e-6, 1e-2);
+        }
+        let mean = |of: fn(&(f64, u32)) -> f64| {
+            (!self.recent.is_empty()).then(|| self.recent.iter().map(of).sum::<f64>() / self.recent.len() as f64)
+        };
+        Ok(Update {
+            return_mean: mean(|episode| episode.0),
+            length_mean: mean(|episode| f64::from(episode.1)),
+            learning_rate,
+            entropy_weight,
+            explained_variance: explained_variance(&self.rollout),
+            minibatches: sums.len(),
+            terms,
+            ..Update::default()
+        })
+    }
+
+    fn loss_weights(&self, entropy: f64) -> LossWeights {
+        let TrainConfig { clip, value_clip, value_weight, kernel, .. } = &self.config;
+        LossWeights {
+            clip: *clip as f32,
+            value_clip: *value_clip as f32,
+            value: *value_weight as f32,
+            entropy: entropy as f32,
+            flow: kernel.flow as f32,
+            structure: kernel.structure as f32,
+            tension: kernel.tension as f32,
+            eps: kernel.eps as f32,
+            period: kernel.period as f32,
+        }
+    }
+
+    /// Mean return of the greedy policy over `episodes` episodes on seeds of its own.
+    pub fn evaluate(&mut self, episodes: usize) -> f64 {
+        let Ok(mut envs) = VecEnv::new(vec![self.prototype.clone(); episodes], Autoreset::Disabled) else {
+            return f64::NAN;
+        };
+        let mut batch = envs.batch();
+        let root = derived_seed(self.seed, Purpose::Evaluation);
+        let seeds: Vec<Option<u64>> = (0..episodes as u64).map(|i| Some(lane_seed(root, i))).collect();
+        envs.reset_lanes(&seeds, &mut batch);
+        let rows = batch.rewards.len();
+        let n = envs.envs()[0].action_space().n;
+        let mut normalized = vec![0.0; batch.observations.len()];
+        let (mut logits, mut values) = (vec![0.0; rows * n], vec![0.0; rows]);
+        let mut actions = vec![0; rows];
+        while !(0..episodes).all(|env| batch.terminated[env] || batch.truncated[env]) {
+            self.observation_normalizer.apply(contiguous(&batch.observations), &mut normalized);
+            self.learner.act(&normalized, &mut logits, &mut values);
+            let mask = contiguous(&batch.action_mask);
+            for (row, action) in actions.iter_mut().enumerate() {
+                let mask = if mask.is_empty() { mask } else { &mask[row * n..][..n] };
+                *action = likeliest(&logits[row * n..][..n], mask);
+            }
+            let _ = envs.step(&actions, &mut batch);
+        }
+        batch.episode_return.iter().sum::<f64>() / episodes as f64
+    }
+
+    /// The learner.
+    pub fn learner(&self) -> &dyn Learner {
+        &*self.learner
+    }
+}
+
+impl Rollout {
+    fn resize(&mut self, horizon: usize, rows: usize, width: usize, actions: usize, masked: bool) {
+        let n = horizon * rows;
+        self.raw.resize(n * width, 0.0);
+        self.observations.resize(n * width, 0.0);
+        self.action_mask.resize(if masked { n * actions } else { 0 }, false);
+        self.actions.resize(n, 0);
+        for numbers in [
+            &mut self.log_probs,
+            &mut self.values,
+            &mut self.rewards,
+            &mut self.bootstrap,
+            &mut self.discounted,
+            &mut self.advantages,
+            &mut self.returns,
+        ] {
+            numbers.resize(n, 0.0);
+        }
+        for flags in [&mut self.terminated, &mut self.truncated, &mut self.alive] {
+            flags.resize(n, false);
+        }
+    }
+
+    fn samples(&self) -> Samples<'_> {
+        Samples {
+            observations: &self.observations,
+            action_mask: &self.action_mask,
+            actions: &self.actions,
+            log_probs: &self.log_probs,
+            values: &self.values,
+            advantages: &self.advantages,
+            returns: &self.returns,
+        }
+    }
+}
+
+fn contiguous<T, D: ndarray::Dimension>(array: &ndarray::Array<T, D>) -> &[T] {
+    // The arrays of a batch are in standard layout, as VecEnv::batch makes them.
+    array.as_slice().unwrap_or_default()
+}
+
+/// The seed of a training's own episodes: `lane_seed(seed, i)` belongs to the benchmarks.
+fn derived_seed(seed: u64, purpose: Purpose) -> u64 {
+    let (low, high) = Key::new(seed, Domain::Training, purpose as u64).words(0, 0);
+    (u64::from(high) << 32 | u64::from(low)) >> 11
+}
+
+fn mix(from: f64, to: f64, progress: f64) -> f64 {
+    from + (to - from) * progress
+}
+
+/// Draws an action for each row from its logits, and writes its log-probability.
+fn draw_actions(
+    key: Key,
+    step: u32,
+    logits: &[f32],
+    mask: &[bool],
+    chosen: &mut [usize],
+    log_probs: &mut [f32],
+) {
+    let n = logits.len() / chosen.len().max(1);
+    let mut log_p = vec![0.0; n];
+    let mut p = vec![0.0; n];
+    for (row, (chosen, log_prob)) in chosen.iter_mut().zip(log_probs).enumerate() {
+        log_p.copy_from_slice(&logits[row * n..][..n]);
+        if !mask.is_empty() {
+            forbid(&mut log_p, &mask[row * n..][..n]);
+        }
+        log_softmax(&mut log_p, &mut p);
+        *chosen = choose(&p, key.uniform(step, row as u32));
+        *log_prob = log_p[*chosen];
+    }
+}
+
+/// Puts `rows` into a random order (Fisher and Yates).
+fn shuffle(key: Key, rows: &mut [u32]) {
+    for i in (1..rows.len()).rev() {
+        let (word, _) = key.words(0, i as u32);
+        rows.swap(i, scale(word, i as u32 + 1) as usize);
+    }
+}
+
+/// Fills `noise` with `count` standard normals.
+fn draw_normals(key: Key, piece: u32, count: usize, noise: &mut Vec<f32>) {
+    const PAIR: usize = 2 * resonetics_envs::math::LANES;
+    noise.resize(count.next_multiple_of(PAIR), 0.0);
+    noise.par_chunks_mut(PAIR).with_min_len(256).enumerate().for_each(|(i, out)| {
+        let (a, b) = key.normals(piece, (i * PAIR / 2) as u32);
+        out[..PAIR / 2].copy_from_slice(&a);
+        out[PAIR / 2..].copy_from_slice(&b);
+    });
+    noise.truncate(count);
+}
+
+/// Mean, and 1 / standard deviation, of the advantages of `rows`.
+fn standardized(advantages: &[f32], rows: &[u32]) -> (f32, f32) {
+    let of = || rows.iter().map(|&row| f64::from(advantages[row as usize]));
+    let count = rows.len() as f64;
+    let mean = of().sum::<f64>() / count;
+    let variance = of().map(|a| (a - mean) * (a - mean)).sum::<f64>() / (count - 1.0).max(1.0);
+    (mean as f32, (1.0 / (variance.sqrt() + 1e-8)) as f32)
+}
+
+fn mean_terms(all: &[Terms]) -> Terms {
+    let mean = |of: fn(&Terms) -> f64| all.iter().map(of).sum::<f64>() / all.len().max(1) as f64;
+    Terms {
+        loss: mean(|terms| terms.loss),
+        policy: mean(|terms| terms.policy),
+        value: mean(|terms| terms.value),
+        entropy: mean(|terms| terms.entropy),
+        flow: mean(|terms| terms.flow),
+        structure: mean(|terms| terms.structure),
+        tension: mean(|terms| terms.tension),
+        approx_kl: mean(|terms| terms.approx_kl),
+        clip_fraction: mean(|terms| terms.clip_fraction),
+        gradient_norm: mean(|terms| terms.gradient_norm),
+    }
+}
+
+/// 1 - variance of (return - value) / variance of the return: 1 where the value foresaw everything,
+/// 0 where a constant would have done as well.
+fn explained_variance(rollout: &Rollout) -> f64 {
+    let variance = |of: &dyn Fn(usize) -> f32| {
+        let all: Vec<f64> =
+            (0..rollout.alive.len()).filter(|&i| rollout.alive[i]).map(|i| f64::from(of(i))).collect();
+        let mean = all.iter().sum::<f64>() / all.len().max(1) as f64;
+        all.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>()
+    };
+    let residual = variance(&|i| rollout.returns[i] - rollout.values[i]);
+    let total = variance(&|i| rollout.returns[i]);
+    if total > 0.0 { 1.0 - residual / total } else { 0.0 }
+}

@@ -1,0 +1,313 @@
+//! Dense layers for batches: the three products of a layer's forward and backward pass, on f32
+//! arrays, the same bits on every machine and any number of threads.
+//!
+//! Every sum runs over its index in order, with one fused multiply-add a term. Rows of weights and
+//! of activations are padded to whole blocks of [`LANES`] with zeros, so that no loop has a rest.
+
+use pulp::{Simd, WithSimd};
+use resonetics_numerics::cpu::{CpuPath, Work};
+use resonetics_numerics::math::{self, LANES};
+
+/// `width` rounded up to whole blocks of [`LANES`].
+pub const fn padded(width: usize) -> usize {
+    width.next_multiple_of(LANES)
+}
+
+/// The left factor of a product, `[m, k]`.
+#[derive(Clone, Copy, Debug)]
+pub enum Left<'a> {
+    /// Element (m, k) at `m * stride + k`.
+    Rows(&'a [f32], usize),
+    /// Element (m, k) at `k * stride + m`: a matrix that is stored transposed.
+    Columns(&'a [f32], usize),
+}
+
+/// What a product is added to.
+#[derive(Clone, Copy, Debug)]
+pub enum Start<'a> {
+    /// Nothing.
+    Zero,
+    /// This row, `[n]`, in every row.
+    Bias(&'a [f32]),
+    /// What is there.
+    Present,
+}
+
+/// `out[m, n]` = start + sum over k of `left[m, k]` * `right[k, n]`, with n a multiple of [`LANES`];
+/// the number of rows m is that of `out`, the number of terms k that of `right`.
+///
+/// # Panics
+/// If `n` is no multiple of [`LANES`] or `left` is too short.
+pub fn product(left: Left<'_>, right: &[f32], start: Start<'_>, n: usize, out: &mut [f32]) {
+    assert!(n.is_multiple_of(LANES), "rows are padded to whole blocks");
+    CpuPath::dispatch_registers(Product { left, right, start, n, out });
+}
+
+struct Product<'a> {
+    left: Left<'a>,
+    right: &'a [f32],
+    start: Start<'a>,
+    n: usize,
+    out: &'a mut [f32],
+}
+
+impl WithSimd for Product<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        // Rows in registers: enough independent sums to hide the latency of a multiply-add, few
+        // enough for the registers there are.
+        match S::F32_LANES {
+            16 => self.tiles::<S, 1, 8>(simd),
+            8 => self.tiles::<S, 2, 4>(simd),
+            _ => self.tiles::<S, 16, 1>(simd),
+        }
+    }
+}
+
+impl Product<'_> {
+    /// Tiles of `R` rows and `V` registers ([`LANES`] columns), then the rows that are left.
+    #[inline(always)]
+    fn tiles<S: Simd, const V: usize, const R: usize>(mut self, simd: S) {
+        let rows = self.out.len() / self.n.max(1);
+        for column in (0..self.n).step_by(LANES) {
+            let mut row = 0;
+            while row + R <= rows {
+                self.tile::<S, V, R>(simd, row, column);
+                row += R;
+            }
+            while row < rows {
+                self.tile::<S, V, 1>(simd, row, column);
+                row += 1;
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn tile<S: Simd, const V: usize, const R: usize>(&mut self, simd: S, row: usize, column: usize) {
+        let n = self.n;
+        let mut sums = [[simd.splat_f32s(0.0); V]; R];
+        match self.start {
+            Start::Zero => {}
+            Start::Bias(bias) => {
+                let bias = S::as_simd_f32s(&bias[column..column + LANES]).0;
+                for sums in &mut sums {
+                    sums.copy_from_slice(&bias[..V]);
+                }
+            }
+            Start::Present => {
+                for r in 0..R {
+                    let from = (row + r) * n + column;
+                    sums[r].copy_from_slice(&S::as_simd_f32s(&self.out[from..from + LANES]).0[..V]);
+                }
+            }
+        }
+        let terms = self.right.chunks_exact(n).map(|right| &right[column..column + LANES]);
+        match self.left {
+            Left::Rows(left, stride) => {
+                let k = self.right.len() / n;
+                let mut lefts: [&[f32]; R] = [&[]; R];
+                for (r, slot) in lefts.iter_mut().enumerate() {
+                    *slot = &left[(row + r) * stride..][..k];
+                }
+                for (k, right) in terms.enumerate() {
+                    let mut factors = [0.0; R];
+                    for r in 0..R {
+                        factors[r] = lefts[r][k];
+                    }
+                    add::<S, V, R>(simd, &mut sums, &factors, right);
+                }
+            }
+            Left::Columns(left, stride) => {
+                for (left, right) in left.chunks(stride).zip(terms) {
+                    let mut factors = [0.0; R];
+                    factors.copy_from_slice(&left[row..row + R]);
+                    add::<S, V, R>(simd, &mut sums, &factors, right);
+                }
+            }
+        }
+        for r in 0..R {
+            let from = (row + r) * n + column;
+            S::as_mut_simd_f32s(&mut self.out[from..from + LANES]).0[..V].copy_from_slice(&sums[r]);
+        }
+    }
+}
+
+#[inline(always)]
+fn add<S: Simd, const V: usize, const R: usize>(
+    simd: S,
+    sums: &mut [[S::f32s; V]; R],
+    factors: &[f32; R],
+    right: &[f32],
+) {
+    let right = &S::as_simd_f32s(right).0[..V];
+    for r in 0..R {
+        let factor = simd.splat_f32s(factors[r]);
+        for v in 0..V {
+            sums[r][v] = simd.mul_add_f32s(factor, right[v], sums[r][v]);
+        }
+    }
+}
+
+/// `values` = tanh(`values`); their number is a multiple of [`LANES`].
+pub fn tanh(values: &mut [f32]) {
+    CpuPath::dispatch(Tanh(values));
+}
+
+struct Tanh<'a>(&'a mut [f32]);
+
+impl Work for Tanh<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let (blocks, rest) = self.0.as_chunks_mut::<LANES>();
+        for block in blocks {
+            for value in block {
+                *value = math::tanh(*value);
+            }
+        }
+        for value in rest {
+            *value = math::tanh(*value);
+        }
+    }
+}
+
+/// `gradient` *= 1 - `outputs`^2: from the gradient of tanh's outputs to that of its inputs.
+pub fn tanh_backward(outputs: &[f32], gradient: &mut [f32]) {
+    CpuPath::dispatch(TanhBackward(outputs, gradient));
+}
+
+struct TanhBackward<'a>(&'a [f32], &'a mut [f32]);
+
+impl Work for TanhBackward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (gradient, y) in self.1.iter_mut().zip(self.0) {
+            *gradient *= 1.0 - y * y;
+        }
+    }
+}
+
+/// `sums[n]` += the rows of `values` `[m, n]`, in order.
+pub fn add_rows(values: &[f32], sums: &mut [f32]) {
+    CpuPath::dispatch(AddRows(values, sums));
+}
+
+struct AddRows<'a>(&'a [f32], &'a mut [f32]);
+
+impl Work for AddRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for row in self.0.chunks_exact(self.1.len()) {
+            for (sum, value) in self.1.iter_mut().zip(row) {
+                *sum += value;
+            }
+        }
+    }
+}
+
+/// `out[n, m]` = the transpose of `matrix[m, n]`.
+pub fn transpose(matrix: &[f32], n: usize, out: &mut [f32]) {
+    let m = matrix.len() / n;
+    for (row, values) in matrix.chunks_exact(n).enumerate() {
+        for (column, value) in values.iter().enumerate() {
+            out[column * m + row] = *value;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use resonetics_numerics::stream::{Domain, Key};
+
+    use super::*;
+
+    fn numbers(count: usize, index: u64) -> Vec<f32> {
+        let key = Key::new(1, Domain::Space, index);
+        (0..count).map(|i| 2.0 * key.uniform(0, i as u32) - 1.0).collect()
+    }
+
+    /// The sum in f64, in order.
+    fn oracle(left: impl Fn(usize, usize) -> f32, right: &[f32], n: usize, k: usize, m: usize) -> Vec<f64> {
+        let term = |row: usize, column: usize, k: usize| f64::from(left(row, k)) * f64::from(right[k * n + column]);
+        (0..m * n).map(|i| (0..k).map(|k| term(i / n, i % n, k)).sum()).collect()
+    }
+
+    fn close(found: &[f32], expected: impl Iterator<Item = f64>) {
+        for (i, (found, expected)) in found.iter().zip(expected).enumerate() {
+            assert!((f64::from(*found) - expected).abs() < 2e-5, "{i}: {found} for {expected}");
+        }
+    }
+
+    #[test]
+    fn product_of_any_size_agrees_with_f64() {
+        for (m, k, n) in [(1, 1, 16), (3, 5, 16), (4, 32, 64), (13, 30, 48), (64, 64, 64)] {
+            let (left, right) = (numbers(m * k, 1), numbers(k * n, 2));
+            let (bias, present) = (numbers(n, 3), numbers(m * n, 4));
+            let sums = oracle(|row, term| left[row * k + term], &right, n, k, m);
+            let mut out = vec![9.0; m * n];
+            product(Left::Rows(&left, k), &right, Start::Zero, n, &mut out);
+            close(&out, sums.iter().copied());
+            product(Left::Rows(&left, k), &right, Start::Bias(&bias), n, &mut out);
+            close(&out, sums.iter().enumerate().map(|(i, sum)| sum + f64::from(bias[i % n])));
+            out.copy_from_slice(&present);
+            product(Left::Rows(&left, k), &right, Start::Present, n, &mut out);
+            close(&out, sums.iter().zip(&present).map(|(sum, old)| sum + f64::from(*old)));
+            let columns = numbers(k * m, 5);
+            let sums = oracle(|row, term| columns[term * m + row], &right, n, k, m);
+            product(Left::Columns(&columns, m), &right, Start::Zero, n, &mut out);
+            close(&out, sums.iter().copied());
+        }
+    }
+
+    #[test]
+    fn every_cpu_path_gives_the_same_bits() {
+        let (left, right) = (numbers(13 * 40, 1), numbers(40 * 48, 2));
+        let mut all = Vec::new();
+        let chosen = CpuPath::current();
+        for path in CpuPath::available() {
+            path.force();
+            let mut out = vec![0.0; 13 * 48];
+            product(Left::Rows(&left, 40), &right, Start::Zero, 48, &mut out);
+            tanh(&mut out);
+            all.push(out);
+        }
+        chosen.force();
+        assert!(all.windows(2).all(|pair| pair[0] == pair[1]));
+    }
+
+    #[test]
+    fn transpose_swaps_the_indices() {
+        let mut out = [0.0; 6];
+        transpose(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3, &mut out);
+        assert_eq!(out, [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+    }
+
+    #[test]
+    #[ignore]
+    fn speed() {
+        let (left, right) = (numbers(64 * 64, 1), numbers(64 * 64, 2));
+        let mut out = vec![0.0; 64 * 64];
+        for (name, n) in [("64", 64), ("16", 16)] {
+            for cols in [false, true] {
+                let t = std::time::Instant::now();
+                for _ in 0..20000 {
+                    let l = if cols { Left::Columns(&left, 64) } else { Left::Rows(&left, 64) };
+                    product(std::hint::black_box(l), &right[..64 * n], Start::Zero, n, &mut out[..64 * n]);
+                }
+                println!("{name} {cols}: {} GMAC/s", 20000.0 * 64.0 * 64.0 * n as f64 / t.elapsed().as_secs_f64() / 1e9);
+            }
+        }
+        let t = std::time::Instant::now();
+        for _ in 0..20000 {
+            tanh(std::hint::black_box(&mut out));
+        }
+        println!("tanh {} ns each", t.elapsed().as_secs_f64() * 1e9 / 20000.0 / 4096.0);
+    }
+}
