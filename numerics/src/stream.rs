@@ -26,6 +26,10 @@ pub enum Domain {
     Statistics = 5,
     /// Sampling from a space.
     Space = 6,
+    /// The first weights of a network.
+    Weights = 7,
+    /// What training draws: dropout, noise for the flow, minibatches.
+    Training = 8,
 }
 
 /// The key of one stream.
@@ -238,7 +242,15 @@ mod tests {
 
     #[test]
     fn keys_differ_in_each_of_their_parts() {
-        let domains = [Domain::Lane, Domain::Episode, Domain::Policy, Domain::Brain, Domain::Statistics];
+        let domains = [
+            Domain::Lane,
+            Domain::Episode,
+            Domain::Policy,
+            Domain::Brain,
+            Domain::Statistics,
+            Domain::Weights,
+            Domain::Training,
+        ];
         let mut keys: Vec<Key> = domains.map(|domain| Key::new(1, domain, 0)).to_vec();
         for bit in 0..64 {
             keys.push(Key::new(1 ^ (1 << bit), Domain::Space, 0));
