@@ -26,9 +26,9 @@ pub enum Domain {
     Statistics = 5,
     /// Sampling from a space.
     Space = 6,
-    /// Initial weights.
+    /// The first weights of a network.
     Weights = 7,
-    /// What a training draws: actions, the order of samples, noise.
+    /// What training draws: dropout, noise for the flow, minibatches.
     Training = 8,
 }
 
@@ -242,7 +242,15 @@ mod tests {
 
     #[test]
     fn keys_differ_in_each_of_their_parts() {
-        let domains = [Domain::Lane, Domain::Episode, Domain::Policy, Domain::Brain, Domain::Statistics];
+        let domains = [
+            Domain::Lane,
+            Domain::Episode,
+            Domain::Policy,
+            Domain::Brain,
+            Domain::Statistics,
+            Domain::Weights,
+            Domain::Training,
+        ];
         let mut keys: Vec<Key> = domains.map(|domain| Key::new(1, domain, 0)).to_vec();
         for bit in 0..64 {
             keys.push(Key::new(1 ^ (1 << bit), Domain::Space, 0));

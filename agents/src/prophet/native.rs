@@ -6,7 +6,7 @@
 
 use rayon::prelude::*;
 use resonetics_envs::math;
-use resonetics_kernel::adam::{Adam, clip_norm};
+use resonetics_kernel::adam::{Adam, AdamConfig, clip_norm};
 use resonetics_kernel::dense::{Left, Start, add_rows, padded, product, tanh, tanh_backward, transpose};
 
 use super::categorical::{forbid, log_softmax};
@@ -78,8 +78,8 @@ pub struct NativeLearner {
     groups: Vec<Scratch>,
 }
 
-/// Adam's term that keeps a quotient finite (the value of PPO's reference implementations).
-const ADAM_EPS: f32 = 1e-5;
+/// With the eps of PPO's reference implementations.
+const ADAM: AdamConfig = AdamConfig { beta1: 0.9, beta2: 0.999, eps: 1e-5, weight_decay: 0.0 };
 
 impl NativeLearner {
     /// Networks with all parameters 0: load what they start from.
@@ -106,7 +106,7 @@ impl NativeLearner {
             parameters: vec![0.0; at],
             gradient: vec![0.0; at],
             transposed: vec![0.0; at],
-            adam: Adam::new(at, ADAM_EPS, 0.0),
+            adam: Adam::new(at, ADAM),
             groups: Vec::new(),
         };
         learner.groups = (0..GROUPS).map(|_| learner.scratch()).collect();
@@ -496,8 +496,8 @@ impl Learner for NativeLearner {
     }
 
     fn step(&mut self, learning_rate: f32, max_norm: f32) {
-        clip_norm(&mut self.gradient, max_norm);
-        self.adam.step(&mut self.parameters, &self.gradient, learning_rate);
+        clip_norm(&mut self.gradient, max_norm.into());
+        self.adam.step(&mut self.parameters, &self.gradient, learning_rate.into());
     }
 
     fn gradient(&self) -> Vec<Tensor> {
