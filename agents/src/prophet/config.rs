@@ -1,6 +1,7 @@
 //! Every number of the training, by name.
 
 use resonetics_envs::config::{Allowed, Settings};
+use resonetics_kernel::risk_predictor::RiskTarget;
 use serde::{Deserialize, Serialize};
 
 use super::network::Network;
@@ -58,6 +59,8 @@ pub struct TrainConfig {
     pub learning_rate_final: f64,
     /// How it goes from one to the other.
     pub schedule: Schedule,
+    /// What the risk predictor of the schedule `prophet` learns to foresee.
+    pub risk_target: RiskTarget,
     /// The ratio is clipped to 1 +- this.
     pub clip: f64,
     /// The value's move is clipped to +- this; 0: not at all.
@@ -102,6 +105,7 @@ impl Default for TrainConfig {
             learning_rate: 3e-4,
             learning_rate_final: 0.0,
             schedule: Schedule::Linear,
+            risk_target: RiskTarget::Centred,
             clip: 0.2,
             value_clip: 0.0,
             value_weight: 1.0,

@@ -8,4 +8,5 @@ pub mod learner;
 pub mod native;
 pub mod network;
 pub mod normalizer;
+pub mod risk_rate;
 pub mod trainer;

@@ -4,12 +4,16 @@ use rayon::prelude::*;
 use resonetics_envs::env::ParallelEnv;
 use resonetics_envs::stream::{Domain, Key, lane_seed, scale};
 use resonetics_envs::vector::{Autoreset, Batch, VecEnv};
+use resonetics_kernel::pid::KernelPidTuner;
+use resonetics_kernel::prophet_optimizer::Mode;
+use serde::{Deserialize, Serialize};
 
 use super::advantage::{Steps, advantages};
 use super::categorical::{choose, forbid, likeliest, log_softmax};
 use super::config::{Schedule, TrainConfig};
 use super::learner::{Learner, LossWeights, Minibatch, Samples, Terms};
 use super::normalizer::Normalizer;
+use super::risk_rate::RiskRate;
 
 /// What a training draws, by number; a number is for ever.
 #[derive(Clone, Copy)]
@@ -25,6 +29,8 @@ enum Purpose {
     Order = 3,
     /// Perturbations of the flow.
     Flow = 4,
+    /// The risk predictor's dropout.
+    Dropout = 5,
 }
 
 /// A rollout of T steps in N rows, `[T * N]`, step by step.
@@ -49,19 +55,30 @@ struct Rollout {
     returns: Vec<f32>,
 }
 
-/// What an update did, a row of the training's CSV.
+/// What an update did.
 #[derive(Clone, Debug, Default)]
 pub struct Update {
+    /// Its number, from 1.
     pub update: u64,
+    /// Steps of single environments so far.
     pub steps: u64,
+    /// Episodes that have ended so far.
     pub episodes: u64,
-    /// Mean over the last 100 episodes; none before the first has ended.
+    /// Mean return of the last 100 episodes; none before the first has ended.
     pub return_mean: Option<f64>,
+    /// Their mean length.
     pub length_mean: Option<f64>,
+    /// The rate that it was made with.
     pub learning_rate: f64,
+    /// The entropy's weight.
     pub entropy_weight: f64,
+    /// The perturbation's size.
+    pub eps: f64,
+    /// Under the schedule `prophet`: mode, predicted risk, what it should have been, action drift.
+    pub risk: Option<(Mode, f64, f64, f64)>,
     /// Means over the minibatches.
     pub terms: Terms,
+    /// Of the returns by the values, see the source.
     pub explained_variance: f64,
     /// Minibatches that were used; fewer than planned where the KL ended the update.
     pub minibatches: usize,
@@ -80,13 +97,24 @@ pub struct Trainer<E> {
     return_normalizer: Normalizer,
     /// `[N]`: discounted sum of each row's rewards.
     discounted: Vec<f32>,
-    learning_rate: f64,
-    updates: u64,
-    steps: u64,
-    episodes: u64,
-    /// Returns and lengths of the last 100 episodes, the oldest first.
-    recent: Vec<(f64, u32)>,
+    counters: Counters,
+    tuner: KernelPidTuner,
+    risk_rate: Option<RiskRate>,
     rollout: Rollout,
+}
+
+/// The numbers of a training in progress that are no arrays.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Counters {
+    pub updates: u64,
+    pub steps: u64,
+    pub episodes: u64,
+    /// Of the schedule `kl`.
+    pub learning_rate: f64,
+    /// Times that the training went back to a checkpoint; each halves the learning rate.
+    pub rollbacks: u32,
+    /// Returns and lengths of the last 100 episodes, the oldest first.
+    pub recent: Vec<(f64, u32)>,
 }
 
 /// A loss or a gradient that is no number.
@@ -122,11 +150,10 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
             observation_normalizer: Normalizer::new(batch.observations.ncols()),
             return_normalizer: Normalizer::new(1),
             discounted: vec![0.0; rows],
-            learning_rate: config.learning_rate,
-            updates: 0,
-            steps: 0,
-            episodes: 0,
-            recent: Vec::new(),
+            counters: Counters { learning_rate: config.learning_rate, ..Counters::default() },
+            tuner: KernelPidTuner { eps: config.kernel.eps, ..KernelPidTuner::default() },
+            risk_rate: (config.schedule == Schedule::Prophet)
+                .then(|| RiskRate::new(config.learning_rate, config.risk_target, seed)),
             rollout: Rollout::default(),
             config,
             seed,
@@ -165,9 +192,9 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         if self.config.normalize_observations {
             self.observation_normalizer.update(&self.rollout.raw, &self.rollout.alive);
         }
-        self.updates += 1;
-        self.steps += self.steps_per_update();
-        Ok(Update { update: self.updates, steps: self.steps, episodes: self.episodes, ..update })
+        self.counters.updates += 1;
+        self.counters.steps += self.steps_per_update();
+        Ok(Update { update: self.counters.updates, steps: self.counters.steps, episodes: self.counters.episodes, ..update })
     }
 
     /// Steps every environment `horizon` times with actions drawn from the policy.
@@ -197,7 +224,7 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
             } else {
                 rollout.alive[at.clone()].fill(true);
             }
-            let step = (self.updates as usize * horizon + t) as u32;
+            let step = (self.counters.updates as usize * horizon + t) as u32;
             draw_actions(key, step, &logits, mask, &mut chosen, &mut rollout.log_probs[at.clone()]);
             for (action, &chosen) in rollout.actions[at.clone()].iter_mut().zip(&chosen) {
                 *action = chosen as u32;
@@ -236,11 +263,11 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         const RECENT: usize = 100;
         for env in 0..self.envs.len() {
             if self.batch.terminated[env] || self.batch.truncated[env] {
-                self.episodes += 1;
-                if self.recent.len() == RECENT {
-                    self.recent.remove(0);
+                self.counters.episodes += 1;
+                if self.counters.recent.len() == RECENT {
+                    self.counters.recent.remove(0);
                 }
-                self.recent.push((self.batch.episode_return[env], self.batch.episode_length[env]));
+                self.counters.recent.push((self.batch.episode_return[env], self.batch.episode_length[env]));
             }
         }
     }
@@ -281,11 +308,8 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
     /// Epochs of minibatches over the rollout.
     fn learn(&mut self) -> Result<Update, NonFinite> {
         let planned = self.planned_updates();
-        let progress = self.updates as f64 / planned as f64;
-        let learning_rate = match self.config.schedule {
-            Schedule::Linear => mix(self.config.learning_rate, self.config.learning_rate_final, progress),
-            _ => self.learning_rate,
-        };
+        let progress = self.counters.updates as f64 / planned as f64;
+        let learning_rate = self.rate(progress);
         let entropy_weight = mix(self.config.entropy, self.config.entropy_final, progress);
         let weights = self.loss_weights(entropy_weight);
         let rollout = &self.rollout;
@@ -300,7 +324,7 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         let mut sums = Vec::new();
         let mut noise = Vec::new();
         'epochs: for epoch in 0..self.config.epochs {
-            let turn = self.updates * self.config.epochs as u64 + epoch as u64;
+            let turn = self.counters.updates * self.config.epochs as u64 + epoch as u64;
             shuffle(self.key(Purpose::Order).derive(0, turn), &mut rows);
             let flow_key = self.key(Purpose::Flow).derive(0, turn);
             for piece in 0..pieces {
@@ -317,7 +341,7 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
                 let terms = self.learner.loss(&samples, &minibatch);
                 if !terms.finite() {
                     let Terms { loss, gradient_norm, .. } = terms;
-                    return Err(NonFinite { update: self.updates + 1, loss, gradient_norm });
+                    return Err(NonFinite { update: self.counters.updates + 1, loss, gradient_norm });
                 }
                 sums.push(terms);
                 if self.config.target_kl > 0.0 && terms.approx_kl > 1.5 * self.config.target_kl {
@@ -327,6 +351,43 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
             }
         }
         let terms = mean_terms(&sums);
+        self.adapt(&terms);
+        let mean = |of: fn(&(f64, u32)) -> f64| {
+            (!self.counters.recent.is_empty()).then(|| self.counters.recent.iter().map(of).sum::<f64>() / self.counters.recent.len() as f64)
+        };
+        Ok(Update {
+            return_mean: mean(|episode| episode.0),
+            length_mean: mean(|episode| f64::from(episode.1)),
+            learning_rate,
+            entropy_weight,
+            eps: f64::from(weights.eps),
+            risk: self.risk_rate.as_ref().map(|rate| {
+                (rate.mode(), rate.state.risk, rate.state.target_risk, rate.state.delta_ema)
+            }),
+            explained_variance: explained_variance(&self.rollout),
+            minibatches: sums.len(),
+            terms,
+            ..Update::default()
+        })
+    }
+
+    /// The learning rate of an update, at `progress` through the training.
+    fn rate(&mut self, progress: f64) -> f64 {
+        let TrainConfig { learning_rate, learning_rate_final, .. } = self.config;
+        let key = self.key(Purpose::Dropout).derive(0, self.counters.updates);
+        let rate = match (self.config.schedule, &mut self.risk_rate) {
+            (Schedule::Linear, _) => mix(learning_rate, learning_rate_final, progress),
+            (Schedule::Prophet, Some(risk_rate)) => {
+                let actions = self.envs.envs()[0].action_space().n;
+                risk_rate.before(progress, shares(&self.rollout.actions, actions), key)
+            }
+            _ => self.counters.learning_rate,
+        };
+        rate * 0.5_f64.powi(self.counters.rollbacks as i32)
+    }
+
+    /// What an update's terms change for the next one.
+    fn adapt(&mut self, terms: &Terms) {
         if self.config.schedule == Schedule::Kl {
             let factor = if terms.approx_kl > 2.0 * self.config.target_kl {
                 1.0 / 1.5
@@ -335,21 +396,14 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
             } else {
                 1.0
             };
-            self.learning_rate = (self.learning_rate * factor).clamp(1e-6, 1e-2);
+            self.counters.learning_rate = (self.counters.learning_rate * factor).clamp(1e-6, 1e-2);
         }
-        let mean = |of: fn(&(f64, u32)) -> f64| {
-            (!self.recent.is_empty()).then(|| self.recent.iter().map(of).sum::<f64>() / self.recent.len() as f64)
-        };
-        Ok(Update {
-            return_mean: mean(|episode| episode.0),
-            length_mean: mean(|episode| f64::from(episode.1)),
-            learning_rate,
-            entropy_weight,
-            explained_variance: explained_variance(&self.rollout),
-            minibatches: sums.len(),
-            terms,
-            ..Update::default()
-        })
+        if let Some(risk_rate) = &mut self.risk_rate {
+            risk_rate.after(terms.value);
+        }
+        if self.config.kernel.tune {
+            self.tuner.update(terms.value, terms.flow);
+        }
     }
 
     fn loss_weights(&self, entropy: f64) -> LossWeights {
@@ -362,7 +416,7 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
             flow: kernel.flow as f32,
             structure: kernel.structure as f32,
             tension: kernel.tension as f32,
-            eps: kernel.eps as f32,
+            eps: self.tuner.eps as f32,
             period: kernel.period as f32,
         }
     }
@@ -445,6 +499,15 @@ fn contiguous<T, D: ndarray::Dimension>(array: &ndarray::Array<T, D>) -> &[T] {
 fn derived_seed(seed: u64, purpose: Purpose) -> u64 {
     let (low, high) = Key::new(seed, Domain::Training, purpose as u64).words(0, 0);
     (u64::from(high) << 32 | u64::from(low)) >> 11
+}
+
+/// The share of each of `n` actions.
+fn shares(chosen: &[u32], n: usize) -> Vec<f64> {
+    let mut shares = vec![0.0; n];
+    for &action in chosen {
+        shares[action as usize] += 1.0 / chosen.len() as f64;
+    }
+    shares
 }
 
 fn mix(from: f64, to: f64, progress: f64) -> f64 {
