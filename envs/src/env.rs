@@ -1,6 +1,9 @@
 //! What an environment is: Gymnasium's contract for one agent, PettingZoo's parallel one for many.
 
+use serde::{Deserialize, Serialize};
+
 use crate::cpu::{CpuPath, Work};
+use crate::saved::SaveError;
 use crate::space::{BoxSpace, Discrete};
 
 /// What a step yields besides the observation.
@@ -65,6 +68,24 @@ pub trait Env: Send {
     /// Writes the whole state, for references that may see more than an agent (PettingZoo's `state`).
     fn write_state(&self, _state: &mut [f32]) {}
 
+    /// All that decides how the environment goes on, beside its settings: one with the same settings that
+    /// is given these bytes by [`Env::restore`] continues bit for bit, into all later episodes.
+    ///
+    /// # Errors
+    /// [`SaveError::Unsupported`] where the environment does not implement it, as here.
+    fn save(&self) -> Result<Vec<u8>, SaveError> {
+        Err(SaveError::Unsupported)
+    }
+
+    /// Goes back to what [`Env::save`] saved and writes the observation, as `reset` does.
+    ///
+    /// # Errors
+    /// If the bytes are damaged or do not fit the settings; nothing has changed then. Always where the
+    /// environment does not implement it, as here.
+    fn restore(&mut self, _saved: &[u8], _observation: &mut [f32]) -> Result<(), SaveError> {
+        Err(SaveError::Unsupported)
+    }
+
     /// The fewest environments for which another thread is worth waking.
     const PARALLEL_FROM: usize = 64;
 
@@ -107,7 +128,7 @@ impl Agents<'_> {
 }
 
 /// How a step ended for the environment as a whole.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ending {
     /// As [`Step::terminated`].
     pub terminated: bool,
@@ -144,6 +165,20 @@ pub trait ParallelEnv: Send {
     fn state_len(&self) -> usize;
     /// As [`Env::write_state`].
     fn write_state(&self, state: &mut [f32]);
+    /// As [`Env::save`].
+    ///
+    /// # Errors
+    /// [`SaveError::Unsupported`] where the environment does not implement it, as here.
+    fn save(&self) -> Result<Vec<u8>, SaveError> {
+        Err(SaveError::Unsupported)
+    }
+    /// As [`Env::restore`]; writes what `reset` writes.
+    ///
+    /// # Errors
+    /// As [`Env::restore`].
+    fn restore(&mut self, _saved: &[u8], _out: Agents<'_>) -> Result<(), SaveError> {
+        Err(SaveError::Unsupported)
+    }
     /// As [`Env::batch`].
     fn batch<W: Work>(work: W) -> W::Output {
         work.run()
@@ -192,6 +227,14 @@ impl<E: Env> ParallelEnv for E {
 
     fn write_state(&self, state: &mut [f32]) {
         Env::write_state(self, state);
+    }
+
+    fn save(&self) -> Result<Vec<u8>, SaveError> {
+        Env::save(self)
+    }
+
+    fn restore(&mut self, saved: &[u8], out: Agents<'_>) -> Result<(), SaveError> {
+        Env::restore(self, saved, out.observations)
     }
 
     #[inline(always)]

@@ -46,6 +46,7 @@ pub mod gardener;
 pub mod k8s;
 pub mod registry;
 pub mod risk;
+pub mod saved;
 pub mod space;
 pub mod vector;
 

@@ -73,7 +73,7 @@ impl FlowConfig {
 }
 
 /// The risk that a control layer acts on.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RiskState {
     /// Smoothed risk in `[0, 1]`.
     pub risk: f64,
@@ -84,6 +84,11 @@ pub struct RiskState {
 }
 
 impl RiskState {
+    /// Whether both numbers are in their ranges.
+    pub(crate) fn in_range(&self) -> bool {
+        (0.0..=1.0).contains(&self.risk) && (0.0..=1.0).contains(&self.flow)
+    }
+
     /// Takes in a step: `terms` is the weighted sum of the world's logistic terms, and the two
     /// pairs are its metrics (mean level, share that is hot) as they are and perturbed.
     pub fn update(

@@ -1,14 +1,17 @@
 //! Many environments at once: stepped by rayon, written into buffers that the caller owns.
 
+mod saved;
+
 use std::ops::Range;
 
 use crate::cpu::Work;
-use crate::env::{Agents, InvalidAction, ParallelEnv};
+use crate::env::{Agents, Ending, InvalidAction, ParallelEnv};
 use crate::stream::lane_seed;
 use ndarray::{Array1, Array2};
+use serde::{Deserialize, Serialize};
 
 /// What happens to an environment whose episode has ended (the names of Gymnasium 1.x).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Autoreset {
     /// The step after the last resets: it ignores its action, has reward 0 and no flag, and
     /// yields the first observation of the next episode.
@@ -48,11 +51,18 @@ pub struct Batch {
 }
 
 /// An environment's episode so far.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
 struct Tally {
     episode_return: f64,
     length: u32,
-    ended: bool,
+    ending: Ending,
+}
+
+impl Tally {
+    #[inline(always)]
+    fn ended(&self) -> bool {
+        self.ending.terminated | self.ending.truncated
+    }
 }
 
 /// N environments of one kind.
@@ -353,7 +363,7 @@ impl<E: ParallelEnv> Slice<'_, E> {
 
     #[inline(always)]
     fn step(&mut self, shape: Shape, autoreset: Autoreset, lane: usize, actions: &[usize]) {
-        if self.tallies[lane].ended {
+        if self.tallies[lane].ended() {
             if autoreset == Autoreset::NextStep {
                 self.reset(shape, lane, None);
             } else {
@@ -374,15 +384,15 @@ impl<E: ParallelEnv> Slice<'_, E> {
         self.terminated[lane] = ending.terminated;
         self.truncated[lane] = ending.truncated;
         if ending.terminated || ending.truncated {
-            self.end(shape, autoreset, lane);
+            self.end(shape, autoreset, lane, ending);
         }
     }
 
     /// Closes an episode: keeps its tally and, where the mode says so, starts the next one.
-    fn end(&mut self, shape: Shape, autoreset: Autoreset, lane: usize) {
+    fn end(&mut self, shape: Shape, autoreset: Autoreset, lane: usize, ending: Ending) {
         self.episode_return[lane] = self.tallies[lane].episode_return;
         self.episode_length[lane] = self.tallies[lane].length;
-        self.tallies[lane].ended = true;
+        self.tallies[lane].ending = ending;
         if autoreset == Autoreset::SameStep {
             let row = lane * shape.agents..(lane + 1) * shape.agents;
             let numbers = scaled(&row, shape.observation);

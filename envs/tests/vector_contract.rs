@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // helpers of tests
 
 use resonetics_envs::env::{Env, InvalidAction, Step};
+use resonetics_envs::saved::SaveError;
 use resonetics_envs::space::{BoxSpace, Discrete};
 use resonetics_envs::stream::lane_seed;
 use resonetics_envs::vector::{Autoreset, Batch, VecEnv};
@@ -214,4 +215,14 @@ fn environments_that_do_not_match_are_refused() {
 fn a_missing_action_is_a_bug_of_the_caller() {
     let (mut vector, mut batch) = start(Autoreset::NextStep);
     let _ = vector.step(&[0], &mut batch);
+}
+
+#[test]
+fn what_an_environment_does_not_save_no_vector_does() {
+    let (mut vector, mut batch) = start(Autoreset::SameStep);
+    assert_eq!(vector.save(), Err(SaveError::Unsupported));
+    assert!(vector.restore(&[], &mut batch).is_err());
+    assert_eq!(Env::save(&vector.envs()[0]), Err(SaveError::Unsupported));
+    let mut env = Counting::new(3);
+    assert_eq!(Env::restore(&mut env, &[], &mut [0.0; 3]), Err(SaveError::Unsupported));
 }

@@ -1,12 +1,15 @@
 //! The garden as a multi-agent environment; the simulation that logs a CSV is this environment
 //! with a policy for its gardeners.
 
+mod saved;
+
 use crate::cpu::{CpuPath, Work};
 use crate::env::{Agents, Ending, InvalidAction, ParallelEnv};
 use crate::gardener::config::GardenerConfig;
 use crate::gardener::world::{Gardener, Generation, GenerationNoise, LifeEvent, World};
 use crate::math::LANES;
 use crate::risk::RiskState;
+use crate::saved::SaveError;
 use crate::space::{BoxSpace, Discrete};
 use crate::stream::{Domain, Key, purpose_index, scale};
 
@@ -297,5 +300,14 @@ impl ParallelEnv for GardenerEnv {
         let config = self.world.config();
         state[0] = (self.world.gardeners().len() as f64 / config.max_population as f64) as f32;
         state[1] = self.world.mean_dirt() as f32;
+    }
+    fn save(&self) -> Result<Vec<u8>, SaveError> {
+        self.sealed()
+    }
+
+    fn restore(&mut self, saved: &[u8], mut out: Agents<'_>) -> Result<(), SaveError> {
+        self.unseal(saved)?;
+        self.write(&mut out);
+        Ok(())
     }
 }

@@ -1,9 +1,15 @@
 //! The garden's rules (RULES section 2): one generation as a function of (state, actions, noise).
 
+mod saved;
+
+use serde::{Deserialize, Serialize};
+
 use crate::control::Restraint;
 use crate::gardener::config::GardenerConfig;
 use crate::gardener::grid::{grow, measure};
 use crate::risk::{RiskState, Verdict, term};
+
+pub(super) use saved::SavedWorld;
 
 /// Numbers of the actions.
 pub mod action {
@@ -16,7 +22,7 @@ pub mod action {
 }
 
 /// One gardener.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Gardener {
     /// Its number, never given twice.
     pub id: u64,
@@ -31,7 +37,7 @@ pub struct Gardener {
 }
 
 /// Something that the minds behind the gardeners have to know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LifeEvent {
     /// A gardener was born.
     Born {
@@ -61,7 +67,7 @@ pub struct GenerationNoise {
 }
 
 /// What a generation led to: a row of `resonetics_data.csv` (RULES section 2.3).
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)] // the names of the CSV's columns
 pub struct Generation {
     pub generation: u32,
@@ -238,6 +244,11 @@ impl World {
                 break;
             }
         }
+        self.restrain();
+    }
+
+    /// Control looks at the risk.
+    fn restrain(&mut self) {
         let control = &self.config.control;
         self.restraint =
             if control.enabled { control.damping.restraint(&self.risk) } else { Restraint::NONE };

@@ -1,6 +1,10 @@
 //! The cluster as an environment.
 
+mod saved;
+
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use crate::control::Restraint;
 use crate::cpu::Work;
@@ -10,6 +14,7 @@ use crate::k8s::rules::{self, ACTIONS, Block, Drawn, Noise, OBSERVATION, Params,
 use crate::k8s::shield::Shield;
 use crate::math::{LANES, Lanes};
 use crate::risk::RiskState;
+use crate::saved::SaveError;
 use crate::space::{BoxSpace, Discrete};
 use crate::stream::{Domain, Key};
 
@@ -27,7 +32,7 @@ pub struct K8sInfo {
 }
 
 /// The state of a cluster, for traces, drawings and tests.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct K8sState {
     /// `[nodes]`, row-major.
     pub cpu: Vec<f32>,
@@ -339,6 +344,16 @@ impl Env for K8sEnv {
         let scalars = &self.scalars;
         let rest = [f32::from(scalars.row), f32::from(scalars.col), scalars.budget as f32];
         out[3 * nodes..3 * nodes + 3].copy_from_slice(&rest);
+    }
+
+    fn save(&self) -> Result<Vec<u8>, SaveError> {
+        self.sealed()
+    }
+
+    fn restore(&mut self, saved: &[u8], observation: &mut [f32]) -> Result<(), SaveError> {
+        self.unseal(saved)?;
+        self.observe(observation);
+        Ok(())
     }
 
     fn batch<W: Work>(work: W) -> W::Output {

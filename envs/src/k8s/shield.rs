@@ -31,6 +31,18 @@ impl Shield {
         self.load_before = scalars.avg_load;
     }
 
+    /// The risk and the load that it is measured against: all that a reset does not know.
+    pub(super) fn memory(&self) -> (RiskState, f32) {
+        (self.state, self.load_before)
+    }
+
+    /// Goes back to a [`Shield::memory`].
+    pub(super) fn remember(&mut self, params: &Params, (state, load_before): (RiskState, f32)) {
+        self.state = state;
+        self.load_before = load_before;
+        self.restraint = params.config.control.damping.restraint(&self.state);
+    }
+
     /// `action`, or the safe action in its place.
     pub(super) fn filter(
         &self,
