@@ -1,5 +1,7 @@
 //! scratch
-use resonetics_agents::prophet::{config::*, init::initial, learner::Learner, native::NativeLearner, network::*, trainer::Trainer};
+use resonetics_agents::prophet::{
+    config::*, init::initial, learner::Learner, native::NativeLearner, network::*, trainer::Trainer,
+};
 use resonetics_envs::config::resolve;
 use resonetics_envs::k8s::{K8sConfig, K8sEnv};
 #[allow(clippy::all, clippy::pedantic, missing_docs)]

@@ -23,6 +23,7 @@ mod evolved;
 mod gardener_heuristic;
 mod k8s_heuristic;
 mod k8s_planner;
+mod noisy;
 mod policy;
 pub mod prophet;
 
@@ -31,4 +32,5 @@ pub use evolved::Evolved;
 pub use gardener_heuristic::{GardenerHeuristic, GardenerHeuristicConfig};
 pub use k8s_heuristic::{K8sHeuristic, K8sHeuristicConfig};
 pub use k8s_planner::K8sPlanner;
+pub use noisy::Noisy;
 pub use policy::{Observations, Policy};

@@ -235,7 +235,8 @@ mod tests {
 
     /// The sum in f64, in order.
     fn oracle(left: impl Fn(usize, usize) -> f32, right: &[f32], n: usize, k: usize, m: usize) -> Vec<f64> {
-        let term = |row: usize, column: usize, k: usize| f64::from(left(row, k)) * f64::from(right[k * n + column]);
+        let term =
+            |row: usize, column: usize, k: usize| f64::from(left(row, k)) * f64::from(right[k * n + column]);
         (0..m * n).map(|i| (0..k).map(|k| term(i / n, i % n, k)).sum()).collect()
     }
 
@@ -301,7 +302,10 @@ mod tests {
                     let l = if cols { Left::Columns(&left, 64) } else { Left::Rows(&left, 64) };
                     product(std::hint::black_box(l), &right[..64 * n], Start::Zero, n, &mut out[..64 * n]);
                 }
-                println!("{name} {cols}: {} GMAC/s", 20000.0 * 64.0 * 64.0 * n as f64 / t.elapsed().as_secs_f64() / 1e9);
+                println!(
+                    "{name} {cols}: {} GMAC/s",
+                    20000.0 * 64.0 * 64.0 * n as f64 / t.elapsed().as_secs_f64() / 1e9
+                );
             }
         }
         let t = std::time::Instant::now();

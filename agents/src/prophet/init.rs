@@ -8,6 +8,9 @@ use super::network::{Network, Spaces, Tensor};
 /// al. 2021, "What matters in on-policy reinforcement learning?").
 const GAINS: [f32; 3] = [std::f32::consts::SQRT_2, 0.01, 1.0];
 
+/// Number of the first network's stream; those below belong to the kernel's small networks.
+const FIRST: u64 = 16;
+
 /// Parameters to start from: orthogonal weights (Saxe, McClelland, Ganguli 2014), biases 0, drawn
 /// from `seed`; moments 0. In the form that [`super::learner::Learner::load`] takes.
 pub fn initial(network: &Network, spaces: Spaces, seed: u64) -> Vec<Tensor> {
@@ -22,7 +25,7 @@ pub fn initial(network: &Network, spaces: Spaces, seed: u64) -> Vec<Tensor> {
             _ => GAINS[0],
         };
         let data = if name.ends_with("weight") {
-            let key = Key::new(seed, Domain::Weights, number as u64);
+            let key = Key::new(seed, Domain::Weights, FIRST + number as u64);
             orthogonal(shape[0], count / shape[0].max(1), gain, key)
         } else {
             vec![0.0; count]

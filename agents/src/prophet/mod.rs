@@ -8,5 +8,7 @@ pub mod learner;
 pub mod native;
 pub mod network;
 pub mod normalizer;
+pub mod policy;
 pub mod risk_rate;
+pub mod state;
 pub mod trainer;

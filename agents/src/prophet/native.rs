@@ -99,7 +99,7 @@ impl NativeLearner {
             });
             Net { conv, layers: layers.collect() }
         });
-        let mut learner = NativeLearner {
+        NativeLearner {
             network: network.clone(),
             spaces,
             nets,
@@ -108,9 +108,16 @@ impl NativeLearner {
             transposed: vec![0.0; at],
             adam: Adam::new(at, ADAM),
             groups: Vec::new(),
-        };
-        learner.groups = (0..GROUPS).map(|_| learner.scratch()).collect();
-        learner
+        }
+    }
+
+    /// The scratch of at least `count` groups; hand it back.
+    fn take_groups(&mut self, count: usize) -> Vec<Scratch> {
+        let mut groups = std::mem::take(&mut self.groups);
+        while groups.len() < count {
+            groups.push(self.scratch());
+        }
+        groups
     }
 
     fn scratch(&self) -> Scratch {
@@ -118,7 +125,8 @@ impl NativeLearner {
             input: vec![0.0; BLOCK * net.layers[0].input],
             outputs: net.layers.iter().map(|layer| vec![0.0; BLOCK * layer.output]).collect(),
         };
-        let widths = self.nets.iter().flat_map(|net| &net.layers).flat_map(|layer| [layer.input, layer.output]);
+        let widths =
+            self.nets.iter().flat_map(|net| &net.layers).flat_map(|layer| [layer.input, layer.output]);
         let widest = BLOCK * widths.max().unwrap_or_default();
         let head = |net: &Net| vec![0.0; BLOCK * net.layers.last().map_or(0, |layer| layer.output)];
         let [actor, critic] = &self.nets;
@@ -367,13 +375,7 @@ fn policy_loss(
 }
 
 /// The value's terms and their gradient with respect to the value.
-fn value_loss(
-    samples: &Samples<'_>,
-    part: Part<'_>,
-    values: &[f32],
-    d_values: &mut [f32],
-    sums: &mut Terms,
-) {
+fn value_loss(samples: &Samples<'_>, part: Part<'_>, values: &[f32], d_values: &mut [f32], sums: &mut Terms) {
     let width = padded(1);
     let share = 1.0 / part.b as f32;
     let weights = part.weights;
@@ -435,16 +437,19 @@ fn flow_loss(
 
 impl Learner for NativeLearner {
     fn act(&mut self, observations: &[f32], logits: &mut [f32], values: &mut [f32]) {
-        let mut groups = std::mem::take(&mut self.groups);
-        let this = &*self;
-        let (width, actions, n) = (this.spaces.observation, this.spaces.actions, values.len());
+        let (width, actions, n) = (self.spaces.observation, self.spaces.actions, values.len());
         let each = n.div_ceil(GROUPS).next_multiple_of(BLOCK);
+        let mut groups = self.take_groups(n.div_ceil(each));
+        let this = &*self;
         let parts = observations
             .chunks(each * width)
             .zip(logits.chunks_mut(each * actions))
             .zip(values.chunks_mut(each))
             .zip(&mut groups);
-        let work = |(((observations, logits), values), scratch): (((&[f32], &mut [f32]), &mut [f32]), &mut Scratch)| {
+        let work = |(((observations, logits), values), scratch): (
+            ((&[f32], &mut [f32]), &mut [f32]),
+            &mut Scratch,
+        )| {
             this.act_part(observations, logits, values, scratch);
         };
         if n < PARALLEL_FROM {
@@ -460,9 +465,9 @@ impl Learner for NativeLearner {
             let weights = layer.weight..layer.bias;
             transpose(&self.parameters[weights.clone()], layer.output, &mut self.transposed[weights]);
         }
-        let mut groups = std::mem::take(&mut self.groups);
         let b = minibatch.rows.len();
         let count = b.div_ceil(BLOCK).min(GROUPS);
+        let mut groups = self.take_groups(count);
         let weights = minibatch.loss;
         let tense = weights.tension != 0.0;
         let means = if tense { self.means(samples, minibatch, &mut groups[..count]) } else { (0.0, 0.0) };
@@ -563,7 +568,12 @@ impl NativeLearner {
         out
     }
 
-    fn import(&self, prefix: &str, shapes: &[(String, Vec<usize>)], tensors: &[Tensor]) -> Result<Vec<f32>, String> {
+    fn import(
+        &self,
+        prefix: &str,
+        shapes: &[(String, Vec<usize>)],
+        tensors: &[Tensor],
+    ) -> Result<Vec<f32>, String> {
         let mut flat = vec![0.0; self.parameters.len()];
         for ((name, shape), place) in shapes.iter().zip(self.places()) {
             let tensor = super::network::find(tensors, &format!("{prefix}{name}"), shape)?;
@@ -578,9 +588,10 @@ impl NativeLearner {
             let weights = net.conv.len() / 10 * 9;
             let conv = [Place::Plain(net.conv.start), Place::Plain(net.conv.start + weights)];
             let conv = conv.into_iter().filter(|_| !net.conv.is_empty());
-            let dense = net.layers.iter().flat_map(|layer| {
-                [Place::Transposed(layer.weight, layer.output), Place::Plain(layer.bias)]
-            });
+            let dense = net
+                .layers
+                .iter()
+                .flat_map(|layer| [Place::Transposed(layer.weight, layer.output), Place::Plain(layer.bias)]);
             conv.chain(dense)
         })
     }

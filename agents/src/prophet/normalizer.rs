@@ -30,8 +30,7 @@ impl Normalizer {
         let mut squares = vec![0.0; columns];
         CpuPath::dispatch(Moments { values, used, shift: None, sums: &mut mean });
         let all = values.len() / columns.max(1);
-        let count =
-            if used.is_empty() { all } else { used.iter().filter(|&&used| used).count() } as f64;
+        let count = if used.is_empty() { all } else { used.iter().filter(|&&used| used).count() } as f64;
         if count == 0.0 {
             return;
         }

@@ -89,17 +89,17 @@ pub struct Trainer<E> {
     config: TrainConfig,
     seed: u64,
     total_steps: u64,
-    learner: Box<dyn Learner>,
-    envs: VecEnv<E>,
-    batch: Batch,
+    pub(super) learner: Box<dyn Learner>,
+    pub(super) envs: VecEnv<E>,
+    pub(super) batch: Batch,
     prototype: E,
-    observation_normalizer: Normalizer,
-    return_normalizer: Normalizer,
+    pub(super) observation_normalizer: Normalizer,
+    pub(super) return_normalizer: Normalizer,
     /// `[N]`: discounted sum of each row's rewards.
-    discounted: Vec<f32>,
-    counters: Counters,
-    tuner: KernelPidTuner,
-    risk_rate: Option<RiskRate>,
+    pub(super) discounted: Vec<f32>,
+    pub(super) counters: Counters,
+    pub(super) tuner: KernelPidTuner,
+    pub(super) risk_rate: Option<RiskRate>,
     rollout: Rollout,
 }
 
@@ -194,7 +194,12 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         }
         self.counters.updates += 1;
         self.counters.steps += self.steps_per_update();
-        Ok(Update { update: self.counters.updates, steps: self.counters.steps, episodes: self.counters.episodes, ..update })
+        Ok(Update {
+            update: self.counters.updates,
+            steps: self.counters.steps,
+            episodes: self.counters.episodes,
+            ..update
+        })
     }
 
     /// Steps every environment `horizon` times with actions drawn from the policy.
@@ -213,7 +218,8 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
             let seen = at.start * width..at.end * width;
             let rollout = &mut self.rollout;
             rollout.raw[seen.clone()].copy_from_slice(contiguous(&self.batch.observations));
-            self.observation_normalizer.apply(&rollout.raw[seen.clone()], &mut rollout.observations[seen.clone()]);
+            self.observation_normalizer
+                .apply(&rollout.raw[seen.clone()], &mut rollout.observations[seen.clone()]);
             self.learner.act(&rollout.observations[seen], &mut logits, &mut rollout.values[at.clone()]);
             let mut mask: &[bool] = &[];
             if self.batch.action_mask.nrows() > 0 {
@@ -317,7 +323,10 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         self.learner.begin(&samples);
         let actions = self.envs.envs()[0].action_space().n;
         let mut rows: Vec<u32> = (0..rollout.values.len())
-            .filter(|&i| rollout.action_mask.is_empty() || rollout.action_mask[i * actions..][..actions].contains(&true))
+            .filter(|&i| {
+                rollout.action_mask.is_empty()
+                    || rollout.action_mask[i * actions..][..actions].contains(&true)
+            })
             .map(|i| i as u32)
             .collect();
         let pieces = ((rows.len() + self.config.minibatch / 2) / self.config.minibatch).max(1);
@@ -333,11 +342,17 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
                     continue;
                 }
                 if weights.flow > 0.0 {
-                    draw_normals(flow_key, piece as u32, part.len() * self.batch.observations.ncols(), &mut noise);
+                    draw_normals(
+                        flow_key,
+                        piece as u32,
+                        part.len() * self.batch.observations.ncols(),
+                        &mut noise,
+                    );
                 }
                 let rows = &rows[part];
                 let (advantage_mean, advantage_scale) = standardized(samples.advantages, rows);
-                let minibatch = Minibatch { rows, noise: &noise, advantage_mean, advantage_scale, loss: weights };
+                let minibatch =
+                    Minibatch { rows, noise: &noise, advantage_mean, advantage_scale, loss: weights };
                 let terms = self.learner.loss(&samples, &minibatch);
                 if !terms.finite() {
                     let Terms { loss, gradient_norm, .. } = terms;
@@ -353,7 +368,8 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         let terms = mean_terms(&sums);
         self.adapt(&terms);
         let mean = |of: fn(&(f64, u32)) -> f64| {
-            (!self.counters.recent.is_empty()).then(|| self.counters.recent.iter().map(of).sum::<f64>() / self.counters.recent.len() as f64)
+            (!self.counters.recent.is_empty())
+                .then(|| self.counters.recent.iter().map(of).sum::<f64>() / self.counters.recent.len() as f64)
         };
         Ok(Update {
             return_mean: mean(|episode| episode.0),
@@ -361,9 +377,10 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
             learning_rate,
             entropy_weight,
             eps: f64::from(weights.eps),
-            risk: self.risk_rate.as_ref().map(|rate| {
-                (rate.mode(), rate.state.risk, rate.state.target_risk, rate.state.delta_ema)
-            }),
+            risk: self
+                .risk_rate
+                .as_ref()
+                .map(|rate| (rate.mode(), rate.state.risk, rate.state.target_risk, rate.state.delta_ema)),
             explained_variance: explained_variance(&self.rollout),
             minibatches: sums.len(),
             terms,
