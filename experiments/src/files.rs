@@ -71,6 +71,35 @@ impl CsvFile {
         Self::start(path, file, header)
     }
 
+    /// Opens `path`, which has `columns` columns, to go on behind its first `length` bytes: what
+    /// follows them is cut off.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] if `path` cannot be opened or is shorter.
+    pub fn resume(path: &Path, columns: usize, length: u64) -> Result<Self, Failure> {
+        let file = File::options().append(true).open(path).map_err(failure::io("open", path))?;
+        let found = file.metadata().map_err(failure::io("read", path))?.len();
+        if found < length {
+            return Err(Failure::Usage(format!(
+                "{} has {found} bytes, its checkpoint says {length}: it was cut; it cannot be continued",
+                path.display()
+            )));
+        }
+        file.set_len(length).map_err(failure::io("write", path))?;
+        let rows = csv::Writer::from_writer(Vec::new());
+        Ok(Self { path: path.to_path_buf(), file, written: length, columns, rows, flushed: Instant::now() })
+    }
+
+    /// Writes what is in memory, waits until it is on the disk, and yields the file's length in bytes.
+    ///
+    /// # Errors
+    /// Any I/O error, naming the file.
+    pub fn sync(&mut self) -> Result<u64, Failure> {
+        self.flush()?;
+        self.file.sync_all().map_err(failure::io("write", &self.path))?;
+        Ok(self.written)
+    }
+
     fn start(path: &Path, file: File, header: &[&str]) -> Result<Self, Failure> {
         let mut csv = Self {
             path: path.to_path_buf(),
@@ -117,8 +146,7 @@ impl CsvFile {
     /// # Errors
     /// Any I/O error, naming the file.
     pub fn finish(mut self) -> Result<(), Failure> {
-        self.flush()?;
-        self.file.sync_all().map_err(failure::io("write", &self.path))
+        self.sync().map(drop)
     }
 
     fn flush(&mut self) -> Result<(), Failure> {

@@ -17,6 +17,7 @@ mod run_dir;
 mod setup;
 mod stats;
 mod trace;
+mod training;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -1,0 +1,235 @@
+//! Checkpoints in a run directory: a safetensors file and a JSON file each, whole or not at all.
+//!
+//! The JSON file is written last, and a checkpoint without it is none. It holds the checksums of both.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use resonetics_agents::prophet::state::{Arrays, Numbers, State};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::Plan;
+use crate::failure::{self, Failure};
+use crate::files::write_atomic;
+
+/// Grows with each change of what is written.
+const FORMAT: u32 = 1;
+const BEST: &str = "best";
+
+/// Which training a checkpoint belongs to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    env: String,
+    /// SHA-256 of the run's config.toml.
+    config: String,
+}
+
+impl Identity {
+    /// That of the training whose config.toml is in `dir`.
+    pub fn of(plan: &Plan, dir: &Path) -> Result<Identity, Failure> {
+        let path = dir.join("config.toml");
+        let bytes = fs::read(&path).map_err(failure::io("read", &path))?;
+        Ok(Identity { env: plan.env.name.clone(), config: sha256(&bytes) })
+    }
+}
+
+/// The best checkpoint so far, by the greedy policy's mean return on seeds of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Best {
+    pub update: u64,
+    pub greedy_return: f64,
+}
+
+/// What a checkpoint's JSON file says, beside its own checksum.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    format: u32,
+    version: String,
+    identity: Identity,
+    /// SHA-256 of the safetensors file.
+    safetensors: String,
+    /// Length of training.csv.
+    pub csv_bytes: u64,
+    pub best: Option<Best>,
+    numbers: Numbers,
+}
+
+/// The checkpoints of a run.
+pub struct Checkpoints {
+    folder: PathBuf,
+    identity: Identity,
+    keep: usize,
+}
+
+impl Checkpoints {
+    /// Those in `dir`; what a killed process left half written is deleted.
+    pub fn open(dir: &Path, identity: Identity, keep: usize) -> Result<Checkpoints, Failure> {
+        let folder = dir.join("checkpoints");
+        fs::create_dir_all(&folder).map_err(failure::io("create", &folder))?;
+        let checkpoints = Checkpoints { folder, identity, keep };
+        checkpoints.tidy(dir)?;
+        Ok(checkpoints)
+    }
+
+    /// Deletes temporary files, and arrays whose JSON was never written.
+    fn tidy(&self, dir: &Path) -> Result<(), Failure> {
+        for folder in [dir, &self.folder] {
+            for path in files(folder)? {
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let orphan = name.starts_with("step-")
+                    && name.ends_with(".safetensors")
+                    && !path.with_extension("json").exists();
+                if name.starts_with(".tmp") || orphan {
+                    fs::remove_file(&path).map_err(failure::io("remove", &path))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn path(&self, name: &str, extension: &str) -> PathBuf {
+        self.folder.join(format!("{name}.{extension}"))
+    }
+
+    /// Names of the numbered checkpoints, the oldest first.
+    fn names(&self) -> Result<Vec<String>, Failure> {
+        let mut names: Vec<String> = files(&self.folder)?
+            .iter()
+            .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+            .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+            .filter(|name| name.starts_with("step-"))
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// Writes a checkpoint, the best one first if it is that, and deletes those that are not kept.
+    pub fn write(&self, state: &State, csv_bytes: u64, best: Option<Best>, is_best: bool) -> Result<(), Failure> {
+        let arrays = state.arrays.to_bytes().map_err(Failure::Failed)?;
+        let record = Record {
+            format: FORMAT,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            identity: self.identity.clone(),
+            safetensors: sha256(&arrays),
+            csv_bytes,
+            best,
+            numbers: state.numbers.clone(),
+        };
+        let json = sealed(&record)?;
+        let name = format!("step-{:012}", state.numbers.steps());
+        // A kill between the two leaves an older numbered checkpoint, which leads to this best one again.
+        for name in [BEST, &name].iter().skip(usize::from(!is_best)) {
+            write_atomic(&self.path(name, "safetensors"), &arrays)?;
+            write_atomic(&self.path(name, "json"), &json)?;
+        }
+        let names = self.names()?;
+        for old in &names[..names.len().saturating_sub(self.keep)] {
+            for extension in ["json", "safetensors"] {
+                let path = self.path(old, extension);
+                fs::remove_file(&path).map_err(failure::io("remove", &path))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The last checkpoint; none if there is none.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] with the reason if it is not one to go on from.
+    pub fn last(&self) -> Result<Option<(Record, State)>, Failure> {
+        self.names()?.last().map(|name| self.read(name)).transpose()
+    }
+
+    /// The best checkpoint.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] if there is none, or with the reason why it cannot be used.
+    pub fn best(&self) -> Result<State, Failure> {
+        if !self.path(BEST, "json").exists() {
+            return Err(Failure::Usage(format!(
+                "{} holds no best checkpoint yet: train on (`resonetics train --resume`)",
+                self.folder.display()
+            )));
+        }
+        Ok(self.read(BEST)?.1)
+    }
+
+    /// `problem` with the checkpoints at hand.
+    pub fn refused(&self, problem: &str) -> Failure {
+        Failure::Usage(format!("a checkpoint in {} is refused: {problem}", self.folder.display()))
+    }
+
+    fn read(&self, name: &str) -> Result<(Record, State), Failure> {
+        let (json, arrays) = (self.path(name, "json"), self.path(name, "safetensors"));
+        let refuse = |path: &Path, problem: &str| {
+            Failure::Usage(format!(
+                "{} is refused: {problem}; delete {name}.json and {name}.safetensors to go on from an older checkpoint",
+                path.display()
+            ))
+        };
+        let text = fs::read_to_string(&json).map_err(failure::io("read", &json))?;
+        let record = opened(&text).map_err(|problem| refuse(&json, &problem))?;
+        if record.identity.env != self.identity.env {
+            let problem =
+                format!("it was trained in env `{}`, not `{}`", record.identity.env, self.identity.env);
+            return Err(refuse(&json, &problem));
+        }
+        if record.identity.config != self.identity.config {
+            return Err(refuse(&json, "it belongs to another config.toml, or this one was edited"));
+        }
+        let bytes = fs::read(&arrays).map_err(failure::io("read", &arrays))?;
+        if sha256(&bytes) != record.safetensors {
+            return Err(refuse(&arrays, "it is not the file that was written (its SHA-256 differs)"));
+        }
+        let arrays = Arrays::from_bytes(&bytes).map_err(|problem| refuse(&arrays, &problem))?;
+        let numbers = record.numbers.clone();
+        Ok((record, State { numbers, arrays }))
+    }
+}
+
+fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let entries = fs::read_dir(folder).map_err(failure::io("read", folder))?;
+    let paths: Result<Vec<PathBuf>, _> = entries.map(|entry| Ok(entry?.path())).collect();
+    let paths = paths.map_err(failure::io("read", folder))?;
+    Ok(paths.into_iter().filter(|path| path.is_file()).collect())
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The record as JSON text, closed by its own checksum.
+fn sealed(record: &Record) -> Result<Vec<u8>, Failure> {
+    let failed = |error: serde_json::Error| Failure::Failed(format!("cannot encode a checkpoint: {error}"));
+    let mut value = serde_json::to_value(record).map_err(failed)?;
+    let sum = sha256(value.to_string().as_bytes());
+    if let Value::Object(fields) = &mut value {
+        fields.insert("sha256".to_owned(), sum.into());
+    }
+    let mut bytes = serde_json::to_vec_pretty(&value).map_err(failed)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// The record in a text.
+fn opened(text: &str) -> Result<Record, String> {
+    let mut value: Value = serde_json::from_str(text).map_err(|error| format!("it is no whole JSON file ({error})"))?;
+    let format = value.get("format").and_then(Value::as_u64);
+    if format != Some(FORMAT.into()) {
+        let found = format.map_or_else(|| "none".to_owned(), |format| format.to_string());
+        let version = value.get("version").and_then(Value::as_str).unwrap_or("unknown");
+        return Err(format!(
+            "its format is {found}, written by version {version}; this program reads format {FORMAT}"
+        ));
+    }
+    let sum = value.as_object_mut().and_then(|fields| fields.shift_remove("sha256"));
+    if sum.as_ref().and_then(Value::as_str) != Some(&sha256(value.to_string().as_bytes())) {
+        return Err("it was edited (its own checksum differs)".to_owned());
+    }
+    serde_json::from_value(value).map_err(|error| error.to_string())
+}

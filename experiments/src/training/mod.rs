@@ -1,0 +1,222 @@
+//! A training from its settings to its files, and from its files on.
+
+mod checkpoint;
+mod learner;
+mod row;
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use resonetics_agents::prophet::config::TrainConfig;
+use resonetics_agents::prophet::init::initial;
+use resonetics_agents::prophet::network::Spaces;
+use resonetics_agents::prophet::trainer::{NonFinite, Trainer, Update};
+use resonetics_envs::env::ParallelEnv;
+use resonetics_envs::gardener::GardenerEnv;
+use resonetics_envs::k8s::K8sEnv;
+use serde::{Deserialize, Serialize};
+
+pub use self::checkpoint::{Best, Checkpoints, Identity};
+pub use self::learner::{LearnerKind, make};
+use crate::failure::{self, Failure};
+use crate::files::CsvFile;
+use crate::interrupt;
+use crate::progress::Progress;
+use crate::setup::{Setup, WorldSettings};
+
+/// Everything that a training depends on; config.toml is this.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    pub seed: u64,
+    /// Steps of single environments.
+    pub steps: u64,
+    pub learner: LearnerKind,
+    pub train: TrainConfig,
+    pub env: Setup,
+}
+
+/// How a training is watched and where it computes; changes none of its files.
+pub struct Runtime<'a> {
+    pub quiet: bool,
+    /// `auto`, `cpu`, `cuda` or `cuda:N`; for the torch learner.
+    pub device: &'a str,
+    /// Is told of each update.
+    pub watch: &'a mut dyn FnMut(&Update, f64),
+}
+
+impl Plan {
+    /// Observations, actions and views of this plan's world.
+    pub fn spaces(&self) -> Spaces {
+        spaces(&self.env)
+    }
+
+    /// Trains in the run directory `dir`, from its last checkpoint on if it holds one.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] if another process trains there, or a checkpoint is refused.
+    pub fn train(&self, dir: &Path, runtime: &mut Runtime<'_>) -> Result<(), Failure> {
+        match &self.env.settings {
+            WorldSettings::K8s(settings) => train(self, dir, &K8sEnv::new(settings.env.clone()), runtime),
+            WorldSettings::Gardener(settings) => {
+                train(self, dir, &GardenerEnv::new(settings.env.clone()), runtime)
+            }
+        }
+    }
+}
+
+/// Observations, actions and views of a world.
+pub fn spaces(env: &Setup) -> Spaces {
+    let of = |env: &dyn Fn() -> (usize, usize), view: usize| {
+        let (observation, actions) = env();
+        Spaces { observation, actions, view }
+    };
+    match &env.settings {
+        WorldSettings::K8s(settings) => of(&|| sizes(&K8sEnv::new(settings.env.clone())), 0),
+        WorldSettings::Gardener(settings) => {
+            of(&|| sizes(&GardenerEnv::new(settings.env.clone())), settings.env.view_size)
+        }
+    }
+}
+
+fn sizes<E: ParallelEnv>(env: &E) -> (usize, usize) {
+    (env.observation_space().len(), env.action_space().n)
+}
+
+/// A training in its directory.
+struct Session<'a, E> {
+    plan: &'a Plan,
+    prototype: &'a E,
+    device: &'a str,
+    checkpoints: Checkpoints,
+    trainer: Trainer<E>,
+    csv: CsvFile,
+    csv_path: PathBuf,
+    timing: File,
+    best: Option<Best>,
+}
+
+fn train<E: ParallelEnv + Clone + Sync>(
+    plan: &Plan,
+    dir: &Path,
+    prototype: &E,
+    runtime: &mut Runtime<'_>,
+) -> Result<(), Failure> {
+    let _lock = lock(dir)?;
+    let mut session = Session::open(plan, dir, prototype, runtime.device)?;
+    let planned = session.trainer.planned_updates();
+    let progress = Progress::new(planned, "updates", runtime.quiet);
+    progress.inc(session.trainer.updates());
+    while session.trainer.updates() < planned {
+        interrupt::check()?;
+        let start = Instant::now();
+        match session.trainer.update() {
+            Ok(update) => {
+                let steps_per_second = session.steps_per_update() / start.elapsed().as_secs_f64();
+                session.note(&update, steps_per_second)?;
+                (runtime.watch)(&update, steps_per_second);
+                progress.message(row::message(&update, steps_per_second));
+                progress.inc(1);
+            }
+            Err(bad) => session.roll_back(bad)?,
+        }
+    }
+    progress.finish();
+    session.csv.finish()
+}
+
+/// Holds off every other process until it is dropped; a dead process holds off none.
+fn lock(dir: &Path) -> Result<File, Failure> {
+    let path = dir.join("lock");
+    let file = File::options().create(true).append(true).open(&path).map_err(failure::io("open", &path))?;
+    file.try_lock().map_err(|error| match error {
+        fs::TryLockError::WouldBlock => Failure::Usage(format!(
+            "another process trains in {}: wait for it, or stop it, and try again",
+            dir.display()
+        )),
+        fs::TryLockError::Error(error) => failure::io("lock", &path)(error),
+    })?;
+    Ok(file)
+}
+
+impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
+    /// At the last checkpoint, or at the start.
+    fn open(plan: &'a Plan, dir: &Path, prototype: &'a E, device: &'a str) -> Result<Session<'a, E>, Failure> {
+        let checkpoints = Checkpoints::open(dir, Identity::of(plan, dir)?, plan.train.keep)?;
+        let csv_path = dir.join("training.csv");
+        let timing_path = dir.join("timing.jsonl");
+        let timing =
+            File::options().create(true).append(true).open(&timing_path).map_err(failure::io("open", &timing_path))?;
+        let (trainer, csv, best) = start(plan, prototype, device, &checkpoints, &csv_path)?;
+        Ok(Session { plan, prototype, device, checkpoints, trainer, csv, csv_path, timing, best })
+    }
+
+    fn steps_per_update(&self) -> f64 {
+        (self.plan.train.num_envs * self.plan.train.horizon) as f64
+    }
+
+    /// Writes what an update did, and a checkpoint where one is due.
+    fn note(&mut self, update: &Update, steps_per_second: f64) -> Result<(), Failure> {
+        let every = self.plan.train.checkpoint_every as u64;
+        let due = update.update.is_multiple_of(every) || update.update == self.trainer.planned_updates();
+        let greedy = due.then(|| self.trainer.evaluate(self.plan.train.eval_episodes));
+        self.csv.row(row::cells(update, greedy, self.trainer.rollbacks()))?;
+        row::time(&mut self.timing, update, steps_per_second)?;
+        if let Some(greedy) = greedy {
+            let csv_bytes = self.csv.sync()?;
+            let state = self.trainer.save().map_err(Failure::Failed)?;
+            let better = self.best.is_none_or(|best| greedy > best.greedy_return);
+            if better {
+                self.best = Some(Best { update: update.update, greedy_return: greedy });
+            }
+            self.checkpoints.write(&state, csv_bytes, self.best, better)?;
+        }
+        Ok(())
+    }
+
+    /// Goes back to the last checkpoint with half the learning rate.
+    fn roll_back(&mut self, bad: NonFinite) -> Result<(), Failure> {
+        let rollbacks = self.trainer.rollbacks() + 1;
+        if rollbacks > self.plan.train.max_rollbacks {
+            return Err(Failure::Failed(format!(
+                "{bad} after {} rollbacks: lower train.learning_rate or train.max_grad_norm and train anew",
+                rollbacks - 1
+            )));
+        }
+        let (mut trainer, csv, best) =
+            start(self.plan, self.prototype, self.device, &self.checkpoints, &self.csv_path)?;
+        trainer.set_rollbacks(rollbacks);
+        crate::out::say(format_args!(
+            "{bad}: back to update {} with the learning rate divided by {}",
+            trainer.updates(),
+            1_u64 << rollbacks
+        ))?;
+        (self.trainer, self.csv, self.best) = (trainer, csv, best);
+        Ok(())
+    }
+}
+
+/// A trainer, its CSV file and its best checkpoint as they were at the last checkpoint, or at the start.
+fn start<E: ParallelEnv + Clone + Sync>(
+    plan: &Plan,
+    prototype: &E,
+    device: &str,
+    checkpoints: &Checkpoints,
+    csv_path: &Path,
+) -> Result<(Trainer<E>, CsvFile, Option<Best>), Failure> {
+    let spaces = plan.spaces();
+    let mut learner = make(plan.learner, &plan.train.network, spaces, device)?;
+    learner.load(&initial(&plan.train.network, spaces, plan.seed), 0).map_err(Failure::Failed)?;
+    let mut trainer = Trainer::new(prototype.clone(), plan.train.clone(), plan.seed, plan.steps, learner)
+        .map_err(Failure::Failed)?;
+    let Some((record, state)) = checkpoints.last()? else {
+        if csv_path.exists() {
+            fs::remove_file(csv_path).map_err(failure::io("remove", csv_path))?;
+        }
+        return Ok((trainer, CsvFile::create(csv_path, &row::COLUMNS)?, None));
+    };
+    trainer.restore(&state).map_err(|problem| checkpoints.refused(&problem))?;
+    let csv = CsvFile::resume(csv_path, row::COLUMNS.len(), record.csv_bytes)?;
+    Ok((trainer, csv, record.best))
+}

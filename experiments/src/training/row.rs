@@ -1,0 +1,89 @@
+//! What is written and said of an update.
+
+use std::fs::File;
+use std::io::Write;
+
+use resonetics_agents::prophet::trainer::Update;
+use serde_json::json;
+
+use crate::failure::Failure;
+
+/// The columns of training.csv. An empty cell: there was none (no episode has ended yet, no
+/// checkpoint was due, another schedule).
+pub const COLUMNS: [&str; 26] = [
+    "update",
+    "steps",
+    "episodes",
+    "return_mean",
+    "length_mean",
+    "greedy_return",
+    "learning_rate",
+    "mode",
+    "risk",
+    "target_risk",
+    "delta_ema",
+    "entropy_weight",
+    "eps",
+    "loss",
+    "policy_loss",
+    "value_loss",
+    "entropy",
+    "flow",
+    "structure",
+    "tension",
+    "approx_kl",
+    "clip_fraction",
+    "gradient_norm",
+    "explained_variance",
+    "minibatches",
+    "rollbacks",
+];
+
+/// The row of an update; `greedy` is the greedy policy's return where it was measured.
+pub fn cells(update: &Update, greedy: Option<f64>, rollbacks: u32) -> [String; 26] {
+    // f32 has as many digits as the numbers deserve.
+    let number = |value: f64| (value as f32).to_string();
+    let maybe = |value: Option<f64>| value.map_or_else(String::new, number);
+    let terms = &update.terms;
+    [
+        update.update.to_string(),
+        update.steps.to_string(),
+        update.episodes.to_string(),
+        maybe(update.return_mean),
+        maybe(update.length_mean),
+        maybe(greedy),
+        number(update.learning_rate),
+        update.risk.map_or("", |risk| risk.0.name()).to_owned(),
+        maybe(update.risk.map(|risk| risk.1)),
+        maybe(update.risk.map(|risk| risk.2)),
+        maybe(update.risk.map(|risk| risk.3)),
+        number(update.entropy_weight),
+        number(update.eps),
+        number(terms.loss),
+        number(terms.policy),
+        number(terms.value),
+        number(terms.entropy),
+        number(terms.flow),
+        number(terms.structure),
+        number(terms.tension),
+        number(terms.approx_kl),
+        number(terms.clip_fraction),
+        number(terms.gradient_norm),
+        number(update.explained_variance),
+        update.minibatches.to_string(),
+        rollbacks.to_string(),
+    ]
+}
+
+/// What stands behind the progress bar.
+pub fn message(update: &Update, steps_per_second: f64) -> String {
+    let mean = update.return_mean.map_or_else(|| "-".to_owned(), |mean| format!("{mean:.2}"));
+    let mode = update.risk.map_or(String::new(), |risk| format!(", {}", risk.0.name()));
+    format!("return {mean}, {steps_per_second:.0} steps/s{mode}")
+}
+
+/// Adds a line to timing.jsonl.
+pub fn time(file: &mut File, update: &Update, steps_per_second: f64) -> Result<(), Failure> {
+    let line = json!({ "update": update.update, "steps": update.steps, "steps_per_second": steps_per_second.round() });
+    writeln!(file, "{line}").map_err(|error| Failure::Failed(format!("cannot write timing.jsonl: {error}")))
+}
