@@ -1,6 +1,7 @@
 //! What can be typed.
 #![allow(clippy::doc_markdown)] // help is read in a terminal
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ pub const GENERATIONS: RangeInclusive<u64> = 1..=1_000_000_000;
 pub const RUNS: RangeInclusive<u64> = 1..=9999;
 pub const EPISODES: RangeInclusive<u64> = 1..=10_000_000;
 pub const PAIRS: RangeInclusive<u64> = 2..=1_000_000;
+pub const PORT: RangeInclusive<u64> = 0..=u16::MAX as u64;
 pub const STEPS: RangeInclusive<u64> = 1..=1_000_000;
 
 /// Parses a whole number within `range`, or says what is allowed.
@@ -104,6 +106,25 @@ pub struct WorldArgs {
     /// on top of the file; can be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
+}
+
+/// For commands that train: watching them from outside.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Watching it from outside")]
+#[allow(dead_code)] // until a command that trains has it
+pub struct MonitorArgs {
+    /// Do not serve /metrics, /healthz and /readyz
+    #[arg(long)]
+    pub no_monitor: bool,
+    /// Address to listen at; 0.0.0.0 opens it to every machine that can reach this one
+    #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    pub monitor_host: IpAddr,
+    /// Port for metrics; 0 draws a free one and prints it
+    #[arg(long, value_name = "PORT", default_value_t = 8000, allow_negative_numbers = true, value_parser = whole::<u16>(PORT))]
+    pub metrics_port: u16,
+    /// Port for health and readiness; 0 draws a free one and prints it
+    #[arg(long, value_name = "PORT", default_value_t = 8080, allow_negative_numbers = true, value_parser = whole::<u16>(PORT))]
+    pub health_port: u16,
 }
 
 #[derive(Debug, Args)]
@@ -252,4 +273,31 @@ pub struct ListArgs {
     pub preset: String,
     #[command(flatten)]
     pub out: OutArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Training {
+        #[command(flatten)]
+        monitor: MonitorArgs,
+    }
+
+    #[test]
+    fn a_training_is_watched_from_this_machine_unless_told_otherwise() {
+        let parse = |options: &[&str]| Training::try_parse_from([&["train"], options].concat());
+        let MonitorArgs { no_monitor, monitor_host, metrics_port, health_port } = parse(&[]).unwrap().monitor;
+        assert!(!no_monitor && monitor_host.is_loopback());
+        assert_eq!((metrics_port, health_port), (8000, 8080));
+        let told =
+            parse(&["--no-monitor", "--monitor-host", "::", "--metrics-port", "0", "--health-port", "65535"]);
+        let MonitorArgs { no_monitor, monitor_host, metrics_port, health_port } = told.unwrap().monitor;
+        assert!(no_monitor && monitor_host.is_unspecified());
+        assert_eq!((metrics_port, health_port), (0, 65535));
+        for options in [["--metrics-port", "65536"], ["--health-port", "-1"], ["--monitor-host", "here"]] {
+            assert!(parse(&options).unwrap_err().to_string().contains(options[0]));
+        }
+    }
 }

@@ -1,0 +1,177 @@
+//! A running training as seen from outside: `/metrics`, `/healthz` and `/readyz` over HTTP.
+//!
+//! The trainer never waits for whoever asks: it leaves a copy of its numbers, the server's own
+//! thread makes the text of them when it is asked.
+
+mod metrics;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::http::{StatusCode, header::CONTENT_TYPE};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use tokio::runtime;
+use tokio::sync::oneshot;
+
+use crate::failure::Failure;
+pub use metrics::Snapshot;
+
+/// A training that has taken no step for so long is not ready.
+const STALLED_AFTER: Duration = Duration::from_secs(30);
+
+/// The latest snapshot, and when the training last moved.
+struct Latest {
+    snapshot: Snapshot,
+    stepped: Instant,
+}
+
+/// What the trainer and the server share.
+struct Shared {
+    latest: Mutex<Latest>,
+    stalled_after: Duration,
+}
+
+/// The server; it stops when this is dropped.
+pub struct Monitor {
+    shared: Arc<Shared>,
+    addresses: [SocketAddr; 2],
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Monitor {
+    /// Serves at `host`, all three paths on both ports; 0 lets the system choose one, see
+    /// [`Monitor::addresses`].
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] if a port is taken or the host is not this machine's; [`Failure::Failed`] if
+    /// the system gives no thread.
+    pub fn start(host: IpAddr, metrics_port: u16, health_port: u16) -> Result<Monitor, Failure> {
+        Monitor::start_with(host, metrics_port, health_port, STALLED_AFTER)
+    }
+
+    fn start_with(
+        host: IpAddr,
+        metrics_port: u16,
+        health_port: u16,
+        stalled_after: Duration,
+    ) -> Result<Monitor, Failure> {
+        let listeners =
+            [listen(host, metrics_port, "--metrics-port")?, listen(host, health_port, "--health-port")?];
+        let latest = Latest { snapshot: Snapshot::default(), stepped: Instant::now() };
+        let shared = Arc::new(Shared { latest: Mutex::new(latest), stalled_after });
+        let (stop, stopped) = oneshot::channel();
+        let addresses = [listeners[0].1, listeners[1].1];
+        let listeners = listeners.map(|(listener, _)| listener);
+        let failed = |error: io::Error| Failure::Failed(format!("cannot start the monitor: {error}"));
+        let runtime = runtime::Builder::new_current_thread().enable_io().build().map_err(failed)?;
+        let served = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("monitor".to_owned())
+            .spawn(move || runtime.block_on(serve(listeners, served, stopped)))
+            .map_err(failed)?;
+        Ok(Monitor { shared, addresses, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Where it listens: for metrics, for health.
+    pub fn addresses(&self) -> [SocketAddr; 2] {
+        self.addresses
+    }
+
+    /// Shows `snapshot` from now on. Never waits: in the rare moment in which the server is reading it
+    /// leaves the snapshot out, and the next one brings newer numbers.
+    pub fn publish(&self, snapshot: Snapshot) {
+        if let Ok(mut latest) = self.shared.latest.try_lock() {
+            if snapshot.training_step != latest.snapshot.training_step {
+                latest.stepped = Instant::now();
+            }
+            latest.snapshot = snapshot;
+        }
+    }
+}
+
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A listener that is taken before any training begins, and its address.
+fn listen(host: IpAddr, port: u16, option: &str) -> Result<(TcpListener, SocketAddr), Failure> {
+    let refused = |error: io::Error| {
+        let remedy = match error.kind() {
+            io::ErrorKind::AddrInUse => format!("choose another port with {option} (0 draws a free one)"),
+            io::ErrorKind::PermissionDenied => format!("choose a port from 1024 on with {option}"),
+            io::ErrorKind::AddrNotAvailable => {
+                "give --monitor-host an address of this machine, such as 127.0.0.1".to_owned()
+            }
+            _ => format!("choose another --monitor-host or {option}"),
+        };
+        let at = SocketAddr::new(host, port);
+        Failure::Usage(format!(
+            "cannot listen at {at}: {error}; {remedy}, or switch it off with --no-monitor"
+        ))
+    };
+    let listener = TcpListener::bind((host, port)).map_err(refused)?;
+    listener.set_nonblocking(true).map_err(refused)?;
+    let address = listener.local_addr().map_err(refused)?;
+    Ok((listener, address))
+}
+
+/// Serves until `stopped`; connections that are open then are cut with the runtime.
+async fn serve(listeners: [TcpListener; 2], shared: Arc<Shared>, stopped: oneshot::Receiver<()>) {
+    let app = Router::new()
+        .route("/metrics", get(read(&shared, metrics)))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(read(&shared, ready)));
+    for listener in listeners {
+        // It is a socket of a kind that tokio knows, and the runtime is on.
+        if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {
+            tokio::spawn(axum::serve(listener, app.clone()).into_future());
+        }
+    }
+    let _ = stopped.await;
+}
+
+/// A handler that answers with what `answer` makes of the latest snapshot.
+fn read<R: IntoResponse + 'static>(
+    shared: &Arc<Shared>,
+    answer: fn(&Snapshot, stalled: Option<Duration>) -> R,
+) -> impl Fn() -> std::future::Ready<R> + Clone + Send + Sync + 'static {
+    let shared = Arc::clone(shared);
+    move || {
+        let (snapshot, since) = {
+            let latest = shared.latest.lock().unwrap_or_else(PoisonError::into_inner);
+            (latest.snapshot, latest.stepped)
+        };
+        let idle = since.elapsed();
+        std::future::ready(answer(&snapshot, (idle >= shared.stalled_after).then_some(idle)))
+    }
+}
+
+fn metrics(snapshot: &Snapshot, _: Option<Duration>) -> impl IntoResponse + use<> {
+    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], snapshot.text())
+}
+
+fn ready(snapshot: &Snapshot, stalled: Option<Duration>) -> (StatusCode, String) {
+    let step = snapshot.training_step;
+    match stalled {
+        _ if step == 0 => (StatusCode::SERVICE_UNAVAILABLE, "no training step yet\n".to_owned()),
+        Some(idle) => {
+            let text = format!("no training step for {} s, after step {step}\n", idle.as_secs());
+            (StatusCode::SERVICE_UNAVAILABLE, text)
+        }
+        None => (StatusCode::OK, format!("ready, at step {step}\n")),
+    }
+}
+
+#[cfg(test)]
+mod tests;
