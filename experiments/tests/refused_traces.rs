@@ -51,8 +51,6 @@ fn what_is_no_trace_is_refused() {
         (r#"{"rules": "v9.9"}"#, "`v9.9`; known are v4.5 and v4.6 (cluster), v3.3.3 (garden)"),
         (r#"{"rules": "v4.5"}"#, "missing field `config`"),
         (r#"{"rules": "v3.3.3"}"#, "missing field `config`"),
-        (r#"{"rules": "v8.5"}"#, "gardener_brain"),
-        (r#"{"rules": "v8.5", "gardener_brain": {"view_size": 7}}"#, "missing field `conv_weight`"),
     ] {
         let said = refused(&place, text.as_bytes());
         assert!(said.contains(parts), "{text}: {said}");

@@ -23,8 +23,10 @@ pub trait Real:
     /// The same number, exactly.
     fn to_f64(self) -> f64;
     /// Hyperbolic tangent.
+    #[must_use]
     fn tanh(self) -> Self;
     /// The logistic function 1 / (1 + e^-x).
+    #[must_use]
     fn logistic(self) -> Self;
     /// Sine and cosine of 2 pi `self`; NaN where `self` is not finite.
     fn sin_cos_turns(self) -> (Self, Self);

@@ -110,7 +110,9 @@ mod tests {
 
     #[test]
     fn targets_by_hand() {
-        for (loss, sigmoid, centred) in [(0.0, 0.5, 0.0), (2.0_f64.ln() / 3.0, 2.0 / 3.0, 1.0 / 3.0)] {
+        for (loss, sigmoid, centred) in
+            [(0.0, 0.5, 0.0), (std::f64::consts::LN_2 / 3.0, 2.0 / 3.0, 1.0 / 3.0)]
+        {
             assert!((RiskTarget::Sigmoid.of(loss, 3.0) - sigmoid).abs() < 1e-6);
             assert!((RiskTarget::Centred.of(loss, 3.0) - centred).abs() < 1e-6);
         }

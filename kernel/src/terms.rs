@@ -238,8 +238,8 @@ mod tests {
         let near =
             |found: f64, expected: f64| assert!((found - expected).abs() < 1e-12, "{found} {expected}");
         near(terms.gap_r, 2.5);
-        near(terms.flow, (0.01 + 0.09) / 2.0 / 0.01);
-        near(terms.gap_s, (1.0 + 2.0) / 2.0);
+        near(terms.flow, 0.1 / 2.0 / 0.01);
+        near(terms.gap_s, 1.5);
         // tanh 2.5 and tanh 1.5 from a table.
         near(terms.tension, 0.986_614_298_151_430_3 * 0.905_148_253_644_866_4);
         near(terms.loss, 2.0 * 2.5 + 0.5 * 5.0 + 3.0 * 1.5 - 4.0 * terms.tension);

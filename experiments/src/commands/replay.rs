@@ -13,11 +13,9 @@ pub fn run(args: &ReplayArgs, context: Context) -> Result<(), Failure> {
     reported(&config, args.out.out.as_deref(), context, || {
         let replay = trace::replay(&text)
             .map_err(|problem| Failure::Usage(format!("cannot replay {name}: {problem}")))?;
-        let outcome = if replay.deviations.within_tolerance() {
-            Ok(())
-        } else {
-            let field = replay.deviations.worst().unwrap_or("nothing");
-            Err(Failure::Failed(format!("{name} deviates by more than the tolerance, {field} the most")))
+        let outcome = match replay.problem() {
+            None => Ok(()),
+            Some(problem) => Err(Failure::Failed(format!("{name} {problem}"))),
         };
         Ok(Report { text: format!("{}\n", replay.json(&name)), file: "replay.json", outcome })
     })

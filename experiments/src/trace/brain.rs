@@ -3,7 +3,7 @@
 use resonetics_envs::gardener::{BrainWeights, Brains, softmax};
 use serde::Deserialize;
 
-use super::{Deviations, Replay};
+use super::{Compared, Deviations};
 
 /// Tolerance of everything (RULES.md).
 const TOLERANCE: f64 = 1e-5;
@@ -11,6 +11,10 @@ const TOLERANCE: f64 = 1e-5;
 #[derive(Deserialize)]
 pub struct Trace {
     view_size: usize,
+    /// Channels of the convolution; the size of `conv_weight` says so as well.
+    features: usize,
+    /// Width of the memory; that of `policy_weight` says so as well.
+    hidden: usize,
     conv_weight: Vec<f32>,
     conv_bias: Vec<f32>,
     lstm_weight_ih: Vec<f32>,
@@ -31,7 +35,7 @@ struct Step {
 }
 
 /// Replays the passes in order, memory and all.
-pub fn replay(trace: &Trace) -> Result<Replay, String> {
+pub fn replay(trace: &Trace) -> Result<Compared, String> {
     if trace.view_size < 5 || trace.view_size > 31 || trace.view_size.is_multiple_of(2) {
         return Err(format!("view_size {} is not an odd number from 5 to 31", trace.view_size));
     }
@@ -48,6 +52,8 @@ pub fn replay(trace: &Trace) -> Result<Replay, String> {
     };
     brains.load(0, &weights)?;
     let mut deviations = Deviations::default();
+    deviations.exact("features_width", &trace.conv_bias.len(), &trace.features);
+    deviations.exact("hidden_width", &brains.memory(0).0.len(), &trace.hidden);
     for (number, step) in trace.steps.iter().enumerate() {
         if step.view.len() != trace.view_size * trace.view_size {
             return Err(format!("step {number}: its view has {} cells", step.view.len()));
@@ -58,5 +64,5 @@ pub fn replay(trace: &Trace) -> Result<Replay, String> {
         deviations.numbers("hidden", TOLERANCE, hidden, &step.hidden);
         deviations.numbers("cell", TOLERANCE, cell, &step.cell);
     }
-    Ok(Replay { rules: "v8.5".to_owned(), steps: trace.steps.len(), deviations })
+    Ok(Compared { steps: trace.steps.len(), deviations })
 }

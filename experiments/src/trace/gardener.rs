@@ -7,7 +7,7 @@ use resonetics_envs::gardener::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Deviations, Replay, sets};
+use super::{Compared, Deviations, sets};
 use crate::failure::Failure;
 use crate::garden_csv;
 use crate::progress::Progress;
@@ -77,7 +77,7 @@ struct Expected {
 }
 
 /// Replays a trace generation by generation.
-pub fn replay(trace: &Trace) -> Result<Replay, String> {
+pub fn replay(trace: &Trace) -> Result<Compared, String> {
     let mut world = start(trace)?;
     let cells = world.config().cells();
     let mut deviations = Deviations::default();
@@ -120,7 +120,7 @@ pub fn replay(trace: &Trace) -> Result<Replay, String> {
         let generation = world.finish_generation(&actions, &noise);
         compare(&world, &generation, expected, &mut deviations);
     }
-    Ok(Replay { rules: trace.rules.clone(), steps: trace.generations.len(), deviations })
+    Ok(Compared { steps: trace.generations.len(), deviations })
 }
 
 /// The world at the beginning of a trace.

@@ -5,7 +5,7 @@ use resonetics_envs::k8s::{K8sConfig, K8sEnv, K8sState, OBSERVATION, Rules};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Deviations, Replay, sets};
+use super::{Compared, Deviations, sets};
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::rollout::Rollout;
@@ -55,7 +55,7 @@ fn environment(rules: &str) -> &'static str {
 }
 
 /// Replays a trace step by step.
-pub fn replay(trace: &Trace) -> Result<Replay, String> {
+pub fn replay(trace: &Trace) -> Result<Compared, String> {
     let mut settings = vec![format!("height={}", trace.grid[0]), format!("width={}", trace.grid[1])];
     sets(&trace.config, "", &mut settings);
     let setup = super::setup(environment(&trace.rules), &settings)?;
@@ -92,7 +92,7 @@ pub fn replay(trace: &Trace) -> Result<Replay, String> {
         deviations.exact("terminated", &step.terminated, &recorded.terminated);
         deviations.exact("truncated", &step.truncated, &recorded.truncated);
     }
-    Ok(Replay { rules: trace.rules.clone(), steps: trace.steps.len(), deviations })
+    Ok(Compared { steps: trace.steps.len(), deviations })
 }
 
 /// Records one episode of at most `steps` steps.

@@ -3,6 +3,8 @@
 pub mod brain;
 pub mod gardener;
 pub mod k8s;
+pub mod kernel;
+pub mod prophet;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -10,6 +12,7 @@ use serde_json::{Map, Value, json};
 use resonetics_envs::config::ConfigError;
 
 use crate::setup::Setup;
+use prophet::Section;
 
 /// The largest deviation of each field, in the order in which fields were first compared.
 #[derive(Debug, Default)]
@@ -85,54 +88,106 @@ impl Deviations {
     }
 }
 
-/// What a replay found.
-pub struct Replay {
-    /// The rules that the trace was recorded under.
-    pub rules: String,
-    /// Steps, generations or forward passes compared.
+/// How a trace, or a section of one, compares.
+pub struct Compared {
+    /// Steps, generations, rows or cases compared.
     pub steps: usize,
     /// How far off they are.
     pub deviations: Deviations,
 }
 
+impl Compared {
+    /// What `replay` prints of it.
+    fn json(&self) -> Map<String, Value> {
+        let fields = [
+            ("steps", json!(self.steps)),
+            ("within_tolerance", json!(self.deviations.within_tolerance())),
+            ("deviation", self.deviations.json(|field| field.largest)),
+            ("tolerance", self.deviations.json(|field| field.tolerance)),
+        ];
+        fields.map(|(key, value)| (key.to_owned(), value)).into_iter().collect()
+    }
+}
+
+/// What a replay found.
+pub struct Replay {
+    /// The rules that the trace was recorded under.
+    rules: String,
+    found: Found,
+}
+
+enum Found {
+    Whole(Compared),
+    Sections(Vec<Section>),
+}
+
 impl Replay {
-    /// One JSON object.
+    /// One JSON object; a section in it reads like a replay of its own.
     pub fn json(&self, trace: &str) -> Value {
-        json!({
-            "trace": trace,
-            "rules": self.rules,
-            "steps": self.steps,
-            "within_tolerance": self.deviations.within_tolerance(),
-            "deviation": self.deviations.json(|field| field.largest),
-            "tolerance": self.deviations.json(|field| field.tolerance),
-        })
+        let mut fields = Map::new();
+        fields.insert("trace".to_owned(), json!(trace));
+        fields.insert("rules".to_owned(), json!(self.rules));
+        match &self.found {
+            Found::Whole(compared) => fields.extend(compared.json()),
+            Found::Sections(sections) => {
+                let compared = sections.iter().filter_map(|section| section.outcome.as_ref().ok());
+                let steps = compared.map(|compared| compared.steps).sum::<usize>();
+                fields.insert("steps".to_owned(), json!(steps));
+                fields.insert("within_tolerance".to_owned(), json!(self.problem().is_none()));
+                let sections = sections.iter().map(|section| {
+                    let value = match &section.outcome {
+                        Ok(compared) => Value::Object(compared.json()),
+                        Err(problem) => json!({ "within_tolerance": false, "problem": problem }),
+                    };
+                    (section.name.clone(), value)
+                });
+                fields.insert("sections".to_owned(), Value::Object(sections.collect()));
+            }
+        }
+        Value::Object(fields)
+    }
+
+    /// What is wrong, if anything is: of a trace in sections, with the first of them that is.
+    pub fn problem(&self) -> Option<String> {
+        let problem = |compared: &Compared| {
+            let field = compared.deviations.worst().unwrap_or("nothing");
+            let text = format!("deviates by more than the tolerance, {field} the most");
+            (!compared.deviations.within_tolerance()).then_some(text)
+        };
+        match &self.found {
+            Found::Whole(compared) => problem(compared),
+            Found::Sections(sections) => {
+                sections.iter().find_map(|Section { name, outcome }| match outcome {
+                    Ok(compared) => problem(compared).map(|problem| format!("section {name} {problem}")),
+                    Err(problem) => Some(format!("section {name}: {problem}")),
+                })
+            }
+        }
     }
 }
 
 /// Replays the text of any trace.
 ///
 /// # Errors
-/// What is wrong with the text: not JSON, cut off, a missing field, values that do not fit.
+/// What is wrong with the text: not JSON, cut off, a missing field, values that do not fit. (Of a trace in
+/// sections these are findings about the section instead.)
 pub fn replay(text: &str) -> Result<Replay, String> {
     let value: Value =
         serde_json::from_str(text).map_err(|error| format!("not a whole JSON file: {error}"))?;
     let rules = value.get("rules").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let replay = match rules.as_str() {
+    let compared = match rules.as_str() {
         "v4.5" | "v4.6" => k8s::replay(&read::<k8s::Trace>(value)?),
         "v3.3.3" => gardener::replay(&read::<gardener::Trace>(value)?),
-        "v8.5" => match value.get("gardener_brain") {
-            Some(brain) => brain::replay(&read::<brain::Trace>(brain.clone())?),
-            None => Err("it has no `gardener_brain`, the only part of v8.5 that can be replayed".to_owned()),
-        },
+        "v8.5" => return Ok(Replay { rules, found: Found::Sections(prophet::replay(&value)) }),
         _ => Err(format!(
-            "its `rules` are `{rules}`; known are v4.5 and v4.6 (cluster), v3.3.3 (garden), v8.5 (gardener_brain)"
+            "its `rules` are `{rules}`; known are v4.5 and v4.6 (cluster), v3.3.3 (garden), v8.5 (Prophet)"
         )),
     }?;
     // Nothing compared would be within every tolerance.
-    if replay.steps == 0 {
+    if compared.steps == 0 {
         return Err("it holds no steps to replay".to_owned());
     }
-    Ok(replay)
+    Ok(Replay { rules, found: Found::Whole(compared) })
 }
 
 fn read<T: DeserializeOwned>(value: Value) -> Result<T, String> {
@@ -168,8 +223,9 @@ mod tests {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let replay = replay(&std::fs::read_to_string(&path).unwrap()).unwrap();
-            assert!(replay.deviations.within_tolerance(), "{}", replay.json(&path.display().to_string()));
-            assert!(replay.steps > 0);
+            let found = replay.json(&path.display().to_string());
+            assert_eq!(replay.problem(), None, "{found}");
+            assert!(found["within_tolerance"] == true && found["steps"].as_u64() > Some(0), "{found}");
             replayed += 1;
         }
         assert_eq!(replayed, 17);
