@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::training::LearnerKind;
+
 /// What is allowed, here and in the config.toml of a run that is repeated.
 pub const SEED: RangeInclusive<u64> = 0..=i64::MAX as u64;
 pub const GENERATIONS: RangeInclusive<u64> = 1..=1_000_000_000;
@@ -14,6 +16,7 @@ pub const RUNS: RangeInclusive<u64> = 1..=9999;
 pub const EPISODES: RangeInclusive<u64> = 1..=10_000_000;
 pub const PAIRS: RangeInclusive<u64> = 2..=1_000_000;
 pub const PORT: RangeInclusive<u64> = 0..=u16::MAX as u64;
+pub const TRAINING_STEPS: RangeInclusive<u64> = 1..=1_000_000_000_000;
 pub const STEPS: RangeInclusive<u64> = 1..=1_000_000;
 
 /// Parses a whole number within `range`, or says what is allowed.
@@ -55,6 +58,10 @@ pub enum Command {
     Controls(ControlsArgs),
     /// Record a trace of one episode
     Record(RecordArgs),
+    /// Train Prophet in a world, or go on with a training that was stopped
+    Train(Box<TrainArgs>),
+    /// Measure a trained Prophet, also with noise on what it sees or a faster drift
+    Eval(EvalArgs),
     /// Replay a recorded trace and print the largest deviations
     Replay(ReplayArgs),
     /// Measure how fast a world steps
@@ -209,6 +216,66 @@ pub struct RecordArgs {
     pub seed: SeedArgs,
     #[command(flatten)]
     pub world: WorldArgs,
+    #[command(flatten)]
+    pub out: OutArgs,
+}
+
+/// Sizes of a training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Recipe {
+    /// Learns the most from the fewest steps
+    Standard,
+    /// Takes the most steps a second: thousands of environments, large minibatches
+    Large,
+}
+
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// Go on in this run directory, from its last checkpoint; only --device, --threads and the
+    /// monitor's options may be given beside it
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["env", "steps", "learner", "recipe", "seed", "preset", "config", "sets", "out"])]
+    pub resume: Option<PathBuf>,
+    /// k8s, k8s-v4.6 or gardener
+    #[arg(long, value_name = "NAME", default_value = "k8s")]
+    pub env: String,
+    /// Steps of single environments (generations of a garden), rounded down to whole rollouts
+    #[arg(long, value_name = "N", default_value_t = 400_000, allow_negative_numbers = true, value_parser = whole::<u64>(TRAINING_STEPS))]
+    pub steps: u64,
+    /// What holds the networks
+    #[arg(long, value_enum, default_value_t = LearnerKind::Native)]
+    pub learner: LearnerKind,
+    /// Where the torch learner computes: auto, cpu, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: String,
+    /// The settings to start from, below --config and --set
+    #[arg(long, value_enum, default_value_t = Recipe::Standard)]
+    pub recipe: Recipe,
+    #[command(flatten)]
+    pub monitor: MonitorArgs,
+    #[command(flatten)]
+    pub seed: SeedArgs,
+    #[command(flatten)]
+    pub world: WorldArgs,
+    #[command(flatten)]
+    pub out: OutArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct EvalArgs {
+    /// The training's run directory; its best checkpoint acts, greedily
+    #[arg(long, value_name = "DIR")]
+    pub run: PathBuf,
+    /// Episodes to play
+    #[arg(long, value_name = "N", default_value_t = 1000, allow_negative_numbers = true, value_parser = whole::<u32>(EPISODES))]
+    pub episodes: u32,
+    /// Standard deviation of normal noise on every number that it observes
+    #[arg(long, value_name = "SIGMA", default_value_t = 0.0, allow_negative_numbers = true)]
+    pub obs_noise: f64,
+    /// How many times as fast the world drifts (mem_drift_mu, dirt_growth)
+    #[arg(long, value_name = "K", default_value_t = 1.0, allow_negative_numbers = true)]
+    pub drift_scale: f64,
+    #[command(flatten)]
+    pub seed: SeedArgs,
     #[command(flatten)]
     pub out: OutArgs,
 }

@@ -18,6 +18,7 @@ use axum::routing::get;
 use tokio::runtime;
 use tokio::sync::oneshot;
 
+use crate::cli::MonitorArgs;
 use crate::failure::Failure;
 pub use metrics::Snapshot;
 
@@ -92,6 +93,19 @@ impl Monitor {
             }
             latest.snapshot = snapshot;
         }
+    }
+}
+
+impl MonitorArgs {
+    /// The monitor that was asked for.
+    ///
+    /// # Errors
+    /// As [`Monitor::start`].
+    pub fn start(&self) -> Result<Option<Monitor>, Failure> {
+        if self.no_monitor {
+            return Ok(None);
+        }
+        Monitor::start(self.monitor_host, self.metrics_port, self.health_port).map(Some)
     }
 }
 

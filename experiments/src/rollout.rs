@@ -163,22 +163,37 @@ pub struct Episode {
 /// # Errors
 /// [`Failure::Usage`] for an unknown agent, [`Failure::Interrupted`].
 pub fn play(setup: &Setup, agent: &str, seeds: &[u64], progress: &Progress) -> Result<Vec<Episode>, Failure> {
+    play_with(setup, &|envs| setup.policy(agent, envs), seeds, progress)
+}
+
+/// Makes a policy for so many environments.
+pub type MakePolicy<'a> = dyn Fn(usize) -> Result<Box<dyn Policy>, Failure> + Sync + 'a;
+
+/// As [`play`], with the policies that `policy` makes.
+///
+/// # Errors
+/// Those of `policy`, and [`Failure::Interrupted`].
+pub fn play_with(
+    setup: &Setup,
+    policy: &MakePolicy<'_>,
+    seeds: &[u64],
+    progress: &Progress,
+) -> Result<Vec<Episode>, Failure> {
     match &setup.settings {
         WorldSettings::K8s(settings) => {
             let env = K8sEnv::new(settings.env.clone());
-            play_in(&env, setup, agent, seeds, 64, progress)
+            play_in(&env, policy, seeds, 64, progress)
         }
         WorldSettings::Gardener(settings) => {
             let env = GardenerEnv::new(settings.env.clone());
-            play_in(&env, setup, agent, seeds, 1, progress)
+            play_in(&env, policy, seeds, 1, progress)
         }
     }
 }
 
 fn play_in<E: Playable + Clone>(
     env: &E,
-    setup: &Setup,
-    agent: &str,
+    policy: &MakePolicy<'_>,
     seeds: &[u64],
     lanes: usize,
     progress: &Progress,
@@ -186,7 +201,7 @@ fn play_in<E: Playable + Clone>(
     let pieces: Result<Vec<Vec<Episode>>, Failure> = seeds
         .par_chunks(lanes)
         .map(|seeds| {
-            let policy = setup.policy(agent, seeds.len())?;
+            let policy = policy(seeds.len())?;
             let mut rollout = Rollout::new(vec![env.clone(); seeds.len()], policy)?;
             let episodes = play_lanes(&mut rollout, seeds, progress)?;
             progress.inc(seeds.len() as u64);

@@ -1,10 +1,11 @@
 //! The directory that holds what one run was asked to do and what came of it.
 
 use crate::claim::claim;
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 use crate::files::{write_atomic, write_new};
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -20,6 +21,8 @@ pub struct RunRecord {
     threads: usize,
     host: Host,
     started_at: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    resumed_at: Vec<String>,
     finished_at: Option<String>,
     wall_seconds: Option<f64>,
     status: &'static str,
@@ -54,6 +57,7 @@ impl RunRecord {
                 cores: std::thread::available_parallelism().map_or(1, Into::into),
             },
             started_at: now(),
+            resumed_at: Vec::new(),
             finished_at: None,
             wall_seconds: None,
             status: "running",
@@ -101,6 +105,21 @@ impl RunDir {
         Ok(Self { path, record, started: Instant::now() })
     }
 
+    /// Goes on in `path`, where a run was interrupted or killed: its `run.json` says so from now on.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] if there is no `run.json` or it is no JSON.
+    pub fn resume(path: &Path, mut record: RunRecord) -> Result<Self, Failure> {
+        let before = read_record(path)?;
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let resumed = before.get("resumed_at").and_then(Value::as_array);
+        record.resumed_at = resumed.into_iter().flatten().filter_map(text).collect();
+        record.resumed_at.push(std::mem::take(&mut record.started_at));
+        record.started_at = before.get("started_at").and_then(text).unwrap_or_default();
+        write_atomic(&path.join("run.json"), &json(&record)?)?;
+        Ok(Self { path: path.to_path_buf(), record, started: Instant::now() })
+    }
+
     /// Where the run's files go.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -141,6 +160,21 @@ impl Drop for RunDir {
             let _ = self.close("failed", Some(error.to_owned()));
         }
     }
+}
+
+/// What the `run.json` in `path` says of how the run ended.
+///
+/// # Errors
+/// [`Failure::Usage`] if there is none or it is no JSON.
+pub fn status(path: &Path) -> Result<Option<String>, Failure> {
+    Ok(read_record(path)?.get("status").and_then(Value::as_str).map(str::to_owned))
+}
+
+fn read_record(path: &Path) -> Result<Value, Failure> {
+    let path = path.join("run.json");
+    let text = fs::read_to_string(&path).map_err(failure::io("read", &path))?;
+    serde_json::from_str(&text)
+        .map_err(|error| Failure::Usage(format!("{} is no whole JSON file: {error}", path.display())))
 }
 
 fn json(record: &RunRecord) -> Result<Vec<u8>, Failure> {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use resonetics_agents::prophet::config::TrainConfig;
 use resonetics_agents::{
     Evolved, GardenerHeuristic, GardenerHeuristicConfig, Idle, K8sHeuristic, K8sHeuristicConfig, K8sPlanner,
     Policy, Random,
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::WorldArgs;
 use crate::failure::{self, Failure};
+use crate::training::Trained;
 
 /// An environment's settings with those of its heuristic agent, under `agent.`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +29,21 @@ impl<W: Settings, A: Settings> Settings for WithAgent<W, A> {
     fn check(&self, allowed: &mut Allowed) {
         self.env.check(allowed);
         allowed.table("agent", |allowed| self.agent.check(allowed));
+    }
+}
+
+/// A world's settings with those of a training in it, under `train.`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct WithTrain<W> {
+    #[serde(flatten)]
+    world: W,
+    train: TrainConfig,
+}
+
+impl<W: Settings> Settings for WithTrain<W> {
+    fn check(&self, allowed: &mut Allowed) {
+        self.world.check(allowed);
+        allowed.table("train", |allowed| self.train.check(allowed));
     }
 }
 
@@ -93,6 +110,30 @@ impl Setup {
         let file = file.transpose()?;
         let source = file.as_ref().map(|(name, text)| Source { name, text });
         self.with(source, &args.sets).map_err(|error| Failure::Usage(error.to_string()))
+    }
+
+    /// This world and a training's settings, with what was typed on top of both: those of the training
+    /// have keys below `train.`.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] for a file that cannot be read or a refused setting.
+    pub fn typed_with(self, args: &WorldArgs, train: TrainConfig) -> Result<(Setup, TrainConfig), Failure> {
+        let file =
+            args.config.as_deref().map(|path| read(path).map(|text| (path.display().to_string(), text)));
+        let file = file.transpose()?;
+        let source = file.as_ref().map(|(name, text)| Source { name, text });
+        let refused = |error: ConfigError| Failure::Usage(error.to_string());
+        let (settings, train) = match self.settings {
+            WorldSettings::K8s(world) => {
+                let both = resolve(&WithTrain { world, train }, source, &args.sets).map_err(refused)?;
+                (WorldSettings::K8s(both.world), both.train)
+            }
+            WorldSettings::Gardener(world) => {
+                let both = resolve(&WithTrain { world, train }, source, &args.sets).map_err(refused)?;
+                (WorldSettings::Gardener(both.world), both.train)
+            }
+        };
+        Ok((Setup { settings, ..self }, train))
     }
 
     /// The world `name` under `preset`.
@@ -163,6 +204,9 @@ impl Setup {
     /// # Errors
     /// [`Failure::Usage`] if this world has no such agent.
     pub fn policy(&self, name: &str, envs: usize) -> Result<Box<dyn Policy>, Failure> {
+        if let Some(dir) = name.strip_prefix("prophet:") {
+            return Ok(Box::new(Trained::open(Path::new(dir))?.policy(self)?));
+        }
         match &self.settings {
             WorldSettings::K8s(settings) => match name {
                 "random" => return Ok(Box::new(Random::new(envs, 1, k8s::ACTIONS))),
@@ -184,6 +228,7 @@ impl Setup {
             },
         }
         let known = self.agents().join(", ");
+        let known = format!("{known}, and prophet:DIR for a trained one");
         Err(Failure::Usage(format!("unknown agent `{name}` for {}; known are: {known}", self.name)))
     }
 

@@ -96,13 +96,13 @@ pub struct TrainConfig {
 impl Default for TrainConfig {
     fn default() -> TrainConfig {
         TrainConfig {
-            num_envs: 8,
-            horizon: 256,
+            num_envs: 16,
+            horizon: 64,
             epochs: 10,
-            minibatch: 64,
-            gamma: 0.99,
-            lambda: 0.95,
-            learning_rate: 3e-4,
+            minibatch: 256,
+            gamma: 0.8,
+            lambda: 0.8,
+            learning_rate: 3e-3,
             learning_rate_final: 0.0,
             schedule: Schedule::Linear,
             risk_target: RiskTarget::Centred,
@@ -129,6 +129,40 @@ impl Default for TrainConfig {
             eval_episodes: 100,
             max_rollbacks: 3,
         }
+    }
+}
+
+impl TrainConfig {
+    /// For one policy shared by all gardeners of a garden.
+    pub fn garden() -> TrainConfig {
+        TrainConfig {
+            num_envs: 4,
+            horizon: 128,
+            minibatch: 4096,
+            epochs: 4,
+            learning_rate: 1e-3,
+            eval_episodes: 8,
+            ..TrainConfig::default()
+        }
+    }
+
+    /// With a small convolution on the view, for the torch learner.
+    #[must_use]
+    pub fn with_convolution(mut self) -> TrainConfig {
+        self.network.conv_channels = 8;
+        self
+    }
+
+    /// With large vectors and large minibatches: the most steps a second.
+    #[must_use]
+    pub fn large(self) -> TrainConfig {
+        TrainConfig { num_envs: 1024, horizon: 64, minibatch: 8192, epochs: 4, ..self }
+    }
+
+    /// Updates in a training of `total_steps` steps: whole rollouts, never more steps than asked for
+    /// unless that is not enough for one.
+    pub fn updates(&self, total_steps: u64) -> u64 {
+        (total_steps / (self.num_envs * self.horizon) as u64).max(1)
     }
 }
 

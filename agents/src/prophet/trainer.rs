@@ -80,6 +80,8 @@ pub struct Update {
     pub terms: Terms,
     /// Of the returns by the values, see the source.
     pub explained_variance: f64,
+    /// Times that the training has gone back to a checkpoint.
+    pub rollbacks: u32,
     /// Minibatches that were used; fewer than planned where the KL ended the update.
     pub minibatches: usize,
 }
@@ -165,10 +167,9 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         })
     }
 
-    /// Updates that the whole training takes: whole rollouts, at least one, never more steps than asked for
-    /// if that is enough for one.
+    /// Updates that the whole training takes.
     pub fn planned_updates(&self) -> u64 {
-        (self.total_steps / self.steps_per_update()).max(1)
+        self.config.updates(self.total_steps)
     }
 
     fn steps_per_update(&self) -> u64 {

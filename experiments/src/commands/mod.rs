@@ -4,6 +4,7 @@ mod benchmark;
 mod check;
 mod controls;
 mod doctor;
+mod eval;
 mod experiments;
 mod gardener;
 mod list;
@@ -11,6 +12,7 @@ mod record;
 mod replay;
 mod rerun;
 mod throughput;
+mod train;
 
 use std::hash::{BuildHasher, RandomState};
 use std::ops::RangeInclusive;
@@ -25,6 +27,7 @@ use crate::failure::Failure;
 use crate::files::write_new;
 use crate::out::say;
 use crate::run_dir::{RunDir, RunRecord};
+use crate::training;
 
 /// What every command is told.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +50,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Benchmark(args) => benchmark::run(&args, context),
         Command::Controls(args) => controls::run(&args, context),
         Command::Record(args) => record::run(&args, context),
+        Command::Train(args) => train::run(&args, context),
+        Command::Eval(args) => eval::run(&args, context),
         Command::Replay(args) => replay::run(&args, context),
         Command::Throughput(args) => throughput::run(&args, context),
         Command::Check(args) => check::run(&args, context),
@@ -65,6 +70,7 @@ pub enum Plan {
     Benchmark(benchmark::Plan),
     Controls(controls::Plan),
     Record(record::Plan),
+    Train(training::Plan),
 }
 
 impl Plan {
@@ -87,9 +93,10 @@ impl Plan {
             "benchmark" => benchmark::Plan::deserialize(table).map(Plan::Benchmark),
             "controls" => controls::Plan::deserialize(table).map(Plan::Controls),
             "record" => record::Plan::deserialize(table).map(Plan::Record),
+            "train" => training::Plan::deserialize(table).map(Plan::Train),
             _ => {
                 return Err(format!(
-                    "its `command` is `{command}`; what can be repeated is gardener, benchmark, controls or record"
+                    "its `command` is `{command}`; what can be repeated is gardener, benchmark, controls, record or train"
                 ));
             }
         }
@@ -102,6 +109,7 @@ impl Plan {
             Plan::Benchmark(plan) => ("benchmark", plan.seed),
             Plan::Controls(plan) => ("controls", plan.seed),
             Plan::Record(plan) => ("record", plan.seed),
+            Plan::Train(plan) => ("train", plan.seed),
         }
     }
 
@@ -114,38 +122,53 @@ impl Plan {
             Plan::Benchmark(plan) => plan.check(),
             Plan::Controls(plan) => plan.check(),
             Plan::Record(plan) => plan.check(),
+            Plan::Train(plan) => plan.check(),
         }
     }
 
     /// Runs the experiment into a new run directory and yields its path.
     pub fn start(&self, out: Option<&Path>, context: Context) -> Result<PathBuf, Failure> {
+        self.start_with(out, context, |path| match self {
+            Plan::Gardener(plan) => plan.execute(path, context),
+            Plan::Benchmark(plan) => plan.execute(path, context),
+            Plan::Controls(plan) => plan.execute(path, context),
+            Plan::Record(plan) => plan.execute(path, context),
+            Plan::Train(plan) => train::execute(plan, path, context),
+        })
+    }
+
+    /// As [`Plan::start`], with the experiment's `work` given.
+    fn start_with(
+        &self,
+        out: Option<&Path>,
+        context: Context,
+        work: impl FnOnce(&Path) -> Result<(), Failure>,
+    ) -> Result<PathBuf, Failure> {
         self.check()?;
         let (name, seed) = self.name_and_seed();
         let config = toml::to_string(self)
             .map_err(|error| Failure::Failed(format!("cannot write the settings as TOML: {error}")))?;
         let run = RunDir::create(out, RunRecord::new(name, Some(seed), context.threads), &config)?;
         let path = run.path().to_path_buf();
-        let outcome = match self {
-            Plan::Gardener(plan) => plan.execute(&path, context),
-            Plan::Benchmark(plan) => plan.execute(&path, context),
-            Plan::Controls(plan) => plan.execute(&path, context),
-            Plan::Record(plan) => plan.execute(&path, context),
-        };
-        if let Err(failure) = run.finish(outcome) {
-            if matches!(failure, Failure::Interrupted(_)) {
-                say(format_args!("what was done until then is in {}", path.display()))?;
-            }
-            return Err(failure);
-        }
-        if !context.quiet {
-            say(format_args!("wrote {}", path.display()))?;
-        }
-        Ok(path)
+        let outcome = run.finish(work(&path));
+        told(outcome, &path, context).map(|()| path)
     }
 }
 
+/// Says where the files of a run are, also of one that was interrupted.
+fn told(outcome: Result<(), Failure>, path: &Path, context: Context) -> Result<(), Failure> {
+    if matches!(outcome, Err(Failure::Interrupted(_))) {
+        say(format_args!("what was done until then is in {}", path.display()))?;
+    }
+    outcome?;
+    if !context.quiet {
+        say(format_args!("wrote {}", path.display()))?;
+    }
+    Ok(())
+}
+
 /// `key` must be within `range`.
-fn within(key: &str, value: u64, range: &RangeInclusive<u64>) -> Result<(), Failure> {
+pub fn within(key: &str, value: u64, range: &RangeInclusive<u64>) -> Result<(), Failure> {
     if range.contains(&value) {
         return Ok(());
     }

@@ -67,17 +67,15 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// Those in `dir`; what a killed process left half written is deleted.
-    pub fn open(dir: &Path, identity: Identity, keep: usize) -> Result<Checkpoints, Failure> {
-        let folder = dir.join("checkpoints");
-        fs::create_dir_all(&folder).map_err(failure::io("create", &folder))?;
-        let checkpoints = Checkpoints { folder, identity, keep };
-        checkpoints.tidy(dir)?;
-        Ok(checkpoints)
+    /// Those in the run directory `dir`, for reading: somebody may be training there.
+    pub fn at(dir: &Path, identity: Identity, keep: usize) -> Checkpoints {
+        Checkpoints { folder: dir.join("checkpoints"), identity, keep }
     }
 
-    /// Deletes temporary files, and arrays whose JSON was never written.
-    fn tidy(&self, dir: &Path) -> Result<(), Failure> {
+    /// Makes ready to write: deletes what a killed process left, temporary files and arrays whose JSON
+    /// was never written.
+    pub fn tidy(&self, dir: &Path) -> Result<(), Failure> {
+        fs::create_dir_all(&self.folder).map_err(failure::io("create", &self.folder))?;
         for folder in [dir, &self.folder] {
             for path in files(folder)? {
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -109,7 +107,13 @@ impl Checkpoints {
     }
 
     /// Writes a checkpoint, the best one first if it is that, and deletes those that are not kept.
-    pub fn write(&self, state: &State, csv_bytes: u64, best: Option<Best>, is_best: bool) -> Result<(), Failure> {
+    pub fn write(
+        &self,
+        state: &State,
+        csv_bytes: u64,
+        best: Option<Best>,
+        is_best: bool,
+    ) -> Result<(), Failure> {
         let arrays = state.arrays.to_bytes().map_err(Failure::Failed)?;
         let record = Record {
             format: FORMAT,
@@ -218,7 +222,8 @@ fn sealed(record: &Record) -> Result<Vec<u8>, Failure> {
 
 /// The record in a text.
 fn opened(text: &str) -> Result<Record, String> {
-    let mut value: Value = serde_json::from_str(text).map_err(|error| format!("it is no whole JSON file ({error})"))?;
+    let mut value: Value =
+        serde_json::from_str(text).map_err(|error| format!("it is no whole JSON file ({error})"))?;
     let format = value.get("format").and_then(Value::as_u64);
     if format != Some(FORMAT.into()) {
         let found = format.map_or_else(|| "none".to_owned(), |format| format.to_string());

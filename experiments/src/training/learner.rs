@@ -22,7 +22,12 @@ pub enum LearnerKind {
 /// # Errors
 /// [`Failure::Usage`] if the native one is to train a convolution, this build has no libtorch, or
 /// the device cannot be had.
-pub fn make(kind: LearnerKind, network: &Network, spaces: Spaces, device: &str) -> Result<Box<dyn Learner>, Failure> {
+pub fn make(
+    kind: LearnerKind,
+    network: &Network,
+    spaces: Spaces,
+    device: &str,
+) -> Result<Box<dyn Learner>, Failure> {
     match kind {
         LearnerKind::Native if network.conv_channels > 0 => Err(Failure::Usage(
             "`train.network.conv_channels`: the native learner evaluates convolutions but cannot train them; \

@@ -3,6 +3,7 @@
 mod checkpoint;
 mod learner;
 mod row;
+mod trained;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use resonetics_agents::prophet::config::TrainConfig;
 use resonetics_agents::prophet::init::initial;
 use resonetics_agents::prophet::network::Spaces;
 use resonetics_agents::prophet::trainer::{NonFinite, Trainer, Update};
+use resonetics_envs::config::resolve;
 use resonetics_envs::env::ParallelEnv;
 use resonetics_envs::gardener::GardenerEnv;
 use resonetics_envs::k8s::K8sEnv;
@@ -19,6 +21,9 @@ use serde::{Deserialize, Serialize};
 
 pub use self::checkpoint::{Best, Checkpoints, Identity};
 pub use self::learner::{LearnerKind, make};
+pub use self::trained::Trained;
+use crate::cli::TRAINING_STEPS;
+use crate::commands::within;
 use crate::failure::{self, Failure};
 use crate::files::CsvFile;
 use crate::interrupt;
@@ -50,6 +55,13 @@ impl Plan {
     /// Observations, actions and views of this plan's world.
     pub fn spaces(&self) -> Spaces {
         spaces(&self.env)
+    }
+
+    /// Refuses what the command line refuses.
+    pub fn check(&self) -> Result<(), Failure> {
+        within("steps", self.steps, &TRAINING_STEPS)?;
+        let checked = resolve(&self.train, None, &[]);
+        checked.map(drop).map_err(|error| Failure::Usage(format!("[train]: {error}")))
     }
 
     /// Trains in the run directory `dir`, from its last checkpoint on if it holds one.
@@ -127,7 +139,7 @@ fn train<E: ParallelEnv + Clone + Sync>(
 }
 
 /// Holds off every other process until it is dropped; a dead process holds off none.
-fn lock(dir: &Path) -> Result<File, Failure> {
+pub fn lock(dir: &Path) -> Result<File, Failure> {
     let path = dir.join("lock");
     let file = File::options().create(true).append(true).open(&path).map_err(failure::io("open", &path))?;
     file.try_lock().map_err(|error| match error {
@@ -142,12 +154,21 @@ fn lock(dir: &Path) -> Result<File, Failure> {
 
 impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
     /// At the last checkpoint, or at the start.
-    fn open(plan: &'a Plan, dir: &Path, prototype: &'a E, device: &'a str) -> Result<Session<'a, E>, Failure> {
-        let checkpoints = Checkpoints::open(dir, Identity::of(plan, dir)?, plan.train.keep)?;
+    fn open(
+        plan: &'a Plan,
+        dir: &Path,
+        prototype: &'a E,
+        device: &'a str,
+    ) -> Result<Session<'a, E>, Failure> {
+        let checkpoints = Checkpoints::at(dir, Identity::of(plan, dir)?, plan.train.keep);
+        checkpoints.tidy(dir)?;
         let csv_path = dir.join("training.csv");
         let timing_path = dir.join("timing.jsonl");
-        let timing =
-            File::options().create(true).append(true).open(&timing_path).map_err(failure::io("open", &timing_path))?;
+        let timing = File::options()
+            .create(true)
+            .append(true)
+            .open(&timing_path)
+            .map_err(failure::io("open", &timing_path))?;
         let (trainer, csv, best) = start(plan, prototype, device, &checkpoints, &csv_path)?;
         Ok(Session { plan, prototype, device, checkpoints, trainer, csv, csv_path, timing, best })
     }
@@ -161,7 +182,7 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
         let every = self.plan.train.checkpoint_every as u64;
         let due = update.update.is_multiple_of(every) || update.update == self.trainer.planned_updates();
         let greedy = due.then(|| self.trainer.evaluate(self.plan.train.eval_episodes));
-        self.csv.row(row::cells(update, greedy, self.trainer.rollbacks()))?;
+        self.csv.row(row::cells(update, greedy))?;
         row::time(&mut self.timing, update, steps_per_second)?;
         if let Some(greedy) = greedy {
             let csv_bytes = self.csv.sync()?;

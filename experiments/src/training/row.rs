@@ -40,7 +40,7 @@ pub const COLUMNS: [&str; 26] = [
 ];
 
 /// The row of an update; `greedy` is the greedy policy's return where it was measured.
-pub fn cells(update: &Update, greedy: Option<f64>, rollbacks: u32) -> [String; 26] {
+pub fn cells(update: &Update, greedy: Option<f64>) -> [String; 26] {
     // f32 has as many digits as the numbers deserve.
     let number = |value: f64| (value as f32).to_string();
     let maybe = |value: Option<f64>| value.map_or_else(String::new, number);
@@ -71,7 +71,7 @@ pub fn cells(update: &Update, greedy: Option<f64>, rollbacks: u32) -> [String; 2
         number(terms.gradient_norm),
         number(update.explained_variance),
         update.minibatches.to_string(),
-        rollbacks.to_string(),
+        update.rollbacks.to_string(),
     ]
 }
 
