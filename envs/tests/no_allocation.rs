@@ -53,6 +53,9 @@ fn allocations<E: ParallelEnv + Clone>(env: &E, lanes: usize, autoreset: Autores
     let mut vector = VecEnv::new(vec![env.clone(); lanes], autoreset).unwrap();
     let mut batch = vector.batch();
     vector.reset(1, &mut batch);
+    // A restored environment has room for all that can come, too.
+    let saved = vector.save().unwrap();
+    vector.restore(&saved, &mut batch).unwrap();
     let mut actions = vec![0; batch.rewards.len()];
     let n = env.action_space().n as u32;
     pool.install(|| {
