@@ -4,6 +4,7 @@ mod benchmark;
 mod check;
 mod controls;
 mod doctor;
+mod drift;
 mod experiments;
 mod gardener;
 mod list;
@@ -46,6 +47,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Gardener(args) => gardener::run(&args, context),
         Command::Benchmark(args) => benchmark::run(&args, context),
         Command::Controls(args) => controls::run(&args, context),
+        Command::Drift(args) => drift::run(&args, context),
         Command::Record(args) => record::run(&args, context),
         Command::Replay(args) => replay::run(&args, context),
         Command::Throughput(args) => throughput::run(&args, context),
@@ -64,6 +66,7 @@ pub enum Plan {
     Gardener(gardener::Plan),
     Benchmark(benchmark::Plan),
     Controls(controls::Plan),
+    Drift(drift::Plan),
     Record(record::Plan),
 }
 
@@ -86,10 +89,11 @@ impl Plan {
             "gardener" => gardener::Plan::deserialize(table).map(Plan::Gardener),
             "benchmark" => benchmark::Plan::deserialize(table).map(Plan::Benchmark),
             "controls" => controls::Plan::deserialize(table).map(Plan::Controls),
+            "drift" => drift::Plan::deserialize(table).map(Plan::Drift),
             "record" => record::Plan::deserialize(table).map(Plan::Record),
             _ => {
                 return Err(format!(
-                    "its `command` is `{command}`; what can be repeated is gardener, benchmark, controls or record"
+                    "its `command` is `{command}`; what can be repeated is gardener, benchmark, controls, drift or record"
                 ));
             }
         }
@@ -101,6 +105,7 @@ impl Plan {
             Plan::Gardener(plan) => ("gardener", plan.seed),
             Plan::Benchmark(plan) => ("benchmark", plan.seed),
             Plan::Controls(plan) => ("controls", plan.seed),
+            Plan::Drift(plan) => ("drift", plan.seed),
             Plan::Record(plan) => ("record", plan.seed),
         }
     }
@@ -113,6 +118,7 @@ impl Plan {
             Plan::Gardener(plan) => plan.check(),
             Plan::Benchmark(plan) => plan.check(),
             Plan::Controls(plan) => plan.check(),
+            Plan::Drift(plan) => plan.check(),
             Plan::Record(plan) => plan.check(),
         }
     }
@@ -129,6 +135,7 @@ impl Plan {
             Plan::Gardener(plan) => plan.execute(&path, context),
             Plan::Benchmark(plan) => plan.execute(&path, context),
             Plan::Controls(plan) => plan.execute(&path, context),
+            Plan::Drift(plan) => plan.execute(&path),
             Plan::Record(plan) => plan.execute(&path, context),
         };
         if let Err(failure) = run.finish(outcome) {
