@@ -18,6 +18,8 @@ pub const PAIRS: RangeInclusive<u64> = 2..=1_000_000;
 pub const PORT: RangeInclusive<u64> = 0..=u16::MAX as u64;
 pub const TRAINING_STEPS: RangeInclusive<u64> = 1..=1_000_000_000_000;
 pub const STEPS: RangeInclusive<u64> = 1..=1_000_000;
+pub const DRIFT_STEPS: RangeInclusive<u64> = 1..=1_000_000_000;
+pub const BATCH: RangeInclusive<u64> = 1..=65_536;
 
 /// Parses a whole number within `range`, or says what is allowed.
 fn whole<T: TryFrom<u64>>(
@@ -56,6 +58,8 @@ pub enum Command {
     Benchmark(BenchmarkArgs),
     /// Does the control layer help? Survival with and without it, paired seeds
     Controls(ControlsArgs),
+    /// Follow a target that drifts, with a learning rate that listens to a predicted risk
+    Drift(DriftArgs),
     /// Record a trace of one episode
     Record(RecordArgs),
     /// Train Prophet in a world, or go on with a training that was stopped
@@ -196,6 +200,30 @@ pub struct ControlsArgs {
     /// A setting of the environment (with --env); can be repeated
     #[arg(long = "set", value_name = "KEY=VALUE", requires = "env")]
     pub sets: Vec<String>,
+    #[command(flatten)]
+    pub seed: SeedArgs,
+    #[command(flatten)]
+    pub out: OutArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct DriftArgs {
+    /// Steps of training; the target drifts once through its four parts in them
+    #[arg(long, value_name = "N", default_value_t = 2000, allow_negative_numbers = true, value_parser = whole::<u64>(DRIFT_STEPS))]
+    pub steps: u64,
+    /// Rows of a batch; each is a step further along
+    #[arg(long, value_name = "B", default_value_t = 1, allow_negative_numbers = true, value_parser = whole::<u32>(BATCH))]
+    pub batch_size: u32,
+    /// Train on the mean squared error alone: no flow, structure or tension, and no tuner
+    #[arg(long)]
+    pub no_kernel: bool,
+    /// Leave the weight of the error and the scale of the noise where they are
+    #[arg(long)]
+    pub no_tune: bool,
+    /// Aim the predictor at 2*sigmoid(3*loss)-1: unlike the rules' sigmoid(3*loss), which is never
+    /// below 0.5, it lets the optimizer leave panic
+    #[arg(long)]
+    pub centred_risk: bool,
     #[command(flatten)]
     pub seed: SeedArgs,
     #[command(flatten)]

@@ -4,6 +4,7 @@
 mod claim;
 mod cli;
 mod commands;
+mod drift;
 mod failure;
 mod figure;
 mod files;

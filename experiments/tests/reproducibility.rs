@@ -46,6 +46,17 @@ fn both_worlds_of_controls_are_the_same_on_any_threads() {
     assert!(place.csv_files("1") == place.csv_files("5"));
 }
 
+/// Its log tells the speed, which differs; its file does not.
+#[test]
+fn drift_is_the_same_again_and_another_with_another_seed() {
+    let place = Place::new();
+    for (name, seed, threads) in [("one", 4, 1), ("five", 4, 5), ("other", 5, 1)] {
+        place.ok(&format!("drift --steps 300 --batch-size 2 --seed {seed} --threads {threads} --out {name}"));
+    }
+    assert!(place.csv_files("one") == place.csv_files("five"));
+    assert!(place.csv_files("one") != place.csv_files("other"));
+}
+
 #[test]
 fn seeds_change_everything() {
     for command in commands() {

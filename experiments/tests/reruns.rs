@@ -28,10 +28,12 @@ fn told(ran: &Ran) -> Vec<&str> {
 #[test]
 fn every_kind_of_run_repeats() {
     let garden = garden();
-    let cases: [(&str, &[&str]); 5] = [
+    let cases: [(&str, &[&str]); 7] = [
         (&garden, &["run-0001/resonetics_data.csv", "run-0002/resonetics_data.csv", "summary.csv"]),
         (CLUSTER, &["benchmark.csv", "episodes.csv"]),
         (LIVES, &["lifetimes.csv", "summary.csv", "survival.csv"]),
+        ("drift --steps 200 --seed 3 --out out", &["drift.csv"]),
+        ("drift --steps 90 --seed 3 --out out --batch-size 5 --no-kernel --centred-risk", &["drift.csv"]),
         ("record k8s --steps 30 --seed 3 --out out --agent random", &["trace.json"]),
         (
             "benchmark --env k8s-v4.6 --preset storm --episodes 2 --seed 3 --out out --set agent.clean_memory=0.4 \
@@ -145,9 +147,14 @@ const EDITS: &[(&str, &str, &str, &[&str])] = &[
         CLUSTER,
         "command = \"benchmark\"",
         "command = \"list\"",
-        &["`list`", "gardener, benchmark, controls or record"],
+        &["`list`", "gardener, benchmark, controls, drift or record"],
     ),
-    (CLUSTER, "command = \"benchmark\"\n", "", &["`command`", "gardener, benchmark, controls or record"]),
+    (
+        CLUSTER,
+        "command = \"benchmark\"\n",
+        "",
+        &["`command`", "gardener, benchmark, controls, drift or record"],
+    ),
     (CLUSTER, "name = \"k8s\"", "name = \"k9s\"", &["`k9s`", "k8s, k8s-v4.6, gardener"]),
     (
         CLUSTER,

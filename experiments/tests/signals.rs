@@ -3,10 +3,10 @@
 
 mod common;
 
-use std::process::Child;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Csv, Place, TINY, end};
+use common::{Csv, Place, TINY, end, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Commands that would take hours, the file that shows them under way, and its size then.
@@ -70,6 +70,24 @@ fn an_interrupted_log_has_every_generation_up_to_its_end() {
     let csv = place.csv(file);
     let expected: Vec<String> = (1..=csv.rows.len()).map(|number| number.to_string()).collect();
     assert_eq!(csv.column("Gen"), expected);
+}
+
+#[test]
+fn an_interrupted_drift_has_every_step_up_to_its_end() {
+    let place = Place::new();
+    // Nobody reads the log: it must not fill the pipe and stop.
+    let arguments = "drift --steps 1000000000 --seed 1 --out out";
+    let mut command = place.command(arguments);
+    let child = command.stdout(Stdio::null()).spawn().unwrap();
+    let log = place.path("out/drift.csv");
+    wait_until(|| std::fs::metadata(&log).is_ok_and(|file| file.len() > 10_000));
+    send(&child, Signal::INT);
+    let ran = end(child, arguments);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(130), "error: interrupted by SIGINT\n"));
+    let csv = place.csv("out/drift.csv");
+    let expected: Vec<String> = (0..csv.rows.len()).map(|step| step.to_string()).collect();
+    assert_eq!(csv.column("step"), expected);
+    assert_eq!(place.json("out/run.json")["status"], "interrupted");
 }
 
 #[test]

@@ -98,6 +98,9 @@ mod tests {
             near(x.sin_cos_turns().0, wide.sin_cos_turns().0, "sin");
             near(x.sin_cos_turns().1, wide.sin_cos_turns().1, "cos");
         }
+        // Far out, where the turns in 2^-32 no longer fit 64 bits.
+        let (sin, cos) = sin_cos_turns(2.0_f64.powi(40) + 0.25);
+        assert!((sin - 1.0).abs() < 3e-7 && cos.abs() < 3e-7, "{sin}, {cos}");
         let (sin, cos) = f32::INFINITY.sin_cos_turns();
         assert!(sin.is_nan() && cos.is_nan());
     }

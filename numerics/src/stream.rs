@@ -240,6 +240,15 @@ mod tests {
         }
     }
 
+    /// Published seeds mean what they mean for ever.
+    #[test]
+    fn domains_keep_their_numbers() {
+        let [lane, episode, policy, brain] = [Domain::Lane, Domain::Episode, Domain::Policy, Domain::Brain];
+        let later = [Domain::Statistics, Domain::Space, Domain::Weights, Domain::Training];
+        assert_eq!([lane, episode, policy, brain].map(|domain| domain as u32), [1, 2, 3, 4]);
+        assert_eq!(later.map(|domain| domain as u32), [5, 6, 7, 8]);
+    }
+
     #[test]
     fn keys_differ_in_each_of_their_parts() {
         let domains = [

@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use crate::out::say;
 
-const EXPERIMENTS: [(&str, &str); 8] = [
+const EXPERIMENTS: [(&str, &str); 9] = [
     ("cargo xtask demo", "the garden and the benchmark, from nothing"),
     (
         "cargo run --release -- benchmark --env k8s --agents random,heuristic,planner --episodes 50 --seed 1",
@@ -20,6 +20,10 @@ const EXPERIMENTS: [(&str, &str); 8] = [
     (
         "cargo run --release -- controls --episodes 200 --seed 1",
         "does the control layer help? survival with and without it",
+    ),
+    (
+        "cargo run --release -- drift --steps 2000 --seed 1",
+        "does a learning rate that listens to a predicted risk follow a target that drifts?",
     ),
     (
         "cargo run --release -- benchmark --preset storm --agents random,heuristic --episodes 1000 --seed 1",

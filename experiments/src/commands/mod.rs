@@ -4,6 +4,7 @@ mod benchmark;
 mod check;
 mod controls;
 mod doctor;
+mod drift;
 mod eval;
 mod experiments;
 mod gardener;
@@ -49,6 +50,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Gardener(args) => gardener::run(&args, context),
         Command::Benchmark(args) => benchmark::run(&args, context),
         Command::Controls(args) => controls::run(&args, context),
+        Command::Drift(args) => drift::run(&args, context),
         Command::Record(args) => record::run(&args, context),
         Command::Train(args) => train::run(&args, context),
         Command::Eval(args) => eval::run(&args, context),
@@ -69,6 +71,7 @@ pub enum Plan {
     Gardener(gardener::Plan),
     Benchmark(benchmark::Plan),
     Controls(controls::Plan),
+    Drift(drift::Plan),
     Record(record::Plan),
     Train(training::Plan),
 }
@@ -92,11 +95,12 @@ impl Plan {
             "gardener" => gardener::Plan::deserialize(table).map(Plan::Gardener),
             "benchmark" => benchmark::Plan::deserialize(table).map(Plan::Benchmark),
             "controls" => controls::Plan::deserialize(table).map(Plan::Controls),
+            "drift" => drift::Plan::deserialize(table).map(Plan::Drift),
             "record" => record::Plan::deserialize(table).map(Plan::Record),
             "train" => training::Plan::deserialize(table).map(Plan::Train),
             _ => {
                 return Err(format!(
-                    "its `command` is `{command}`; what can be repeated is gardener, benchmark, controls, record or train"
+                    "its `command` is `{command}`; what can be repeated is gardener, benchmark, controls, drift, record or train"
                 ));
             }
         }
@@ -108,6 +112,7 @@ impl Plan {
             Plan::Gardener(plan) => ("gardener", plan.seed),
             Plan::Benchmark(plan) => ("benchmark", plan.seed),
             Plan::Controls(plan) => ("controls", plan.seed),
+            Plan::Drift(plan) => ("drift", plan.seed),
             Plan::Record(plan) => ("record", plan.seed),
             Plan::Train(plan) => ("train", plan.seed),
         }
@@ -121,6 +126,7 @@ impl Plan {
             Plan::Gardener(plan) => plan.check(),
             Plan::Benchmark(plan) => plan.check(),
             Plan::Controls(plan) => plan.check(),
+            Plan::Drift(plan) => plan.check(),
             Plan::Record(plan) => plan.check(),
             Plan::Train(plan) => plan.check(),
         }
@@ -132,6 +138,7 @@ impl Plan {
             Plan::Gardener(plan) => plan.execute(path, context),
             Plan::Benchmark(plan) => plan.execute(path, context),
             Plan::Controls(plan) => plan.execute(path, context),
+            Plan::Drift(plan) => plan.execute(path),
             Plan::Record(plan) => plan.execute(path, context),
             Plan::Train(plan) => train::execute(plan, path, context),
         })

@@ -30,13 +30,13 @@ pub fn replay(trace: &Value) -> Vec<Section> {
             kernel::replay(cases, *backend)
         }));
     }
-    sections.push(section(trace, "prophet_optimizer", Backend::Native, optimizer));
-    sections.push(section(trace, "kernel_pid", Backend::Native, tuner));
+    sections.push(section(trace, "prophet_optimizer", Backend::Native, |trace| Ok(optimizer(trace))));
+    sections.push(section(trace, "kernel_pid", Backend::Native, |trace| Ok(tuner(trace))));
     for backend in Backend::ALL {
         sections
             .push(section(trace, "risk_predictor", *backend, |trace: &Predictor| predictor(trace, *backend)));
     }
-    sections.push(section(trace, "drift_target", Backend::Native, target));
+    sections.push(section(trace, "drift_target", Backend::Native, |trace| Ok(target(trace))));
     sections.push(section(trace, "gardener_brain", Backend::Native, brain::replay));
     sections
 }
@@ -64,7 +64,7 @@ struct Optimizer {
     rows: Vec<(f64, f64, String, u8, f64)>,
 }
 
-fn optimizer(trace: &Optimizer) -> Result<Compared, String> {
+fn optimizer(trace: &Optimizer) -> Compared {
     let mut deviations = Deviations::default();
     // What is recorded is what we take by default, down to the numbers that no row depends on.
     let config = ProphetConfig::default();
@@ -77,7 +77,7 @@ fn optimizer(trace: &Optimizer) -> Result<Compared, String> {
         deviations.exact("status", &optimizer.mode.status(), status);
         deviations.number("smoothed_risk", TOLERANCE, optimizer.smoothed_risk, *smoothed);
     }
-    Ok(Compared { steps: trace.rows.len(), deviations })
+    Compared { steps: trace.rows.len(), deviations }
 }
 
 /// `kernel_pid`: from a row's `gap_R` and flow to its wR and eps.
@@ -89,7 +89,7 @@ struct Tuner {
     rows: Vec<[f64; 4]>,
 }
 
-fn tuner(trace: &Tuner) -> Result<Compared, String> {
+fn tuner(trace: &Tuner) -> Compared {
     let mut deviations = Deviations::default();
     let mut tuner = KernelPidTuner::default();
     deviations.exact("target_gap_R", &tuner.target_gap_r, &trace.target_gap_R);
@@ -99,7 +99,7 @@ fn tuner(trace: &Tuner) -> Result<Compared, String> {
         deviations.number("wR", TOLERANCE, tuner.w_r, w_r);
         deviations.number("eps", TOLERANCE, tuner.eps, eps);
     }
-    Ok(Compared { steps: trace.rows.len(), deviations })
+    Compared { steps: trace.rows.len(), deviations }
 }
 
 /// `risk_predictor`: the risks of rows of (`state`, `recent_error`), in evaluation mode.
@@ -137,7 +137,7 @@ struct Target {
     noise_free: Vec<f64>,
 }
 
-fn target(trace: &Target) -> Result<Compared, String> {
+fn target(trace: &Target) -> Compared {
     let mut deviations = Deviations::default();
     deviations.exact("total_steps", &(trace.noise_free.len() as u64), &trace.total_steps);
     for (step, &expected) in (0..).zip(&trace.noise_free) {
@@ -145,5 +145,5 @@ fn target(trace: &Target) -> Result<Compared, String> {
         let found = drift::target(step, trace.total_steps.max(1), 0.0);
         deviations.number("target", TOLERANCE, found, expected);
     }
-    Ok(Compared { steps: trace.noise_free.len(), deviations })
+    Compared { steps: trace.noise_free.len(), deviations }
 }

@@ -1,0 +1,201 @@
+//! `drift`: does the learning rate that listens to a predicted risk follow a target that drifts?
+//! (RULES section 3.1)
+
+use std::path::Path;
+use std::time::Instant;
+
+use resonetics_kernel::prophet_optimizer::Mode;
+use resonetics_kernel::risk_predictor::RiskTarget;
+use serde::{Deserialize, Serialize};
+
+use super::{Context, seed, within};
+use crate::cli::{BATCH, DRIFT_STEPS, DriftArgs};
+use crate::drift::{Drift, Row, Settings};
+use crate::failure::Failure;
+use crate::files::CsvFile;
+use crate::interrupt;
+use crate::out::say;
+
+/// The columns of `drift.csv`, a row a step.
+const COLUMNS: [&str; 17] = [
+    "step",
+    "risk",
+    "target_risk",
+    "smoothed_risk",
+    "mode",
+    "lr",
+    "gap_R",
+    "kernel",
+    "flow",
+    "metric_flow",
+    "structure",
+    "tension",
+    "delta_ema",
+    "wR",
+    "eps",
+    "target",
+    "prediction",
+];
+
+/// Steps between two lines of the log.
+const LOG_EVERY: u64 = 100;
+
+/// Everything that the run depends on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    pub seed: u64,
+    pub steps: u64,
+    pub batch_size: usize,
+    pub kernel: bool,
+    pub tune: bool,
+    pub risk_target: RiskTarget,
+}
+
+/// What is left of a run for its last line.
+#[derive(Default)]
+struct Summary {
+    gap_r: f64,
+    risk: f64,
+    /// Steps in each mode, by status.
+    modes: [u64; 4],
+    /// The first step of the panic that lasted to the end.
+    panic_since: Option<u64>,
+}
+
+pub fn run(args: &DriftArgs, context: Context) -> Result<(), Failure> {
+    let plan = Plan {
+        seed: seed(&args.seed)?,
+        steps: args.steps,
+        batch_size: args.batch_size as usize,
+        kernel: !args.no_kernel,
+        tune: !args.no_tune && !args.no_kernel,
+        risk_target: if args.centred_risk { RiskTarget::Centred } else { RiskTarget::Sigmoid },
+    };
+    super::Plan::Drift(plan).start(args.out.out.as_deref(), context).map(drop)
+}
+
+impl Plan {
+    pub fn check(&self) -> Result<(), Failure> {
+        within("steps", self.steps, &DRIFT_STEPS)?;
+        within("batch_size", self.batch_size as u64, &BATCH)
+    }
+
+    pub fn execute(&self, dir: &Path) -> Result<(), Failure> {
+        let Plan { seed, steps, batch_size, kernel, tune, risk_target } = self.clone();
+        let mut drift = Drift::new(&Settings { seed, steps, batch_size, kernel, tune, risk_target });
+        let mut csv = CsvFile::create(&dir.join("drift.csv"), &COLUMNS)?;
+        let mut summary = Summary::default();
+        let start = Instant::now();
+        for step in 0..steps {
+            let row = interrupt::check().and_then(|()| drift.step().map_err(Failure::Failed));
+            let row = match row {
+                Ok(row) => row,
+                Err(failure) => {
+                    csv.finish()?;
+                    return Err(failure);
+                }
+            };
+            csv.row(cells(&row))?;
+            summary.add(&row);
+            if step % LOG_EVERY == 0 {
+                // A measurement of this machine: for the eye, never for a file.
+                let speed = (step + 1) as f64 / start.elapsed().as_secs_f64().max(1e-9);
+                say(format_args!("{} | {speed:.1} steps/sec", log_line(&row, steps)))?;
+            }
+        }
+        csv.finish()?;
+        summary.tell(steps)
+    }
+}
+
+fn cells(row: &Row) -> [String; 17] {
+    let number = |number: f64| format!("{number:.8}");
+    [
+        row.step.to_string(),
+        number(row.risk),
+        number(row.target_risk),
+        number(row.smoothed_risk),
+        row.mode.name().to_owned(),
+        number(row.lr),
+        number(row.terms.gap_r),
+        number(row.terms.loss),
+        number(row.terms.flow),
+        number(row.metric_flow),
+        number(row.terms.gap_s),
+        number(row.terms.tension),
+        number(row.delta_ema),
+        number(row.w_r),
+        number(row.eps),
+        number(row.target),
+        number(row.prediction),
+    ]
+}
+
+/// The log's line up to the speed.
+fn log_line(row: &Row, steps: u64) -> String {
+    format!(
+        "Step {:5}/{steps} | Risk: {:5.3} | TargetRisk: {:5.3} | MSE: {:7.5} | Kernel: {:7.5} | Flow: {:7.5} \
+         | ΔEMA: {:7.5} | LR: {:.5} | {}",
+        row.step,
+        row.risk,
+        row.target_risk,
+        row.terms.gap_r,
+        row.terms.loss,
+        row.metric_flow,
+        row.delta_ema,
+        row.lr,
+        row.mode.name().to_uppercase(),
+    )
+}
+
+impl Summary {
+    fn add(&mut self, row: &Row) {
+        self.gap_r += row.terms.gap_r;
+        self.risk += row.risk;
+        self.modes[usize::from(row.mode.status())] += 1;
+        self.panic_since = (row.mode == Mode::Panic).then(|| self.panic_since.unwrap_or(row.step));
+    }
+
+    fn tell(&self, steps: u64) -> Result<(), Failure> {
+        let n = steps as f64;
+        let [panic, alert, warning, cruise] = self.modes.map(|count| 100.0 * count as f64 / n);
+        let since = self.panic_since.map_or_else(String::new, |step| format!(" | panic since step {step}"));
+        say(format_args!(
+            "drift | steps {steps} | MSE μ={:.5} | risk μ={:.3} | panic {panic:.1}% alert {alert:.1}% warning {warning:.1}% cruise {cruise:.1}%{since}",
+            self.gap_r / n,
+            self.risk / n,
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use resonetics_kernel::terms::Terms;
+
+    /// RULES 3.1 gives this line, speed apart.
+    #[test]
+    fn the_log_has_the_form_of_the_rules() {
+        let row = Row {
+            step: 0,
+            target: 0.0,
+            prediction: 0.0,
+            risk: 0.4961,
+            target_risk: 0.512,
+            smoothed_risk: 0.6,
+            mode: Mode::Panic,
+            lr: 0.01,
+            terms: Terms { gap_r: 0.01234, loss: 0.015, flow: 9.0, ..Terms::default() },
+            metric_flow: 0.00321,
+            delta_ema: 0.0001,
+            w_r: 1.0,
+            eps: 0.01,
+        };
+        assert_eq!(
+            log_line(&row, 2000),
+            "Step     0/2000 | Risk: 0.496 | TargetRisk: 0.512 | MSE: 0.01234 | Kernel: 0.01500 | \
+             Flow: 0.00321 | ΔEMA: 0.00010 | LR: 0.01000 | PANIC"
+        );
+    }
+}

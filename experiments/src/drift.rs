@@ -1,0 +1,209 @@
+//! The drift experiment, a step at a time (RULES section 3.1): a worker follows a target that drifts, a
+//! predictor says how badly it will, and the learning rate listens to the predictor.
+//!
+//! Everything random comes by counter from the seed, and the networks take it as plain arrays: another
+//! pair of networks with the methods of [`Worker`] and [`RiskPredictor`] sees the same noise.
+
+use std::collections::VecDeque;
+
+use resonetics_kernel::drift;
+use resonetics_kernel::mlp::dropout;
+use resonetics_kernel::pid::KernelPidTuner;
+use resonetics_kernel::prophet_optimizer::{Mode, ProphetConfig, ProphetOptimizer};
+use resonetics_kernel::risk_predictor::{self, RiskPredictor, RiskTarget};
+use resonetics_kernel::terms::{KernelConfig, Terms, Weights};
+use resonetics_kernel::worker::{self, Batch, Worker};
+use resonetics_numerics::math::LANES;
+use resonetics_numerics::stream::{Domain, Key};
+use serde::{Deserialize, Serialize};
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    pub seed: u64,
+    pub steps: u64,
+    /// Rows of a batch; row b has the progress and the target of step + b.
+    pub batch_size: usize,
+    /// Whether flow, structure and tension count; without them the loss is the mean squared error.
+    pub kernel: bool,
+    /// Whether the tuner moves wR and eps; without the kernel there is nothing to tune.
+    pub tune: bool,
+    pub risk_target: RiskTarget,
+}
+
+/// What one step was: a row of drift.csv, a line of the log, and what monitoring shows.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// From 0.
+    pub step: u64,
+    /// Target of the first row of the batch.
+    pub target: f64,
+    /// What the worker, without dropout, said to its input before it learned.
+    pub prediction: f64,
+    /// The predicted risk, in (0, 1).
+    pub risk: f64,
+    /// What it should have been.
+    pub target_risk: f64,
+    pub smoothed_risk: f64,
+    pub mode: Mode,
+    pub lr: f64,
+    pub terms: Terms,
+    /// The flow with other noise than the loss's.
+    pub metric_flow: f64,
+    /// Moving average of the change of action.
+    pub delta_ema: f64,
+    /// As used in this step.
+    pub w_r: f64,
+    /// As used in this step.
+    pub eps: f64,
+}
+
+/// What the draws of a step are for; the numbers are for ever, as those of [`Domain`].
+#[derive(Clone, Copy)]
+enum Draw {
+    PredictorDropout = 1,
+    WorkerDropout = 2,
+    LossNoise = 3,
+    MetricNoise = 4,
+    TargetNoise = 5,
+}
+
+/// All state of the experiment.
+pub struct Drift {
+    settings: Settings,
+    config: ProphetConfig,
+    step: u64,
+    worker: Worker,
+    predictor: RiskPredictor,
+    optimizer: ProphetOptimizer,
+    tuner: KernelPidTuner,
+    /// The last errors (`gap_R`), oldest first.
+    errors: VecDeque<f64>,
+    previous_action: Option<f64>,
+    delta_ema: f64,
+}
+
+impl Drift {
+    pub fn new(settings: &Settings) -> Drift {
+        let config = ProphetConfig::default();
+        Drift {
+            settings: settings.clone(),
+            config,
+            step: 0,
+            worker: Worker::new(&config, settings.seed),
+            predictor: RiskPredictor::new(&config, settings.seed),
+            optimizer: ProphetOptimizer::new(config),
+            tuner: KernelPidTuner::default(),
+            errors: VecDeque::new(),
+            previous_action: None,
+            delta_ema: 0.0,
+        }
+    }
+
+    /// Takes a step.
+    ///
+    /// # Errors
+    /// If the loss is no number any more; the experiment ends there.
+    pub fn step(&mut self) -> Result<Row, String> {
+        let (step, batch) = (self.step, self.settings.batch_size);
+        let KernelPidTuner { w_r, eps, .. } = self.tuner;
+
+        // The batch.
+        let progress = |step: u64| step as f64 / self.settings.steps as f64;
+        let steps = step..step + batch as u64;
+        let x: Vec<f32> = steps.clone().map(|step| progress(step) as f32).collect();
+        let target: Vec<f32> = steps
+            .map(|step| {
+                let noise = self.normals(Draw::TargetNoise, step, 1)[0];
+                drift::target(step, self.settings.steps, noise.into()) as f32
+            })
+            .collect();
+
+        // What the worker would do, and how much that has changed.
+        let actions = self.worker.act(&x);
+        let prediction = f64::from(actions[0]);
+        let action = actions.iter().map(|&action| f64::from(action)).sum::<f64>() / batch as f64;
+        let delta = self.previous_action.map_or(0.0, |previous| (action - previous).abs());
+        self.previous_action = Some(action);
+        let beta = self.config.delta_ema_beta;
+        self.delta_ema = beta * self.delta_ema + (1.0 - beta) * delta;
+
+        // The risk, and the rate that follows from it.
+        let recent_error = self.errors.iter().sum::<f64>() / self.errors.len().max(1) as f64;
+        let state = [progress(step), self.delta_ema, recent_error].map(|number| number as f32);
+        let mask = self.dropout(Draw::PredictorDropout, risk_predictor::HIDDEN, risk_predictor::DROPOUT);
+        let risk = self.predictor.predict(&state, &mask)[0];
+        let lr = self.optimizer.update(risk.into());
+
+        // The worker learns.
+        let kernel = KernelConfig { weights: self.weights(w_r), eps, ..KernelConfig::default() };
+        let learned = Batch {
+            x: &x,
+            target: &target,
+            mask: &self.dropout(Draw::WorkerDropout, batch * worker::HIDDEN, worker::DROPOUT),
+            loss_noise: &self.normals(Draw::LossNoise, step, batch),
+            metric_noise: &self.normals(Draw::MetricNoise, step, batch),
+        };
+        let (terms, metric_flow) = self.worker.learn(&learned, &kernel, lr);
+        if !(terms.loss.is_finite() && metric_flow.is_finite()) {
+            return Err(format!("the loss is {} at step {step}: training has diverged", terms.loss));
+        }
+
+        // The predictor learns what it should have said.
+        let target_risk = self.settings.risk_target.of(terms.loss, self.config.risk_sigmoid_k);
+        self.predictor.learn(&[risk], &[target_risk as f32], 0.5 * self.config.base_lr);
+
+        // The tuner turns its knobs.
+        if self.settings.kernel && self.settings.tune {
+            self.tuner.update(terms.gap_r, metric_flow);
+        }
+        self.errors.push_back(terms.gap_r);
+        if self.errors.len() > self.config.buffer_size {
+            self.errors.pop_front();
+        }
+        self.step += 1;
+        Ok(Row {
+            step,
+            target: target[0].into(),
+            prediction,
+            risk: risk.into(),
+            target_risk,
+            smoothed_risk: self.optimizer.smoothed_risk,
+            mode: self.optimizer.mode,
+            lr,
+            terms,
+            metric_flow,
+            delta_ema: self.delta_ema,
+            w_r,
+            eps,
+        })
+    }
+
+    fn weights(&self, w_r: f64) -> Weights {
+        if self.settings.kernel {
+            Weights { r: w_r, ..KernelConfig::default().weights }
+        } else {
+            Weights { r: 1.0, f: 0.0, s: 0.0, t: 0.0 }
+        }
+    }
+
+    fn key(&self, draw: Draw, step: u64) -> Key {
+        Key::new(self.settings.seed, Domain::Training, step).derive(draw as u32, 0)
+    }
+
+    /// `count` standard normals of a step.
+    fn normals(&self, draw: Draw, step: u64, count: usize) -> Vec<f32> {
+        let key = self.key(draw, step);
+        let lanes = (0..count.div_ceil(LANES)).flat_map(|block| key.normals(0, (block * LANES) as u32).0);
+        lanes.take(count).collect()
+    }
+
+    /// A dropout mask of this step.
+    fn dropout(&self, draw: Draw, count: usize, p: f32) -> Vec<f32> {
+        let key = self.key(draw, self.step);
+        let lanes = (0..count.div_ceil(LANES)).flat_map(|block| key.uniforms(0, (block * LANES) as u32).0);
+        let mut mask = Vec::new();
+        dropout(p, lanes.take(count), &mut mask);
+        mask
+    }
+}
