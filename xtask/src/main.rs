@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
+mod libtorch;
 mod results;
 
 const USAGE: &str = "usage: cargo xtask demo | test | results
@@ -23,6 +24,8 @@ fn main() -> ExitCode {
         ["demo"] => demo(),
         ["test"] => test(),
         ["results"] => results::make(),
+        ["libtorch"] => libtorch::provide(false),
+        ["libtorch", "--cuda"] => libtorch::provide(true),
         _ => {
             print!("{USAGE}");
             return ExitCode::from(2);
