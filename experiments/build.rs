@@ -1,8 +1,12 @@
-//! Notes the commit that the binary is built from, for run.json.
+//! Notes the commit that the binary is built from, for run.json, and with the feature `torch` where it
+//! finds libtorch when it runs (`kernel/build.rs`).
 
 use std::process::Command;
 
 fn main() {
+    if let Ok(rpath) = std::env::var("DEP_RESONETICS_KERNEL_LINK_LIBTORCH") {
+        println!("cargo:rustc-link-arg={rpath}");
+    }
     // Without a repository there is nothing to watch, and a missing file would rerun this for ever.
     for path in ["../.git/HEAD", "../.git/refs/heads", "../.git/index"] {
         if std::path::Path::new(path).exists() {

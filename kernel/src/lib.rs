@@ -1,1 +1,4 @@
 //! The mathematics of Prophet (RULES section 3).
+
+#[cfg(feature = "torch")]
+pub mod torch;
