@@ -2,3 +2,5 @@
 
 pub mod learner;
 pub mod network;
+#[cfg(feature = "torch")]
+pub mod torch;
