@@ -13,7 +13,7 @@ fn main() {
             println!("cargo:rerun-if-changed={path}");
         }
     }
-    for folder in ["src", "../agents/src", "../envs/src"] {
+    for folder in ["src", "../agents/src", "../envs/src", "../kernel/src", "../numerics/src"] {
         println!("cargo:rerun-if-changed={folder}");
     }
     let git = |arguments: &[&str]| {
@@ -23,7 +23,17 @@ fn main() {
     };
     if let Some(commit) = git(&["rev-parse", "--short=12", "HEAD"]) {
         // Recorded outcomes and documents do not make another binary.
-        let sources = ["status", "--porcelain", "--", "src", "../agents", "../envs", "../Cargo.lock"];
+        let sources = [
+            "status",
+            "--porcelain",
+            "--",
+            "src",
+            "../agents",
+            "../envs",
+            "../kernel",
+            "../numerics",
+            "../Cargo.lock",
+        ];
         let dirty = git(&sources).is_some_and(|changes| !changes.is_empty());
         println!("cargo:rustc-env=RESONETICS_COMMIT={commit}{}", if dirty { "-dirty" } else { "" });
     }

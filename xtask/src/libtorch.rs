@@ -229,3 +229,67 @@ fn point(link: &Path, folder: &Path) -> Result<(), String> {
     println!("   .libtorch points at it");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder that looks like a libtorch.
+    fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let place = tempfile::tempdir().unwrap();
+        for (file, text) in files {
+            let path = place.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        place
+    }
+
+    const PARTS: [(&str, &str); 2] = [("lib/libtorch_cpu.so", ""), ("include/torch/script.h", "")];
+
+    #[test]
+    fn only_the_version_of_tch_is_usable() {
+        let of_python = "from typing import Optional\n\n__version__ = '2.11.0+cu130'\ndebug = False\n";
+        for (file, text) in [("build-version", "2.11.0+cpu\n"), ("version.py", of_python)] {
+            let place = folder(&[&PARTS[..], &[(file, text)]].concat());
+            usable(place.path(), false).unwrap();
+            assert!(usable(place.path(), true).unwrap_err().ends_with("has no lib/libtorch_cuda"));
+            fs::write(place.path().join("lib/libtorch_cuda.so"), "").unwrap();
+            usable(place.path(), true).unwrap();
+            fs::write(place.path().join(file), text.replace("2.11.0", "2.11.1")).unwrap();
+            let problem = usable(place.path(), false).unwrap_err();
+            assert!(problem.contains("is version `2.11.1+c") && problem.ends_with("tch needs 2.11.0"));
+        }
+        assert!(usable(folder(&PARTS).path(), false).unwrap_err().contains("version ``"));
+        let incomplete = folder(&[PARTS[0], ("build-version", "2.11.0")]);
+        assert!(usable(incomplete.path(), false).unwrap_err().contains("include/torch"));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")] // nothing is fetched elsewhere
+    fn a_library_that_has_changed_is_not_intact() {
+        let sum = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"; // of "hello"
+        let sums = format!("{sum}  torch/lib/libtorch_cpu.so\n");
+        let place = folder(&[("torch/lib/libtorch_cpu.so", "hello"), ("SHA256SUMS", &sums)]);
+        let torch = place.path().join("torch");
+        assert!(intact(&torch));
+        fs::write(torch.join("lib/libtorch_cpu.so"), "hallo").unwrap();
+        assert!(!intact(&torch));
+        fs::remove_file(place.path().join("SHA256SUMS")).unwrap();
+        assert!(!intact(&torch));
+    }
+
+    #[test]
+    fn the_link_is_replaced_whole() {
+        let place = folder(&[("one/file", ""), ("two/file", ""), ("taken/file", "")]);
+        let at = |name: &str| fs::canonicalize(place.path().join(name)).unwrap();
+        let link = place.path().join(".libtorch");
+        for target in ["one", "two", "two"] {
+            point(&link, &at(target)).unwrap();
+            assert_eq!(fs::canonicalize(&link).unwrap(), at(target));
+        }
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 4, "nothing is left beside");
+        let problem = point(&at("taken"), &at("one")).unwrap_err();
+        assert!(problem.contains("cannot point"), "{problem}");
+    }
+}

@@ -321,12 +321,15 @@ fn what_is_loaded_goes_on_where_the_saved_one_would() {
     assert_eq!(names, [prefixed(""), prefixed("adam.m."), prefixed("adam.v.")].concat());
 }
 
+/// Makes a state one that does not fit.
+type Change = fn(&mut Vec<Tensor>);
+
 #[test]
 fn what_does_not_fit_is_refused_and_changes_nothing() {
     let case = Case::new(0, false);
     let mut learner = case.learner();
     let before = learner.save();
-    let wrong: [(&str, fn(&mut Vec<Tensor>)); 4] = [
+    let wrong: [(&str, Change); 4] = [
         ("17 tensors, expected 36", |state| state.truncate(17)),
         ("expected `actor.0.weight`", |state| state[0].name = "actor.0.weights".to_owned()),
         ("expected `adam.v.critic.2.bias` [1]", |state| state[35].shape = vec![1, 1]),
