@@ -99,9 +99,32 @@ fn doctor_says_what_it_found() {
     let said = place.ok("doctor --threads 3").stdout;
     assert!(said.starts_with(concat!("resonetics ", env!("CARGO_PKG_VERSION"), " (commit ")), "{said}");
     assert!(said.contains("\nthreads    3 of "), "{said}");
-    assert_eq!(said.lines().count(), 5, "{said}");
+    assert_eq!(said.lines().count(), if cfg!(feature = "torch") { 7 } else { 6 }, "{said}");
     let version = place.ok("--version").stdout;
     assert_eq!(version, concat!("resonetics ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+/// From any folder and with no variable set, the binary finds the libtorch that it was linked to, or
+/// says how to get one.
+#[test]
+fn doctor_finds_libtorch_or_says_how_to_get_it() {
+    let mut doctor = Place::new().command("doctor");
+    doctor.env_remove("LIBTORCH").env_remove("LD_LIBRARY_PATH");
+    let output = doctor.current_dir("/").output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    if cfg!(feature = "torch") {
+        assert!(said.contains("\nlibtorch   2.11.0"), "{said}");
+        let why_not = ["no libtorch_cuda.so", "does not load", "sees no device"];
+        let cuda = said.split_once("\ncuda       ").expect("a line on CUDA").1;
+        assert!(cuda.contains("device") || cuda.starts_with("no: "), "{said}");
+        assert!(!cuda.starts_with("no: ") || why_not.iter().any(|why| cuda.contains(why)), "{said}");
+    } else {
+        assert!(
+            said.contains("\nlibtorch   not compiled in") && said.contains("`cargo xtask libtorch`"),
+            "{said}"
+        );
+    }
 }
 
 /// What `experiments` tells a user to type is accepted; the long ones are shortened.

@@ -15,3 +15,5 @@ pub mod real;
 pub mod risk_predictor;
 pub mod terms;
 pub mod worker;
+#[cfg(feature = "torch")]
+pub mod torch;

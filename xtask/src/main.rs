@@ -1,6 +1,7 @@
 //! `cargo xtask demo` shows what the project does, `cargo xtask test` checks all of it,
-//! `cargo xtask results` makes the recorded outcomes again. They need nothing but a Rust
-//! toolchain; cargo fetches the rest.
+//! `cargo xtask results` makes the recorded outcomes again, `cargo xtask libtorch` provides libtorch.
+//! The demo and the results need nothing but a Rust toolchain; cargo fetches the rest. libtorch, and
+//! the tests with it, need Python's pip and a C++ compiler too.
 #![allow(clippy::print_stdout)] // saying what it does is its job
 
 use std::ffi::OsString;
@@ -8,21 +9,28 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
+mod libtorch;
 mod results;
 
-const USAGE: &str = "usage: cargo xtask demo | test | results
+const USAGE: &str = "usage: cargo xtask demo | test [--no-torch] | results | libtorch [--cuda]
 
-  demo     builds, runs the gardens and the benchmark, writes into runs/, says what to open
-  test     format, lints with warnings denied, documentation, all tests and examples
-  results  makes everything in results/ again
+  demo      builds, runs the gardens and the benchmark, writes into runs/, says what to open
+  test      format, lints with warnings denied, documentation, all tests and examples, with libtorch
+            (provided if need be) and without; --no-torch: only without
+  results   makes everything in results/ again
+  libtorch  provides libtorch 2.11.0 for `--features torch`: LIBTORCH, the PyTorch of python3, or fetched
+            with pip into a cache (545 MB, for the CPU on Linux x86-64); --cuda: with its CUDA part (2.5 GB)
 ";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["demo"] => demo(),
-        ["test"] => test(),
+        ["test"] => test(true),
+        ["test", "--no-torch"] => test(false),
         ["results"] => results::make(),
+        ["libtorch"] => libtorch::provide(false),
+        ["libtorch", "--cuda"] => libtorch::provide(true),
         _ => {
             print!("{USAGE}");
             return ExitCode::from(2);
@@ -111,15 +119,38 @@ fn demo() -> Result<(), String> {
     Ok(())
 }
 
-fn test() -> Result<(), String> {
-    cargo("format", &["fmt", "--all", "--check"])?;
-    let lints = ["clippy", "--release", "--workspace", "--all-targets", "--", "--deny", "warnings"];
-    cargo("lints, warnings denied", &lints)?;
-    cargo("documentation, warnings denied", &["doc", "--release", "--workspace", "--no-deps", "--quiet"])?;
+/// Checks everything; with libtorch only if `torch`.
+fn test(torch: bool) -> Result<(), String> {
+    const LINTS: [&str; 5] = ["clippy", "--release", "--workspace", "--all-targets", "--quiet"];
+    const DOCUMENTS: [&str; 5] = ["doc", "--release", "--workspace", "--no-deps", "--quiet"];
     // In release: the statistics play tens of thousands of episodes, and the binary that the
     // end-to-end tests drive is the one that users run.
-    cargo("tests", &["test", "--release", "--workspace", "--all-targets"])?;
-    cargo("documentation tests", &["test", "--release", "--workspace", "--doc"])?;
-    println!("\nall checks passed");
+    const TESTS: [&str; 3] = ["test", "--release", "--workspace"];
+    const DENIED: [&str; 3] = ["--", "--deny", "warnings"];
+    const WITH_TORCH: [&str; 2] = ["--features", "torch"];
+
+    cargo("format", &["fmt", "--all", "--check"])?;
+    cargo("lints, warnings denied", &[&LINTS[..], &DENIED].concat())?;
+    cargo("documentation, warnings denied", &DOCUMENTS)?;
+    if torch {
+        libtorch::provide(false)?;
+        cargo(
+            "lints with libtorch (compiles its interface the first time: some minutes)",
+            &[&LINTS[..], &WITH_TORCH, &DENIED].concat(),
+        )?;
+        cargo("documentation with libtorch", &[&DOCUMENTS[..], &WITH_TORCH].concat())?;
+        cargo("tests with libtorch", &[&TESTS[..], &WITH_TORCH, &["--all-targets"]].concat())?;
+        // What differs without it is small: that it builds, runs and says so.
+        let some = ["--lib", "--test", "reports", "--test", "benchmark_files", "--test", "reproducibility"];
+        cargo("tests without libtorch", &[&TESTS[..], &some].concat())?;
+    } else {
+        cargo("tests", &[&TESTS[..], &["--all-targets"]].concat())?;
+    }
+    cargo("documentation tests", &[&TESTS[..], &["--doc"]].concat())?;
+    if torch {
+        println!("\nall checks passed");
+    } else {
+        println!("\nall checks passed, without libtorch: Prophet's learner on tensors was not looked at");
+    }
     Ok(())
 }

@@ -12,3 +12,5 @@ pub mod policy;
 pub mod risk_rate;
 pub mod state;
 pub mod trainer;
+#[cfg(feature = "torch")]
+pub mod torch;

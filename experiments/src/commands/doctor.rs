@@ -10,7 +10,7 @@ use crate::run_dir::cpu_model;
 pub fn run(args: &OutArgs, context: Context) -> Result<(), Failure> {
     let paths: Vec<String> = CpuPath::available().iter().map(ToString::to_string).collect();
     let text = format!(
-        "resonetics {} (commit {})\nsystem     {} {}\ncpu        {}\nvectors    {} in use, of {}; results do not depend on it\nthreads    {} of {} cores\n",
+        "resonetics {} (commit {})\nsystem     {} {}\ncpu        {}\nvectors    {} in use, of {}; results do not depend on it\nthreads    {} of {} cores\n{}\n",
         env!("CARGO_PKG_VERSION"),
         option_env!("RESONETICS_COMMIT").unwrap_or("unknown"),
         std::env::consts::OS,
@@ -20,8 +20,37 @@ pub fn run(args: &OutArgs, context: Context) -> Result<(), Failure> {
         paths.join(", "),
         context.threads,
         std::thread::available_parallelism().map_or(1, Into::into),
+        libtorch(),
     );
     reported(&described("doctor", []), args.out.as_deref(), context, || {
         Ok(Report { text, file: "doctor.txt", outcome: Ok(()) })
     })
+}
+
+/// What of libtorch there is, and the way to more.
+#[cfg(not(feature = "torch"))]
+fn libtorch() -> String {
+    "libtorch   not compiled in; nothing but Prophet's learner on tensors needs it: `cargo xtask libtorch`, then \
+     `cargo build --release --features torch`"
+        .to_owned()
+}
+
+/// What of libtorch there is, and the way to more.
+#[cfg(feature = "torch")]
+fn libtorch() -> String {
+    use resonetics_kernel::torch::device;
+
+    let folder = device::folder();
+    let version = folder.as_deref().and_then(device::version);
+    format!(
+        "libtorch   {} in {}, {} threads where nothing else is asked for\ncuda       {}",
+        version.as_deref().unwrap_or("of unknown version"),
+        folder.map_or_else(|| "an unknown folder".to_owned(), |folder| folder.display().to_string()),
+        device::threads(),
+        match device::cuda() {
+            Ok(1) => "1 device".to_owned(),
+            Ok(count) => format!("{count} devices"),
+            Err(why) => format!("no: {why}"),
+        },
+    )
 }

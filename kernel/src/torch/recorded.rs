@@ -1,0 +1,185 @@
+//! Recorded cases on tensors: plain arrays in, plain arrays out (`reference/prophet_kernel.json`).
+
+use tch::{Tensor, no_grad};
+
+use super::{Weights, flow, loss};
+
+/// A dense layer: weight `[outputs, inputs]` row-major, bias `[outputs]`.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)] // named above
+pub struct Layer<'a> {
+    pub weight: &'a [f32],
+    pub bias: &'a [f32],
+}
+
+/// The inputs of a case of the kernel; the batch is the number of targets over that of outputs.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    /// Dense layers with tanh between them.
+    pub layers: &'a [Layer<'a>],
+    /// `[batch, inputs]`
+    pub x: &'a [f32],
+    /// `[batch, outputs]`
+    pub target: &'a [f32],
+    /// `[projections, batch, inputs]`, for the flow in the loss.
+    pub loss_noise: &'a [f32],
+    /// The same for the metric.
+    pub metric_noise: &'a [f32],
+    /// Of the loss.
+    pub weights: Weights,
+}
+
+/// What a case yields; the names are those of the recording.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, non_snake_case)]
+pub struct Outcome {
+    pub gap_R: f32,
+    pub loss_flow: f32,
+    pub metric_flow: f32,
+    pub gap_S: f32,
+    pub tension: f32,
+    pub loss: f32,
+    /// Gradient of the loss for each layer: weight, bias.
+    pub gradients: Vec<(Vec<f32>, Vec<f32>)>,
+}
+
+/// Computes a case of the kernel. tch panics where the lengths do not fit together.
+pub fn kernel(case: &Case<'_>) -> Outcome {
+    let parameters = parameters(case.layers);
+    let f = |x: &Tensor| dense(&parameters, x, Tensor::tanh);
+    let inputs = parameters[0].size()[1];
+    let outputs = parameters[parameters.len() - 1].size()[0];
+    let x = Tensor::from_slice(case.x).view([-1, inputs]);
+    let target = Tensor::from_slice(case.target).view([-1, outputs]);
+    let noise = |noise: &[f32]| Tensor::from_slice(noise).view([-1, x.size()[0], inputs]);
+    let terms = loss(f, &x, &target, &noise(case.loss_noise), &case.weights);
+    let gradients = Tensor::run_backward(&[&terms.loss], &parameters, false, false);
+    let metric_flow = no_grad(|| flow(f, &x, &f(&x), &noise(case.metric_noise), case.weights.eps));
+    let number = |term: &Tensor| term.double_value(&[]) as f32;
+    Outcome {
+        gap_R: number(&terms.gap),
+        loss_flow: number(&terms.flow),
+        metric_flow: number(&metric_flow),
+        gap_S: number(&terms.structure),
+        tension: number(&terms.tension),
+        loss: number(&terms.loss),
+        gradients: gradients.chunks(2).map(|pair| (numbers(&pair[0]), numbers(&pair[1]))).collect(),
+    }
+}
+
+/// The risk predictor without dropout on n rows (progress, delta-action EMA, recent error): dense layers
+/// with `ReLU` between them, a sigmoid at the end. `state` `[n, 2]`, `recent_error` `[n]`; yields `[n]`.
+pub fn risk_predictor(layers: &[Layer<'_>], state: &[f32], recent_error: &[f32]) -> Vec<f32> {
+    let parameters = parameters(layers);
+    let state = Tensor::from_slice(state).view([-1, 2]);
+    let x = Tensor::cat(&[state, Tensor::from_slice(recent_error).view([-1, 1])], 1);
+    numbers(&no_grad(|| dense(&parameters, &x, Tensor::relu).sigmoid()))
+}
+
+/// Weight, bias, weight, bias, ...; each asks for a gradient.
+fn parameters(layers: &[Layer<'_>]) -> Vec<Tensor> {
+    let tensors = layers.iter().flat_map(|layer| {
+        let outputs = layer.bias.len() as i64;
+        [Tensor::from_slice(layer.weight).view([outputs, -1]), Tensor::from_slice(layer.bias)]
+    });
+    tensors.map(|tensor| tensor.set_requires_grad(true)).collect()
+}
+
+fn dense(parameters: &[Tensor], x: &Tensor, activation: impl Fn(&Tensor) -> Tensor) -> Tensor {
+    let mut layers = parameters.chunks(2);
+    let linear = |x: &Tensor, pair: &[Tensor]| x.linear(&pair[0], Some(&pair[1]));
+    let first = layers.next().map_or_else(|| x.shallow_clone(), |pair| linear(x, pair));
+    layers.fold(first, |x, pair| linear(&activation(&x), pair))
+}
+
+fn numbers(tensor: &Tensor) -> Vec<f32> {
+    let mut numbers = vec![0.0; tensor.numel()];
+    tensor.contiguous().copy_data(&mut numbers, tensor.numel());
+    numbers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    const TOLERANCE: f32 = 1e-5; // RULES
+
+    fn recording() -> Value {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../reference/prophet_kernel.json");
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    }
+
+    fn array(value: &Value) -> Vec<f32> {
+        value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect()
+    }
+
+    /// Weight, bias of each layer under these names.
+    fn arrays(layers: &Value, names: [&str; 2]) -> Vec<[Vec<f32>; 2]> {
+        layers.as_array().unwrap().iter().map(|layer| names.map(|name| array(&layer[name]))).collect()
+    }
+
+    fn layers(arrays: &[[Vec<f32>; 2]]) -> Vec<Layer<'_>> {
+        arrays.iter().map(|[weight, bias]| Layer { weight, bias }).collect()
+    }
+
+    fn close(what: &str, got: &[f32], expected: &[f32]) {
+        assert_eq!(got.len(), expected.len(), "{what}");
+        for (i, (got, expected)) in got.iter().zip(expected).enumerate() {
+            assert!((got - expected).abs() <= TOLERANCE, "{what} [{i}]: {got}, expected {expected}");
+        }
+    }
+
+    #[test]
+    fn the_kernel_is_as_recorded() {
+        let recording = recording();
+        let cases = recording["kernel"].as_array().unwrap();
+        assert_eq!(cases.len(), 3);
+        for (number, case) in cases.iter().enumerate() {
+            let arrays_ = arrays(&case["layers"], ["weight", "bias"]);
+            let value = |value: &Value| value.as_f64().unwrap();
+            let weight = |name: &str| value(&case["weights"][name]);
+            let got = kernel(&Case {
+                layers: &layers(&arrays_),
+                x: &array(&case["x"]),
+                target: &array(&case["target"]),
+                loss_noise: &array(&case["loss_noise"]),
+                metric_noise: &array(&case["metric_noise"]),
+                weights: Weights {
+                    reality: weight("R"),
+                    flow: weight("F"),
+                    structure: weight("S"),
+                    tension: weight("T"),
+                    eps: value(&case["eps"]),
+                    period: value(&case["structure_period"]),
+                },
+            });
+            for (name, got) in [
+                ("gap_R", got.gap_R),
+                ("loss_flow", got.loss_flow),
+                ("metric_flow", got.metric_flow),
+                ("gap_S", got.gap_S),
+                ("tension", got.tension),
+                ("loss", got.loss),
+            ] {
+                close(&format!("case {number}, {name}"), &[got], &[value(&case["expected"][name]) as f32]);
+            }
+            let expected = arrays(&case["layers"], ["grad_weight", "grad_bias"]);
+            assert_eq!(got.gradients.len(), expected.len());
+            for (layer, (got, expected)) in got.gradients.iter().zip(&expected).enumerate() {
+                close(&format!("case {number}, layer {layer}, weight"), &got.0, &expected[0]);
+                close(&format!("case {number}, layer {layer}, bias"), &got.1, &expected[1]);
+            }
+        }
+    }
+
+    #[test]
+    fn the_risk_predictor_is_as_recorded() {
+        let recording = recording();
+        let case = &recording["risk_predictor"];
+        let arrays = arrays(&case["layers"], ["weight", "bias"]);
+        let got = risk_predictor(&layers(&arrays), &array(&case["state"]), &array(&case["recent_error"]));
+        assert_eq!(got.len(), 6);
+        close("risk", &got, &array(&case["expected"]));
+    }
+}
