@@ -14,6 +14,6 @@ pub mod prophet_optimizer;
 pub mod real;
 pub mod risk_predictor;
 pub mod terms;
-pub mod worker;
 #[cfg(feature = "torch")]
 pub mod torch;
+pub mod worker;

@@ -11,6 +11,6 @@ pub mod normalizer;
 pub mod policy;
 pub mod risk_rate;
 pub mod state;
-pub mod trainer;
 #[cfg(feature = "torch")]
 pub mod torch;
+pub mod trainer;

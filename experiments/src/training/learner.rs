@@ -34,12 +34,23 @@ pub fn make(
              set it to 0, or use --learner torch"
                 .to_owned(),
         )),
-        LearnerKind::Native if device.starts_with("cuda") => {
-            Err(Failure::Usage(format!("--device {device}: the native learner computes on the CPU; use --learner torch")))
-        }
+        LearnerKind::Native if !["auto", "cpu"].contains(&device) => Err(Failure::Usage(format!(
+            "--device {device}: the native learner computes on the CPU (auto, cpu); use --learner torch for a GPU"
+        ))),
         LearnerKind::Native => Ok(Box::new(NativeLearner::new(network, spaces))),
         LearnerKind::Torch => torch(network, spaces, device),
     }
+}
+
+#[cfg(feature = "torch")]
+fn torch(network: &Network, spaces: Spaces, device: &str) -> Result<Box<dyn Learner>, Failure> {
+    use resonetics_agents::prophet::torch::TorchLearner;
+    use resonetics_kernel::torch::device::choose;
+
+    let device = choose(device).map_err(|problem| Failure::Usage(format!("--device: {problem}")))?;
+    // One thread within an operation: sums have one order then, and a resumed run is bit-identical.
+    let learner = TorchLearner::new(network, spaces, device, 1).map_err(Failure::Usage)?;
+    Ok(Box::new(learner))
 }
 
 #[cfg(not(feature = "torch"))]
