@@ -327,6 +327,19 @@ pub struct ThroughputArgs {
     /// Environments side by side [default: 4096 clusters, 1 garden]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u32>(1..=16_777_216))]
     pub num_envs: Option<u32>,
+    /// Measure a training instead: its environments alone, with inference, and with all of it; its
+    /// sizes come from --recipe and --set train.…
+    #[arg(long, conflicts_with_all = ["agent", "num_envs"])]
+    pub train: bool,
+    /// With --train: what holds the networks
+    #[arg(long, value_enum, default_value_t = LearnerKind::Native, requires = "train")]
+    pub learner: LearnerKind,
+    /// With --train: where the torch learner computes: auto, cpu, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "auto", requires = "train")]
+    pub device: String,
+    /// With --train: the settings to start from
+    #[arg(long, value_enum, default_value_t = Recipe::Standard, requires = "train")]
+    pub recipe: Recipe,
     /// How long to measure, after a warm-up of a fifth of it
     #[arg(long, value_name = "S", default_value_t = 2.0, allow_negative_numbers = true)]
     pub seconds: f64,

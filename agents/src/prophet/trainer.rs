@@ -172,7 +172,8 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         self.config.updates(self.total_steps)
     }
 
-    fn steps_per_update(&self) -> u64 {
+    /// Steps of single environments in a rollout.
+    pub fn steps_per_update(&self) -> u64 {
         (self.config.num_envs * self.config.horizon) as u64
     }
 
@@ -203,8 +204,9 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         })
     }
 
-    /// Steps every environment `horizon` times with actions drawn from the policy.
-    fn collect(&mut self) {
+    /// Steps every environment `horizon` times with actions drawn from the policy; [`Trainer::update`]
+    /// begins with it.
+    pub fn collect(&mut self) {
         let rows = self.batch.rewards.len();
         let width = self.batch.observations.ncols();
         let actions = self.envs.envs()[0].action_space().n;

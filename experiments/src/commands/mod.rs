@@ -13,6 +13,7 @@ mod record;
 mod replay;
 mod rerun;
 mod throughput;
+mod throughput_train;
 mod train;
 
 use std::hash::{BuildHasher, RandomState};

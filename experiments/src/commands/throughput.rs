@@ -30,6 +30,9 @@ pub fn run(args: &ThroughputArgs, context: Context) -> Result<(), Failure> {
             args.seconds
         )));
     }
+    if args.train {
+        return super::throughput_train::run(args, context);
+    }
     let setup = Setup::new(&args.env, &args.world)?;
     let garden = matches!(setup.settings, WorldSettings::Gardener(_));
     let agent = args.agent.as_deref().unwrap_or(if garden { "evolved" } else { "random" });
@@ -108,15 +111,15 @@ impl Measured {
 }
 
 /// How long to measure, and who is told.
-struct Clock<'a> {
-    seconds: f64,
-    progress: &'a Progress,
+pub struct Clock<'a> {
+    pub seconds: f64,
+    pub progress: &'a Progress,
 }
 
 impl Clock<'_> {
     /// Runs `work`, which does some steps and yields how many, for a fifth of the time to warm up
     /// and then for all of it; yields the seconds it took and the sums.
-    fn time(
+    pub fn time(
         &self,
         mut work: impl FnMut() -> Result<(u64, u64), Failure>,
     ) -> Result<(f64, u64, u64), Failure> {

@@ -31,7 +31,7 @@ pub fn run(args: &TrainArgs, context: Context) -> Result<(), Failure> {
 }
 
 /// The settings that a training in this world starts from.
-fn defaults(env: &Setup, learner: LearnerKind, recipe: Recipe) -> TrainConfig {
+pub fn defaults(env: &Setup, learner: LearnerKind, recipe: Recipe) -> TrainConfig {
     let config = match &env.settings {
         WorldSettings::K8s(_) => TrainConfig::default(),
         WorldSettings::Gardener(_) if learner == LearnerKind::Torch => {

@@ -226,11 +226,7 @@ fn start<E: ParallelEnv + Clone + Sync>(
     checkpoints: &Checkpoints,
     csv_path: &Path,
 ) -> Result<(Trainer<E>, CsvFile, Option<Best>), Failure> {
-    let spaces = plan.spaces();
-    let mut learner = make(plan.learner, &plan.train.network, spaces, device)?;
-    learner.load(&initial(&plan.train.network, spaces, plan.seed), 0).map_err(Failure::Failed)?;
-    let mut trainer = Trainer::new(prototype.clone(), plan.train.clone(), plan.seed, plan.steps, learner)
-        .map_err(Failure::Failed)?;
+    let mut trainer = fresh(plan, prototype, device)?;
     let Some((record, state)) = checkpoints.last()? else {
         if csv_path.exists() {
             fs::remove_file(csv_path).map_err(failure::io("remove", csv_path))?;
@@ -240,4 +236,15 @@ fn start<E: ParallelEnv + Clone + Sync>(
     trainer.restore(&state).map_err(|problem| checkpoints.refused(&problem))?;
     let csv = CsvFile::resume(csv_path, row::COLUMNS.len(), record.csv_bytes)?;
     Ok((trainer, csv, record.best))
+}
+
+/// A trainer at its start.
+///
+/// # Errors
+/// As [`make`].
+pub fn fresh<E: ParallelEnv + Clone + Sync>(plan: &Plan, prototype: &E, device: &str) -> Result<Trainer<E>, Failure> {
+    let spaces = plan.spaces();
+    let mut learner = make(plan.learner, &plan.train.network, spaces, device)?;
+    learner.load(&initial(&plan.train.network, spaces, plan.seed), 0).map_err(Failure::Failed)?;
+    Trainer::new(prototype.clone(), plan.train.clone(), plan.seed, plan.steps, learner).map_err(Failure::Failed)
 }

@@ -1,0 +1,114 @@
+//! `throughput --train`: how many steps a second a training takes, and how many it would take if it
+//! only played, or only stepped.
+
+use resonetics_envs::cpu::CpuPath;
+use resonetics_envs::env::ParallelEnv;
+use resonetics_envs::gardener::GardenerEnv;
+use resonetics_envs::k8s::K8sEnv;
+use resonetics_envs::stream::{Domain, Key, scale};
+use resonetics_envs::vector::{Autoreset, VecEnv};
+use serde_json::{Value, json};
+
+use super::throughput::Clock;
+use super::{Context, Report, described, reported, train};
+use crate::cli::ThroughputArgs;
+use crate::failure::Failure;
+use crate::progress::Progress;
+use crate::setup::{Setup, WorldSettings};
+use crate::training::{Plan, fresh};
+
+/// A training has to have an end; nobody waits for this one.
+const STEPS: u64 = 1_000_000_000_000;
+
+pub fn run(args: &ThroughputArgs, context: Context) -> Result<(), Failure> {
+    let base = Setup::preset(&args.env, &args.world.preset).map_err(Failure::Usage)?;
+    let defaults = train::defaults(&base, args.learner, args.recipe);
+    let (env, config) = base.typed_with(&args.world, defaults)?;
+    let plan = Plan { seed: args.seed.seed, steps: STEPS, learner: args.learner, train: config, env };
+    let table = toml::Table::try_from(&plan).map_err(|error| Failure::Failed(error.to_string()))?;
+    let seconds = [("seconds", args.seconds.into()), ("training", table.into())];
+    reported(&described("throughput", seconds), args.out.out.as_deref(), context, || {
+        let progress = Progress::new((args.seconds * 36.0) as u64, "tenths of a second", context.quiet);
+        let clock = Clock { seconds: args.seconds, progress: &progress };
+        let rates = match &plan.env.settings {
+            WorldSettings::K8s(settings) => {
+                measure(&plan, &K8sEnv::new(settings.env.clone()), &args.device, &clock)?
+            }
+            WorldSettings::Gardener(settings) => {
+                measure(&plan, &GardenerEnv::new(settings.env.clone()), &args.device, &clock)?
+            }
+        };
+        progress.finish();
+        let text = format!("{}\n", said(&plan, rates, context));
+        Ok(Report { text, file: "throughput.json", outcome: Ok(()) })
+    })
+}
+
+fn said(plan: &Plan, rates: [f64; 3], context: Context) -> Value {
+    let config = &plan.train;
+    json!({
+        "env": plan.env.name,
+        "learner": plan.learner,
+        "num_envs": config.num_envs,
+        "horizon": config.horizon,
+        "epochs": config.epochs,
+        "minibatch": config.minibatch,
+        "hidden": config.network.hidden,
+        "flow": config.kernel.flow,
+        "structure": config.kernel.structure,
+        "tension": config.kernel.tension,
+        "threads": context.threads,
+        "environment_steps_per_second": rates[0].round(),
+        "inference_steps_per_second": rates[1].round(),
+        "training_steps_per_second": rates[2].round(),
+        "cpu": CpuPath::current().to_string(),
+    })
+}
+
+/// Steps a second of the environments alone with random actions, with the policy's, and of the training.
+fn measure<E: ParallelEnv + Clone + Sync>(
+    plan: &Plan,
+    prototype: &E,
+    device: &str,
+    clock: &Clock<'_>,
+) -> Result<[f64; 3], Failure> {
+    let mut trainer = fresh(plan, prototype, device)?;
+    let per_update = trainer.steps_per_update();
+    let rate = |(seconds, steps, _): (f64, u64, u64)| steps as f64 / seconds;
+    let alone = rate(step_alone(plan, prototype, clock)?);
+    let playing = rate(clock.time(|| {
+        trainer.collect();
+        Ok((per_update, 0))
+    })?);
+    let training = rate(clock.time(|| {
+        trainer.update().map_err(|error| Failure::Failed(error.to_string()))?;
+        Ok((per_update, 0))
+    })?);
+    Ok([alone, playing, training])
+}
+
+fn step_alone<E: ParallelEnv + Clone>(
+    plan: &Plan,
+    prototype: &E,
+    clock: &Clock<'_>,
+) -> Result<(f64, u64, u64), Failure> {
+    let num_envs = plan.train.num_envs;
+    let failed = |problem: String| Failure::Failed(problem);
+    let mut envs = VecEnv::new(vec![prototype.clone(); num_envs], Autoreset::SameStep).map_err(failed)?;
+    let mut batch = envs.batch();
+    envs.reset(plan.seed, &mut batch);
+    let n = prototype.action_space().n as u32;
+    let mut actions = vec![0; batch.rewards.len()];
+    let key = Key::new(plan.seed, Domain::Policy, 0);
+    let mut step = 0;
+    clock.time(|| {
+        for _ in 0..plan.train.horizon {
+            for (row, action) in actions.iter_mut().enumerate() {
+                *action = scale(key.words(step, row as u32).0, n) as usize;
+            }
+            step += 1;
+            envs.step(&actions, &mut batch).map_err(|error| Failure::Failed(error.to_string()))?;
+        }
+        Ok(((num_envs * plan.train.horizon) as u64, 0))
+    })
+}
