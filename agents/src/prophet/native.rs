@@ -65,7 +65,7 @@ struct Scratch {
     sums: Terms,
 }
 
-/// Networks and Adam on plain arrays.
+/// Networks and Adam on plain arrays. A convolution it can evaluate, but not train.
 pub struct NativeLearner {
     network: Network,
     spaces: Spaces,
@@ -148,7 +148,8 @@ impl NativeLearner {
             return;
         }
         let view = self.spaces.view;
-        let side = view - 2;
+        // As `Network::features` has it: a view smaller than the kernel has no place for it.
+        let side = view.saturating_sub(2);
         let (kernels, biases) = self.parameters[net.conv.clone()].split_at(9 * channels);
         for (channel, kernel) in kernels.chunks_exact(9).enumerate() {
             for y in 0..side {
@@ -460,7 +461,10 @@ impl Learner for NativeLearner {
         self.groups = groups;
     }
 
+    /// # Panics
+    /// If the networks have a convolution, or the minibatch has no sample.
     fn loss(&mut self, samples: &Samples<'_>, minibatch: &Minibatch<'_>) -> Terms {
+        assert_eq!(self.network.conv_channels, 0, "the native learner has no gradient of a convolution");
         for layer in self.nets.iter().flat_map(|net| &net.layers) {
             let weights = layer.weight..layer.bias;
             transpose(&self.parameters[weights.clone()], layer.output, &mut self.transposed[weights]);
