@@ -89,4 +89,48 @@ mod tests {
         assert_eq!(r[..4], [2.625, 2.0, 3.0, 0.0]);
         assert_eq!(r[8], 7.0);
     }
+
+    /// Somebody dies at step 0 and another is born in the same row, at once (row 0) or after a step of
+    /// nobody (row 1); what the newborn earns is not the dead one's. Row 2: died as time ran out.
+    #[test]
+    fn a_row_with_another_life_behind_it_begins_anew() {
+        let (f, t) = (false, true);
+        let steps = Steps {
+            rewards: &[1.0, 1.0, 1.0, 5.0, 99.0, 5.0, 7.0, 7.0, 7.0],
+            values: &[0.5; 9],
+            terminated: &[t, t, t, f, f, f, f, f, f],
+            truncated: &[f, f, t, f, f, f, f, f, f],
+            bootstrap: &[f32::NAN; 9],
+            alive: &[t, t, t, t, f, t, t, t, t],
+            last_values: &[2.0; 3],
+        };
+        let (mut a, mut r) = ([9.0; 9], [9.0; 9]);
+        advantages(&steps, 0.5, 1.0, &mut a, &mut r);
+        // 7 + 0.5 * 2, then 5 + 0.5 * 8; nobody; what the dead have is their own reward.
+        assert_eq!(r, [1.0, 1.0, 1.0, 9.0, 0.0, 9.0, 8.0, 8.0, 8.0]);
+        assert_eq!(a, [0.5, 0.5, 0.5, 8.5, 0.0, 8.5, 7.5, 7.5, 7.5]);
+    }
+
+    /// With lambda 1 the returns are the discounted sums, with lambda 0 one step and a value.
+    #[test]
+    fn lambda_goes_from_one_step_to_all() {
+        let rewards = [1.0, 2.0, 4.0];
+        let no = [false; 3];
+        let steps = Steps {
+            rewards: &rewards,
+            values: &[3.0, 5.0, 7.0],
+            terminated: &no,
+            truncated: &no,
+            bootstrap: &[f32::NAN; 3],
+            alive: &[true; 3],
+            last_values: &[8.0],
+        };
+        let (mut a, mut r) = ([0.0; 3], [0.0; 3]);
+        advantages(&steps, 0.5, 1.0, &mut a, &mut r);
+        assert_eq!(r, [1.0 + 0.5 * 2.0 + 0.25 * 4.0 + 0.125 * 8.0, 2.0 + 0.5 * 4.0 + 0.25 * 8.0, 8.0]);
+        advantages(&steps, 0.5, 0.0, &mut a, &mut r);
+        assert_eq!(r, [1.0 + 0.5 * 5.0, 2.0 + 0.5 * 7.0, 8.0]);
+        advantages(&steps, 0.0, 1.0, &mut a, &mut r);
+        assert_eq!(r, rewards);
+    }
 }

@@ -84,6 +84,52 @@ mod tests {
         assert!(p[2] < 1e-37);
     }
 
+    /// ln 2 where two of four actions are allowed and alike; 0 where there is one.
+    #[test]
+    fn forbidden_actions_have_no_part_in_the_entropy() {
+        for (mask, expected) in
+            [([true, false, true, false], std::f32::consts::LN_2), ([false, false, false, true], 0.0)]
+        {
+            let mut log_p = [0.5, 9.0, 0.5, -80.0];
+            forbid(&mut log_p, &mask);
+            let mut p = [0.0; 4];
+            log_softmax(&mut log_p, &mut p);
+            let entropy: f32 = -p.iter().zip(&log_p).map(|(p, log_p)| p * log_p).sum::<f32>();
+            assert!((entropy - expected).abs() < 1e-6, "{entropy}");
+        }
+    }
+
+    /// Whatever the logits: also where all that is allowed is far less likely than what is not.
+    #[test]
+    fn a_forbidden_action_is_never_chosen() {
+        let key = resonetics_envs::stream::Key::new(1, resonetics_envs::stream::Domain::Policy, 0);
+        for i in 0..100_000 {
+            let mut logits = [0.0; 5];
+            let mut mask = [false; 5];
+            for j in 0..5 {
+                let (x, y) = key.words(i, j as u32);
+                logits[j] = 200.0 * (math::uniform(x) - 0.5);
+                mask[j] = y >> 31 == 1 || j as u32 == i % 5;
+            }
+            let mut p = [0.0; 5];
+            forbid(&mut logits, &mask);
+            log_softmax(&mut logits, &mut p);
+            // The largest numbers that are drawn, and any.
+            for uniform in [0.999_999_94, 0.0, key.uniform(i, 9)] {
+                let chosen = choose(&p, uniform);
+                assert!(mask[chosen] && logits[chosen].is_finite(), "{logits:?} {mask:?} {uniform}");
+            }
+        }
+    }
+
+    #[test]
+    fn large_logits_do_not_overflow() {
+        let (mut logits, mut p) = ([3e4, 3e4, -3e4], [0.0; 3]);
+        log_softmax(&mut logits, &mut p);
+        assert!(p[..2] == [0.5; 2] && p[2] < 1e-37, "{p:?}");
+        assert_eq!(logits, [-std::f32::consts::LN_2, -std::f32::consts::LN_2, -6e4]);
+    }
+
     #[test]
     fn choose_gives_each_action_its_share() {
         let p = [0.25, 0.0, 0.5, 0.25];

@@ -112,4 +112,24 @@ mod tests {
         assert!((norm("critic.2.weight") - 1.0).abs() < 1e-5);
         assert_eq!(all.len(), 3 * network.parameters(spaces).len());
     }
+
+    /// Actor and critic, layers and seeds draw each their own; biases and moments are 0.
+    #[test]
+    fn weights_are_drawn_anew_for_each_tensor_and_seed() {
+        let network = Network { hidden: vec![6, 6], conv_channels: 2 };
+        let spaces = Spaces { observation: 25, actions: 6, view: 3 };
+        let all = initial(&network, spaces, 1);
+        assert_eq!(all, initial(&network, spaces, 1));
+        let other = initial(&network, spaces, 2);
+        let count = network.parameters(spaces).len();
+        for (i, tensor) in all.iter().enumerate() {
+            if i < count && tensor.name.ends_with("weight") {
+                assert_ne!(tensor.data, other[i].data, "{}", tensor.name);
+                let same = |other: &&Tensor| other.shape == tensor.shape && other.data == tensor.data;
+                assert_eq!(all.iter().filter(same).count(), 1, "{}", tensor.name);
+            } else {
+                assert!(tensor.data.iter().all(|&x| x == 0.0), "{}", tensor.name);
+            }
+        }
+    }
 }
