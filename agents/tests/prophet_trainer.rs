@@ -219,6 +219,8 @@ fn a_rollout_that_cannot_be_numbered_is_refused() {
 /// Counts its copies; an episode is one step, with a reward of its seed.
 struct Counted {
     space: BoxSpace,
+    /// Not of its seed but no number.
+    bad: bool,
     reward: f32,
     /// Living copies, and the most there were.
     copies: Arc<[AtomicUsize; 2]>,
@@ -226,7 +228,7 @@ struct Counted {
 
 impl Counted {
     fn new() -> Counted {
-        Counted { space: BoxSpace::unit(1), reward: 0.0, copies: Arc::default() }
+        Counted { space: BoxSpace::unit(1), bad: false, reward: 0.0, copies: Arc::default() }
     }
 }
 
@@ -234,7 +236,7 @@ impl Clone for Counted {
     fn clone(&self) -> Counted {
         let now = self.copies[0].fetch_add(1, Ordering::Relaxed) + 1;
         self.copies[1].fetch_max(now, Ordering::Relaxed);
-        Counted { space: self.space.clone(), reward: self.reward, copies: self.copies.clone() }
+        Counted { space: self.space.clone(), bad: self.bad, reward: self.reward, copies: self.copies.clone() }
     }
 }
 
@@ -261,7 +263,8 @@ impl Env for Counted {
     }
 
     fn step(&mut self, _action: usize, _observation: &mut [f32]) -> Result<Step, InvalidAction> {
-        Ok(Step { reward: self.reward, terminated: true, truncated: false })
+        let reward = if self.bad { f32::NAN } else { self.reward };
+        Ok(Step { reward, terminated: true, truncated: false })
     }
 
     fn info(&self) {}
@@ -281,11 +284,12 @@ fn an_evaluation_needs_no_more_memory_for_more_episodes() {
     assert!(trainer.evaluate(0).is_nan());
 }
 
-/// A world in which nobody is asked, ever or in `asked` of the steps.
+/// Two rows, of which only the first is asked, if `asked`, and has one action then.
 #[derive(Clone)]
 struct Silent {
     space: BoxSpace,
     alive: bool,
+    asked: bool,
 }
 
 impl Silent {
@@ -293,6 +297,7 @@ impl Silent {
         out.observations.fill(0.5);
         out.alive.fill(self.alive);
         out.action_mask.fill(false);
+        out.action_mask[1] = self.asked;
     }
 }
 
@@ -340,7 +345,7 @@ impl ParallelEnv for Silent {
 fn where_nobody_is_asked_nothing_is_learned() {
     for schedule in SCHEDULES {
         for alive in [false, true] {
-            let env = Silent { space: BoxSpace::unit(3), alive };
+            let env = Silent { space: BoxSpace::unit(3), alive, asked: false };
             let config = config(schedule);
             let mut trainer = trainer(&env, config.clone(), 1);
             let before = trainer.learner().save();
@@ -353,5 +358,55 @@ fn where_nobody_is_asked_nothing_is_learned() {
                 }
             }
         }
+    }
+}
+
+/// Their actions are drawn all the same, from no policy.
+#[test]
+fn rows_that_are_not_asked_do_not_move_the_shares_of_actions() {
+    let env = Silent { space: BoxSpace::unit(3), alive: true, asked: true };
+    let mut trainer = trainer(&env, config(Schedule::Prophet), 1);
+    for _ in 0..5 {
+        let (_, _, _, moved) = trainer.update().unwrap().risk.unwrap();
+        assert_eq!(moved, 0.0);
+    }
+}
+
+#[test]
+fn an_update_ends_when_the_policy_has_moved_far_enough() {
+    let minibatches = |target_kl: f64| {
+        let config = TrainConfig { target_kl, ..config(Schedule::Fixed) };
+        trainer(&cluster(), config, 1).update().unwrap().minibatches
+    };
+    // 48 samples are two minibatches of about 20, twice.
+    assert_eq!((minibatches(0.0), minibatches(100.0)), (4, 4));
+    // The first sees the policy that acted: nothing has moved.
+    assert_eq!(minibatches(1e-6), 2);
+}
+
+#[test]
+fn the_rate_of_the_schedule_kl_goes_against_the_kl() {
+    for (target_kl, factor) in [(100.0, 1.5), (1e-9, 1.0 / 1.5)] {
+        let config = TrainConfig { target_kl, learning_rate: 1e-3, ..config(Schedule::Kl) };
+        let mut trainer = trainer(&cluster(), config, 1);
+        for update in 0..3 {
+            let rate = trainer.update().unwrap().learning_rate;
+            let expected = 1e-3 * [1.0, factor, factor * factor][update];
+            assert!((rate - expected).abs() < 1e-12, "{target_kl}, {update}: {rate}");
+        }
+    }
+}
+
+#[test]
+fn a_loss_that_is_no_number_is_reported_and_changes_no_parameter() {
+    for normalize_returns in [false, true] {
+        let mut env = Counted::new();
+        env.bad = true;
+        let config = TrainConfig { normalize_returns, ..config(Schedule::Fixed) };
+        let mut trainer = trainer(&env, config, 1);
+        let before = trainer.learner().save();
+        let problem = trainer.update().unwrap_err();
+        assert!(problem.update == 1 && !problem.loss.is_finite(), "{problem}");
+        assert_eq!(trainer.learner().save(), before);
     }
 }

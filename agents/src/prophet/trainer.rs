@@ -662,6 +662,20 @@ mod tests {
         assert_eq!((0.1 - mean) * scale, 0.0);
     }
 
+    /// Of the living: 1 for a value that foresaw all, 0 for a constant, less for one that is further off.
+    #[test]
+    fn explained_variance_is_that_of_the_living() {
+        let with = |values: [f32; 4]| {
+            let alive = vec![true, true, false, true];
+            let returns = vec![1.0, 2.0, 900.0, 3.0];
+            explained_variance(&Rollout { alive, returns, values: values.to_vec(), ..Rollout::default() })
+        };
+        assert_eq!(with([1.0, 2.0, 0.0, 3.0]), 1.0);
+        assert_eq!(with([11.0, 12.0, 0.0, 13.0]), 1.0);
+        assert_eq!(with([7.0, 7.0, 0.0, 7.0]), 0.0);
+        assert_eq!(with([3.0, 2.0, 0.0, 1.0]), -3.0);
+    }
+
     #[test]
     fn every_order_is_as_likely() {
         let mut counts = [0; 6];
