@@ -184,13 +184,13 @@ struct Bits {
     blind: bool,
     seed: u64,
     episode: u64,
-    bits: [usize; 2],
+    seen: [usize; 2],
     space: BoxSpace,
 }
 
 impl Bits {
     fn new(right: [[usize; 2]; 2], blind: bool) -> Bits {
-        Bits { right, blind, seed: 0, episode: 0, bits: [0; 2], space: BoxSpace::unit(2) }
+        Bits { right, blind, seed: 0, episode: 0, seen: [0; 2], space: BoxSpace::unit(2) }
     }
 }
 
@@ -208,14 +208,14 @@ impl Env for Bits {
     fn reset(&mut self, seed: Option<u64>, observation: &mut [f32]) {
         (self.seed, self.episode) = seed.map_or((self.seed, self.episode + 1), |seed| (seed, 0));
         let (word, _) = Key::new(self.seed, Domain::Episode, self.episode).words(0, 0);
-        self.bits = [word as usize & 1, word as usize >> 1 & 1];
-        for (out, bit) in observation.iter_mut().zip(self.bits) {
+        self.seen = [word as usize & 1, word as usize >> 1 & 1];
+        for (out, bit) in observation.iter_mut().zip(self.seen) {
             *out = if self.blind { 0.5 } else { bit as f32 };
         }
     }
 
     fn step(&mut self, action: usize, _observation: &mut [f32]) -> Result<Step, InvalidAction> {
-        let right = self.right[self.bits[0]][self.bits[1]] == action;
+        let right = self.right[self.seen[0]][self.seen[1]] == action;
         Ok(Step { reward: f32::from(u8::from(right)), terminated: true, truncated: false })
     }
 

@@ -6,7 +6,7 @@
 pub struct Steps<'a> {
     /// Of the transition from step t to t + 1.
     pub rewards: &'a [f32],
-    /// V(x_t).
+    /// `V(x_t)`.
     pub values: &'a [f32],
     /// Nothing of value follows the transition: its episode terminated, or its agent died.
     pub terminated: &'a [bool],
@@ -16,12 +16,12 @@ pub struct Steps<'a> {
     pub bootstrap: &'a [f32],
     /// Whether there was anybody in the row at step t.
     pub alive: &'a [bool],
-    /// `[N]`: V(x_T).
+    /// `[N]`: `V(x_T)`.
     pub last_values: &'a [f32],
 }
 
-/// Writes `advantages` and `returns` `[T, N]`: A_t = delta_t + gamma lambda A_(t+1) within an episode,
-/// delta_t = r_t + gamma V(what follows) - V(x_t), return = A_t + V(x_t); 0 where nobody was.
+/// Writes `advantages` and `returns` `[T, N]`: `A_t = delta_t + gamma lambda A_(t+1)` within an episode,
+/// `delta_t = r_t + gamma V(what follows) - V(x_t)`, `return = A_t + V(x_t)`; 0 where nobody was.
 pub fn advantages(steps: &Steps<'_>, gamma: f32, lambda: f32, advantages: &mut [f32], returns: &mut [f32]) {
     let rows = steps.last_values.len();
     let mut next_values = steps.last_values.to_vec();

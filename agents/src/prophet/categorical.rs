@@ -71,6 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[allow(clippy::disallowed_methods)] // an oracle's mathematics is the standard library's
     fn probabilities_sum_to_one_and_forbidden_ones_are_none() {
         let mut logits = [1.0, 2.0, 30.0, -1.0];
         forbid(&mut logits, &[true, true, false, true]);
@@ -128,7 +129,7 @@ mod tests {
         log_softmax(&mut logits, &mut p);
         assert!(p[..2] == [0.5; 2] && p[2] < 1e-37, "{p:?}");
         assert_eq!(logits[..2], [-std::f32::consts::LN_2; 2]);
-        assert!((logits[2] + 60_000.693).abs() < 0.01, "{logits:?}");
+        assert!((logits[2] + 60_000.69).abs() < 0.01, "{logits:?}");
     }
 
     #[test]

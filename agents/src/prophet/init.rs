@@ -55,7 +55,9 @@ fn orthogonal(rows: usize, columns: usize, gain: f32, key: Key) -> Vec<f32> {
             }
         }
         let norm = dot(&new, &new).sqrt().max(1e-12);
-        new.iter_mut().for_each(|value| *value /= norm);
+        for value in &mut new {
+            *value /= norm;
+        }
         vectors.push(new);
     }
     let element = |row: usize, column: usize| {

@@ -447,16 +447,15 @@ impl Learner for NativeLearner {
             .zip(logits.chunks_mut(each * actions))
             .zip(values.chunks_mut(each))
             .zip(&mut groups);
-        let work = |(((observations, logits), values), scratch): (
-            ((&[f32], &mut [f32]), &mut [f32]),
-            &mut Scratch,
-        )| {
-            this.act_part(observations, logits, values, scratch);
-        };
         if n < PARALLEL_FROM {
-            parts.for_each(work);
+            for (((observations, logits), values), scratch) in parts {
+                this.act_part(observations, logits, values, scratch);
+            }
         } else {
-            parts.collect::<Vec<_>>().into_par_iter().for_each(work);
+            let parts: Vec<_> = parts.collect();
+            parts.into_par_iter().for_each(|(((observations, logits), values), scratch)| {
+                this.act_part(observations, logits, values, scratch);
+            });
         }
         self.groups = groups;
     }

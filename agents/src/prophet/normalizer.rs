@@ -34,7 +34,9 @@ impl Normalizer {
         if count == 0.0 {
             return;
         }
-        mean.iter_mut().for_each(|sum| *sum /= count);
+        for sum in &mut mean {
+            *sum /= count;
+        }
         CpuPath::dispatch(Moments { values, used, shift: Some(&mean), sums: &mut squares });
         let total = self.count + count;
         for i in 0..columns {

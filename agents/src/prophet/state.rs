@@ -179,8 +179,8 @@ impl Arrays {
         // safetensors itself panics at them.
         let mut names: Vec<&str> = all.iter().map(|(name, ..)| *name).collect();
         names.sort_unstable();
-        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(format!("two arrays are called `{}`", pair[0]));
+        if let Some([name, ..]) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(format!("two arrays are called `{name}`"));
         }
         let views: Result<Vec<_>, _> = all
             .iter()
