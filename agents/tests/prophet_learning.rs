@@ -357,6 +357,8 @@ fn what_is_forbidden_is_never_done() {
 #[derive(Clone)]
 struct Dying {
     noise: f32,
+    /// Whether only newborns choose their action.
+    helpless: bool,
     /// What is seen of the living beside their age.
     mark: f32,
     step: usize,
@@ -365,7 +367,7 @@ struct Dying {
 
 impl Dying {
     fn new(noise: f32, mark: f32) -> Dying {
-        Dying { noise, mark, step: 0, space: BoxSpace::unit(6) }
+        Dying { noise, mark, helpless: false, step: 0, space: BoxSpace::unit(6) }
     }
 
     /// The age of who lives in a row.
@@ -385,7 +387,8 @@ impl Dying {
                 None => observation.fill(self.noise),
             }
             out.alive[row] = age.is_some();
-            out.action_mask[2 * row..][..2].fill(age.is_some());
+            let asked = age.is_some_and(|age| age == 0 || !self.helpless);
+            out.action_mask[2 * row..][..2].fill(asked);
         }
     }
 }
@@ -441,6 +444,17 @@ fn a_life_is_worth_what_is_left_of_it_whoever_is_born_behind_it() {
     let trained = train(Dying::new(0.0, 0.0), TrainConfig { lambda: 0.9, ..config() }, 200);
     for age in 0..3 {
         near(trained.act(&hot(age)).1, worth(3 - age as i32), 0.1);
+    }
+}
+
+/// What follows a choice is known, though nobody learns the values in between.
+#[test]
+fn steps_that_nothing_is_chosen_in_belong_to_the_choice_before_them() {
+    for lambda in [0.0, 0.8] {
+        let mut env = Dying::new(0.0, 0.0);
+        env.helpless = true;
+        let trained = train(env, TrainConfig { lambda, ..config() }, 100);
+        near(trained.act(&hot(0)).1, worth(3), 0.1);
     }
 }
 

@@ -16,12 +16,17 @@ pub struct Steps<'a> {
     pub bootstrap: &'a [f32],
     /// Whether there was anybody in the row at step t.
     pub alive: &'a [bool],
+    /// Whether the row chose its action. Where it did not there is no advantage, and no value is learned:
+    /// V of such a step is not used.
+    pub asked: &'a [bool],
     /// `[N]`: `V(x_T)`.
     pub last_values: &'a [f32],
 }
 
 /// Writes `advantages` and `returns` `[T, N]`: `A_t = delta_t + gamma lambda A_(t+1)` within an episode,
-/// `delta_t = r_t + gamma V(what follows) - V(x_t)`, `return = A_t + V(x_t)`; 0 where nobody was.
+/// `delta_t = r_t + gamma V(what follows) - V(x_t)`, `return = A_t + V(x_t)`; 0 where nobody was. Where
+/// somebody was not asked A is 0, and the return stands for V: steps that nothing is chosen in belong to
+/// the choice before them.
 pub fn advantages(steps: &Steps<'_>, gamma: f32, lambda: f32, advantages: &mut [f32], returns: &mut [f32]) {
     let rows = steps.last_values.len();
     let mut next_values = steps.last_values.to_vec();
@@ -41,6 +46,12 @@ pub fn advantages(steps: &Steps<'_>, gamma: f32, lambda: f32, advantages: &mut [
             } else {
                 (next_values[row], following[row])
             };
+            if !steps.asked[i] {
+                (advantages[i], following[row]) = (0.0, 0.0);
+                returns[i] = steps.rewards[i] + gamma * (next_value + lambda * rest);
+                next_values[row] = returns[i];
+                continue;
+            }
             let delta = steps.rewards[i] + gamma * next_value - steps.values[i];
             let advantage = delta + gamma * lambda * rest;
             advantages[i] = advantage;
@@ -76,6 +87,7 @@ mod tests {
             truncated: &truncated,
             bootstrap: &bootstrap,
             alive: &alive,
+            asked: &alive,
             last_values: &[6.0; 4],
         };
         let (mut a, mut r) = ([7.0; 12], [7.0; 12]);
@@ -102,6 +114,7 @@ mod tests {
             truncated: &[f, f, t, f, f, f, f, f, f],
             bootstrap: &[f32::NAN; 9],
             alive: &[t, t, t, t, f, t, t, t, t],
+            asked: &[t, t, t, t, f, t, t, t, t],
             last_values: &[2.0; 3],
         };
         let (mut a, mut r) = ([9.0; 9], [9.0; 9]);
@@ -109,6 +122,31 @@ mod tests {
         // 7 + 0.5 * 2, then 5 + 0.5 * 8; nobody; what the dead have is their own reward.
         assert_eq!(r, [1.0, 1.0, 1.0, 9.0, 0.0, 9.0, 8.0, 8.0, 8.0]);
         assert_eq!(a, [0.5, 0.5, 0.5, 8.5, 0.0, 8.5, 7.5, 7.5, 7.5]);
+    }
+
+    /// One row that is not asked at steps 1 and 2: whatever their values are, step 0 is followed by
+    /// what was earned in them and the value of step 3.
+    #[test]
+    fn values_of_steps_that_nothing_is_chosen_in_are_not_used() {
+        for lambda in [0.0, 0.5, 1.0] {
+            let steps = Steps {
+                rewards: &[1.0, 2.0, 4.0, 8.0],
+                values: &[3.0, f32::NAN, f32::NAN, 6.0],
+                terminated: &[false; 4],
+                truncated: &[false; 4],
+                bootstrap: &[f32::NAN; 4],
+                alive: &[true; 4],
+                asked: &[true, false, false, true],
+                last_values: &[16.0],
+            };
+            let (mut a, mut r) = ([9.0; 4], [9.0; 4]);
+            advantages(&steps, 0.5, lambda, &mut a, &mut r);
+            // Step 3: 8 + 0.5 * 16 = 16, 10 more than its value.
+            let (third, second) = (16.0, 4.0 + 0.5 * (6.0 + lambda * 10.0));
+            let first = 2.0 + 0.5 * second;
+            assert_eq!(r, [1.0 + 0.5 * first, first, second, third]);
+            assert_eq!(a, [1.0 + 0.5 * first - 3.0, 0.0, 0.0, 10.0]);
+        }
     }
 
     /// With lambda 1 the returns are the discounted sums, with lambda 0 one step and a value.
@@ -123,6 +161,7 @@ mod tests {
             truncated: &no,
             bootstrap: &[f32::NAN; 3],
             alive: &[true; 3],
+            asked: &[true; 3],
             last_values: &[8.0],
         };
         let (mut a, mut r) = ([0.0; 3], [0.0; 3]);

@@ -50,6 +50,8 @@ struct Rollout {
     truncated: Vec<bool>,
     bootstrap: Vec<f32>,
     alive: Vec<bool>,
+    /// Whether a row chose its action; there is nothing to learn from the others.
+    asked: Vec<bool>,
     /// Discounted sum of the rewards so far in a row.
     discounted: Vec<f32>,
     advantages: Vec<f32>,
@@ -240,8 +242,12 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
                 rollout.action_mask[place.clone()].copy_from_slice(contiguous(self.batch.action_mask.view()));
                 rollout.alive[at.clone()].copy_from_slice(contiguous(self.batch.alive.view()));
                 mask = &rollout.action_mask[place];
+                for (asked, mask) in rollout.asked[at.clone()].iter_mut().zip(mask.chunks_exact(actions)) {
+                    *asked = mask.contains(&true);
+                }
             } else {
                 rollout.alive[at.clone()].fill(true);
+                rollout.asked[at.clone()].fill(true);
             }
             let step = (self.counters.updates as usize * horizon + t) as u32;
             draw_actions(key, step, &logits, mask, &mut chosen, &mut rollout.log_probs[at.clone()]);
@@ -319,6 +325,7 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
             truncated: &rollout.truncated,
             bootstrap: &rollout.bootstrap,
             alive: &rollout.alive,
+            asked: &rollout.asked,
             last_values: &last_values,
         };
         let (gamma, lambda) = (self.config.gamma as f32, self.config.lambda as f32);
@@ -329,7 +336,8 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
     fn learn(&mut self) -> Result<Update, NonFinite> {
         // Beyond its end a training goes on with what it ended with: a straight line would go below 0.
         let progress = (self.counters.updates as f64 / self.planned_updates() as f64).min(1.0);
-        let mut rows = self.asked();
+        let asked = &self.rollout.asked;
+        let mut rows: Vec<u32> = (0..asked.len() as u32).filter(|&i| asked[i as usize]).collect();
         let learning_rate = self.rate(progress, &rows);
         let entropy_weight = mix(self.config.entropy, self.config.entropy_final, progress);
         let weights = self.loss_weights(entropy_weight);
@@ -395,14 +403,6 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
             terms,
             ..Update::default()
         })
-    }
-
-    /// The samples in which a row was asked: those that there is something to learn from.
-    fn asked(&self) -> Vec<u32> {
-        let actions = self.envs.envs()[0].action_space().n;
-        let mask = &self.rollout.action_mask;
-        let asked = |i: &u32| mask.is_empty() || mask[*i as usize * actions..][..actions].contains(&true);
-        (0..self.rollout.values.len() as u32).filter(asked).collect()
     }
 
     /// The learning rate of an update from the samples `asked`, at `progress` through the training.
@@ -518,7 +518,7 @@ impl Rollout {
         ] {
             numbers.resize(n, 0.0);
         }
-        for flags in [&mut self.terminated, &mut self.truncated, &mut self.alive] {
+        for flags in [&mut self.terminated, &mut self.truncated, &mut self.alive, &mut self.asked] {
             flags.resize(n, false);
         }
     }
@@ -632,7 +632,7 @@ fn mean_terms(all: &[Terms]) -> Terms {
 fn explained_variance(rollout: &Rollout) -> f64 {
     let variance = |of: &dyn Fn(usize) -> f32| {
         let all: Vec<f64> =
-            (0..rollout.alive.len()).filter(|&i| rollout.alive[i]).map(|i| f64::from(of(i))).collect();
+            (0..rollout.asked.len()).filter(|&i| rollout.asked[i]).map(|i| f64::from(of(i))).collect();
         let mean = all.iter().sum::<f64>() / all.len().max(1) as f64;
         all.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>()
     };
@@ -662,13 +662,13 @@ mod tests {
         assert_eq!((0.1 - mean) * scale, 0.0);
     }
 
-    /// Of the living: 1 for a value that foresaw all, 0 for a constant, less for one that is further off.
+    /// Of those that chose: 1 for a value that foresaw all, 0 for a constant, less for one that is further off.
     #[test]
-    fn explained_variance_is_that_of_the_living() {
+    fn explained_variance_is_that_of_the_samples_that_are_learned_from() {
         let with = |values: [f32; 4]| {
-            let alive = vec![true, true, false, true];
+            let asked = vec![true, true, false, true];
             let returns = vec![1.0, 2.0, 900.0, 3.0];
-            explained_variance(&Rollout { alive, returns, values: values.to_vec(), ..Rollout::default() })
+            explained_variance(&Rollout { asked, returns, values: values.to_vec(), ..Rollout::default() })
         };
         assert_eq!(with([1.0, 2.0, 0.0, 3.0]), 1.0);
         assert_eq!(with([11.0, 12.0, 0.0, 13.0]), 1.0);
