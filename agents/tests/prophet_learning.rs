@@ -176,6 +176,21 @@ fn a_value_that_sees_the_time_knows_what_is_left() {
     }
 }
 
+/// In standard deviations of what an episode has earned so far, discounted: 1, 1.9, 2.71, 3.439, 4.0951,
+/// each as often.
+#[test]
+fn normalised_returns_are_in_standard_deviations() {
+    let so_far: Vec<f64> = (1..=5).map(worth).collect();
+    let mean = so_far.iter().sum::<f64>() / 5.0;
+    let deviation = (so_far.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / 5.0).sqrt();
+    for terminates in [true, false] {
+        let config = TrainConfig { normalize_returns: true, ..config() };
+        let trained = train(Five::new(terminates, terminates), config, 150);
+        let expected = if terminates { worth(5) } else { 10.0 };
+        near(trained.act(&hot(0)).1, expected / deviation, 0.1);
+    }
+}
+
 /// Two bits are seen, and one action is right, for one step.
 #[derive(Clone)]
 struct Bits {

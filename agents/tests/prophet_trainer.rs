@@ -2,8 +2,8 @@
 //! happened, and settings at the edge of what is allowed do no harm.
 #![allow(clippy::unwrap_used)] // helpers of tests
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use resonetics_agents::prophet::config::{KernelConfig, Schedule, TrainConfig};
 use resonetics_agents::prophet::init::initial;
@@ -224,11 +224,19 @@ struct Counted {
     reward: f32,
     /// Living copies, and the most there were.
     copies: Arc<[AtomicUsize; 2]>,
+    /// All that were given.
+    seeds: Arc<Mutex<Vec<u64>>>,
 }
 
 impl Counted {
     fn new() -> Counted {
-        Counted { space: BoxSpace::unit(1), bad: false, reward: 0.0, copies: Arc::default() }
+        Counted {
+            space: BoxSpace::unit(1),
+            bad: false,
+            reward: 0.0,
+            copies: Arc::default(),
+            seeds: Arc::default(),
+        }
     }
 }
 
@@ -236,7 +244,13 @@ impl Clone for Counted {
     fn clone(&self) -> Counted {
         let now = self.copies[0].fetch_add(1, Ordering::Relaxed) + 1;
         self.copies[1].fetch_max(now, Ordering::Relaxed);
-        Counted { space: self.space.clone(), bad: self.bad, reward: self.reward, copies: self.copies.clone() }
+        Counted {
+            space: self.space.clone(),
+            bad: self.bad,
+            reward: self.reward,
+            copies: self.copies.clone(),
+            seeds: self.seeds.clone(),
+        }
     }
 }
 
@@ -259,6 +273,7 @@ impl Env for Counted {
 
     fn reset(&mut self, seed: Option<u64>, observation: &mut [f32]) {
         self.reward = (seed.unwrap_or_default() % 1000) as f32;
+        self.seeds.lock().unwrap().extend(seed);
         observation.fill(0.0);
     }
 
@@ -268,6 +283,18 @@ impl Env for Counted {
     }
 
     fn info(&self) {}
+}
+
+#[test]
+fn an_evaluation_plays_episodes_that_nobody_trained_in() {
+    let env = Counted::new();
+    let seeds = env.seeds.clone();
+    trainer(&env, config(Schedule::Fixed), 1).evaluate(300);
+    let mut seeds = seeds.lock().unwrap().clone();
+    assert_eq!(seeds.len(), 303);
+    seeds.sort_unstable();
+    seeds.dedup();
+    assert_eq!(seeds.len(), 303);
 }
 
 #[test]
