@@ -1,7 +1,7 @@
 //! The learner that needs no library: dense layers with hand-written gradients on f32 arrays.
 //!
 //! Results do not depend on the CPU or on the number of threads: a minibatch is cut into blocks of
-//! [`BLOCK`] samples, the blocks into at most [`GROUPS`] groups by their number alone, and each
+//! `BLOCK` samples, the blocks into at most `GROUPS` groups by their number alone, and each
 //! group sums its own gradient; the groups' sums are added in order.
 
 use rayon::prelude::*;

@@ -49,9 +49,9 @@ impl Network {
         self.conv_channels * side * side + spaces.observation - spaces.view * spaces.view
     }
 
-    /// Names and shapes of all parameters: for `actor` and then `critic` `conv.weight` [C, 1, 3, 3]
-    /// and `conv.bias` [C] where there is a convolution, then for each dense layer i `i.weight`
-    /// [out, in] and `i.bias` [out]; the last layer has the logits, or the value.
+    /// Names and shapes of all parameters: for `actor` and then `critic` `conv.weight` `[C, 1, 3, 3]`
+    /// and `conv.bias` `[C]` where there is a convolution, then for each dense layer i `i.weight`
+    /// `[out, in]` and `i.bias` `[out]`; the last layer has the logits, or the value.
     pub fn parameters(&self, spaces: Spaces) -> Vec<(String, Vec<usize>)> {
         let mut all = Vec::new();
         for (net, outputs) in NETS.iter().zip([spaces.actions, 1]) {
