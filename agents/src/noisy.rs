@@ -38,7 +38,7 @@ impl Policy for Noisy {
     }
 
     fn act(&mut self, seen: &Observations<'_>, actions: &mut [usize]) {
-        self.observations = seen.observations.to_owned();
+        self.observations = seen.observations.as_standard_layout().into_owned();
         let each = self.observations.len() / self.episodes.len().max(1);
         let numbers = self.observations.as_slice_mut().unwrap_or_default();
         for (numbers, (key, step)) in numbers.chunks_mut(each.max(1)).zip(&mut self.episodes) {
@@ -93,5 +93,27 @@ mod tests {
         let (mean, square) = (of().sum::<f64>() / 1e4, of().map(|x| x * x).sum::<f64>() / 1e4);
         // Four standard errors: 0.5 / 100, and 0.25 * sqrt(2) / 100.
         assert!(mean.abs() < 0.02 && (square - 0.25).abs() < 0.015, "{mean}, {square}");
+    }
+
+    /// However they lie in memory.
+    #[test]
+    fn strided_observations_get_their_noise() {
+        let (sender, seen) = std::sync::mpsc::channel();
+        let mut noisy = Noisy::new(Box::new(Eye(sender)), 2, 0.5);
+        let (rows, columns) = (Array2::from_elem((2, 9), 1.0), Array2::from_elem((9, 2), 1.0));
+        for observations in [rows.view(), columns.t()] {
+            (0..2).for_each(|env| noisy.begin_episode(env, Key::new(env as u64, Domain::Policy, 0)));
+            noisy.act(
+                &Observations {
+                    observations,
+                    action_mask: ArrayView2::from_shape((0, 0), &[]).unwrap(),
+                    state: ArrayView2::from_shape((0, 0), &[]).unwrap(),
+                },
+                &mut [0; 2],
+            );
+        }
+        let all: Vec<Vec<f32>> = seen.try_iter().collect();
+        assert_eq!(all[0], all[1]);
+        assert!(all[0].iter().all(|&x| x != 1.0));
     }
 }

@@ -1,6 +1,6 @@
 //! What a policy is: actions for a batch of observations.
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayView, ArrayView2, Dimension};
 use resonetics_envs::gardener::LifeEvent;
 use resonetics_envs::stream::Key;
 use resonetics_envs::vector::Batch;
@@ -60,9 +60,10 @@ impl<'a> Observations<'a> {
     }
 }
 
+/// The elements in order. A caller could have given a strided view, which must not pass for an empty one.
 #[allow(clippy::expect_used)]
-fn contiguous(view: ArrayView2<'_, f32>) -> &[f32] {
-    view.to_slice().expect("observations and states are in standard layout, as a batch has them")
+pub(crate) fn contiguous<T, D: Dimension>(view: ArrayView<'_, T, D>) -> &[T] {
+    view.to_slice().expect("observations, masks and states are in standard layout, as a batch has them")
 }
 
 /// A policy: it chooses an action for each row that is asked.

@@ -6,7 +6,7 @@
 pub struct Steps<'a> {
     /// Of the transition from step t to t + 1.
     pub rewards: &'a [f32],
-    /// V(x_t).
+    /// `V(x_t)`.
     pub values: &'a [f32],
     /// Nothing of value follows the transition: its episode terminated, or its agent died.
     pub terminated: &'a [bool],
@@ -16,12 +16,17 @@ pub struct Steps<'a> {
     pub bootstrap: &'a [f32],
     /// Whether there was anybody in the row at step t.
     pub alive: &'a [bool],
-    /// `[N]`: V(x_T).
+    /// Whether the row chose its action. Where it did not there is no advantage, and no value is learned:
+    /// V of such a step is not used.
+    pub asked: &'a [bool],
+    /// `[N]`: `V(x_T)`.
     pub last_values: &'a [f32],
 }
 
-/// Writes `advantages` and `returns` `[T, N]`: A_t = delta_t + gamma lambda A_(t+1) within an episode,
-/// delta_t = r_t + gamma V(what follows) - V(x_t), return = A_t + V(x_t); 0 where nobody was.
+/// Writes `advantages` and `returns` `[T, N]`: `A_t = delta_t + gamma lambda A_(t+1)` within an episode,
+/// `delta_t = r_t + gamma V(what follows) - V(x_t)`, `return = A_t + V(x_t)`; 0 where nobody was. Where
+/// somebody was not asked A is 0, and the return stands for V: steps that nothing is chosen in belong to
+/// the choice before them.
 pub fn advantages(steps: &Steps<'_>, gamma: f32, lambda: f32, advantages: &mut [f32], returns: &mut [f32]) {
     let rows = steps.last_values.len();
     let mut next_values = steps.last_values.to_vec();
@@ -41,6 +46,12 @@ pub fn advantages(steps: &Steps<'_>, gamma: f32, lambda: f32, advantages: &mut [
             } else {
                 (next_values[row], following[row])
             };
+            if !steps.asked[i] {
+                (advantages[i], following[row]) = (0.0, 0.0);
+                returns[i] = steps.rewards[i] + gamma * (next_value + lambda * rest);
+                next_values[row] = returns[i];
+                continue;
+            }
             let delta = steps.rewards[i] + gamma * next_value - steps.values[i];
             let advantage = delta + gamma * lambda * rest;
             advantages[i] = advantage;
@@ -76,6 +87,7 @@ mod tests {
             truncated: &truncated,
             bootstrap: &bootstrap,
             alive: &alive,
+            asked: &alive,
             last_values: &[6.0; 4],
         };
         let (mut a, mut r) = ([7.0; 12], [7.0; 12]);
@@ -88,5 +100,76 @@ mod tests {
         assert_eq!(a[..4], [1.625, 1.0, 2.0, 0.0]);
         assert_eq!(r[..4], [2.625, 2.0, 3.0, 0.0]);
         assert_eq!(r[8], 7.0);
+    }
+
+    /// Somebody dies at step 0 and another is born in the same row, at once (row 0) or after a step of
+    /// nobody (row 1); what the newborn earns is not the dead one's. Row 2: died as time ran out.
+    #[test]
+    fn a_row_with_another_life_behind_it_begins_anew() {
+        let (f, t) = (false, true);
+        let steps = Steps {
+            rewards: &[1.0, 1.0, 1.0, 5.0, 99.0, 5.0, 7.0, 7.0, 7.0],
+            values: &[0.5; 9],
+            terminated: &[t, t, t, f, f, f, f, f, f],
+            truncated: &[f, f, t, f, f, f, f, f, f],
+            bootstrap: &[f32::NAN; 9],
+            alive: &[t, t, t, t, f, t, t, t, t],
+            asked: &[t, t, t, t, f, t, t, t, t],
+            last_values: &[2.0; 3],
+        };
+        let (mut a, mut r) = ([9.0; 9], [9.0; 9]);
+        advantages(&steps, 0.5, 1.0, &mut a, &mut r);
+        // 7 + 0.5 * 2, then 5 + 0.5 * 8; nobody; what the dead have is their own reward.
+        assert_eq!(r, [1.0, 1.0, 1.0, 9.0, 0.0, 9.0, 8.0, 8.0, 8.0]);
+        assert_eq!(a, [0.5, 0.5, 0.5, 8.5, 0.0, 8.5, 7.5, 7.5, 7.5]);
+    }
+
+    /// One row that is not asked at steps 1 and 2: whatever their values are, step 0 is followed by
+    /// what was earned in them and the value of step 3.
+    #[test]
+    fn values_of_steps_that_nothing_is_chosen_in_are_not_used() {
+        for lambda in [0.0, 0.5, 1.0] {
+            let steps = Steps {
+                rewards: &[1.0, 2.0, 4.0, 8.0],
+                values: &[3.0, f32::NAN, f32::NAN, 6.0],
+                terminated: &[false; 4],
+                truncated: &[false; 4],
+                bootstrap: &[f32::NAN; 4],
+                alive: &[true; 4],
+                asked: &[true, false, false, true],
+                last_values: &[16.0],
+            };
+            let (mut a, mut r) = ([9.0; 4], [9.0; 4]);
+            advantages(&steps, 0.5, lambda, &mut a, &mut r);
+            // Step 3: 8 + 0.5 * 16 = 16, 10 more than its value.
+            let (third, second) = (16.0, 4.0 + 0.5 * (6.0 + lambda * 10.0));
+            let first = 2.0 + 0.5 * second;
+            assert_eq!(r, [1.0 + 0.5 * first, first, second, third]);
+            assert_eq!(a, [1.0 + 0.5 * first - 3.0, 0.0, 0.0, 10.0]);
+        }
+    }
+
+    /// With lambda 1 the returns are the discounted sums, with lambda 0 one step and a value.
+    #[test]
+    fn lambda_goes_from_one_step_to_all() {
+        let rewards = [1.0, 2.0, 4.0];
+        let no = [false; 3];
+        let steps = Steps {
+            rewards: &rewards,
+            values: &[3.0, 5.0, 7.0],
+            terminated: &no,
+            truncated: &no,
+            bootstrap: &[f32::NAN; 3],
+            alive: &[true; 3],
+            asked: &[true; 3],
+            last_values: &[8.0],
+        };
+        let (mut a, mut r) = ([0.0; 3], [0.0; 3]);
+        advantages(&steps, 0.5, 1.0, &mut a, &mut r);
+        assert_eq!(r, [1.0 + 0.5 * 2.0 + 0.25 * 4.0 + 0.125 * 8.0, 2.0 + 0.5 * 4.0 + 0.25 * 8.0, 8.0]);
+        advantages(&steps, 0.5, 0.0, &mut a, &mut r);
+        assert_eq!(r, [1.0 + 0.5 * 5.0, 2.0 + 0.5 * 7.0, 8.0]);
+        advantages(&steps, 0.0, 1.0, &mut a, &mut r);
+        assert_eq!(r, rewards);
     }
 }

@@ -71,6 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[allow(clippy::disallowed_methods)] // an oracle's mathematics is the standard library's
     fn probabilities_sum_to_one_and_forbidden_ones_are_none() {
         let mut logits = [1.0, 2.0, 30.0, -1.0];
         forbid(&mut logits, &[true, true, false, true]);
@@ -82,6 +83,53 @@ mod tests {
             assert!((f64::from(logits[i]) - exact(x).ln()).abs() < 1e-6);
         }
         assert!(p[2] < 1e-37);
+    }
+
+    /// ln 2 where two of four actions are allowed and alike; 0 where there is one.
+    #[test]
+    fn forbidden_actions_have_no_part_in_the_entropy() {
+        for (mask, expected) in
+            [([true, false, true, false], std::f32::consts::LN_2), ([false, false, false, true], 0.0)]
+        {
+            let mut log_p = [0.5, 9.0, 0.5, -80.0];
+            forbid(&mut log_p, &mask);
+            let mut p = [0.0; 4];
+            log_softmax(&mut log_p, &mut p);
+            let entropy: f32 = -p.iter().zip(&log_p).map(|(p, log_p)| p * log_p).sum::<f32>();
+            assert!((entropy - expected).abs() < 1e-6, "{entropy}");
+        }
+    }
+
+    /// Whatever the logits: also where all that is allowed is far less likely than what is not.
+    #[test]
+    fn a_forbidden_action_is_never_chosen() {
+        let key = resonetics_envs::stream::Key::new(1, resonetics_envs::stream::Domain::Policy, 0);
+        for i in 0..100_000 {
+            let mut logits = [0.0; 5];
+            let mut mask = [false; 5];
+            for j in 0..5 {
+                let (x, y) = key.words(i, j as u32);
+                logits[j] = 200.0 * (math::uniform(x) - 0.5);
+                mask[j] = y >> 31 == 1 || j as u32 == i % 5;
+            }
+            let mut p = [0.0; 5];
+            forbid(&mut logits, &mask);
+            log_softmax(&mut logits, &mut p);
+            // The largest numbers that are drawn, and any.
+            for uniform in [0.999_999_94, 0.0, key.uniform(i, 9)] {
+                let chosen = choose(&p, uniform);
+                assert!(mask[chosen] && logits[chosen].is_finite(), "{logits:?} {mask:?} {uniform}");
+            }
+        }
+    }
+
+    #[test]
+    fn large_logits_do_not_overflow() {
+        let (mut logits, mut p) = ([3e4, 3e4, -3e4], [0.0; 3]);
+        log_softmax(&mut logits, &mut p);
+        assert!(p[..2] == [0.5; 2] && p[2] < 1e-37, "{p:?}");
+        assert_eq!(logits[..2], [-std::f32::consts::LN_2; 2]);
+        assert!((logits[2] + 60_000.69).abs() < 0.01, "{logits:?}");
     }
 
     #[test]

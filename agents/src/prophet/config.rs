@@ -15,7 +15,7 @@ pub enum Schedule {
     /// In a straight line to `learning_rate_final` at the last step.
     Linear,
     /// Divided by 1.5 after an update whose KL is above twice `target_kl`, multiplied by 1.5 after
-    /// one below half of it (Schulman et al. 2017, section 4, for the penalty; rsl_rl for the rate).
+    /// one below half of it (Schulman et al. 2017, section 4, for the penalty; `rsl_rl` for the rate).
     Kl,
     /// The risk predictor and its modes (RULES section 3).
     Prophet,

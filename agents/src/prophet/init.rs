@@ -55,7 +55,9 @@ fn orthogonal(rows: usize, columns: usize, gain: f32, key: Key) -> Vec<f32> {
             }
         }
         let norm = dot(&new, &new).sqrt().max(1e-12);
-        new.iter_mut().for_each(|value| *value /= norm);
+        for value in &mut new {
+            *value /= norm;
+        }
         vectors.push(new);
     }
     let element = |row: usize, column: usize| {
@@ -111,5 +113,25 @@ mod tests {
         assert!((norm("actor.2.weight") - 0.01).abs() < 1e-6);
         assert!((norm("critic.2.weight") - 1.0).abs() < 1e-5);
         assert_eq!(all.len(), 3 * network.parameters(spaces).len());
+    }
+
+    /// Actor and critic, layers and seeds draw each their own; biases and moments are 0.
+    #[test]
+    fn weights_are_drawn_anew_for_each_tensor_and_seed() {
+        let network = Network { hidden: vec![6, 6], conv_channels: 2 };
+        let spaces = Spaces { observation: 25, actions: 6, view: 3 };
+        let all = initial(&network, spaces, 1);
+        assert_eq!(all, initial(&network, spaces, 1));
+        let other = initial(&network, spaces, 2);
+        let count = network.parameters(spaces).len();
+        for (i, tensor) in all.iter().enumerate() {
+            if i < count && tensor.name.ends_with("weight") {
+                assert_ne!(tensor.data, other[i].data, "{}", tensor.name);
+                let same = |other: &&Tensor| other.shape == tensor.shape && other.data == tensor.data;
+                assert_eq!(all.iter().filter(same).count(), 1, "{}", tensor.name);
+            } else {
+                assert!(tensor.data.iter().all(|&x| x == 0.0), "{}", tensor.name);
+            }
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The learner that needs no library: dense layers with hand-written gradients on f32 arrays.
 //!
 //! Results do not depend on the CPU or on the number of threads: a minibatch is cut into blocks of
-//! [`BLOCK`] samples, the blocks into at most [`GROUPS`] groups by their number alone, and each
+//! `BLOCK` samples, the blocks into at most `GROUPS` groups by their number alone, and each
 //! group sums its own gradient; the groups' sums are added in order.
 
 use rayon::prelude::*;
@@ -65,7 +65,7 @@ struct Scratch {
     sums: Terms,
 }
 
-/// Networks and Adam on plain arrays.
+/// Networks and Adam on plain arrays. A convolution it can evaluate, but not train.
 pub struct NativeLearner {
     network: Network,
     spaces: Spaces,
@@ -148,7 +148,8 @@ impl NativeLearner {
             return;
         }
         let view = self.spaces.view;
-        let side = view - 2;
+        // As `Network::features` has it: a view smaller than the kernel has no place for it.
+        let side = view.saturating_sub(2);
         let (kernels, biases) = self.parameters[net.conv.clone()].split_at(9 * channels);
         for (channel, kernel) in kernels.chunks_exact(9).enumerate() {
             for y in 0..side {
@@ -446,21 +447,23 @@ impl Learner for NativeLearner {
             .zip(logits.chunks_mut(each * actions))
             .zip(values.chunks_mut(each))
             .zip(&mut groups);
-        let work = |(((observations, logits), values), scratch): (
-            ((&[f32], &mut [f32]), &mut [f32]),
-            &mut Scratch,
-        )| {
-            this.act_part(observations, logits, values, scratch);
-        };
         if n < PARALLEL_FROM {
-            parts.for_each(work);
+            for (((observations, logits), values), scratch) in parts {
+                this.act_part(observations, logits, values, scratch);
+            }
         } else {
-            parts.collect::<Vec<_>>().into_par_iter().for_each(work);
+            let parts: Vec<_> = parts.collect();
+            parts.into_par_iter().for_each(|(((observations, logits), values), scratch)| {
+                this.act_part(observations, logits, values, scratch);
+            });
         }
         self.groups = groups;
     }
 
+    /// # Panics
+    /// If the networks have a convolution, or the minibatch has no sample.
     fn loss(&mut self, samples: &Samples<'_>, minibatch: &Minibatch<'_>) -> Terms {
+        assert_eq!(self.network.conv_channels, 0, "the native learner has no gradient of a convolution");
         for layer in self.nets.iter().flat_map(|net| &net.layers) {
             let weights = layer.weight..layer.bias;
             transpose(&self.parameters[weights.clone()], layer.output, &mut self.transposed[weights]);

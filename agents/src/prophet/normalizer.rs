@@ -34,7 +34,9 @@ impl Normalizer {
         if count == 0.0 {
             return;
         }
-        mean.iter_mut().for_each(|sum| *sum /= count);
+        for sum in &mut mean {
+            *sum /= count;
+        }
         CpuPath::dispatch(Moments { values, used, shift: Some(&mean), sums: &mut squares });
         let total = self.count + count;
         for i in 0..columns {
@@ -54,8 +56,16 @@ impl Normalizer {
         self.squares.iter().map(scale).collect()
     }
 
-    /// `out` = (`values` - mean) / standard deviation, cut to +-10, rows `[n, D]`.
+    /// `out` = (`values` - mean) / standard deviation, cut to +-10, rows `[n, D]`; `values` as they are
+    /// where nothing was seen.
+    ///
+    /// # Panics
+    /// If `out` is not as long as `values`.
     pub fn apply(&self, values: &[f32], out: &mut [f32]) {
+        if self.count == 0.0 {
+            out.copy_from_slice(values);
+            return;
+        }
         let means: Vec<f32> = self.mean.iter().map(|&mean| mean as f32).collect();
         CpuPath::dispatch(Apply { values, means: &means, scales: &self.scales(), out });
     }
@@ -156,10 +166,47 @@ mod tests {
         let mut out = [0.0];
         normalizer.apply(&[3.0], &mut out);
         assert_eq!(out, [3.0]);
+        normalizer.apply(&[-300.0], &mut out);
+        assert_eq!(out, [-300.0]);
         normalizer.update(&[5.0, 5.0], &[]);
         normalizer.apply(&[5.5], &mut out);
         assert_eq!(out, [0.5]);
         normalizer.apply(&[500.0], &mut out);
         assert_eq!(out, [10.0]);
+    }
+
+    /// Far from 0 nothing is lost, as it would be in a mean of squares.
+    #[test]
+    fn a_small_spread_around_a_large_mean_is_found() {
+        let mut normalizer = Normalizer::new(2);
+        for i in 0..1000 {
+            let x = 4096.0 + f32::from(i as u8 % 2) * 0.001_953_125;
+            normalizer.update(&[x, -x], &[]);
+        }
+        for column in 0..2 {
+            assert!((normalizer.squares[column] / 1000.0 - 0.000_976_562_5_f64.powi(2)).abs() < 1e-15);
+        }
+        let mut out = [0.0; 2];
+        normalizer.apply(&[4096.0, -4096.0], &mut out);
+        assert!((out[0] + 1.0).abs() < 1e-3 && (out[1] - 1.0).abs() < 1e-3, "{out:?}");
+    }
+
+    #[test]
+    fn every_cpu_path_gives_the_same_bits() {
+        let values: Vec<f32> = (0..37 * 33).map(|i| ((i * 7919) % 1013) as f32 / 37.0).collect();
+        let used: Vec<bool> = (0..37).map(|i| i % 3 != 0).collect();
+        let chosen = CpuPath::current();
+        let mut all = Vec::new();
+        for path in CpuPath::available() {
+            path.force();
+            let mut normalizer = Normalizer::new(33);
+            normalizer.update(&values, &used);
+            normalizer.update(&values[..330], &[]);
+            let mut out = vec![0.0; values.len()];
+            normalizer.apply(&values, &mut out);
+            all.push((normalizer, out));
+        }
+        chosen.force();
+        assert!(all.windows(2).all(|pair| pair[0] == pair[1]));
     }
 }

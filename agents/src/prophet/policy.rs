@@ -3,7 +3,7 @@
 use super::categorical::likeliest;
 use super::learner::Learner;
 use super::normalizer::Normalizer;
-use crate::policy::{Observations, Policy};
+use crate::policy::{Observations, Policy, contiguous};
 
 /// Networks that act greedily on normalised observations.
 pub struct Prophet {
@@ -29,18 +29,85 @@ impl Policy for Prophet {
         self.normalized.resize(seen.observations.len(), 0.0);
         self.logits.resize(rows * n, 0.0);
         self.values.resize(rows, 0.0);
-        let observations = seen.observations.as_slice().unwrap_or_default();
-        self.normalizer.apply(observations, &mut self.normalized);
+        self.normalizer.apply(contiguous(seen.observations), &mut self.normalized);
         self.learner.act(&self.normalized, &mut self.logits, &mut self.values);
+        let mask = contiguous(seen.action_mask);
         for (row, action) in actions.iter_mut().enumerate() {
             if seen.asked(row) {
-                let mask = if seen.action_mask.nrows() == 0 {
-                    &[]
-                } else {
-                    &seen.action_mask.as_slice().unwrap_or_default()[row * n..][..n]
-                };
+                let mask = if mask.is_empty() { mask } else { &mask[row * n..][..n] };
                 *action = likeliest(&self.logits[row * n..][..n], mask);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, ShapeBuilder};
+
+    use super::super::learner::{Minibatch, Samples, Terms};
+    use super::super::network::Tensor;
+    use super::*;
+
+    /// Says that action a is worth the a-th number of the observation.
+    struct Reader;
+
+    impl Learner for Reader {
+        fn act(&mut self, observations: &[f32], logits: &mut [f32], _values: &mut [f32]) {
+            logits.copy_from_slice(observations);
+        }
+
+        fn loss(&mut self, _: &Samples<'_>, _: &Minibatch<'_>) -> Terms {
+            Terms::default()
+        }
+
+        fn step(&mut self, _: f32, _: f32) {}
+
+        fn gradient(&self) -> Vec<Tensor> {
+            Vec::new()
+        }
+
+        fn save(&self) -> Vec<Tensor> {
+            Vec::new()
+        }
+
+        fn steps(&self) -> u64 {
+            0
+        }
+
+        fn load(&mut self, _: &[Tensor], _: u64) -> Result<(), String> {
+            Ok(())
+        }
+    }
+
+    fn act(observations: &Array2<f32>, mask: &Array2<bool>, normalizer: Normalizer) -> Vec<usize> {
+        let state = Array2::zeros((0, 0));
+        let seen =
+            Observations { observations: observations.view(), action_mask: mask.view(), state: state.view() };
+        let mut actions = vec![9; observations.nrows()];
+        Prophet::new(Box::new(Reader), normalizer, 3).act(&seen, &mut actions);
+        actions
+    }
+
+    #[test]
+    fn the_likeliest_allowed_action_is_chosen_by_who_is_asked() {
+        let observations = Array2::from_shape_vec((3, 3), vec![1., 5., 2., 3., 5., 4., 1., 5., 2.]).unwrap();
+        let free = Array2::default((0, 3));
+        assert_eq!(act(&observations, &free, Normalizer::new(3)), [1, 1, 1]);
+        let mask = [true, false, true, true, false, false, false, false, false];
+        let mask = Array2::from_shape_vec((3, 3), mask.to_vec()).unwrap();
+        assert_eq!(act(&observations, &mask, Normalizer::new(3)), [2, 0, 9]);
+        // What is seen is normalised: 5 is little where 5 is usual.
+        let mut normalizer = Normalizer::new(3);
+        normalizer.update(&[0.0, 5.0, 0.0], &[]);
+        assert_eq!(act(&observations, &free, normalizer), [2, 2, 2]);
+    }
+
+    /// It would act on what it saw before.
+    #[test]
+    #[should_panic(expected = "standard layout")]
+    fn strided_observations_are_refused() {
+        let observations = Array2::zeros((3, 3).f());
+        act(&observations, &Array2::default((0, 3)), Normalizer::new(3));
     }
 }

@@ -176,6 +176,12 @@ impl Arrays {
         for (name, bytes) in &self.bytes {
             all.push((name, Dtype::U8, vec![bytes.len()], bytes.clone()));
         }
+        // safetensors itself panics at them.
+        let mut names: Vec<&str> = all.iter().map(|(name, ..)| *name).collect();
+        names.sort_unstable();
+        if let Some([name, ..]) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(format!("two arrays are called `{name}`"));
+        }
         let views: Result<Vec<_>, _> = all
             .iter()
             .map(|(name, dtype, shape, bytes)| Ok((*name, TensorView::new(*dtype, shape.clone(), bytes)?)))
@@ -237,5 +243,12 @@ mod tests {
         for end in 0..bytes.len() {
             assert!(Arrays::from_bytes(&bytes[..end]).is_err(), "{end}");
         }
+    }
+
+    #[test]
+    fn two_arrays_of_one_name_are_refused() {
+        let mut twice = arrays();
+        twice.wide.push(("b".to_owned(), vec![1.0]));
+        assert!(twice.to_bytes().unwrap_err().contains("`b`"));
     }
 }

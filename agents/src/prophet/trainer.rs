@@ -14,6 +14,7 @@ use super::config::{Schedule, TrainConfig};
 use super::learner::{Learner, LossWeights, Minibatch, Samples, Terms};
 use super::normalizer::Normalizer;
 use super::risk_rate::RiskRate;
+use crate::policy::contiguous;
 
 /// What a training draws, by number; a number is for ever.
 #[derive(Clone, Copy)]
@@ -49,6 +50,8 @@ struct Rollout {
     truncated: Vec<bool>,
     bootstrap: Vec<f32>,
     alive: Vec<bool>,
+    /// Whether a row chose its action; there is nothing to learn from the others.
+    asked: Vec<bool>,
     /// Discounted sum of the rewards so far in a row.
     discounted: Vec<f32>,
     advantages: Vec<f32>,
@@ -136,7 +139,8 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
     /// parameters that `learner` has.
     ///
     /// # Errors
-    /// If the environment is not one that can be put side by side.
+    /// If the environment is not one that can be put side by side, has no row, or a rollout would have more
+    /// samples than 32 bits can number.
     pub fn new(
         prototype: E,
         config: TrainConfig,
@@ -144,6 +148,16 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         total_steps: u64,
         learner: Box<dyn Learner>,
     ) -> Result<Trainer<E>, String> {
+        let sizes = [config.num_envs, config.horizon, prototype.agents()];
+        let samples = sizes.iter().try_fold(1, |all: usize, &size| all.checked_mul(size));
+        if samples.is_none_or(|samples| samples == 0 || u32::try_from(samples).is_err()) {
+            let [envs, horizon, agents] = sizes;
+            return Err(format!(
+                "a rollout of {envs} environments with {agents} rows each over {horizon} steps: allowed are 1 to \
+                 {} samples",
+                u32::MAX
+            ));
+        }
         let mut envs = VecEnv::new(vec![prototype.clone(); config.num_envs], Autoreset::SameStep)?;
         let mut batch = envs.batch();
         envs.reset(derived_seed(seed, Purpose::Episodes), &mut batch);
@@ -220,18 +234,22 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
             let at = t * rows..(t + 1) * rows;
             let seen = at.start * width..at.end * width;
             let rollout = &mut self.rollout;
-            rollout.raw[seen.clone()].copy_from_slice(contiguous(&self.batch.observations));
+            rollout.raw[seen.clone()].copy_from_slice(contiguous(self.batch.observations.view()));
             self.observation_normalizer
                 .apply(&rollout.raw[seen.clone()], &mut rollout.observations[seen.clone()]);
             self.learner.act(&rollout.observations[seen], &mut logits, &mut rollout.values[at.clone()]);
             let mut mask: &[bool] = &[];
             if self.batch.action_mask.nrows() > 0 {
                 let place = at.start * actions..at.end * actions;
-                rollout.action_mask[place.clone()].copy_from_slice(contiguous(&self.batch.action_mask));
-                rollout.alive[at.clone()].copy_from_slice(contiguous(&self.batch.alive));
+                rollout.action_mask[place.clone()].copy_from_slice(contiguous(self.batch.action_mask.view()));
+                rollout.alive[at.clone()].copy_from_slice(contiguous(self.batch.alive.view()));
                 mask = &rollout.action_mask[place];
+                for (asked, mask) in rollout.asked[at.clone()].iter_mut().zip(mask.chunks_exact(actions)) {
+                    *asked = mask.contains(&true);
+                }
             } else {
                 rollout.alive[at.clone()].fill(true);
+                rollout.asked[at.clone()].fill(true);
             }
             let step = (self.counters.updates as usize * horizon + t) as u32;
             draw_actions(key, step, &logits, mask, &mut chosen, &mut rollout.log_probs[at.clone()]);
@@ -240,7 +258,7 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
             }
             // Actions come from the action space.
             let _ = self.envs.step(&chosen, &mut self.batch);
-            rollout.rewards[at.clone()].copy_from_slice(contiguous(&self.batch.rewards));
+            rollout.rewards[at.clone()].copy_from_slice(contiguous(self.batch.rewards.view()));
             for (row, i) in at.clone().enumerate() {
                 let env = row / agents;
                 let died = !self.batch.died.is_empty() && self.batch.died[row];
@@ -251,7 +269,8 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
                 let before = if alive { self.discounted[row] } else { 0.0 };
                 let discounted = before * self.config.gamma as f32 + rollout.rewards[i];
                 rollout.discounted[i] = discounted;
-                self.discounted[row] = if over { 0.0 } else { discounted };
+                // Who is born in this step has earned nothing before the next.
+                self.discounted[row] = if over || !alive { 0.0 } else { discounted };
             }
             if self.batch.truncated.iter().any(|&truncated| truncated) {
                 self.bootstrap(at, &mut logits);
@@ -262,7 +281,7 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
 
     /// Writes the values of the observations that truncated episodes ended with.
     fn bootstrap(&mut self, at: std::ops::Range<usize>, logits: &mut [f32]) {
-        let finals = contiguous(&self.batch.final_observations);
+        let finals = contiguous(self.batch.final_observations.view());
         let mut normalized = vec![0.0; finals.len()];
         self.observation_normalizer.apply(finals, &mut normalized);
         self.learner.act(&normalized, logits, &mut self.rollout.bootstrap[at]);
@@ -297,7 +316,7 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         let rows = self.batch.rewards.len();
         let mut last_values = vec![0.0; rows];
         let mut normalized = vec![0.0; self.batch.observations.len()];
-        self.observation_normalizer.apply(contiguous(&self.batch.observations), &mut normalized);
+        self.observation_normalizer.apply(contiguous(self.batch.observations.view()), &mut normalized);
         let mut logits = vec![0.0; rows * self.envs.envs()[0].action_space().n];
         self.learner.act(&normalized, &mut logits, &mut last_values);
         let rollout = &mut self.rollout;
@@ -308,6 +327,7 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
             truncated: &rollout.truncated,
             bootstrap: &rollout.bootstrap,
             alive: &rollout.alive,
+            asked: &rollout.asked,
             last_values: &last_values,
         };
         let (gamma, lambda) = (self.config.gamma as f32, self.config.lambda as f32);
@@ -316,22 +336,15 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
 
     /// Epochs of minibatches over the rollout.
     fn learn(&mut self) -> Result<Update, NonFinite> {
-        let planned = self.planned_updates();
-        let progress = self.counters.updates as f64 / planned as f64;
-        let learning_rate = self.rate(progress);
+        // Beyond its end a training goes on with what it ended with: a straight line would go below 0.
+        let progress = (self.counters.updates as f64 / self.planned_updates() as f64).min(1.0);
+        let asked = &self.rollout.asked;
+        let mut rows: Vec<u32> = (0..asked.len() as u32).filter(|&i| asked[i as usize]).collect();
+        let learning_rate = self.rate(progress, &rows);
         let entropy_weight = mix(self.config.entropy, self.config.entropy_final, progress);
         let weights = self.loss_weights(entropy_weight);
-        let rollout = &self.rollout;
-        let samples = rollout.samples();
+        let samples = self.rollout.samples();
         self.learner.begin(&samples);
-        let actions = self.envs.envs()[0].action_space().n;
-        let mut rows: Vec<u32> = (0..rollout.values.len())
-            .filter(|&i| {
-                rollout.action_mask.is_empty()
-                    || rollout.action_mask[i * actions..][..actions].contains(&true)
-            })
-            .map(|i| i as u32)
-            .collect();
         let pieces = ((rows.len() + self.config.minibatch / 2) / self.config.minibatch).max(1);
         let mut sums = Vec::new();
         let mut noise = Vec::new();
@@ -369,7 +382,10 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
             }
         }
         let terms = mean_terms(&sums);
-        self.adapt(&terms);
+        // Where nobody was asked nothing was learned, and there is nothing to adapt to.
+        if !sums.is_empty() {
+            self.adapt(&terms);
+        }
         let mean = |of: fn(&(f64, u32)) -> f64| {
             (!self.counters.recent.is_empty())
                 .then(|| self.counters.recent.iter().map(of).sum::<f64>() / self.counters.recent.len() as f64)
@@ -391,15 +407,15 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         })
     }
 
-    /// The learning rate of an update, at `progress` through the training.
-    fn rate(&mut self, progress: f64) -> f64 {
+    /// The learning rate of an update from the samples `asked`, at `progress` through the training.
+    fn rate(&mut self, progress: f64, asked: &[u32]) -> f64 {
         let TrainConfig { learning_rate, learning_rate_final, .. } = self.config;
         let key = self.key(Purpose::Dropout).derive(0, self.counters.updates);
         let rate = match (self.config.schedule, &mut self.risk_rate) {
             (Schedule::Linear, _) => mix(learning_rate, learning_rate_final, progress),
             (Schedule::Prophet, Some(risk_rate)) => {
                 let actions = self.envs.envs()[0].action_space().n;
-                risk_rate.before(progress, shares(&self.rollout.actions, actions), key)
+                risk_rate.before(progress, shares(&self.rollout.actions, asked, actions), key)
             }
             _ => self.counters.learning_rate,
         };
@@ -443,29 +459,41 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
 
     /// Mean return of the greedy policy over `episodes` episodes on seeds of its own.
     pub fn evaluate(&mut self, episodes: usize) -> f64 {
-        let Ok(mut envs) = VecEnv::new(vec![self.prototype.clone(); episodes], Autoreset::Disabled) else {
-            return f64::NAN;
-        };
-        let mut batch = envs.batch();
+        // Side by side as many as are fast; all of them might not fit into memory.
+        const CHUNK: usize = 256;
         let root = derived_seed(self.seed, Purpose::Evaluation);
         let seeds: Vec<Option<u64>> = (0..episodes as u64).map(|i| Some(lane_seed(root, i))).collect();
-        envs.reset_lanes(&seeds, &mut batch);
+        let mut returns = Vec::with_capacity(episodes);
+        for seeds in seeds.chunks(CHUNK) {
+            match self.greedy_returns(seeds) {
+                Ok(batch) => returns.extend(batch),
+                Err(_) => return f64::NAN,
+            }
+        }
+        returns.iter().sum::<f64>() / episodes as f64
+    }
+
+    /// The returns of the greedy policy's episodes with these seeds.
+    fn greedy_returns(&mut self, seeds: &[Option<u64>]) -> Result<ndarray::Array1<f64>, String> {
+        let mut envs = VecEnv::new(vec![self.prototype.clone(); seeds.len()], Autoreset::Disabled)?;
+        let mut batch = envs.batch();
+        envs.reset_lanes(seeds, &mut batch);
         let rows = batch.rewards.len();
         let n = envs.envs()[0].action_space().n;
         let mut normalized = vec![0.0; batch.observations.len()];
         let (mut logits, mut values) = (vec![0.0; rows * n], vec![0.0; rows]);
         let mut actions = vec![0; rows];
-        while !(0..episodes).all(|env| batch.terminated[env] || batch.truncated[env]) {
-            self.observation_normalizer.apply(contiguous(&batch.observations), &mut normalized);
+        while !(0..seeds.len()).all(|env| batch.terminated[env] || batch.truncated[env]) {
+            self.observation_normalizer.apply(contiguous(batch.observations.view()), &mut normalized);
             self.learner.act(&normalized, &mut logits, &mut values);
-            let mask = contiguous(&batch.action_mask);
+            let mask = contiguous(batch.action_mask.view());
             for (row, action) in actions.iter_mut().enumerate() {
                 let mask = if mask.is_empty() { mask } else { &mask[row * n..][..n] };
                 *action = likeliest(&logits[row * n..][..n], mask);
             }
-            let _ = envs.step(&actions, &mut batch);
+            envs.step(&actions, &mut batch).map_err(|error| error.to_string())?;
         }
-        batch.episode_return.iter().sum::<f64>() / episodes as f64
+        Ok(batch.episode_return)
     }
 
     /// The learner.
@@ -492,7 +520,7 @@ impl Rollout {
         ] {
             numbers.resize(n, 0.0);
         }
-        for flags in [&mut self.terminated, &mut self.truncated, &mut self.alive] {
+        for flags in [&mut self.terminated, &mut self.truncated, &mut self.alive, &mut self.asked] {
             flags.resize(n, false);
         }
     }
@@ -510,22 +538,17 @@ impl Rollout {
     }
 }
 
-fn contiguous<T, D: ndarray::Dimension>(array: &ndarray::Array<T, D>) -> &[T] {
-    // The arrays of a batch are in standard layout, as VecEnv::batch makes them.
-    array.as_slice().unwrap_or_default()
-}
-
 /// The seed of a training's own episodes: `lane_seed(seed, i)` belongs to the benchmarks.
 fn derived_seed(seed: u64, purpose: Purpose) -> u64 {
     let (low, high) = Key::new(seed, Domain::Training, purpose as u64).words(0, 0);
     (u64::from(high) << 32 | u64::from(low)) >> 11
 }
 
-/// The share of each of `n` actions.
-fn shares(chosen: &[u32], n: usize) -> Vec<f64> {
-    let mut shares = vec![0.0; n];
-    for &action in chosen {
-        shares[action as usize] += 1.0 / chosen.len() as f64;
+/// The share of each of `n` actions among those of the samples `asked`; empty where there are none.
+fn shares(chosen: &[u32], asked: &[u32], n: usize) -> Vec<f64> {
+    let mut shares = vec![0.0; if asked.is_empty() { 0 } else { n }];
+    for &sample in asked {
+        shares[chosen[sample as usize] as usize] += 1.0 / asked.len() as f64;
     }
     shares
 }
@@ -577,12 +600,16 @@ fn draw_normals(key: Key, piece: u32, count: usize, noise: &mut Vec<f32>) {
     noise.truncate(count);
 }
 
-/// Mean, and 1 / standard deviation, of the advantages of `rows`.
+/// Mean, and 1 / standard deviation, of the advantages of `rows`; 0 and 1 for a single row, which would
+/// have nothing left to learn from.
 fn standardized(advantages: &[f32], rows: &[u32]) -> (f32, f32) {
+    if rows.len() < 2 {
+        return (0.0, 1.0);
+    }
     let of = || rows.iter().map(|&row| f64::from(advantages[row as usize]));
     let count = rows.len() as f64;
     let mean = of().sum::<f64>() / count;
-    let variance = of().map(|a| (a - mean) * (a - mean)).sum::<f64>() / (count - 1.0).max(1.0);
+    let variance = of().map(|a| (a - mean) * (a - mean)).sum::<f64>() / (count - 1.0);
     (mean as f32, (1.0 / (variance.sqrt() + 1e-8)) as f32)
 }
 
@@ -607,11 +634,76 @@ fn mean_terms(all: &[Terms]) -> Terms {
 fn explained_variance(rollout: &Rollout) -> f64 {
     let variance = |of: &dyn Fn(usize) -> f32| {
         let all: Vec<f64> =
-            (0..rollout.alive.len()).filter(|&i| rollout.alive[i]).map(|i| f64::from(of(i))).collect();
+            (0..rollout.asked.len()).filter(|&i| rollout.asked[i]).map(|i| f64::from(of(i))).collect();
         let mean = all.iter().sum::<f64>() / all.len().max(1) as f64;
         all.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>()
     };
     let residual = variance(&|i| rollout.returns[i] - rollout.values[i]);
     let total = variance(&|i| rollout.returns[i]);
     if total > 0.0 { 1.0 - residual / total } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_those_of_the_rows_that_were_asked() {
+        assert_eq!(shares(&[0, 2, 1, 2], &[1, 2, 3, 0], 4), [0.25, 0.25, 0.5, 0.0]);
+        assert_eq!(shares(&[0, 2, 1, 2], &[1, 3], 3), [0.0, 0.0, 1.0]);
+        assert!(shares(&[0, 2], &[], 3).is_empty());
+    }
+
+    #[test]
+    fn advantages_get_mean_0_and_deviation_1_and_a_single_one_stays() {
+        let (mean, scale) = standardized(&[9.0, 1.0, 9.0, 3.0, 5.0], &[1, 3, 4]);
+        assert_eq!((mean, scale), (3.0, 0.5));
+        assert_eq!(standardized(&[9.0, 1.0], &[1]), (0.0, 1.0));
+        // All alike: nothing to prefer.
+        let (mean, scale) = standardized(&[0.1; 7], &[0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!((0.1 - mean) * scale, 0.0);
+    }
+
+    /// Of those that chose: 1 for a value that foresaw all, 0 for a constant, less for one that is further off.
+    #[test]
+    fn explained_variance_is_that_of_the_samples_that_are_learned_from() {
+        let with = |values: [f32; 4]| {
+            let asked = vec![true, true, false, true];
+            let returns = vec![1.0, 2.0, 900.0, 3.0];
+            explained_variance(&Rollout { asked, returns, values: values.to_vec(), ..Rollout::default() })
+        };
+        assert_eq!(with([1.0, 2.0, 0.0, 3.0]), 1.0);
+        assert_eq!(with([11.0, 12.0, 0.0, 13.0]), 1.0);
+        assert_eq!(with([7.0, 7.0, 0.0, 7.0]), 0.0);
+        assert_eq!(with([3.0, 2.0, 0.0, 1.0]), -3.0);
+    }
+
+    #[test]
+    fn every_order_is_as_likely() {
+        let mut counts = [0; 6];
+        for turn in 0..6000 {
+            let mut rows = [0, 1, 2];
+            shuffle(Key::new(5, Domain::Training, turn), &mut rows);
+            let order = 2 * rows[0] + u32::from(rows[1] > rows[2]);
+            counts[order as usize] += 1;
+        }
+        // Binomial(6000, 1/6): 1000 +- 29; five standard deviations.
+        assert!(counts.iter().all(|count| (855..=1145).contains(count)), "{counts:?}");
+    }
+
+    #[test]
+    fn normals_do_not_depend_on_how_many_are_drawn_and_differ_from_piece_to_piece() {
+        let key = Key::new(5, Domain::Training, 0);
+        let (mut few, mut many, mut other) = (vec![], vec![9.0; 5], vec![]);
+        draw_normals(key, 3, 50, &mut few);
+        draw_normals(key, 3, 20_000, &mut many);
+        draw_normals(key, 4, 50, &mut other);
+        assert_eq!((few.len(), many.len()), (50, 20_000));
+        assert_eq!(few, many[..50]);
+        assert!(few.iter().zip(&other).all(|(a, b)| a != b));
+        let mean = many.iter().map(|&x| f64::from(x)).sum::<f64>() / 2e4;
+        let square = many.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>() / 2e4;
+        // Five standard errors: 1 / 141 and sqrt(2) / 141.
+        assert!(mean.abs() < 0.036 && (square - 1.0).abs() < 0.051, "{mean}, {square}");
+    }
 }

@@ -1,0 +1,439 @@
+//! The trainer as a machine: the same seed gives the same bits, a saved training goes on as if nothing had
+//! happened, and settings at the edge of what is allowed do no harm.
+#![allow(clippy::unwrap_used)] // helpers of tests
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use resonetics_agents::prophet::config::{KernelConfig, Schedule, TrainConfig};
+use resonetics_agents::prophet::init::initial;
+use resonetics_agents::prophet::learner::Learner;
+use resonetics_agents::prophet::native::NativeLearner;
+use resonetics_agents::prophet::network::{Network, Spaces};
+use resonetics_agents::prophet::state::{Arrays, State};
+use resonetics_agents::prophet::trainer::{Trainer, Update};
+use resonetics_envs::env::{Agents, Ending, Env, InvalidAction, ParallelEnv, Step};
+use resonetics_envs::gardener::{GardenerConfig, GardenerEnv};
+use resonetics_envs::k8s::{K8sConfig, K8sEnv};
+use resonetics_envs::space::{BoxSpace, Discrete};
+
+fn config(schedule: Schedule) -> TrainConfig {
+    TrainConfig {
+        num_envs: 3,
+        horizon: 16,
+        epochs: 2,
+        minibatch: 20,
+        schedule,
+        target_kl: if schedule == Schedule::Kl { 0.01 } else { 0.0 },
+        network: Network { hidden: vec![8], conv_channels: 0 },
+        kernel: KernelConfig {
+            flow: 0.01,
+            structure: 0.1,
+            tension: 0.1,
+            tune: true,
+            ..TrainConfig::default().kernel
+        },
+        ..TrainConfig::default()
+    }
+}
+
+const SCHEDULES: [Schedule; 4] = [Schedule::Fixed, Schedule::Linear, Schedule::Kl, Schedule::Prophet];
+
+/// Episodes end within rollouts, some of them in the middle.
+fn cluster() -> K8sEnv {
+    K8sEnv::new(K8sConfig { max_steps: 21, ..K8sConfig::default() })
+}
+
+fn garden() -> GardenerEnv {
+    GardenerEnv::new(GardenerConfig {
+        grid_size: 6,
+        init_agents: 3,
+        min_population: 2,
+        max_population: 5,
+        max_generations: 25,
+        view_size: 3,
+        ..GardenerConfig::default()
+    })
+}
+
+fn trainer<E: ParallelEnv + Clone + Sync>(env: &E, config: TrainConfig, weights: u64) -> Trainer<E> {
+    let observation = env.observation_space().len();
+    let spaces = Spaces { observation, actions: env.action_space().n, view: 0 };
+    let mut learner = NativeLearner::new(&config.network, spaces);
+    learner.load(&initial(&config.network, spaces, weights), 0).unwrap();
+    Trainer::new(env.clone(), config, 5, 2000, Box::new(learner)).unwrap()
+}
+
+fn updates<E: ParallelEnv + Clone + Sync>(trainer: &mut Trainer<E>, count: usize) -> Vec<String> {
+    (0..count).map(|_| format!("{:?}", trainer.update().unwrap())).collect()
+}
+
+/// All bits of a state.
+fn bits(state: &State) -> (Vec<u8>, String) {
+    (state.arrays.to_bytes().unwrap(), serde_json::to_string(&state.numbers).unwrap())
+}
+
+fn through_files(state: &State) -> State {
+    let (arrays, numbers) = bits(state);
+    State { numbers: serde_json::from_str(&numbers).unwrap(), arrays: Arrays::from_bytes(&arrays).unwrap() }
+}
+
+fn goes_on_bit_for_bit<E: ParallelEnv + Clone + Sync + Send>(env: &E) {
+    for schedule in SCHEDULES {
+        let mut first = trainer(env, config(schedule), 1);
+        let early = updates(&mut first, 7);
+        let saved = through_files(&first.save().unwrap());
+        // What is watched or played between updates changes nothing.
+        let greedy = first.evaluate(3);
+        let late = updates(&mut first, 7);
+        let end = bits(&first.save().unwrap());
+        assert_ne!(bits(&saved), end);
+        for threads in [1, 3] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let mut again = trainer(env, config(schedule), 1);
+            assert_eq!(pool.install(|| updates(&mut again, 7)), early, "{schedule:?}");
+            assert_eq!(pool.install(|| updates(&mut again, 7)), late, "{schedule:?}");
+            assert_eq!(bits(&again.save().unwrap()), end, "{schedule:?}");
+        }
+        // One that has been somewhere else, with other weights.
+        let mut resumed = trainer(env, config(schedule), 2);
+        updates(&mut resumed, 1);
+        resumed.restore(&saved).unwrap();
+        assert_eq!(bits(&resumed.save().unwrap()), bits(&saved), "{schedule:?}");
+        assert_eq!(resumed.evaluate(3).to_bits(), greedy.to_bits());
+        assert_eq!(updates(&mut resumed, 7), late, "{schedule:?}");
+        assert_eq!(bits(&resumed.save().unwrap()), end, "{schedule:?}");
+    }
+}
+
+#[test]
+fn a_saved_training_in_the_cluster_goes_on_bit_for_bit() {
+    goes_on_bit_for_bit(&cluster());
+}
+
+#[test]
+fn a_saved_training_in_the_garden_goes_on_bit_for_bit() {
+    goes_on_bit_for_bit(&garden());
+}
+
+#[test]
+fn another_seed_is_another_training() {
+    let of = |weights: u64| {
+        let mut trainer = trainer(&cluster(), config(Schedule::Fixed), weights);
+        updates(&mut trainer, 1);
+        bits(&trainer.save().unwrap())
+    };
+    assert_ne!(of(1), of(2));
+}
+
+#[test]
+fn a_state_of_another_shape_is_refused() {
+    let base = config(Schedule::Prophet);
+    let state = trainer(&cluster(), base.clone(), 1).save().unwrap();
+    let wider = Network { hidden: vec![9], conv_channels: 0 };
+    let deeper = Network { hidden: vec![8, 8], conv_channels: 0 };
+    for (config, problem) in [
+        (TrainConfig { network: wider, ..base.clone() }, "actor.0.weight"),
+        (TrainConfig { network: deeper, ..base.clone() }, "actor.1.weight"),
+        (TrainConfig { num_envs: 4, ..base.clone() }, "discounted"),
+        (TrainConfig { schedule: Schedule::Fixed, ..base.clone() }, "schedule"),
+    ] {
+        let found = trainer(&cluster(), config, 1).restore(&state).unwrap_err();
+        assert!(found.contains(problem), "{found}");
+    }
+    let fixed = trainer(&cluster(), config(Schedule::Fixed), 1).save().unwrap();
+    assert!(trainer(&cluster(), base.clone(), 1).restore(&fixed).unwrap_err().contains("schedule"));
+    assert!(trainer(&garden(), base.clone(), 1).restore(&state).is_err());
+    // Each array is needed.
+    let names = |arrays: &Arrays| -> Vec<String> {
+        let tensors = arrays.tensors.iter().map(|tensor| tensor.name.clone());
+        tensors
+            .chain(arrays.wide.iter().map(|x| x.0.clone()))
+            .chain(arrays.bytes.iter().map(|x| x.0.clone()))
+            .collect()
+    };
+    for name in names(&state.arrays) {
+        let mut part = state.clone();
+        part.arrays.tensors.retain(|tensor| tensor.name != name);
+        part.arrays.wide.retain(|x| x.0 != name);
+        part.arrays.bytes.retain(|x| x.0 != name);
+        let found = trainer(&cluster(), base.clone(), 1).restore(&part).unwrap_err();
+        assert!(found.contains(&name), "{name}: {found}");
+    }
+}
+
+/// Every schedule's rate ends where it should, and a plan that is exceeded ends nowhere else.
+#[test]
+fn a_training_beyond_its_plan_keeps_its_last_rate() {
+    let config = TrainConfig { learning_rate: 1e-3, entropy: 0.01, ..config(Schedule::Linear) };
+    let mut trainer = trainer(&cluster(), config, 1);
+    let planned = trainer.planned_updates();
+    assert_eq!(planned, 2000 / 48);
+    for update in 0..planned + 3 {
+        let Update { learning_rate, entropy_weight, .. } = trainer.update().unwrap();
+        let left = 1.0 - update.min(planned) as f64 / planned as f64;
+        assert!((learning_rate - 1e-3 * left).abs() < 1e-12, "{update}: {learning_rate}");
+        assert!((entropy_weight - 0.01 * left).abs() < 1e-12, "{update}: {entropy_weight}");
+    }
+}
+
+#[test]
+fn each_rollback_halves_the_rate() {
+    for schedule in SCHEDULES {
+        let rate = |rollbacks: u32| {
+            let mut trainer = trainer(&cluster(), config(schedule), 1);
+            trainer.set_rollbacks(rollbacks);
+            trainer.update().unwrap().learning_rate
+        };
+        assert_eq!((rate(1), rate(3)), (rate(0) / 2.0, rate(0) / 8.0));
+    }
+}
+
+#[test]
+fn the_smallest_rollouts_and_the_largest_minibatches_are_trained_on() {
+    for (num_envs, horizon, minibatch) in [(1, 1, 1), (1, 1, 16_777_216), (1, 5, 2), (2, 1, 1)] {
+        for schedule in SCHEDULES {
+            for gamma in [0.0, 1.0] {
+                let config =
+                    TrainConfig { num_envs, horizon, minibatch, gamma, lambda: gamma, ..config(schedule) };
+                updates(&mut trainer(&cluster(), config.clone(), 1), 10);
+                updates(&mut trainer(&garden(), config, 1), 10);
+            }
+        }
+    }
+}
+
+/// 32 bits number the samples of a rollout; a row is needed for one.
+#[test]
+fn a_rollout_that_cannot_be_numbered_is_refused() {
+    for (num_envs, horizon) in [(65_536, 65_536), (1_048_576, 65_536), (0, 16), (16, 0)] {
+        let config = TrainConfig { num_envs, horizon, ..config(Schedule::Fixed) };
+        let learner =
+            Box::new(NativeLearner::new(&config.network, Spaces { observation: 1, actions: 2, view: 0 }));
+        let env = Counted::new();
+        let problem = Trainer::new(env, config, 1, 1, learner).err().unwrap();
+        assert!(problem.contains(&format!("{num_envs} environments")), "{problem}");
+    }
+}
+
+/// Counts its copies; an episode is one step, with a reward of its seed.
+struct Counted {
+    space: BoxSpace,
+    /// Not of its seed but no number.
+    bad: bool,
+    reward: f32,
+    /// Living copies, and the most there were.
+    copies: Arc<[AtomicUsize; 2]>,
+    /// All that were given.
+    seeds: Arc<Mutex<Vec<u64>>>,
+}
+
+impl Counted {
+    fn new() -> Counted {
+        Counted {
+            space: BoxSpace::unit(1),
+            bad: false,
+            reward: 0.0,
+            copies: Arc::default(),
+            seeds: Arc::default(),
+        }
+    }
+}
+
+impl Clone for Counted {
+    fn clone(&self) -> Counted {
+        let now = self.copies[0].fetch_add(1, Ordering::Relaxed) + 1;
+        self.copies[1].fetch_max(now, Ordering::Relaxed);
+        Counted {
+            space: self.space.clone(),
+            bad: self.bad,
+            reward: self.reward,
+            copies: self.copies.clone(),
+            seeds: self.seeds.clone(),
+        }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.copies[0].fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Env for Counted {
+    type Info = ();
+
+    fn observation_space(&self) -> &BoxSpace {
+        &self.space
+    }
+
+    fn action_space(&self) -> Discrete {
+        Discrete { n: 2 }
+    }
+
+    fn reset(&mut self, seed: Option<u64>, observation: &mut [f32]) {
+        self.reward = (seed.unwrap_or_default() % 1000) as f32;
+        self.seeds.lock().unwrap().extend(seed);
+        observation.fill(0.0);
+    }
+
+    fn step(&mut self, _action: usize, _observation: &mut [f32]) -> Result<Step, InvalidAction> {
+        let reward = if self.bad { f32::NAN } else { self.reward };
+        Ok(Step { reward, terminated: true, truncated: false })
+    }
+
+    fn info(&self) {}
+}
+
+#[test]
+fn an_evaluation_plays_episodes_that_nobody_trained_in() {
+    let env = Counted::new();
+    let seeds = env.seeds.clone();
+    trainer(&env, config(Schedule::Fixed), 1).evaluate(300);
+    let mut seeds = seeds.lock().unwrap().clone();
+    assert_eq!(seeds.len(), 303);
+    seeds.sort_unstable();
+    seeds.dedup();
+    assert_eq!(seeds.len(), 303);
+}
+
+#[test]
+fn an_evaluation_needs_no_more_memory_for_more_episodes() {
+    let env = Counted::new();
+    let copies = env.copies.clone();
+    let mut trainer = trainer(&env, config(Schedule::Fixed), 1);
+    let found = trainer.evaluate(20_000);
+    let most = copies[1].load(Ordering::Relaxed);
+    assert!(most < 600, "{most} copies");
+    // Uniform in 0..1000, standard error 2: each episode has a seed of its own.
+    assert!((found - 499.5).abs() < 10.0, "{found}");
+    assert_eq!(found, trainer.evaluate(20_000));
+    assert!(trainer.evaluate(0).is_nan());
+}
+
+/// Two rows, of which only the first is asked, if `asked`, and has one action then.
+#[derive(Clone)]
+struct Silent {
+    space: BoxSpace,
+    alive: bool,
+    asked: bool,
+}
+
+impl Silent {
+    fn write(&self, out: Agents<'_>) {
+        out.observations.fill(0.5);
+        out.alive.fill(self.alive);
+        out.action_mask.fill(false);
+        out.action_mask[1] = self.asked;
+    }
+}
+
+impl ParallelEnv for Silent {
+    type Info = ();
+    const PARALLEL_FROM: usize = 1;
+
+    fn agents(&self) -> usize {
+        2
+    }
+
+    fn masked(&self) -> bool {
+        true
+    }
+
+    fn observation_space(&self) -> &BoxSpace {
+        &self.space
+    }
+
+    fn action_space(&self) -> Discrete {
+        Discrete { n: 2 }
+    }
+
+    fn reset(&mut self, _seed: Option<u64>, out: Agents<'_>) {
+        self.write(out);
+    }
+
+    fn step(&mut self, _actions: &[usize], out: Agents<'_>) -> Result<Ending, InvalidAction> {
+        out.rewards.fill(1.0);
+        out.died.fill(false);
+        self.write(out);
+        Ok(Ending::default())
+    }
+
+    fn info(&self) {}
+
+    fn state_len(&self) -> usize {
+        0
+    }
+
+    fn write_state(&self, _state: &mut [f32]) {}
+}
+
+#[test]
+fn where_nobody_is_asked_nothing_is_learned() {
+    for schedule in SCHEDULES {
+        for alive in [false, true] {
+            let env = Silent { space: BoxSpace::unit(3), alive, asked: false };
+            let config = config(schedule);
+            let mut trainer = trainer(&env, config.clone(), 1);
+            let before = trainer.learner().save();
+            let all: Vec<Update> = (0..4).map(|_| trainer.update().unwrap()).collect();
+            assert_eq!(trainer.learner().save(), before);
+            for update in &all {
+                assert_eq!((update.minibatches, update.eps), (0, all[0].eps));
+                if schedule == Schedule::Kl {
+                    assert_eq!(update.learning_rate, config.learning_rate);
+                }
+            }
+        }
+    }
+}
+
+/// Their actions are drawn all the same, from no policy.
+#[test]
+fn rows_that_are_not_asked_do_not_move_the_shares_of_actions() {
+    let env = Silent { space: BoxSpace::unit(3), alive: true, asked: true };
+    let mut trainer = trainer(&env, config(Schedule::Prophet), 1);
+    for _ in 0..5 {
+        let (_, _, _, moved) = trainer.update().unwrap().risk.unwrap();
+        assert_eq!(moved, 0.0);
+    }
+}
+
+#[test]
+fn an_update_ends_when_the_policy_has_moved_far_enough() {
+    let minibatches = |target_kl: f64| {
+        let config = TrainConfig { target_kl, ..config(Schedule::Fixed) };
+        trainer(&cluster(), config, 1).update().unwrap().minibatches
+    };
+    // 48 samples are two minibatches of about 20, twice.
+    assert_eq!((minibatches(0.0), minibatches(100.0)), (4, 4));
+    // The first sees the policy that acted: nothing has moved.
+    assert_eq!(minibatches(1e-6), 2);
+}
+
+#[test]
+fn the_rate_of_the_schedule_kl_goes_against_the_kl() {
+    for (target_kl, factor) in [(100.0, 1.5), (1e-9, 1.0 / 1.5)] {
+        let config = TrainConfig { target_kl, learning_rate: 1e-3, ..config(Schedule::Kl) };
+        let mut trainer = trainer(&cluster(), config, 1);
+        for update in 0..3 {
+            let rate = trainer.update().unwrap().learning_rate;
+            let expected = 1e-3 * [1.0, factor, factor * factor][update];
+            assert!((rate - expected).abs() < 1e-12, "{target_kl}, {update}: {rate}");
+        }
+    }
+}
+
+#[test]
+fn a_loss_that_is_no_number_is_reported_and_changes_no_parameter() {
+    for normalize_returns in [false, true] {
+        let mut env = Counted::new();
+        env.bad = true;
+        let config = TrainConfig { normalize_returns, ..config(Schedule::Fixed) };
+        let mut trainer = trainer(&env, config, 1);
+        let before = trainer.learner().save();
+        let problem = trainer.update().unwrap_err();
+        assert!(problem.update == 1 && !problem.loss.is_finite(), "{problem}");
+        assert_eq!(trainer.learner().save(), before);
+    }
+}
