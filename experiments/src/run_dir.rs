@@ -3,6 +3,7 @@
 use crate::claim::claim;
 use crate::failure::{self, Failure};
 use crate::files::{write_atomic, write_new};
+use crate::setup::read;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -172,7 +173,7 @@ pub fn status(path: &Path) -> Result<Option<String>, Failure> {
 
 fn read_record(path: &Path) -> Result<Value, Failure> {
     let path = path.join("run.json");
-    let text = fs::read_to_string(&path).map_err(failure::io("read", &path))?;
+    let text = read(&path)?;
     serde_json::from_str(&text)
         .map_err(|error| Failure::Usage(format!("{} is no whole JSON file: {error}", path.display())))
 }

@@ -112,6 +112,7 @@ fn resume(dir: &Path, args: &TrainArgs, context: Context) -> Result<(), Failure>
     }
     check(&plan, &args.device)?;
     let lock = training::lock(dir)?;
+    plan.resumable(dir)?;
     let monitor = monitor(args, context)?;
     let run = RunDir::resume(dir, RunRecord::new("train", Some(plan.seed), context.threads))?;
     drop(lock);

@@ -30,6 +30,9 @@ use crate::interrupt;
 use crate::progress::Progress;
 use crate::setup::{Setup, WorldSettings};
 
+/// The file with a row for each update.
+const CSV: &str = "training.csv";
+
 /// Everything that a training depends on; config.toml is this.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -62,6 +65,16 @@ impl Plan {
         within("steps", self.steps, &TRAINING_STEPS)?;
         let checked = resolve(&self.train, None, &[]);
         checked.map(drop).map_err(|error| Failure::Usage(format!("[train]: {error}")))
+    }
+
+    /// Refuses files in `dir` that a training cannot go on from; changes none.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] with the file and the reason.
+    pub fn resumable(&self, dir: &Path) -> Result<(), Failure> {
+        let checkpoints = Checkpoints::at(dir, Identity::of(self, dir)?, self.train.keep);
+        let Some((record, _)) = checkpoints.last()? else { return Ok(()) };
+        CsvFile::resumable(&dir.join(CSV), record.csv_bytes).map(drop)
     }
 
     /// Trains in the run directory `dir`, from its last checkpoint on if it holds one.
@@ -162,7 +175,7 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
     ) -> Result<Session<'a, E>, Failure> {
         let checkpoints = Checkpoints::at(dir, Identity::of(plan, dir)?, plan.train.keep);
         checkpoints.tidy(dir)?;
-        let csv_path = dir.join("training.csv");
+        let csv_path = dir.join(CSV);
         let timing_path = dir.join("timing.jsonl");
         let timing = File::options()
             .create(true)
