@@ -71,6 +71,11 @@ fn now() -> String {
     format!("{:.3}", Timestamp::now())
 }
 
+/// Seconds since 1970.
+pub fn seconds() -> f64 {
+    Timestamp::now().as_millisecond() as f64 / 1e3
+}
+
 pub fn cpu_model() -> Option<String> {
     let text = fs::read_to_string("/proc/cpuinfo").ok()?;
     let line = text.lines().find(|line| line.starts_with("model name"))?;

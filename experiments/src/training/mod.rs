@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use resonetics_agents::prophet::config::TrainConfig;
 use resonetics_agents::prophet::init::initial;
+use resonetics_agents::prophet::learner::Learner;
 use resonetics_agents::prophet::network::Spaces;
 use resonetics_agents::prophet::trainer::{NonFinite, Trainer, Update};
 use resonetics_envs::config::resolve;
@@ -50,9 +51,20 @@ pub struct Runtime<'a> {
     pub quiet: bool,
     /// `auto`, `cpu`, `cuda` or `cuda:N`; for the torch learner.
     pub device: &'a str,
-    /// Is told of each update.
-    pub watch: &'a mut dyn FnMut(&Update, f64),
+    /// Is told of each update, before its checkpoint is written.
+    pub watch: &'a mut dyn FnMut(&Watched<'_>) -> Result<(), Failure>,
 }
+
+/// What is told of an update.
+pub struct Watched<'a> {
+    pub update: &'a Update,
+    /// The greedy policy's mean return, where a checkpoint is due.
+    pub greedy: Option<f64>,
+    pub steps_per_second: f64,
+}
+
+/// Makes a learner, its parameters all 0.
+type NewLearner<'a> = &'a dyn Fn() -> Result<Box<dyn Learner>, Failure>;
 
 impl Plan {
     /// Observations, actions and views of this plan's world.
@@ -65,6 +77,11 @@ impl Plan {
         within("steps", self.steps, &TRAINING_STEPS)?;
         let checked = resolve(&self.train, None, &[]);
         checked.map(drop).map_err(|error| Failure::Usage(format!("[train]: {error}")))
+    }
+
+    /// Steps of single environments in an update.
+    pub fn steps_per_update(&self) -> u64 {
+        (self.train.num_envs * self.train.horizon) as u64
     }
 
     /// Refuses files in `dir` that a training cannot go on from; changes none.
@@ -113,7 +130,7 @@ fn sizes<E: ParallelEnv>(env: &E) -> (usize, usize) {
 struct Session<'a, E> {
     plan: &'a Plan,
     prototype: &'a E,
-    device: &'a str,
+    learner: NewLearner<'a>,
     checkpoints: Checkpoints,
     trainer: Trainer<E>,
     csv: CsvFile,
@@ -129,26 +146,9 @@ fn train<E: ParallelEnv + Clone + Sync>(
     runtime: &mut Runtime<'_>,
 ) -> Result<(), Failure> {
     let _lock = lock(dir)?;
-    let mut session = Session::open(plan, dir, prototype, runtime.device)?;
-    let planned = session.trainer.planned_updates();
-    let progress = Progress::new(planned, "updates", runtime.quiet);
-    progress.inc(session.trainer.updates());
-    while session.trainer.updates() < planned {
-        interrupt::check()?;
-        let start = Instant::now();
-        match session.trainer.update() {
-            Ok(update) => {
-                let steps_per_second = session.steps_per_update() / start.elapsed().as_secs_f64();
-                session.note(&update, steps_per_second)?;
-                (runtime.watch)(&update, steps_per_second);
-                progress.message(row::message(&update, steps_per_second));
-                progress.inc(1);
-            }
-            Err(bad) => session.roll_back(bad)?,
-        }
-    }
-    progress.finish();
-    session.csv.finish()
+    let device = runtime.device;
+    let learner = || make(plan.learner, &plan.train.network, plan.spaces(), device);
+    Session::open(plan, dir, prototype, &learner)?.run(runtime)
 }
 
 /// Holds off every other process until it is dropped; a dead process holds off none.
@@ -171,7 +171,7 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
         plan: &'a Plan,
         dir: &Path,
         prototype: &'a E,
-        device: &'a str,
+        learner: NewLearner<'a>,
     ) -> Result<Session<'a, E>, Failure> {
         let checkpoints = Checkpoints::at(dir, Identity::of(plan, dir)?, plan.train.keep);
         checkpoints.tidy(dir)?;
@@ -182,21 +182,47 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
             .append(true)
             .open(&timing_path)
             .map_err(failure::io("open", &timing_path))?;
-        let (trainer, csv, best) = start(plan, prototype, device, &checkpoints, &csv_path)?;
-        Ok(Session { plan, prototype, device, checkpoints, trainer, csv, csv_path, timing, best })
+        let (trainer, csv, best) = start(plan, prototype, learner, &checkpoints, &csv_path)?;
+        Ok(Session { plan, prototype, learner, checkpoints, trainer, csv, csv_path, timing, best })
     }
 
-    fn steps_per_update(&self) -> f64 {
-        (self.plan.train.num_envs * self.plan.train.horizon) as f64
+    /// Trains to the end.
+    fn run(mut self, runtime: &mut Runtime<'_>) -> Result<(), Failure> {
+        let planned = self.trainer.planned_updates();
+        let progress = Progress::new(planned, "updates", runtime.quiet);
+        progress.inc(self.trainer.updates());
+        while self.trainer.updates() < planned {
+            interrupt::check()?;
+            let start = Instant::now();
+            match self.trainer.update() {
+                Ok(update) => {
+                    let update = Update { rollbacks: self.trainer.rollbacks(), ..update };
+                    let steps = self.plan.steps_per_update() as f64;
+                    let steps_per_second = steps / start.elapsed().as_secs_f64();
+                    self.note(&update, steps_per_second, runtime)?;
+                    progress.message(row::message(&update, steps_per_second));
+                    progress.inc(1);
+                }
+                Err(bad) => self.roll_back(bad)?,
+            }
+        }
+        progress.finish();
+        self.csv.finish()
     }
 
-    /// Writes what an update did, and a checkpoint where one is due.
-    fn note(&mut self, update: &Update, steps_per_second: f64) -> Result<(), Failure> {
+    /// Writes and tells what an update did, and writes a checkpoint where one is due.
+    fn note(
+        &mut self,
+        update: &Update,
+        steps_per_second: f64,
+        runtime: &mut Runtime<'_>,
+    ) -> Result<(), Failure> {
         let every = self.plan.train.checkpoint_every as u64;
         let due = update.update.is_multiple_of(every) || update.update == self.trainer.planned_updates();
         let greedy = due.then(|| self.trainer.evaluate(self.plan.train.eval_episodes));
         self.csv.row(row::cells(update, greedy))?;
         row::time(&mut self.timing, update, steps_per_second)?;
+        (runtime.watch)(&Watched { update, greedy, steps_per_second })?;
         if let Some(greedy) = greedy {
             let csv_bytes = self.csv.sync()?;
             let state = self.trainer.save().map_err(Failure::Failed)?;
@@ -218,13 +244,15 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
                 rollbacks - 1
             )));
         }
+        // Rows that still wait in memory would otherwise be written behind the cut.
+        self.csv.sync()?;
         let (mut trainer, csv, best) =
-            start(self.plan, self.prototype, self.device, &self.checkpoints, &self.csv_path)?;
+            start(self.plan, self.prototype, self.learner, &self.checkpoints, &self.csv_path)?;
         trainer.set_rollbacks(rollbacks);
         crate::out::say(format_args!(
             "{bad}: back to update {} with the learning rate divided by {}",
             trainer.updates(),
-            1_u64 << rollbacks
+            1_u128 << rollbacks
         ))?;
         (self.trainer, self.csv, self.best) = (trainer, csv, best);
         Ok(())
@@ -235,12 +263,12 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
 fn start<E: ParallelEnv + Clone + Sync>(
     plan: &Plan,
     prototype: &E,
-    device: &str,
+    learner: NewLearner<'_>,
     checkpoints: &Checkpoints,
     csv_path: &Path,
 ) -> Result<(Trainer<E>, CsvFile, Option<Best>), Failure> {
     let spaces = plan.spaces();
-    let mut learner = make(plan.learner, &plan.train.network, spaces, device)?;
+    let mut learner = learner()?;
     learner.load(&initial(&plan.train.network, spaces, plan.seed), 0).map_err(Failure::Failed)?;
     let mut trainer = Trainer::new(prototype.clone(), plan.train.clone(), plan.seed, plan.steps, learner)
         .map_err(Failure::Failed)?;
@@ -254,3 +282,6 @@ fn start<E: ParallelEnv + Clone + Sync>(
     let csv = CsvFile::resume(csv_path, row::COLUMNS.len(), record.csv_bytes)?;
     Ok((trainer, csv, record.best))
 }
+
+#[cfg(test)]
+mod tests;
