@@ -49,6 +49,7 @@ fn defaults(env: &Setup, learner: LearnerKind, recipe: Recipe) -> TrainConfig {
 
 /// Refuses what cannot be trained before anything is written.
 fn check(plan: &training::Plan, device: &str) -> Result<(), Failure> {
+    plan.fits()?;
     training::make(plan.learner, &plan.train.network, plan.spaces(), device).map(drop)
 }
 

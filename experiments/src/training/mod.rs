@@ -28,7 +28,9 @@ use crate::commands::within;
 use crate::failure::{self, Failure};
 use crate::files::CsvFile;
 use crate::interrupt;
+use crate::memory;
 use crate::progress::Progress;
+use crate::rollout::Playable;
 use crate::setup::{Setup, WorldSettings};
 
 /// The file with a row for each update.
@@ -84,6 +86,19 @@ impl Plan {
         (self.train.num_envs * self.train.horizon) as u64
     }
 
+    /// Refuses a training that needs more memory than there is.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] with both figures.
+    pub fn fits(&self) -> Result<(), Failure> {
+        let bytes = match &self.env.settings {
+            WorldSettings::K8s(settings) => bytes(self, &K8sEnv::new(settings.env.clone())),
+            WorldSettings::Gardener(settings) => bytes(self, &GardenerEnv::new(settings.env.clone())),
+        };
+        let TrainConfig { num_envs, horizon, .. } = self.train;
+        memory::fits(&format!("`train.num_envs = {num_envs}`, `train.horizon = {horizon}`"), bytes)
+    }
+
     /// Refuses files in `dir` that a training cannot go on from; changes none.
     ///
     /// # Errors
@@ -124,6 +139,30 @@ pub fn spaces(env: &Setup) -> Spaces {
 
 fn sizes<E: ParallelEnv>(env: &E) -> (usize, usize) {
     (env.observation_space().len(), env.action_space().n)
+}
+
+/// Bytes that a training takes, about: its rollout, its environments and those that choose the best
+/// checkpoint, and its networks.
+fn bytes<E: Playable>(plan: &Plan, env: &E) -> usize {
+    const FLOAT: usize = size_of::<f32>();
+    let (width, actions) = sizes(env);
+    let mask = if env.masked() { actions } else { 0 };
+    let TrainConfig { num_envs, horizon, eval_episodes, network, .. } = &plan.train;
+    // Observations as seen and normalised, allowed actions; eight numbers, three flags, its place in the
+    // order of an epoch.
+    let sample = (2 * width + 9) * FLOAT + mask + 3;
+    let samples = num_envs.saturating_mul(env.agents()).saturating_mul(*horizon);
+    // Last and final observations, reward, allowed actions and flags of each row.
+    let row = (2 * width + 1) * FLOAT + mask + 2;
+    let one = size_of::<E>() + env.heap_bytes() + env.agents() * row;
+    let shapes = network.parameters(plan.spaces());
+    let parameters: usize = shapes.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+    // Parameters, gradient, and Adam's two moments.
+    let networks = 4 * FLOAT * parameters;
+    samples
+        .saturating_mul(sample)
+        .saturating_add((num_envs + eval_episodes).saturating_mul(one))
+        .saturating_add(networks)
 }
 
 /// A training in its directory.

@@ -189,3 +189,23 @@ fn a_kill_around_a_rollback_changes_nothing() {
         }
     }
 }
+
+#[test]
+fn memory_is_counted_by_what_a_training_holds() {
+    let with = |set: fn(&mut TrainConfig)| {
+        let mut plan = plan();
+        set(&mut plan.train);
+        bytes(&plan, &K8sEnv::new(resonetics_envs::k8s::K8sConfig::default()))
+    };
+    let small = with(|_| {});
+    // 1024 times the samples, of 30 numbers twice, nine more numbers and three flags.
+    assert_eq!(with(|train| train.horizon *= 1024) - small, 4 * 16 * 1023 * ((2 * 30 + 9) * 4 + 3));
+    // Four arrays of a third layer in both networks.
+    assert_eq!(with(|train| train.network.hidden = vec![64; 3]) - small, 4 * 4 * 2 * (64 * 64 + 64));
+    let garden = |envs| {
+        let plan = Plan { train: TrainConfig { num_envs: envs, horizon: 1, ..plan().train }, ..plan() };
+        bytes(&plan, &GardenerEnv::new(resonetics_envs::gardener::GardenerConfig::default()))
+    };
+    assert!(garden(101) - garden(1) > 100 * 60 * 60 * 4, "the cells of 100 gardens");
+    assert!(plan().fits().is_ok());
+}
