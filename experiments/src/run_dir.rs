@@ -1,7 +1,7 @@
 //! The directory that holds what one run was asked to do and what came of it.
 
 use crate::claim::claim;
-use crate::failure::{self, Failure};
+use crate::failure::Failure;
 use crate::files::{write_atomic, write_new};
 use crate::setup::read;
 use jiff::Timestamp;

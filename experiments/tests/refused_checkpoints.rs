@@ -222,7 +222,7 @@ fn a_training_does_not_go_on_without_its_rows() {
     place.copy("out", "edited");
     for (from, to, part) in [
         ("gamma = 0.8", "gamma = 1.8", "`gamma = 1.8`"),
-        ("gamma = 1.8", "gama = 0.8", "gama"),
+        ("gamma = 1.8", "gama = 0.8", "missing field `gamma`"),
         ("steps = 7680", "steps = 0", "steps"),
         ("command = \"train\"", "command = \"eat\"", "`eat`"),
     ] {
@@ -245,11 +245,13 @@ fn a_damaged_best_checkpoint_neither_plays_nor_competes() {
         let dir = format!("out-{number}");
         place.copy("out", &dir);
         damage(&place, &dir, "best");
-        for command in [
+        let commands = [
             format!("eval --run {dir} --seed 1"),
             format!("benchmark --seed 1 --agents random,prophet:{dir}"),
-        ] {
-            let said = place.refused_in(&dir, &command);
+        ];
+        // Both read it alike, and each takes half a second to be sure.
+        for command in commands.iter().take(if number % 4 == 0 { 2 } else { 1 }) {
+            let said = place.refused_in(&dir, command);
             for part in [&*format!("{dir}/checkpoints/best.{kind}")].iter().chain(parts) {
                 assert!(said.contains(part), "{command}, {number}: no {part} in {said}");
             }
