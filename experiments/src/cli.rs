@@ -122,7 +122,6 @@ pub struct WorldArgs {
 /// For commands that train: watching them from outside.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Watching it from outside")]
-#[allow(dead_code)] // until a command that trains has it
 pub struct MonitorArgs {
     /// Do not serve /metrics, /healthz and /readyz
     #[arg(long)]
@@ -259,8 +258,8 @@ pub enum Recipe {
 
 #[derive(Debug, Args)]
 pub struct TrainArgs {
-    /// Go on in this run directory, from its last checkpoint; only --device, --threads and the
-    /// monitor's options may be given beside it
+    /// Go on in this run directory, from its last checkpoint; only --device, --threads,
+    /// --tensorboard and the monitor's options may be given beside it
     #[arg(long, value_name = "DIR", conflicts_with_all = ["env", "steps", "learner", "recipe", "seed", "preset", "config", "sets", "out"])]
     pub resume: Option<PathBuf>,
     /// k8s, k8s-v4.6 or gardener
@@ -278,6 +277,10 @@ pub struct TrainArgs {
     /// The settings to start from, below --config and --set
     #[arg(long, value_enum, default_value_t = Recipe::Standard)]
     pub recipe: Recipe,
+    /// Write event files for TensorBoard into DIR/tensorboard; a resumed training that has some goes on
+    /// with them
+    #[arg(long, help_heading = "Watching it from outside")]
+    pub tensorboard: bool,
     #[command(flatten)]
     pub monitor: MonitorArgs,
     #[command(flatten)]

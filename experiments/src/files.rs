@@ -77,6 +77,17 @@ impl CsvFile {
     /// # Errors
     /// [`Failure::Usage`] if `path` cannot be opened or is shorter.
     pub fn resume(path: &Path, columns: usize, length: u64) -> Result<Self, Failure> {
+        let file = Self::resumable(path, length)?;
+        file.set_len(length).map_err(failure::io("write", path))?;
+        let rows = csv::Writer::from_writer(Vec::new());
+        Ok(Self { path: path.to_path_buf(), file, written: length, columns, rows, flushed: Instant::now() })
+    }
+
+    /// Opens `path` if [`CsvFile::resume`] can go on behind its first `length` bytes; changes nothing.
+    ///
+    /// # Errors
+    /// As [`CsvFile::resume`].
+    pub fn resumable(path: &Path, length: u64) -> Result<File, Failure> {
         let file = File::options().append(true).open(path).map_err(failure::io("open", path))?;
         let found = file.metadata().map_err(failure::io("read", path))?.len();
         if found < length {
@@ -85,9 +96,7 @@ impl CsvFile {
                 path.display()
             )));
         }
-        file.set_len(length).map_err(failure::io("write", path))?;
-        let rows = csv::Writer::from_writer(Vec::new());
-        Ok(Self { path: path.to_path_buf(), file, written: length, columns, rows, flushed: Instant::now() })
+        Ok(file)
     }
 
     /// Writes what is in memory, waits until it is on the disk, and yields the file's length in bytes.

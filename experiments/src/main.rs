@@ -11,7 +11,6 @@ mod files;
 mod garden_csv;
 mod interrupt;
 mod memory;
-#[allow(dead_code)] // until a command that trains starts it
 mod monitor;
 mod out;
 mod progress;
@@ -19,7 +18,6 @@ mod rollout;
 mod run_dir;
 mod setup;
 mod stats;
-#[allow(dead_code)] // until a command that trains writes them
 mod tensorboard;
 mod trace;
 mod training;

@@ -1,8 +1,9 @@
 //! The directory that holds what one run was asked to do and what came of it.
 
 use crate::claim::claim;
-use crate::failure::{self, Failure};
+use crate::failure::Failure;
 use crate::files::{write_atomic, write_new};
+use crate::setup::read;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -68,6 +69,11 @@ impl RunRecord {
 
 fn now() -> String {
     format!("{:.3}", Timestamp::now())
+}
+
+/// Seconds since 1970.
+pub fn seconds() -> f64 {
+    Timestamp::now().as_millisecond() as f64 / 1e3
 }
 
 pub fn cpu_model() -> Option<String> {
@@ -172,7 +178,7 @@ pub fn status(path: &Path) -> Result<Option<String>, Failure> {
 
 fn read_record(path: &Path) -> Result<Value, Failure> {
     let path = path.join("run.json");
-    let text = fs::read_to_string(&path).map_err(failure::io("read", &path))?;
+    let text = read(&path)?;
     serde_json::from_str(&text)
         .map_err(|error| Failure::Usage(format!("{} is no whole JSON file: {error}", path.display())))
 }

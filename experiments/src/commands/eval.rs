@@ -1,6 +1,7 @@
 //! `eval`: how a trained Prophet fares, also where it sees badly or the world drifts faster.
 
 use resonetics_agents::{Noisy, Policy};
+use resonetics_envs::config::ConfigError;
 use resonetics_envs::stream::{Domain, Key, Stream, lane_seed};
 use serde_json::json;
 
@@ -76,5 +77,6 @@ fn scaled(env: &Setup, scale: f64) -> Result<Setup, Failure> {
         WorldSettings::K8s(settings) => format!("mem_drift_mu={:?}", settings.env.mem_drift_mu * scale),
         WorldSettings::Gardener(settings) => format!("dirt_growth={:?}", settings.env.dirt_growth * scale),
     };
-    env.clone().with(None, &[set]).map_err(|error| Failure::Usage(error.to_string()))
+    let place = format!("--drift-scale {scale}");
+    env.clone().with(None, &[set]).map_err(|error| Failure::Usage(ConfigError { place, ..error }.to_string()))
 }

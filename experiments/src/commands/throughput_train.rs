@@ -15,7 +15,7 @@ use crate::cli::ThroughputArgs;
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::setup::{Setup, WorldSettings};
-use crate::training::{Plan, fresh};
+use crate::training::{Plan, fresh, make};
 
 /// A training has to have an end; nobody waits for this one.
 const STEPS: u64 = 1_000_000_000_000;
@@ -72,7 +72,8 @@ fn measure<E: ParallelEnv + Clone + Sync>(
     device: &str,
     clock: &Clock<'_>,
 ) -> Result<[f64; 3], Failure> {
-    let mut trainer = fresh(plan, prototype, device)?;
+    let learner = make(plan.learner, &plan.train.network, plan.spaces(), device)?;
+    let mut trainer = fresh(plan, prototype, learner)?;
     let per_update = trainer.steps_per_update();
     let rate = |(seconds, steps, _): (f64, u64, u64)| steps as f64 / seconds;
     let alone = rate(step_alone(plan, prototype, clock)?);

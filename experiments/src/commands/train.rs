@@ -1,18 +1,20 @@
 //! `train`: Prophet in a world, from nothing or from where a training stopped.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use resonetics_agents::prophet::config::TrainConfig;
 use resonetics_agents::prophet::trainer::Update;
 
 use super::{Context, Plan, seed};
 use crate::cli::{Recipe, TrainArgs};
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 use crate::monitor::{Monitor, Snapshot};
 use crate::out::say;
-use crate::run_dir::{RunDir, RunRecord, status};
+use crate::run_dir::{self, RunDir, RunRecord, status};
 use crate::setup::{Setup, WorldSettings, read};
-use crate::training::{self, LearnerKind, Runtime};
+use crate::tensorboard::EventFile;
+use crate::training::{self, LearnerKind, Runtime, Watched};
 
 pub fn run(args: &TrainArgs, context: Context) -> Result<(), Failure> {
     if let Some(dir) = &args.resume {
@@ -47,6 +49,7 @@ pub fn defaults(env: &Setup, learner: LearnerKind, recipe: Recipe) -> TrainConfi
 
 /// Refuses what cannot be trained before anything is written.
 fn check(plan: &training::Plan, device: &str) -> Result<(), Failure> {
+    plan.fits()?;
     training::make(plan.learner, &plan.train.network, plan.spaces(), device).map(drop)
 }
 
@@ -69,13 +72,84 @@ fn work(
     context: Context,
     monitor: Option<&Monitor>,
 ) -> Result<(), Failure> {
-    let mut watch = |update: &Update, steps_per_second: f64| {
+    let mut board = Board::of(dir, args.tensorboard, plan.steps_per_update());
+    let mut watch = |watched: &Watched<'_>| {
         if let Some(monitor) = monitor {
-            monitor.publish(snapshot(update, steps_per_second));
+            monitor.publish(snapshot(watched.update, watched.steps_per_second));
         }
+        board.as_mut().map_or(Ok(()), |board| board.add(watched))
     };
     let mut runtime = Runtime { quiet: context.quiet, device: &args.device, watch: &mut watch };
-    plan.train(dir, &mut runtime)
+    let outcome = plan.train(dir, &mut runtime);
+    outcome.and(board.map_or(Ok(()), Board::finish))
+}
+
+/// TensorBoard's event file of a training.
+struct Board {
+    folder: PathBuf,
+    steps_per_update: u64,
+    file: Option<EventFile>,
+    /// That of the last update in the file.
+    step: u64,
+}
+
+impl Board {
+    /// That of the training in `dir`, if it is wanted or there is one already.
+    fn of(dir: &Path, wanted: bool, steps_per_update: u64) -> Option<Board> {
+        let folder = dir.join("tensorboard");
+        (wanted || folder.exists()).then_some(Board { folder, steps_per_update, file: None, step: 0 })
+    }
+
+    /// Adds an update; all that is there is in the file before a checkpoint is written, or a kill after it
+    /// would leave a gap.
+    fn add(&mut self, watched: &Watched<'_>) -> Result<(), Failure> {
+        let Watched { update, greedy, steps_per_second } = *watched;
+        // Opened at the first update, which says where the training goes on; and again where it went back.
+        let mut file = match self.file.take().filter(|_| update.steps > self.step) {
+            Some(file) => file,
+            None => self.open(update.steps - self.steps_per_update)?,
+        };
+        let mut scalars = vec![
+            ("loss", update.terms.loss),
+            ("policy_loss", update.terms.policy),
+            ("value_loss", update.terms.value),
+            ("entropy", update.terms.entropy),
+            ("learning_rate", update.learning_rate),
+            ("approx_kl", update.terms.approx_kl),
+            ("explained_variance", update.explained_variance),
+            ("steps_per_second", steps_per_second),
+        ];
+        scalars.extend(update.return_mean.map(|mean| ("return_mean", mean)));
+        scalars.extend(greedy.map(|greedy| ("greedy_return", greedy)));
+        file.scalars(update.steps, run_dir::seconds(), &scalars)?;
+        if greedy.is_some() {
+            file.flush()?;
+        }
+        self.step = update.steps;
+        self.file = Some(file);
+        Ok(())
+    }
+
+    /// The latest file, behind `step`, or a new one.
+    fn open(&self, step: u64) -> Result<EventFile, Failure> {
+        fs::create_dir_all(&self.folder).map_err(failure::io("create", &self.folder))?;
+        let entries = fs::read_dir(&self.folder).map_err(failure::io("read", &self.folder))?;
+        let files = entries.flatten().map(|entry| entry.path());
+        let named =
+            |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().contains("tfevents"));
+        if let Some(path) = files.filter(named).max() {
+            if fs::metadata(&path).is_ok_and(|file| file.len() > 0) {
+                return EventFile::append(&path, step);
+            }
+            // A kill met it before its first record.
+            fs::remove_file(&path).map_err(failure::io("remove", &path))?;
+        }
+        EventFile::create(&self.folder, run_dir::seconds())
+    }
+
+    fn finish(self) -> Result<(), Failure> {
+        self.file.map_or(Ok(()), EventFile::finish)
+    }
 }
 
 fn snapshot(update: &Update, steps_per_second: f64) -> Snapshot {
@@ -112,6 +186,7 @@ fn resume(dir: &Path, args: &TrainArgs, context: Context) -> Result<(), Failure>
     }
     check(&plan, &args.device)?;
     let lock = training::lock(dir)?;
+    plan.resumable(dir)?;
     let monitor = monitor(args, context)?;
     let run = RunDir::resume(dir, RunRecord::new("train", Some(plan.seed), context.threads))?;
     drop(lock);
@@ -121,6 +196,6 @@ fn resume(dir: &Path, args: &TrainArgs, context: Context) -> Result<(), Failure>
 
 /// Repeats a training for `rerun`: unwatched, on whatever device there is.
 pub fn execute(plan: &training::Plan, dir: &Path, context: Context) -> Result<(), Failure> {
-    let mut runtime = Runtime { quiet: context.quiet, device: "auto", watch: &mut |_, _| {} };
+    let mut runtime = Runtime { quiet: context.quiet, device: "auto", watch: &mut |_| Ok(()) };
     plan.train(dir, &mut runtime)
 }

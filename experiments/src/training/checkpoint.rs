@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use resonetics_agents::prophet::state::{Arrays, Numbers, State};
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ use sha2::{Digest, Sha256};
 use super::Plan;
 use crate::failure::{self, Failure};
 use crate::files::write_atomic;
+use crate::setup::read;
 
 /// Grows with each change of what is written.
 const FORMAT: u32 = 1;
@@ -96,6 +98,10 @@ impl Checkpoints {
 
     /// Names of the numbered checkpoints, the oldest first.
     fn names(&self) -> Result<Vec<String>, Failure> {
+        // A training that was killed at its very start has not made the folder yet.
+        if !self.folder.exists() {
+            return Ok(Vec::new());
+        }
         let mut names: Vec<String> = files(&self.folder)?
             .iter()
             .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
@@ -160,6 +166,13 @@ impl Checkpoints {
                 self.folder.display()
             )));
         }
+        // Who trains here may just be replacing its two files, one after the other.
+        for _ in 0..10 {
+            if let Ok((_, state)) = self.read(BEST) {
+                return Ok(state);
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
         Ok(self.read(BEST)?.1)
     }
 
@@ -170,13 +183,16 @@ impl Checkpoints {
 
     fn read(&self, name: &str) -> Result<(Record, State), Failure> {
         let (json, arrays) = (self.path(name, "json"), self.path(name, "safetensors"));
-        let refuse = |path: &Path, problem: &str| {
-            Failure::Usage(format!(
-                "{} is refused: {problem}; delete {name}.json and {name}.safetensors to go on from an older checkpoint",
-                path.display()
-            ))
+        let remedy = if name == BEST {
+            "train on (`resonetics train --resume`) if that training was stopped, or put the file back"
+                .to_owned()
+        } else {
+            format!("delete {name}.json and {name}.safetensors to go on from an older checkpoint")
         };
-        let text = fs::read_to_string(&json).map_err(failure::io("read", &json))?;
+        let refuse = |path: &Path, problem: &str| {
+            Failure::Usage(format!("{} is refused: {problem}; {remedy}", path.display()))
+        };
+        let text = read(&json)?;
         let record = opened(&text).map_err(|problem| refuse(&json, &problem))?;
         if record.identity.env != self.identity.env {
             let problem =

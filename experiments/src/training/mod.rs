@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use resonetics_agents::prophet::config::TrainConfig;
 use resonetics_agents::prophet::init::initial;
+use resonetics_agents::prophet::learner::Learner;
 use resonetics_agents::prophet::network::Spaces;
 use resonetics_agents::prophet::trainer::{NonFinite, Trainer, Update};
 use resonetics_envs::config::resolve;
@@ -27,8 +28,13 @@ use crate::commands::within;
 use crate::failure::{self, Failure};
 use crate::files::CsvFile;
 use crate::interrupt;
+use crate::memory;
 use crate::progress::Progress;
+use crate::rollout::Playable;
 use crate::setup::{Setup, WorldSettings};
+
+/// The file with a row for each update.
+const CSV: &str = "training.csv";
 
 /// Everything that a training depends on; config.toml is this.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,9 +53,20 @@ pub struct Runtime<'a> {
     pub quiet: bool,
     /// `auto`, `cpu`, `cuda` or `cuda:N`; for the torch learner.
     pub device: &'a str,
-    /// Is told of each update.
-    pub watch: &'a mut dyn FnMut(&Update, f64),
+    /// Is told of each update, before its checkpoint is written.
+    pub watch: &'a mut dyn FnMut(&Watched<'_>) -> Result<(), Failure>,
 }
+
+/// What is told of an update.
+pub struct Watched<'a> {
+    pub update: &'a Update,
+    /// The greedy policy's mean return, where a checkpoint is due.
+    pub greedy: Option<f64>,
+    pub steps_per_second: f64,
+}
+
+/// Makes a learner, its parameters all 0.
+type NewLearner<'a> = &'a dyn Fn() -> Result<Box<dyn Learner>, Failure>;
 
 impl Plan {
     /// Observations, actions and views of this plan's world.
@@ -62,6 +79,34 @@ impl Plan {
         within("steps", self.steps, &TRAINING_STEPS)?;
         let checked = resolve(&self.train, None, &[]);
         checked.map(drop).map_err(|error| Failure::Usage(format!("[train]: {error}")))
+    }
+
+    /// Steps of single environments in an update.
+    pub fn steps_per_update(&self) -> u64 {
+        (self.train.num_envs * self.train.horizon) as u64
+    }
+
+    /// Refuses a training that needs more memory than there is.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] with both figures.
+    pub fn fits(&self) -> Result<(), Failure> {
+        let bytes = match &self.env.settings {
+            WorldSettings::K8s(settings) => bytes(self, &K8sEnv::new(settings.env.clone())),
+            WorldSettings::Gardener(settings) => bytes(self, &GardenerEnv::new(settings.env.clone())),
+        };
+        let TrainConfig { num_envs, horizon, .. } = self.train;
+        memory::fits(&format!("`train.num_envs = {num_envs}`, `train.horizon = {horizon}`"), bytes)
+    }
+
+    /// Refuses files in `dir` that a training cannot go on from; changes none.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] with the file and the reason.
+    pub fn resumable(&self, dir: &Path) -> Result<(), Failure> {
+        let checkpoints = Checkpoints::at(dir, Identity::of(self, dir)?, self.train.keep);
+        let Some((record, _)) = checkpoints.last()? else { return Ok(()) };
+        CsvFile::resumable(&dir.join(CSV), record.csv_bytes).map(drop)
     }
 
     /// Trains in the run directory `dir`, from its last checkpoint on if it holds one.
@@ -96,11 +141,35 @@ fn sizes<E: ParallelEnv>(env: &E) -> (usize, usize) {
     (env.observation_space().len(), env.action_space().n)
 }
 
+/// Bytes that a training takes, about: its rollout, its environments and those that choose the best
+/// checkpoint, and its networks.
+fn bytes<E: Playable>(plan: &Plan, env: &E) -> usize {
+    const FLOAT: usize = size_of::<f32>();
+    let (width, actions) = sizes(env);
+    let mask = if env.masked() { actions } else { 0 };
+    let TrainConfig { num_envs, horizon, eval_episodes, network, .. } = &plan.train;
+    // Observations as seen and normalised, allowed actions; eight numbers, three flags, its place in the
+    // order of an epoch.
+    let sample = (2 * width + 9) * FLOAT + mask + 3;
+    let samples = num_envs.saturating_mul(env.agents()).saturating_mul(*horizon);
+    // Last and final observations, reward, allowed actions and flags of each row.
+    let row = (2 * width + 1) * FLOAT + mask + 2;
+    let one = size_of::<E>() + env.heap_bytes() + env.agents() * row;
+    let shapes = network.parameters(plan.spaces());
+    let parameters: usize = shapes.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+    // Parameters, gradient, and Adam's two moments.
+    let networks = 4 * FLOAT * parameters;
+    samples
+        .saturating_mul(sample)
+        .saturating_add((num_envs + eval_episodes).saturating_mul(one))
+        .saturating_add(networks)
+}
+
 /// A training in its directory.
 struct Session<'a, E> {
     plan: &'a Plan,
     prototype: &'a E,
-    device: &'a str,
+    learner: NewLearner<'a>,
     checkpoints: Checkpoints,
     trainer: Trainer<E>,
     csv: CsvFile,
@@ -116,26 +185,9 @@ fn train<E: ParallelEnv + Clone + Sync>(
     runtime: &mut Runtime<'_>,
 ) -> Result<(), Failure> {
     let _lock = lock(dir)?;
-    let mut session = Session::open(plan, dir, prototype, runtime.device)?;
-    let planned = session.trainer.planned_updates();
-    let progress = Progress::new(planned, "updates", runtime.quiet);
-    progress.inc(session.trainer.updates());
-    while session.trainer.updates() < planned {
-        interrupt::check()?;
-        let start = Instant::now();
-        match session.trainer.update() {
-            Ok(update) => {
-                let steps_per_second = session.steps_per_update() / start.elapsed().as_secs_f64();
-                session.note(&update, steps_per_second)?;
-                (runtime.watch)(&update, steps_per_second);
-                progress.message(row::message(&update, steps_per_second));
-                progress.inc(1);
-            }
-            Err(bad) => session.roll_back(bad)?,
-        }
-    }
-    progress.finish();
-    session.csv.finish()
+    let device = runtime.device;
+    let learner = || make(plan.learner, &plan.train.network, plan.spaces(), device);
+    Session::open(plan, dir, prototype, &learner)?.run(runtime)
 }
 
 /// Holds off every other process until it is dropped; a dead process holds off none.
@@ -158,32 +210,58 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
         plan: &'a Plan,
         dir: &Path,
         prototype: &'a E,
-        device: &'a str,
+        learner: NewLearner<'a>,
     ) -> Result<Session<'a, E>, Failure> {
         let checkpoints = Checkpoints::at(dir, Identity::of(plan, dir)?, plan.train.keep);
         checkpoints.tidy(dir)?;
-        let csv_path = dir.join("training.csv");
+        let csv_path = dir.join(CSV);
         let timing_path = dir.join("timing.jsonl");
         let timing = File::options()
             .create(true)
             .append(true)
             .open(&timing_path)
             .map_err(failure::io("open", &timing_path))?;
-        let (trainer, csv, best) = start(plan, prototype, device, &checkpoints, &csv_path)?;
-        Ok(Session { plan, prototype, device, checkpoints, trainer, csv, csv_path, timing, best })
+        let (trainer, csv, best) = start(plan, prototype, learner, &checkpoints, &csv_path)?;
+        Ok(Session { plan, prototype, learner, checkpoints, trainer, csv, csv_path, timing, best })
     }
 
-    fn steps_per_update(&self) -> f64 {
-        (self.plan.train.num_envs * self.plan.train.horizon) as f64
+    /// Trains to the end.
+    fn run(mut self, runtime: &mut Runtime<'_>) -> Result<(), Failure> {
+        let planned = self.trainer.planned_updates();
+        let progress = Progress::new(planned, "updates", runtime.quiet);
+        progress.inc(self.trainer.updates());
+        while self.trainer.updates() < planned {
+            interrupt::check()?;
+            let start = Instant::now();
+            match self.trainer.update() {
+                Ok(update) => {
+                    let update = Update { rollbacks: self.trainer.rollbacks(), ..update };
+                    let steps = self.plan.steps_per_update() as f64;
+                    let steps_per_second = steps / start.elapsed().as_secs_f64();
+                    self.note(&update, steps_per_second, runtime)?;
+                    progress.message(row::message(&update, steps_per_second));
+                    progress.inc(1);
+                }
+                Err(bad) => self.roll_back(bad)?,
+            }
+        }
+        progress.finish();
+        self.csv.finish()
     }
 
-    /// Writes what an update did, and a checkpoint where one is due.
-    fn note(&mut self, update: &Update, steps_per_second: f64) -> Result<(), Failure> {
+    /// Writes and tells what an update did, and writes a checkpoint where one is due.
+    fn note(
+        &mut self,
+        update: &Update,
+        steps_per_second: f64,
+        runtime: &mut Runtime<'_>,
+    ) -> Result<(), Failure> {
         let every = self.plan.train.checkpoint_every as u64;
         let due = update.update.is_multiple_of(every) || update.update == self.trainer.planned_updates();
         let greedy = due.then(|| self.trainer.evaluate(self.plan.train.eval_episodes));
         self.csv.row(row::cells(update, greedy))?;
         row::time(&mut self.timing, update, steps_per_second)?;
+        (runtime.watch)(&Watched { update, greedy, steps_per_second })?;
         if let Some(greedy) = greedy {
             let csv_bytes = self.csv.sync()?;
             let state = self.trainer.save().map_err(Failure::Failed)?;
@@ -205,13 +283,15 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
                 rollbacks - 1
             )));
         }
+        // Rows that still wait in memory would otherwise be written behind the cut.
+        self.csv.sync()?;
         let (mut trainer, csv, best) =
-            start(self.plan, self.prototype, self.device, &self.checkpoints, &self.csv_path)?;
+            start(self.plan, self.prototype, self.learner, &self.checkpoints, &self.csv_path)?;
         trainer.set_rollbacks(rollbacks);
         crate::out::say(format_args!(
             "{bad}: back to update {} with the learning rate divided by {}",
             trainer.updates(),
-            1_u64 << rollbacks
+            1_u128 << rollbacks
         ))?;
         (self.trainer, self.csv, self.best) = (trainer, csv, best);
         Ok(())
@@ -222,11 +302,11 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
 fn start<E: ParallelEnv + Clone + Sync>(
     plan: &Plan,
     prototype: &E,
-    device: &str,
+    learner: NewLearner<'_>,
     checkpoints: &Checkpoints,
     csv_path: &Path,
 ) -> Result<(Trainer<E>, CsvFile, Option<Best>), Failure> {
-    let mut trainer = fresh(plan, prototype, device)?;
+    let mut trainer = fresh(plan, prototype, learner()?)?;
     let Some((record, state)) = checkpoints.last()? else {
         if csv_path.exists() {
             fs::remove_file(csv_path).map_err(failure::io("remove", csv_path))?;
@@ -238,13 +318,15 @@ fn start<E: ParallelEnv + Clone + Sync>(
     Ok((trainer, csv, record.best))
 }
 
-/// A trainer at its start.
-///
-/// # Errors
-/// As [`make`].
-pub fn fresh<E: ParallelEnv + Clone + Sync>(plan: &Plan, prototype: &E, device: &str) -> Result<Trainer<E>, Failure> {
-    let spaces = plan.spaces();
-    let mut learner = make(plan.learner, &plan.train.network, spaces, device)?;
-    learner.load(&initial(&plan.train.network, spaces, plan.seed), 0).map_err(Failure::Failed)?;
+/// A trainer at its start, on a learner whose parameters it sets.
+pub fn fresh<E: ParallelEnv + Clone + Sync>(
+    plan: &Plan,
+    prototype: &E,
+    mut learner: Box<dyn Learner>,
+) -> Result<Trainer<E>, Failure> {
+    learner.load(&initial(&plan.train.network, plan.spaces(), plan.seed), 0).map_err(Failure::Failed)?;
     Trainer::new(prototype.clone(), plan.train.clone(), plan.seed, plan.steps, learner).map_err(Failure::Failed)
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,11 +2,13 @@
 #![allow(dead_code)] // every test file uses a part of this
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// A garden that takes microseconds a generation.
@@ -261,4 +263,77 @@ pub fn form(line: &str) -> String {
         }
     }
     form
+}
+
+/// Sizes of a training whose updates take a millisecond or two; nobody watches it.
+pub const SMALL: &str = "--set train.num_envs=4 --set train.horizon=32 --set train.minibatch=64 --set train.epochs=2 \
+    --set train.checkpoint_every=3 --set train.eval_episodes=4 --no-monitor";
+
+/// Steps in an update of a [`SMALL`] training.
+pub const STEPS: u64 = 4 * 32;
+
+impl Place {
+    /// All files below a directory, by their path in it, with their bytes.
+    pub fn files(&self, dir: &str) -> BTreeMap<String, Vec<u8>> {
+        let mut found = BTreeMap::new();
+        for name in self.names(dir) {
+            let path = format!("{dir}/{name}");
+            if self.path(&path).is_dir() {
+                let below = self.files(&path).into_iter();
+                found.extend(below.map(|(inner, bytes)| (format!("{name}/{inner}"), bytes)));
+            } else {
+                found.insert(name, self.bytes(&path));
+            }
+        }
+        found
+    }
+
+    /// What a training leaves that must not depend on when it ran: names of all files, bytes of all but
+    /// run.json and those that tell the time.
+    pub fn trained(&self, dir: &str) -> BTreeMap<String, Vec<u8>> {
+        let mut files = self.files(dir);
+        for name in ["run.json", "timing.jsonl"] {
+            files.insert(name.to_owned(), Vec::new()).unwrap_or_else(|| panic!("no {name}"));
+        }
+        files
+    }
+
+    /// All files below a directory with their bytes and when they were last written.
+    pub fn untouched(&self, dir: &str) -> BTreeMap<String, (Vec<u8>, SystemTime)> {
+        let with_time = |(name, bytes): (String, Vec<u8>)| {
+            let written = fs::metadata(self.path(dir).join(&name)).unwrap().modified().unwrap();
+            (name, (bytes, written))
+        };
+        self.files(dir).into_iter().map(with_time).collect()
+    }
+
+    /// Copies a directory with all that is in it.
+    pub fn copy(&self, from: &str, to: &str) {
+        for (name, bytes) in self.files(from) {
+            let path = self.path(to).join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+    }
+
+    /// The program with `arguments` must refuse and leave `dir` as it is; yields what it said.
+    pub fn refused_in(&self, dir: &str, arguments: &str) -> String {
+        let before = self.untouched(dir);
+        let said = self.refused(arguments);
+        assert!(self.untouched(dir) == before, "{arguments} changed something in {dir}");
+        said
+    }
+}
+
+/// The same names with the same bytes.
+pub fn assert_same(found: &BTreeMap<String, Vec<u8>>, expected: &BTreeMap<String, Vec<u8>>, what: &str) {
+    assert!(found.keys().eq(expected.keys()), "{what}: {:?}, not {:?}", found.keys(), expected.keys());
+    for (name, bytes) in found {
+        assert!(*bytes == expected[name], "{what}: {name} differs");
+    }
+}
+
+/// Sends a signal to a child.
+pub fn send(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
 }

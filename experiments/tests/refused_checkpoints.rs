@@ -1,0 +1,269 @@
+//! Checkpoints that are not what was written: refused with file and reason, and nothing is changed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
+
+mod common;
+
+use std::fs;
+
+use common::{Place, SMALL, STEPS, TINY, assert_same, end, send};
+use rustix::process::Signal;
+
+/// A training of 60 updates in `out` that was interrupted behind its fourth checkpoint, and the stem of
+/// its last one.
+fn interrupted() -> (Place, String) {
+    let place = Place::new();
+    let training = format!("train --steps {} --seed 1 {SMALL} --out out", 60 * STEPS);
+    let child = place.under_way(&training, "out/checkpoints/step-000000001536.json", 1);
+    send(&child, Signal::INT);
+    assert_eq!(end(child, &training).code, Some(130));
+    let names = place.names("out/checkpoints");
+    let last = names.iter().rfind(|name| name.ends_with(".json")).unwrap();
+    (place, last.trim_end_matches(".json").to_owned())
+}
+
+/// What is done to a run, as a function of its directory and the stem of its last checkpoint.
+type Damage = fn(&Place, &str, &str);
+
+fn edit(place: &Place, file: &str, change: impl FnOnce(&mut Vec<u8>)) {
+    let mut bytes = place.bytes(file);
+    let before = bytes.clone();
+    change(&mut bytes);
+    assert!(bytes != before, "{file} was not changed");
+    place.write(file, bytes);
+}
+
+fn replace(place: &Place, file: &str, from: &str, to: &str) {
+    edit(place, file, |bytes| *bytes = String::from_utf8_lossy(bytes).replacen(from, to, 1).into_bytes());
+}
+
+/// Damage to a checkpoint's file (`kind`): its end, and what the message must contain.
+fn damages() -> Vec<(&'static str, Damage, &'static [&'static str])> {
+    vec![
+        (
+            "safetensors",
+            |place, dir, stem| {
+                edit(place, &format!("{dir}/checkpoints/{stem}.safetensors"), |bytes| {
+                    bytes.truncate(bytes.len() / 2)
+                });
+            },
+            &["not the file that was written"],
+        ),
+        (
+            "safetensors",
+            |place, dir, stem| {
+                edit(place, &format!("{dir}/checkpoints/{stem}.safetensors"), Vec::clear);
+            },
+            &["not the file that was written"],
+        ),
+        (
+            "safetensors",
+            |place, dir, stem| {
+                edit(place, &format!("{dir}/checkpoints/{stem}.safetensors"), |bytes| {
+                    let middle = bytes.len() / 2;
+                    bytes[middle] ^= 1;
+                });
+            },
+            &["not the file that was written", "SHA-256"],
+        ),
+        (
+            "safetensors",
+            |place, dir, stem| {
+                fs::remove_file(place.path(&format!("{dir}/checkpoints/{stem}.safetensors"))).unwrap();
+            },
+            &["No such file"],
+        ),
+        (
+            "json",
+            |place, dir, stem| {
+                replace(
+                    place,
+                    &format!("{dir}/checkpoints/{stem}.json"),
+                    "\"episodes\": ",
+                    "\"episodes\": 1",
+                );
+            },
+            &["it was edited", "checksum"],
+        ),
+        (
+            "json",
+            |place, dir, stem| {
+                replace(
+                    place,
+                    &format!("{dir}/checkpoints/{stem}.json"),
+                    "\"csv_bytes\": ",
+                    "\"csv_bytes\": 1",
+                );
+            },
+            &["it was edited", "checksum"],
+        ),
+        (
+            "json",
+            |place, dir, stem| {
+                replace(place, &format!("{dir}/checkpoints/{stem}.json"), "\"format\": 1", "\"format\": 7");
+            },
+            &["its format is 7", "written by version", "reads format 1"],
+        ),
+        (
+            "json",
+            |place, dir, stem| {
+                edit(place, &format!("{dir}/checkpoints/{stem}.json"), |bytes| {
+                    bytes.truncate(bytes.len() / 2)
+                });
+            },
+            &["no whole JSON file"],
+        ),
+        (
+            "json",
+            |place, dir, stem| {
+                edit(place, &format!("{dir}/checkpoints/{stem}.json"), |bytes| bytes[20] = 0xff);
+            },
+            &["UTF-8"],
+        ),
+        (
+            "json",
+            |place, dir, stem| {
+                // A checkpoint of another world, whole and sound.
+                for kind in ["json", "safetensors"] {
+                    let foreign = place.bytes(&format!("garden/checkpoints/best.{kind}"));
+                    place.write(&format!("{dir}/checkpoints/{stem}.{kind}"), foreign);
+                }
+            },
+            &["trained in env `gardener`, not `k8s`"],
+        ),
+        (
+            "json",
+            |place, dir, stem| {
+                for kind in ["json", "safetensors"] {
+                    let foreign = place.bytes(&format!("sister/checkpoints/best.{kind}"));
+                    place.write(&format!("{dir}/checkpoints/{stem}.{kind}"), foreign);
+                }
+            },
+            &["another config.toml"],
+        ),
+        (
+            "json",
+            |place, dir, _| replace(place, &format!("{dir}/config.toml"), "gamma = 0.8", "gamma = 0.7"),
+            &["another config.toml, or this one was edited"],
+        ),
+    ]
+}
+
+fn others(place: &Place) {
+    place.ok(&format!(
+        "train --steps 384 --seed 1 {SMALL} --env gardener {TINY} --set max_generations=20 --out garden"
+    ));
+    place.ok(&format!("train --steps 384 --seed 2 {SMALL} --out sister"));
+}
+
+#[test]
+fn a_training_does_not_go_on_from_a_damaged_checkpoint() {
+    let (place, last) = interrupted();
+    others(&place);
+    for (number, (kind, damage, parts)) in damages().into_iter().enumerate() {
+        let dir = format!("out-{number}");
+        place.copy("out", &dir);
+        // What a kill leaves is not tidied up either.
+        place.write(&format!("{dir}/checkpoints/.tmpAbc"), "");
+        damage(&place, &dir, &last);
+        let said = place.refused_in(&dir, &format!("train --resume {dir} --no-monitor"));
+        for part in [&*format!("{dir}/checkpoints/{last}.{kind}")].iter().chain(parts) {
+            assert!(said.contains(part), "{number}: no {part} in {said}");
+        }
+    }
+}
+
+#[test]
+fn a_training_goes_on_from_an_older_checkpoint_as_the_message_says() {
+    let (place, last) = interrupted();
+    place.ok(&format!("train --steps {} --seed 1 {SMALL} --out whole", 60 * STEPS));
+    edit(&place, &format!("out/checkpoints/{last}.safetensors"), |bytes| bytes[9] ^= 1);
+    let said = place.refused("train --resume out --no-monitor");
+    assert!(said.contains(&format!("delete {last}.json and {last}.safetensors")), "{said}");
+    for kind in ["json", "safetensors"] {
+        fs::remove_file(place.path(&format!("out/checkpoints/{last}.{kind}"))).unwrap();
+    }
+    place.ok("train --resume out --no-monitor");
+    assert_same(&place.trained("out"), &place.trained("whole"), "from an older checkpoint");
+}
+
+#[test]
+fn a_training_does_not_go_on_without_its_rows() {
+    let (place, _) = interrupted();
+    let csv = |dir: &str| format!("{dir}/training.csv");
+    let damages: [(Damage, &[&str]); 4] = [
+        (
+            |place, dir, _| fs::remove_file(place.path(&format!("{dir}/training.csv"))).unwrap(),
+            &["No such file"],
+        ),
+        (
+            |place, dir, _| edit(place, &format!("{dir}/training.csv"), |bytes| bytes.truncate(300)),
+            &["has 300 bytes, its checkpoint says ", "it was cut"],
+        ),
+        (
+            |place, dir, _| fs::remove_file(place.path(&format!("{dir}/run.json"))).unwrap(),
+            &["run.json", "No such file"],
+        ),
+        (
+            |place, dir, _| replace(place, &format!("{dir}/run.json"), "{", ""),
+            &["run.json", "no whole JSON file"],
+        ),
+    ];
+    for (number, (damage, parts)) in damages.into_iter().enumerate() {
+        let dir = format!("out-{number}");
+        place.copy("out", &dir);
+        damage(&place, &dir, "");
+        let said = place.refused_in(&dir, &format!("train --resume {dir} --no-monitor"));
+        let file = if number < 2 { csv(&dir) } else { format!("{dir}/run.json") };
+        for part in [&*file].iter().chain(parts) {
+            assert!(said.contains(part), "{number}: no {part} in {said}");
+        }
+    }
+    // An edited config.toml is first of all one with settings.
+    place.copy("out", "edited");
+    for (from, to, part) in [
+        ("gamma = 0.8", "gamma = 1.8", "`gamma = 1.8`"),
+        ("gamma = 1.8", "gama = 0.8", "missing field `gamma`"),
+        ("steps = 7680", "steps = 0", "steps"),
+        ("command = \"train\"", "command = \"eat\"", "`eat`"),
+    ] {
+        replace(&place, "edited/config.toml", from, to);
+        let said = place.refused_in("edited", "train --resume edited --no-monitor");
+        assert!(said.contains("edited/config.toml") && said.contains(part), "{said}");
+        if from.starts_with("gamma = 1") {
+            replace(&place, "edited/config.toml", to, "gamma = 0.8");
+        } else if to.starts_with("steps") {
+            replace(&place, "edited/config.toml", to, from);
+        }
+    }
+}
+
+#[test]
+fn a_damaged_best_checkpoint_neither_plays_nor_competes() {
+    let (place, _) = interrupted();
+    others(&place);
+    for (number, (kind, damage, parts)) in damages().into_iter().enumerate() {
+        let dir = format!("out-{number}");
+        place.copy("out", &dir);
+        damage(&place, &dir, "best");
+        let commands = [
+            format!("eval --run {dir} --seed 1"),
+            format!("benchmark --seed 1 --agents random,prophet:{dir}"),
+        ];
+        // Both read it alike, and each takes half a second to be sure.
+        for command in commands.iter().take(if number % 4 == 0 { 2 } else { 1 }) {
+            let said = place.refused_in(&dir, command);
+            for part in [&*format!("{dir}/checkpoints/best.{kind}")].iter().chain(parts) {
+                assert!(said.contains(part), "{command}, {number}: no {part} in {said}");
+            }
+            assert!(!said.contains("delete best"), "{said}");
+        }
+    }
+    fs::remove_file(place.path("out/checkpoints/best.json")).unwrap();
+    for command in ["eval --run out --seed 1", "benchmark --seed 1 --agents prophet:out"] {
+        let said = place.refused_in("out", command);
+        assert!(
+            said.contains("out/checkpoints holds no best checkpoint") && said.contains("--resume"),
+            "{said}"
+        );
+    }
+}
