@@ -25,6 +25,25 @@ fn send(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).unwrap();
 }
 
+/// Waits until the program has taken over both signals: with libtorch linked it takes its time to start.
+fn wait_for_handlers(child: &Child) {
+    let both = [Signal::INT, Signal::TERM].map(|signal| 1 << (signal.as_raw() - 1));
+    let status = format!("/proc/{}/status", child.id());
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(20) {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let Some(caught) = text.lines().find_map(|line| line.strip_prefix("SigCgt:")) else {
+            return std::thread::sleep(Duration::from_secs(2)); // not Linux: no better way is known
+        };
+        let caught = u64::from_str_radix(caught.trim(), 16).unwrap();
+        if both.iter().all(|bit| caught & bit != 0) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    panic!("the program never listened to signals");
+}
+
 /// The files of a run, each of which must be one that a finished run has too.
 fn only_known_names(place: &Place) {
     for name in place.names("out") {
@@ -97,7 +116,7 @@ fn a_second_sigint_ends_at_once() {
     let deaf = "check gardener --set grid_size=512 --set view_size=31 --set init_agents=4096 \
         --set max_population=4096 --threads 1";
     let mut child = place.command(deaf).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(300));
+    wait_for_handlers(&child);
     send(&child, Signal::INT);
     std::thread::sleep(Duration::from_millis(300));
     assert!(child.try_wait().unwrap().is_none(), "the first one ended it");
@@ -133,7 +152,7 @@ fn sigkill_leaves_whole_rows_and_a_run_that_says_running() {
 fn commands_that_write_nothing_stop_too() {
     let place = Place::new();
     let child = place.command("throughput --seconds 80000 --num-envs 16 --threads 1").spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(300));
+    wait_for_handlers(&child);
     send(&child, Signal::TERM);
     let ran = end(child, "throughput");
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(143), ""));
