@@ -325,7 +325,8 @@ pub fn fresh<E: ParallelEnv + Clone + Sync>(
     mut learner: Box<dyn Learner>,
 ) -> Result<Trainer<E>, Failure> {
     learner.load(&initial(&plan.train.network, plan.spaces(), plan.seed), 0).map_err(Failure::Failed)?;
-    Trainer::new(prototype.clone(), plan.train.clone(), plan.seed, plan.steps, learner).map_err(Failure::Failed)
+    Trainer::new(prototype.clone(), plan.train.clone(), plan.seed, plan.steps, learner)
+        .map_err(Failure::Failed)
 }
 
 #[cfg(test)]
