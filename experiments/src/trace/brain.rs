@@ -3,6 +3,7 @@
 use resonetics_envs::gardener::{BrainWeights, Brains, softmax};
 use serde::Deserialize;
 
+use super::kernel::Backend;
 use super::{Compared, Deviations};
 
 /// Tolerance of everything (RULES.md).
@@ -34,11 +35,41 @@ struct Step {
     cell: Vec<f32>,
 }
 
+/// A brain that passes are replayed with: probabilities, hidden and cell state after a view.
+type Passes<'a> = Box<dyn FnMut(&[f32]) -> [Vec<f32>; 3] + 'a>;
+
 /// Replays the passes in order, memory and all.
-pub fn replay(trace: &Trace) -> Result<Compared, String> {
+pub fn replay(trace: &Trace, backend: Backend) -> Result<Compared, String> {
     if trace.view_size < 5 || trace.view_size > 31 || trace.view_size.is_multiple_of(2) {
         return Err(format!("view_size {} is not an odd number from 5 to 31", trace.view_size));
     }
+    let mut brains = native(trace)?;
+    let mut deviations = Deviations::default();
+    deviations.exact("features_width", &trace.conv_bias.len(), &trace.features);
+    deviations.exact("hidden_width", &brains.memory(0).0.len(), &trace.hidden);
+    let mut pass: Passes<'_> = match backend {
+        Backend::Native => Box::new(move |view| {
+            let probabilities = softmax(&brains.forward(0, view));
+            let (hidden, cell) = brains.memory(0);
+            [probabilities.to_vec(), hidden.to_vec(), cell.to_vec()]
+        }),
+        #[cfg(feature = "torch")]
+        Backend::Torch => torch(trace),
+    };
+    for (number, step) in trace.steps.iter().enumerate() {
+        if step.view.len() != trace.view_size * trace.view_size {
+            return Err(format!("step {number}: its view has {} cells", step.view.len()));
+        }
+        let [probabilities, hidden, cell] = pass(&step.view);
+        deviations.numbers("probabilities", TOLERANCE, &probabilities, &step.probabilities);
+        deviations.numbers("hidden", TOLERANCE, &hidden, &step.hidden);
+        deviations.numbers("cell", TOLERANCE, &cell, &step.cell);
+    }
+    Ok(Compared { steps: trace.steps.len(), deviations })
+}
+
+/// The production brain; checks the sizes of all tensors.
+fn native(trace: &Trace) -> Result<Brains, String> {
     let mut brains = Brains::new(1, trace.view_size);
     let weights = BrainWeights {
         conv_weight: trace.conv_weight.clone(),
@@ -51,18 +82,15 @@ pub fn replay(trace: &Trace) -> Result<Compared, String> {
         policy_bias: trace.policy_bias.clone(),
     };
     brains.load(0, &weights)?;
-    let mut deviations = Deviations::default();
-    deviations.exact("features_width", &trace.conv_bias.len(), &trace.features);
-    deviations.exact("hidden_width", &brains.memory(0).0.len(), &trace.hidden);
-    for (number, step) in trace.steps.iter().enumerate() {
-        if step.view.len() != trace.view_size * trace.view_size {
-            return Err(format!("step {number}: its view has {} cells", step.view.len()));
-        }
-        let probabilities = softmax(&brains.forward(0, &step.view));
-        deviations.numbers("probabilities", TOLERANCE, &probabilities, &step.probabilities);
-        let (hidden, cell) = brains.memory(0);
-        deviations.numbers("hidden", TOLERANCE, hidden, &step.hidden);
-        deviations.numbers("cell", TOLERANCE, cell, &step.cell);
-    }
-    Ok(Compared { steps: trace.steps.len(), deviations })
+    Ok(brains)
+}
+
+#[cfg(feature = "torch")]
+fn torch(trace: &Trace) -> Passes<'_> {
+    let mut brain = resonetics_kernel::torch::recorded::Brain::new(
+        trace.view_size,
+        [&trace.conv_weight, &trace.lstm_weight_ih, &trace.lstm_weight_hh, &trace.policy_weight],
+        [&trace.conv_bias, &trace.lstm_bias_ih, &trace.lstm_bias_hh, &trace.policy_bias],
+    );
+    Box::new(move |view| brain.pass(view))
 }

@@ -15,6 +15,9 @@ const TOLERANCE: f64 = 1e-5;
 pub enum Backend {
     /// Our own, in f32.
     Native,
+    /// libtorch.
+    #[cfg(feature = "torch")]
+    Torch,
 }
 
 #[derive(Deserialize)]
@@ -76,11 +79,17 @@ pub struct Evaluated {
 
 impl Backend {
     /// Those of this build.
-    pub const ALL: &[Backend] = &[Backend::Native];
+    pub const ALL: &[Backend] = &[
+        Backend::Native,
+        #[cfg(feature = "torch")]
+        Backend::Torch,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
             Backend::Native => "native",
+            #[cfg(feature = "torch")]
+            Backend::Torch => "torch",
         }
     }
 
@@ -88,6 +97,8 @@ impl Backend {
     fn evaluate(self, net: &Mlp, parameters: &[f32], case: &Case) -> Evaluated {
         match self {
             Backend::Native => native(net, parameters, case),
+            #[cfg(feature = "torch")]
+            Backend::Torch => torch(case),
         }
     }
 
@@ -100,6 +111,8 @@ impl Backend {
         fits("layers", parameters.len(), net.parameters())?;
         match self {
             Backend::Native => Ok(net.forward(parameters, input, &[], &mut Pass::default()).to_vec()),
+            #[cfg(feature = "torch")]
+            Backend::Torch => Ok(torch_risks(&net.widths, parameters, input)),
         }
     }
 }
@@ -140,6 +153,9 @@ impl Case {
             ));
         }
         let widths = vec![self.input_dim, self.hidden, self.hidden, self.output_dim];
+        if self.activation != Activation::Tanh {
+            return Err(format!("its activation is {:?}; known is tanh", self.activation));
+        }
         fits("layers", self.layers.len(), widths.len() - 1)?;
         for (number, (pair, layer)) in widths.windows(2).zip(&self.layers).enumerate() {
             fits(&format!("layer {number}'s weight"), layer.layer.weight.len(), pair[0] * pair[1])?;
@@ -200,4 +216,58 @@ fn native(net: &Mlp, parameters: &[f32], case: &Case) -> Evaluated {
     net.backward(parameters, &mut at_x, &by_outputs.still, &mut gradient);
     net.backward(parameters, &mut moved, &by_outputs.perturbed, &mut gradient);
     Evaluated { terms, metric_flow, gradient }
+}
+
+#[cfg(feature = "torch")]
+fn torch(case: &Case) -> Evaluated {
+    use resonetics_kernel::torch::{self, recorded};
+
+    let layer = |layer: &GradedLayer| layer.layer.on_tensors();
+    let layers: Vec<recorded::Layer<'_>> = case.layers.iter().map(layer).collect();
+    let Weights { reality, flow, structure, tension } = case.weights;
+    let weights =
+        torch::Weights { reality, flow, structure, tension, eps: case.eps, period: case.structure_period };
+    let found = recorded::kernel(&recorded::Case {
+        layers: &layers,
+        x: &case.x,
+        target: &case.target,
+        loss_noise: &case.loss_noise,
+        metric_noise: &case.metric_noise,
+        weights,
+    });
+    let terms = Terms {
+        gap_r: found.gap_R.into(),
+        flow: found.loss_flow.into(),
+        gap_s: found.gap_S.into(),
+        tension: found.tension.into(),
+        loss: found.loss.into(),
+    };
+    let gradient = found.gradients.into_iter().flat_map(|(weight, bias)| [weight, bias].concat()).collect();
+    Evaluated { terms, metric_flow: found.metric_flow.into(), gradient }
+}
+
+#[cfg(feature = "torch")]
+impl Layer {
+    fn on_tensors(&self) -> resonetics_kernel::torch::recorded::Layer<'_> {
+        resonetics_kernel::torch::recorded::Layer { weight: &self.weight, bias: &self.bias }
+    }
+}
+
+/// The risk predictor on tensors: flat `parameters`, inputs `[n, 3]`.
+#[cfg(feature = "torch")]
+fn torch_risks(widths: &[usize], parameters: &[f32], input: &[f32]) -> Vec<f32> {
+    use resonetics_kernel::torch::recorded;
+
+    let mut rest = parameters;
+    let mut layers = Vec::new();
+    for pair in widths.windows(2) {
+        let (weight, behind) = rest.split_at(pair[0] * pair[1]);
+        let (bias, behind) = behind.split_at(pair[1]);
+        layers.push(recorded::Layer { weight, bias });
+        rest = behind;
+    }
+    let rows = input.as_chunks::<3>().0;
+    let state: Vec<f32> = rows.iter().flat_map(|row| [row[0], row[1]]).collect();
+    let recent_error: Vec<f32> = rows.iter().map(|row| row[2]).collect();
+    recorded::risk_predictor(&layers, &state, &recent_error)
 }

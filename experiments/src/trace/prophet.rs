@@ -37,7 +37,9 @@ pub fn replay(trace: &Value) -> Vec<Section> {
             .push(section(trace, "risk_predictor", *backend, |trace: &Predictor| predictor(trace, *backend)));
     }
     sections.push(section(trace, "drift_target", Backend::Native, |trace| Ok(target(trace))));
-    sections.push(section(trace, "gardener_brain", Backend::Native, brain::replay));
+    for backend in Backend::ALL {
+        sections.push(section(trace, "gardener_brain", *backend, |trace| brain::replay(trace, *backend)));
+    }
     sections
 }
 

@@ -76,6 +76,49 @@ pub fn risk_predictor(layers: &[Layer<'_>], state: &[f32], recent_error: &[f32])
     numbers(&no_grad(|| dense(&parameters, &x, Tensor::relu).sigmoid()))
 }
 
+/// A gardener's brain (RULES section 2.1) with its memory, one pass after the other.
+pub struct Brain {
+    /// Convolution, input to gates, memory to gates, policy: weight and bias each.
+    tensors: [Tensor; 8],
+    view: i64,
+    memory: (Tensor, Tensor),
+}
+
+impl Brain {
+    /// For square views of side `view`: the convolution's weight and bias, the LSTM's of its input and of
+    /// its memory, the policy's, in this order, weights row-major. tch panics where a length does not fit.
+    pub fn new(view: usize, weights: [&[f32]; 4], biases: [&[f32]; 4]) -> Brain {
+        let hidden = biases[1].len() as i64 / 4;
+        let shapes = [vec![-1, 1, 3, 3], vec![4 * hidden, -1], vec![4 * hidden, hidden], vec![-1, hidden]];
+        let tensor = |i: usize| {
+            let pair = i / 2;
+            if i % 2 == 0 {
+                Tensor::from_slice(weights[pair]).view(&shapes[pair][..])
+            } else {
+                Tensor::from_slice(biases[pair])
+            }
+        };
+        let empty = || Tensor::zeros([1, hidden], (tch::Kind::Float, tch::Device::Cpu));
+        Brain { tensors: std::array::from_fn(tensor), view: view as i64, memory: (empty(), empty()) }
+    }
+
+    /// Probabilities, hidden state and cell state after a view.
+    pub fn pass(&mut self, view: &[f32]) -> [Vec<f32>; 3] {
+        let [conv, conv_bias, input, input_bias, recurrent, recurrent_bias, policy, policy_bias] =
+            &self.tensors;
+        let seen = Tensor::from_slice(view).view([1, 1, self.view, self.view]);
+        let seen = seen.conv2d(conv, Some(conv_bias), [1, 1], [0, 0], [1, 1], 1).relu();
+        let features = seen.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false).flatten(1, -1);
+        let (hidden, cell) = &self.memory;
+        let memory =
+            features.lstm_cell(&[hidden, cell], input, recurrent, Some(input_bias), Some(recurrent_bias));
+        let logits = memory.0.linear(policy, Some(policy_bias));
+        self.memory = memory;
+        [logits.softmax(-1, tch::Kind::Float), self.memory.0.shallow_clone(), self.memory.1.shallow_clone()]
+            .map(|tensor| numbers(&tensor))
+    }
+}
+
 /// Weight, bias, weight, bias, ...; each asks for a gradient.
 fn parameters(layers: &[Layer<'_>]) -> Vec<Tensor> {
     let tensors = layers.iter().flat_map(|layer| {
