@@ -17,8 +17,8 @@ fn interrupted() -> (Place, String) {
     send(&child, Signal::INT);
     assert_eq!(end(child, &training).code, Some(130));
     let names = place.names("out/checkpoints");
-    let last = names.iter().rfind(|name| name.ends_with(".json")).unwrap();
-    (place, last.trim_end_matches(".json").to_owned())
+    let last = names.iter().filter_map(|name| name.strip_suffix(".json")).next_back();
+    (place, last.unwrap().to_owned())
 }
 
 /// What is done to a run, as a function of its directory and the stem of its last checkpoint.
@@ -37,13 +37,14 @@ fn replace(place: &Place, file: &str, from: &str, to: &str) {
 }
 
 /// Damage to a checkpoint's file (`kind`): its end, and what the message must contain.
+#[allow(clippy::too_many_lines)] // a list
 fn damages() -> Vec<(&'static str, Damage, &'static [&'static str])> {
     vec![
         (
             "safetensors",
             |place, dir, stem| {
                 edit(place, &format!("{dir}/checkpoints/{stem}.safetensors"), |bytes| {
-                    bytes.truncate(bytes.len() / 2)
+                    bytes.truncate(bytes.len() / 2);
                 });
             },
             &["not the file that was written"],
@@ -107,7 +108,7 @@ fn damages() -> Vec<(&'static str, Damage, &'static [&'static str])> {
             "json",
             |place, dir, stem| {
                 edit(place, &format!("{dir}/checkpoints/{stem}.json"), |bytes| {
-                    bytes.truncate(bytes.len() / 2)
+                    bytes.truncate(bytes.len() / 2);
                 });
             },
             &["no whole JSON file"],

@@ -10,8 +10,8 @@ use common::{Place, SMALL, STEPS, TINY, assert_same, end, send};
 use rustix::process::Signal;
 
 const RESUME: &str = "train --resume out --no-monitor";
-/// A training that takes hours.
-const LONG: &str = "train --steps 1000000000 --seed 1 --out out";
+/// A training that takes minutes.
+const LONG: &str = "train --steps 2560000 --seed 1 --out out";
 
 /// Kills `training` (into `out`) at shares of the time that it takes alone, several times one training
 /// where a list has several, resumes it, and compares what it leaves. At least half of the kills must
