@@ -83,7 +83,8 @@ fn demo() -> Result<(), String> {
     let number = (1..10_000).find(|number| !runs.join(format!("demo-{number:04}")).exists()).unwrap_or(1);
     let folder = format!("runs/demo-{number:04}");
     let out = |name: &str| format!("{folder}/{name}");
-    let [evolved, heuristic, benchmark] = ["garden-evolved", "garden-heuristic", "benchmark"].map(out);
+    let [evolved, heuristic, prophet, benchmark] =
+        ["garden-evolved", "garden-heuristic", "prophet", "benchmark"].map(out);
     let garden = ["gardener", "--generations", "2000", "--seed", "1", "--agent"];
     resonetics(
         "a garden of evolved brains under the reference rules: dirt wins",
@@ -94,22 +95,19 @@ fn demo() -> Result<(), String> {
         &[&garden[..], &["heuristic", "--out", &heuristic]].concat(),
     )?;
     resonetics(
-        "a cluster whose memory leaks: random against heuristic, 50 paired seeds",
-        &[
-            "benchmark",
-            "--agents",
-            "random,heuristic",
-            "--episodes",
-            "50",
-            "--seed",
-            "1",
-            "--out",
-            &benchmark,
-        ],
+        "Prophet learns to keep a cluster whose memory leaks, from nothing (about 15 seconds)",
+        &["train", "--env", "k8s", "--steps", "400000", "--seed", "1", "--no-monitor", "--out", &prophet],
+    )?;
+    let agents = format!("random,heuristic,planner,prophet:{prophet}");
+    let run = ["--agents", &agents, "--episodes", "50", "--seed", "1", "--out", &benchmark];
+    resonetics(
+        "the same clusters, 50 paired seeds: random, heuristic, a planner that sees everything, Prophet",
+        &[&["benchmark"], &run[..]].concat(),
     )?;
     println!("\nOpen next:");
     println!("  {evolved}/resonetics_data.csv    2,000 generations: dirt, population, risk, verdict");
     println!("  {heuristic}/resonetics_data.csv  the same where the gardeners win");
+    println!("  {prophet}/training.csv            what Prophet learned, update by update");
     println!("  {benchmark}/benchmark.csv        the comparison with its intervals");
     println!("  {benchmark}/episodes.csv         every episode with its seed");
     println!("  {benchmark}/config.toml          all that the run depends on");

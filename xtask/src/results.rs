@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::{cargo, cargo_program, root};
 
 /// Folder of results/, command, and what it shows.
-const RESULTS: [(&str, &str, &str); 11] = [
+const RESULTS: [(&str, &str, &str); 20] = [
     (
         "benchmark-k8s",
         "benchmark --env k8s --agents random,heuristic,planner,idle --episodes 50 --seed 1",
@@ -54,6 +54,51 @@ const RESULTS: [(&str, &str, &str); 11] = [
         "a risk that sees saturation, and control that stops breeding",
     ),
     (
+        "train-k8s",
+        "train --env k8s --steps 400000 --seed 1 --no-monitor",
+        "Prophet learns the cluster from nothing: native learner, default settings",
+    ),
+    (
+        "eval-k8s",
+        "eval --run results/train-k8s --episodes 1000 --seed 2",
+        "what it learned, on 1,000 fresh clusters, deterministic actions",
+    ),
+    (
+        "eval-k8s-noise",
+        "eval --run results/train-k8s --episodes 1000 --seed 2 --obs-noise 0.1",
+        "the same with noise on every number it sees",
+    ),
+    (
+        "eval-k8s-drift",
+        "eval --run results/train-k8s --episodes 1000 --seed 2 --drift-scale 3",
+        "the same where memory leaks three times as fast as in its training",
+    ),
+    (
+        "benchmark-prophet",
+        "benchmark --env k8s --agents random,heuristic,planner,prophet:results/train-k8s --episodes 1000 --seed 3",
+        "Prophet among the agents; the planner sees all nodes, Prophet nine of them",
+    ),
+    (
+        "train-gardener",
+        "train --env gardener --steps 50000 --seed 1 --no-monitor",
+        "one policy for all gardeners, learned from nothing",
+    ),
+    (
+        "benchmark-prophet-gardener",
+        "benchmark --env gardener --agents heuristic,prophet:results/train-gardener --episodes 50 --seed 3",
+        "it earns more than the heuristic does, in a garden that is kept dirtier: cleaning is what pays",
+    ),
+    (
+        "throughput-train",
+        "throughput --train --threads 1 --seconds 5 --set train.num_envs=8 --set train.horizon=256 --set train.epochs=10 --set train.minibatch=64",
+        "steps a second of a training, at the sizes of common PPO examples, on one thread",
+    ),
+    (
+        "throughput-train-large",
+        "throughput --train --recipe large --threads 2 --seconds 5",
+        "and with large vectors, on two threads",
+    ),
+    (
         "throughput-k8s",
         "throughput --env k8s --num-envs 4096 --threads 1 --seconds 5",
         "cluster steps a second on one thread",
@@ -72,7 +117,7 @@ pub(crate) fn make() -> Result<(), String> {
     let problem = |what: &str, error: std::io::Error| format!("cannot {what}: {error}");
     let mut contents = String::from(
         "# Recorded outcomes\n\nEach folder is a run directory: config.toml, run.json (commit, host, threads, times), its CSV files and figures, and in output.txt what the command printed. \
-         `cargo xtask results` makes all of them and this page again; `resonetics rerun results/NAME` repeats one and compares its CSV files (not the two of throughput: they measure this machine).\n",
+         `cargo xtask results` makes all of them and this page again; `resonetics rerun results/NAME` repeats one and compares its CSV files (not those of throughput and eval, which have none).\n",
     );
     for (name, command, what) in RESULTS {
         println!("\n== {name}: resonetics {command}");

@@ -87,6 +87,8 @@ pub struct TrainConfig {
     pub checkpoint_every: usize,
     /// Checkpoints that are kept, beside the best.
     pub keep: usize,
+    /// Every so many checkpoints, and at the end, the greedy policy is measured; the best is one of these.
+    pub eval_every: usize,
     /// Episodes that choose the best checkpoint, played by the greedy policy on seeds of their own.
     pub eval_episodes: usize,
     /// Times that a training goes back to its last checkpoint after a loss or gradient that is no number.
@@ -126,6 +128,7 @@ impl Default for TrainConfig {
             },
             checkpoint_every: 16,
             keep: 3,
+            eval_every: 1,
             eval_episodes: 100,
             max_rollbacks: 3,
         }
@@ -141,6 +144,9 @@ impl TrainConfig {
             minibatch: 4096,
             epochs: 4,
             learning_rate: 1e-3,
+            // An update is a second of work; playing whole episodes is more.
+            checkpoint_every: 1,
+            eval_every: 16,
             eval_episodes: 8,
             ..TrainConfig::default()
         }
@@ -156,7 +162,15 @@ impl TrainConfig {
     /// With large vectors and large minibatches: the most steps a second.
     #[must_use]
     pub fn large(self) -> TrainConfig {
-        TrainConfig { num_envs: 1024, horizon: 64, minibatch: 8192, epochs: 4, ..self }
+        TrainConfig {
+            num_envs: 64 * self.num_envs,
+            horizon: 64,
+            minibatch: self.minibatch.max(8192),
+            epochs: 4,
+            checkpoint_every: 2,
+            eval_every: 8,
+            ..self
+        }
     }
 
     /// Updates in a training of `total_steps` steps: whole rollouts, never more steps than asked for
@@ -202,6 +216,7 @@ impl Settings for TrainConfig {
         });
         allowed.integer("checkpoint_every", self.checkpoint_every as u64, 1..=1_000_000);
         allowed.integer("keep", self.keep as u64, 1..=1000);
+        allowed.integer("eval_every", self.eval_every as u64, 1..=1_000_000);
         allowed.integer("eval_episodes", self.eval_episodes as u64, 1..=100_000);
         allowed.integer("max_rollbacks", self.max_rollbacks.into(), 0..=100);
     }

@@ -256,18 +256,21 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
         steps_per_second: f64,
         runtime: &mut Runtime<'_>,
     ) -> Result<(), Failure> {
-        let every = self.plan.train.checkpoint_every as u64;
-        let due = update.update.is_multiple_of(every) || update.update == self.trainer.planned_updates();
-        let greedy = due.then(|| self.trainer.evaluate(self.plan.train.eval_episodes));
+        let TrainConfig { checkpoint_every, eval_every, eval_episodes, .. } = self.plan.train;
+        let last = update.update == self.trainer.planned_updates();
+        let due = last || update.update.is_multiple_of(checkpoint_every as u64);
+        let measured = last || update.update.is_multiple_of((checkpoint_every * eval_every) as u64);
+        let greedy = measured.then(|| self.trainer.evaluate(eval_episodes));
         self.csv.row(row::cells(update, greedy))?;
         row::time(&mut self.timing, update, steps_per_second)?;
         (runtime.watch)(&Watched { update, greedy, steps_per_second })?;
-        if let Some(greedy) = greedy {
+        if due {
             let csv_bytes = self.csv.sync()?;
             let state = self.trainer.save().map_err(Failure::Failed)?;
-            let better = self.best.is_none_or(|best| greedy > best.greedy_return);
-            if better {
-                self.best = Some(Best { update: update.update, greedy_return: greedy });
+            let best = greedy.filter(|&greedy| self.best.is_none_or(|best| greedy > best.greedy_return));
+            let better = best.is_some();
+            if let Some(greedy_return) = best {
+                self.best = Some(Best { update: update.update, greedy_return });
             }
             self.checkpoints.write(&state, csv_bytes, self.best, better)?;
         }
