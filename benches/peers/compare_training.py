@@ -26,7 +26,7 @@ NOTES = """\
 Both: PPO on one CPU thread, rules v4.5, 8 environments, 256 steps of each in a rollout, 10 epochs, actor and critic apart with two layers of 64
 tanh units each, Adam, f32, no flow in the loss. A rate is that of whole updates, rollout and learning, after a warm-up; starting up is not timed.
 The ratio is that of a pair, then the median over the pairs; the interval is that of {resamples:,} bootstraps of the pairs. The rates are this machine's
-while others worked on it; the ratios are what can be compared.
+with whatever else ran on it; quote the ratios.
 
 *Learning alone* takes the rollouts out: 1 / (1 / training - 1 / rollout), of the rates that each side measured in the same run. The rest of the
 difference is the rollouts: the environment in plain Python and numpy, in a `DummyVecEnv` with SB3's usual `Monitor`, and torch's answers to 8
