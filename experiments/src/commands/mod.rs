@@ -74,7 +74,7 @@ pub enum Plan {
     Controls(controls::Plan),
     Drift(drift::Plan),
     Record(record::Plan),
-    Train(training::Plan),
+    Train(Box<training::Plan>),
 }
 
 impl Plan {
@@ -98,7 +98,7 @@ impl Plan {
             "controls" => controls::Plan::deserialize(table).map(Plan::Controls),
             "drift" => drift::Plan::deserialize(table).map(Plan::Drift),
             "record" => record::Plan::deserialize(table).map(Plan::Record),
-            "train" => training::Plan::deserialize(table).map(Plan::Train),
+            "train" => training::Plan::deserialize(table).map(Box::new).map(Plan::Train),
             _ => {
                 return Err(format!(
                     "its `command` is `{command}`; what can be repeated is gardener, benchmark, controls, drift, record or train"

@@ -27,7 +27,7 @@ pub fn run(args: &TrainArgs, context: Context) -> Result<(), Failure> {
         training::Plan { seed: seed(&args.seed)?, steps: args.steps, learner: args.learner, train, env };
     check(&plan, &args.device)?;
     let monitor = monitor(args, context)?;
-    let all = Plan::Train(plan.clone());
+    let all = Plan::Train(Box::new(plan.clone()));
     all.start_with(args.out.out.as_deref(), context, |dir| work(&plan, dir, args, context, monitor.as_ref()))
         .map(drop)
 }
@@ -175,7 +175,7 @@ fn resume(dir: &Path, args: &TrainArgs, context: Context) -> Result<(), Failure>
     let parsed = Plan::parse(&text)
         .and_then(|plan| plan.check().map(|()| plan).map_err(|failure| failure.to_string()));
     let plan = match parsed {
-        Ok(Plan::Train(plan)) => plan,
+        Ok(Plan::Train(plan)) => *plan,
         Ok(_) => return Err(Failure::Usage(format!("{} is no training: nothing to resume", dir.display()))),
         Err(problem) => {
             return Err(Failure::Usage(format!("cannot resume {}: {problem}", config.display())));

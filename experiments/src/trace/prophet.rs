@@ -1,4 +1,4 @@
-//! The v8.5 recording: sections that are replayed each on its own (RULES section 3.2).
+//! The v8.5 recording: sections that are replayed each on its own (RULES section 3.3).
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

@@ -27,7 +27,7 @@ impl Trained {
     pub fn open(dir: &Path) -> Result<Trained, Failure> {
         let config = dir.join("config.toml");
         let plan = match commands::Plan::parse(&read(&config)?) {
-            Ok(commands::Plan::Train(plan)) => plan,
+            Ok(commands::Plan::Train(plan)) => *plan,
             Ok(_) => return Err(Failure::Usage(format!("{} is no training", dir.display()))),
             Err(problem) => {
                 return Err(Failure::Usage(format!("cannot read {}: {problem}", config.display())));
