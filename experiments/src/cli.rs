@@ -224,6 +224,8 @@ pub struct DriftArgs {
     #[arg(long)]
     pub centred_risk: bool,
     #[command(flatten)]
+    pub monitor: MonitorArgs,
+    #[command(flatten)]
     pub seed: SeedArgs,
     #[command(flatten)]
     pub out: OutArgs,

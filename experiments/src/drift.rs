@@ -52,6 +52,8 @@ pub struct Row {
     pub metric_flow: f64,
     /// Moving average of the change of action.
     pub delta_ema: f64,
+    /// The mean of the last errors (`gap_R`), this one among them.
+    pub recent_error: f64,
     /// As used in this step.
     pub w_r: f64,
     /// As used in this step.
@@ -129,8 +131,7 @@ impl Drift {
         self.delta_ema = beta * self.delta_ema + (1.0 - beta) * delta;
 
         // The risk, and the rate that follows from it.
-        let recent_error = self.errors.iter().sum::<f64>() / self.errors.len().max(1) as f64;
-        let state = [progress(step), self.delta_ema, recent_error].map(|number| number as f32);
+        let state = [progress(step), self.delta_ema, self.recent_error()].map(|number| number as f32);
         let mask = self.dropout(Draw::PredictorDropout, risk_predictor::HIDDEN, risk_predictor::DROPOUT);
         let risk = self.predictor.predict(&state, &mask)[0];
         let lr = self.optimizer.update(risk.into());
@@ -174,9 +175,14 @@ impl Drift {
             terms,
             metric_flow,
             delta_ema: self.delta_ema,
+            recent_error: self.recent_error(),
             w_r,
             eps,
         })
+    }
+
+    fn recent_error(&self) -> f64 {
+        self.errors.iter().sum::<f64>() / self.errors.len().max(1) as f64
     }
 
     fn weights(&self, w_r: f64) -> Weights {

@@ -14,6 +14,7 @@ use crate::drift::{Drift, Row, Settings};
 use crate::failure::Failure;
 use crate::files::CsvFile;
 use crate::interrupt;
+use crate::monitor::{Monitor, Snapshot};
 use crate::out::say;
 
 /// The columns of `drift.csv`, a row a step.
@@ -72,7 +73,10 @@ pub fn run(args: &DriftArgs, context: Context) -> Result<(), Failure> {
         tune: !args.no_tune && !args.no_kernel,
         risk_target: if args.centred_risk { RiskTarget::Centred } else { RiskTarget::Sigmoid },
     };
-    super::Plan::Drift(plan).start(args.out.out.as_deref(), context).map(drop)
+    plan.check()?;
+    let monitor = args.monitor.start(context.quiet)?;
+    let all = super::Plan::Drift(plan.clone());
+    all.start_with(args.out.out.as_deref(), context, |dir| plan.execute(dir, monitor.as_ref())).map(drop)
 }
 
 impl Plan {
@@ -81,7 +85,7 @@ impl Plan {
         within("batch_size", self.batch_size as u64, &BATCH)
     }
 
-    pub fn execute(&self, dir: &Path) -> Result<(), Failure> {
+    pub fn execute(&self, dir: &Path, monitor: Option<&Monitor>) -> Result<(), Failure> {
         let Plan { seed, steps, batch_size, kernel, tune, risk_target } = self.clone();
         let mut drift = Drift::new(&Settings { seed, steps, batch_size, kernel, tune, risk_target });
         let mut csv = CsvFile::create(&dir.join("drift.csv"), &COLUMNS)?;
@@ -98,6 +102,9 @@ impl Plan {
             };
             csv.row(cells(&row))?;
             summary.add(&row);
+            if let Some(monitor) = monitor {
+                monitor.publish(snapshot(&row));
+            }
             if step % LOG_EVERY == 0 {
                 // A measurement of this machine: for the eye, never for a file.
                 let speed = (step + 1) as f64 / start.elapsed().as_secs_f64().max(1e-9);
@@ -130,6 +137,19 @@ fn cells(row: &Row) -> [String; 17] {
         number(row.target),
         number(row.prediction),
     ]
+}
+
+fn snapshot(row: &Row) -> Snapshot {
+    Snapshot {
+        training_step: row.step + 1,
+        learning_rate: Some(row.lr),
+        predicted_risk: Some(row.risk),
+        actual_error: Some(row.recent_error),
+        system_status: Some(row.mode.status()),
+        kernel_w_r: Some(row.w_r),
+        kernel_eps: Some(row.eps),
+        ..Snapshot::default()
+    }
 }
 
 /// The log's line up to the speed.
@@ -189,6 +209,7 @@ mod tests {
             terms: Terms { gap_r: 0.01234, loss: 0.015, flow: 9.0, ..Terms::default() },
             metric_flow: 0.00321,
             delta_ema: 0.0001,
+            recent_error: 0.0,
             w_r: 1.0,
             eps: 0.01,
         };

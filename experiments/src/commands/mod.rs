@@ -139,7 +139,7 @@ impl Plan {
             Plan::Gardener(plan) => plan.execute(path, context),
             Plan::Benchmark(plan) => plan.execute(path, context),
             Plan::Controls(plan) => plan.execute(path, context),
-            Plan::Drift(plan) => plan.execute(path),
+            Plan::Drift(plan) => plan.execute(path, None),
             Plan::Record(plan) => plan.execute(path, context),
             Plan::Train(plan) => train::execute(plan, path, context),
         })

@@ -26,7 +26,7 @@ pub fn run(args: &TrainArgs, context: Context) -> Result<(), Failure> {
     let plan =
         training::Plan { seed: seed(&args.seed)?, steps: args.steps, learner: args.learner, train, env };
     check(&plan, &args.device)?;
-    let monitor = monitor(args, context)?;
+    let monitor = args.monitor.start(context.quiet)?;
     let all = Plan::Train(plan.clone());
     all.start_with(args.out.out.as_deref(), context, |dir| work(&plan, dir, args, context, monitor.as_ref()))
         .map(drop)
@@ -51,17 +51,6 @@ pub fn defaults(env: &Setup, learner: LearnerKind, recipe: Recipe) -> TrainConfi
 fn check(plan: &training::Plan, device: &str) -> Result<(), Failure> {
     plan.fits()?;
     training::make(plan.learner, &plan.train.network, plan.spaces(), device).map(drop)
-}
-
-fn monitor(args: &TrainArgs, context: Context) -> Result<Option<Monitor>, Failure> {
-    let monitor = args.monitor.start()?;
-    if let Some(monitor) = monitor.as_ref().filter(|_| !context.quiet) {
-        let [metrics, health] = monitor.addresses();
-        say(format_args!(
-            "metrics at http://{metrics}/metrics, health at http://{health}/healthz and /readyz"
-        ))?;
-    }
-    Ok(monitor)
 }
 
 /// Trains in `dir` from its last checkpoint on.
@@ -187,7 +176,7 @@ fn resume(dir: &Path, args: &TrainArgs, context: Context) -> Result<(), Failure>
     check(&plan, &args.device)?;
     let lock = training::lock(dir)?;
     plan.resumable(dir)?;
-    let monitor = monitor(args, context)?;
+    let monitor = args.monitor.start(context.quiet)?;
     let run = RunDir::resume(dir, RunRecord::new("train", Some(plan.seed), context.threads))?;
     drop(lock);
     let outcome = work(&plan, dir, args, context, monitor.as_ref());
