@@ -150,13 +150,13 @@ const EDITS: &[(&str, &str, &str, &[&str])] = &[
         CLUSTER,
         "command = \"benchmark\"",
         "command = \"list\"",
-        &["`list`", "gardener, benchmark, controls, drift or record"],
+        &["`list`", "gardener, benchmark, controls, drift, record or train"],
     ),
     (
         CLUSTER,
         "command = \"benchmark\"\n",
         "",
-        &["`command`", "gardener, benchmark, controls, drift or record"],
+        &["`command`", "gardener, benchmark, controls, drift, record or train"],
     ),
     (CLUSTER, "name = \"k8s\"", "name = \"k9s\"", &["`k9s`", "k8s, k8s-v4.6, gardener"]),
     (
