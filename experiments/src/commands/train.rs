@@ -10,9 +10,8 @@ use super::{Context, Plan, seed};
 use crate::cli::{Recipe, TrainArgs};
 use crate::failure::{self, Failure};
 use crate::monitor::{Monitor, Snapshot};
-use crate::out::say;
-use crate::run_dir::{self, RunDir, RunRecord, status};
-use crate::setup::{Setup, WorldSettings, read};
+use crate::run_dir::{self, RunDir, RunRecord};
+use crate::setup::{Setup, WorldSettings};
 use crate::tensorboard::EventFile;
 use crate::training::{self, LearnerKind, Runtime, Watched};
 
@@ -159,19 +158,11 @@ fn snapshot(update: &Update, steps_per_second: f64) -> Snapshot {
 }
 
 fn resume(dir: &Path, args: &TrainArgs, context: Context) -> Result<(), Failure> {
-    let config = dir.join("config.toml");
-    let text = read(&config)?;
-    let parsed = Plan::parse(&text)
-        .and_then(|plan| plan.check().map(|()| plan).map_err(|failure| failure.to_string()));
-    let plan = match parsed {
-        Ok(Plan::Train(plan)) => plan,
-        Ok(_) => return Err(Failure::Usage(format!("{} is no training: nothing to resume", dir.display()))),
-        Err(problem) => {
-            return Err(Failure::Usage(format!("cannot resume {}: {problem}", config.display())));
-        }
+    let Plan::Train(plan) = super::stopped(dir)? else {
+        return Err(Failure::Usage(format!("{} is no training: nothing to resume", dir.display())));
     };
-    if status(dir)?.as_deref() == Some("finished") {
-        return say(format_args!("{} is finished: nothing to do", dir.display()));
+    if super::finished(dir)? {
+        return Ok(());
     }
     check(&plan, &args.device)?;
     let lock = training::lock(dir)?;
