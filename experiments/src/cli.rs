@@ -207,6 +207,10 @@ pub struct ControlsArgs {
 
 #[derive(Debug, Args)]
 pub struct DriftArgs {
+    /// Go on in this run directory, from its last checkpoint; only --threads and the monitor's options
+    /// may be given beside it
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["steps", "batch_size", "no_kernel", "no_tune", "centred_risk", "seed", "out"])]
+    pub resume: Option<PathBuf>,
     /// Steps of training; the target drifts once through its four parts in them
     #[arg(long, value_name = "N", default_value_t = 2000, allow_negative_numbers = true, value_parser = whole::<u64>(DRIFT_STEPS))]
     pub steps: u64,
@@ -223,6 +227,8 @@ pub struct DriftArgs {
     /// below 0.5, it lets the optimizer leave panic
     #[arg(long)]
     pub centred_risk: bool,
+    #[command(flatten)]
+    pub monitor: MonitorArgs,
     #[command(flatten)]
     pub seed: SeedArgs,
     #[command(flatten)]

@@ -6,6 +6,8 @@
 
 use std::collections::VecDeque;
 
+use resonetics_agents::prophet::network::{Tensor, find};
+use resonetics_agents::prophet::state::Arrays;
 use resonetics_kernel::drift;
 use resonetics_kernel::mlp::dropout;
 use resonetics_kernel::pid::KernelPidTuner;
@@ -52,6 +54,8 @@ pub struct Row {
     pub metric_flow: f64,
     /// Moving average of the change of action.
     pub delta_ema: f64,
+    /// The mean of the last errors (`gap_R`), this one among them.
+    pub recent_error: f64,
     /// As used in this step.
     pub w_r: f64,
     /// As used in this step.
@@ -68,13 +72,21 @@ enum Draw {
     TargetNoise = 5,
 }
 
-/// All state of the experiment.
+/// The experiment.
 pub struct Drift {
     settings: Settings,
     config: ProphetConfig,
-    step: u64,
     worker: Worker,
     predictor: RiskPredictor,
+    state: State,
+}
+
+/// What of its state is numbers; the rest are the two networks with their optimizers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// Steps taken, also by both optimizers.
+    step: u64,
     optimizer: ProphetOptimizer,
     tuner: KernelPidTuner,
     /// The last errors (`gap_R`), oldest first.
@@ -83,21 +95,73 @@ pub struct Drift {
     delta_ema: f64,
 }
 
+/// Parameters and moments of the two networks, as [`Drift::save`] names them.
+const ARRAYS: [&str; 6] =
+    ["worker.parameters", "worker.m", "worker.v", "predictor.parameters", "predictor.m", "predictor.v"];
+
 impl Drift {
     pub fn new(settings: &Settings) -> Drift {
         let config = ProphetConfig::default();
         Drift {
             settings: settings.clone(),
             config,
-            step: 0,
             worker: Worker::new(&config, settings.seed),
             predictor: RiskPredictor::new(&config, settings.seed),
-            optimizer: ProphetOptimizer::new(config),
-            tuner: KernelPidTuner::default(),
-            errors: VecDeque::new(),
-            previous_action: None,
-            delta_ema: 0.0,
+            state: State {
+                step: 0,
+                optimizer: ProphetOptimizer::new(config),
+                tuner: KernelPidTuner::default(),
+                errors: VecDeque::new(),
+                previous_action: None,
+                delta_ema: 0.0,
+            },
         }
+    }
+
+    /// Steps taken.
+    pub fn steps(&self) -> u64 {
+        self.state.step
+    }
+
+    /// Everything that it goes on from.
+    pub fn save(&self) -> (State, Arrays) {
+        let Drift { worker, predictor, .. } = self;
+        let data = [
+            &worker.parameters,
+            &worker.adam.m,
+            &worker.adam.v,
+            &predictor.parameters,
+            &predictor.adam.m,
+            &predictor.adam.v,
+        ];
+        let tensors = ARRAYS.iter().zip(data).map(|(name, data)| Tensor {
+            name: (*name).to_owned(),
+            shape: vec![data.len()],
+            data: data.clone(),
+        });
+        (self.state.clone(), Arrays { tensors: tensors.collect(), ..Arrays::default() })
+    }
+
+    /// Goes on from what one with the same settings saved.
+    ///
+    /// # Errors
+    /// What does not fit; the experiment is then not to be used.
+    pub fn restore(&mut self, state: State, arrays: &Arrays) -> Result<(), String> {
+        let Drift { worker, predictor, .. } = self;
+        let data = [
+            &mut worker.parameters,
+            &mut worker.adam.m,
+            &mut worker.adam.v,
+            &mut predictor.parameters,
+            &mut predictor.adam.m,
+            &mut predictor.adam.v,
+        ];
+        for (name, data) in ARRAYS.iter().zip(data) {
+            data.clone_from(&find(&arrays.tensors, name, &[data.len()])?.data);
+        }
+        (worker.adam.steps, predictor.adam.steps) = (state.step, state.step);
+        self.state = state;
+        Ok(())
     }
 
     /// Takes a step.
@@ -105,8 +169,8 @@ impl Drift {
     /// # Errors
     /// If the loss is no number any more; the experiment ends there.
     pub fn step(&mut self) -> Result<Row, String> {
-        let (step, batch) = (self.step, self.settings.batch_size);
-        let KernelPidTuner { w_r, eps, .. } = self.tuner;
+        let (step, batch) = (self.state.step, self.settings.batch_size);
+        let KernelPidTuner { w_r, eps, .. } = self.state.tuner;
 
         // The batch.
         let progress = |step: u64| step as f64 / self.settings.steps as f64;
@@ -123,17 +187,16 @@ impl Drift {
         let actions = self.worker.act(&x);
         let prediction = f64::from(actions[0]);
         let action = actions.iter().map(|&action| f64::from(action)).sum::<f64>() / batch as f64;
-        let delta = self.previous_action.map_or(0.0, |previous| (action - previous).abs());
-        self.previous_action = Some(action);
+        let delta = self.state.previous_action.map_or(0.0, |previous| (action - previous).abs());
+        self.state.previous_action = Some(action);
         let beta = self.config.delta_ema_beta;
-        self.delta_ema = beta * self.delta_ema + (1.0 - beta) * delta;
+        self.state.delta_ema = beta * self.state.delta_ema + (1.0 - beta) * delta;
 
         // The risk, and the rate that follows from it.
-        let recent_error = self.errors.iter().sum::<f64>() / self.errors.len().max(1) as f64;
-        let state = [progress(step), self.delta_ema, recent_error].map(|number| number as f32);
+        let seen = [progress(step), self.state.delta_ema, self.recent_error()].map(|number| number as f32);
         let mask = self.dropout(Draw::PredictorDropout, risk_predictor::HIDDEN, risk_predictor::DROPOUT);
-        let risk = self.predictor.predict(&state, &mask)[0];
-        let lr = self.optimizer.update(risk.into());
+        let risk = self.predictor.predict(&seen, &mask)[0];
+        let lr = self.state.optimizer.update(risk.into());
 
         // The worker learns.
         let kernel = KernelConfig { weights: self.weights(w_r), eps, ..KernelConfig::default() };
@@ -155,28 +218,33 @@ impl Drift {
 
         // The tuner turns its knobs.
         if self.settings.kernel && self.settings.tune {
-            self.tuner.update(terms.gap_r, metric_flow);
+            self.state.tuner.update(terms.gap_r, metric_flow);
         }
-        self.errors.push_back(terms.gap_r);
-        if self.errors.len() > self.config.buffer_size {
-            self.errors.pop_front();
+        self.state.errors.push_back(terms.gap_r);
+        if self.state.errors.len() > self.config.buffer_size {
+            self.state.errors.pop_front();
         }
-        self.step += 1;
+        self.state.step += 1;
         Ok(Row {
             step,
             target: target[0].into(),
             prediction,
             risk: risk.into(),
             target_risk,
-            smoothed_risk: self.optimizer.smoothed_risk,
-            mode: self.optimizer.mode,
+            smoothed_risk: self.state.optimizer.smoothed_risk,
+            mode: self.state.optimizer.mode,
             lr,
             terms,
             metric_flow,
-            delta_ema: self.delta_ema,
+            delta_ema: self.state.delta_ema,
+            recent_error: self.recent_error(),
             w_r,
             eps,
         })
+    }
+
+    fn recent_error(&self) -> f64 {
+        self.state.errors.iter().sum::<f64>() / self.state.errors.len().max(1) as f64
     }
 
     fn weights(&self, w_r: f64) -> Weights {
@@ -200,7 +268,7 @@ impl Drift {
 
     /// A dropout mask of this step.
     fn dropout(&self, draw: Draw, count: usize, p: f32) -> Vec<f32> {
-        let key = self.key(draw, self.step);
+        let key = self.key(draw, self.state.step);
         let lanes = (0..count.div_ceil(LANES)).flat_map(|block| key.uniforms(0, (block * LANES) as u32).0);
         let mut mask = Vec::new();
         dropout(p, lanes.take(count), &mut mask);

@@ -1,4 +1,4 @@
-//! A running training as seen from outside: `/metrics`, `/healthz` and `/readyz` over HTTP.
+//! A running training or drift as seen from outside: `/metrics`, `/healthz` and `/readyz` over HTTP.
 //!
 //! The trainer never waits for whoever asks: it leaves a copy of its numbers, the server's own
 //! thread makes the text of them when it is asked.
@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 
 use crate::cli::MonitorArgs;
 use crate::failure::Failure;
+use crate::out::say;
 pub use metrics::Snapshot;
 
 /// A training that has taken no step for so long is not ready.
@@ -97,15 +98,22 @@ impl Monitor {
 }
 
 impl MonitorArgs {
-    /// The monitor that was asked for.
+    /// The monitor that was asked for; says where it listens unless `quiet`.
     ///
     /// # Errors
     /// As [`Monitor::start`].
-    pub fn start(&self) -> Result<Option<Monitor>, Failure> {
+    pub fn start(&self, quiet: bool) -> Result<Option<Monitor>, Failure> {
         if self.no_monitor {
             return Ok(None);
         }
-        Monitor::start(self.monitor_host, self.metrics_port, self.health_port).map(Some)
+        let monitor = Monitor::start(self.monitor_host, self.metrics_port, self.health_port)?;
+        if !quiet {
+            let [metrics, health] = monitor.addresses();
+            say(format_args!(
+                "metrics at http://{metrics}/metrics, health at http://{health}/healthz and /readyz"
+            ))?;
+        }
+        Ok(Some(monitor))
     }
 }
 

@@ -11,7 +11,7 @@ const HEADER: &str = "step,risk,target_risk,smoothed_risk,mode,lr,gap_R,kernel,f
 
 fn rows(options: &str) -> Csv {
     let place = Place::new();
-    place.ok(&format!("drift --out out {options}"));
+    place.ok(&format!("drift --no-monitor --out out {options}"));
     let csv = place.csv("out/drift.csv");
     assert_eq!(csv.header, HEADER);
     csv
@@ -25,7 +25,7 @@ fn near(found: f64, expected: f64, what: &str, step: usize) {
 #[test]
 fn the_log_has_a_line_every_hundred_steps() {
     let place = Place::new();
-    let ran = place.ok("drift --steps 250 --seed 3 --out out");
+    let ran = place.ok("drift --steps 250 --seed 3 --out out --no-monitor");
     let lines: Vec<&str> = ran.stdout.lines().collect();
     assert_eq!(lines.len(), 5, "{ran:?}");
     let csv = place.csv("out/drift.csv");
@@ -219,7 +219,7 @@ fn settings_out_of_range_are_refused() {
         let said = place.refused(arguments);
         assert!(said.contains(part), "{arguments}: {said}");
     }
-    place.ok("drift --steps 3 --seed 1 --out out");
+    place.ok("drift --steps 3 --seed 1 --out out --no-monitor");
     let config = place.text("out/config.toml");
     for (old, new, part) in [
         ("steps = 3", "steps = 0", "`steps = 0`: allowed are whole numbers from 1"),

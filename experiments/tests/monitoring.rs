@@ -1,4 +1,4 @@
-//! A training that is watched from outside, over real sockets.
+//! A training or a drift that is watched from outside, over real sockets.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
 mod common;
@@ -149,4 +149,55 @@ fn without_a_monitor_nothing_is_opened() {
     send(&child, Signal::INT);
     let ran = end(child, &arguments);
     assert_eq!(ran.stdout, "what was done until then is in out\n");
+}
+
+/// A step is over in microseconds: what is read is of some step, and of one.
+#[test]
+fn a_drift_shows_its_numbers_while_it_runs() {
+    let place = Place::new();
+    let drift = "drift --steps 1000000000 --seed 1 --out out";
+    let (mut child, metrics, health) = watched(&place, &format!("{drift} --metrics-port 0 --health-port 0"));
+    // Nobody else reads the log: it must not fill the pipe and stop.
+    let mut log = child.stdout.take().unwrap();
+    let reader = std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+    assert_eq!(get(&health, "/healthz").0, 200);
+    wait_until(|| get(&health, "/readyz").0 == 200);
+    let (_, _, text) = get(&metrics, "/metrics");
+    let step = sample(&text, "prophet_training_step_total") as usize;
+    wait_until(|| sample(&get(&metrics, "/metrics").2, "prophet_training_step_total") as usize > step);
+    send(&child, Signal::INT);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    reader.join().unwrap().unwrap();
+    assert!(TcpStream::connect(&metrics).is_err(), "the port is still open");
+
+    let csv = place.csv("out/drift.csv");
+    let shown = |name: &str| sample(&text, &format!("prophet_{name}"));
+    for (name, column) in
+        [("learning_rate", "lr"), ("predicted_risk", "risk"), ("kernel_wR", "wR"), ("kernel_eps", "eps")]
+    {
+        let (found, row) = (shown(name), csv.numbers(column)[step - 1]);
+        assert!((found - row).abs() < 1e-8, "{name} after step {step}: {found}, {row}");
+    }
+    let modes = ["panic", "alert", "warning", "cruise"];
+    assert_eq!(modes[shown("system_status") as usize], csv.column("mode")[step - 1]);
+    // The mean error of the last ten steps.
+    let errors = &csv.numbers("gap_R")[step.saturating_sub(10)..step];
+    let mean = errors.iter().sum::<f64>() / errors.len() as f64;
+    assert!((shown("actual_error") - mean).abs() < 1e-7, "{}, {mean}", shown("actual_error"));
+}
+
+#[test]
+fn a_drift_at_a_port_that_is_taken_is_refused_and_its_rerun_is_not_watched() {
+    let place = Place::new();
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = taken.local_addr().unwrap().port();
+    for (option, other) in [("--metrics-port", "--health-port"), ("--health-port", "--metrics-port")] {
+        let said = place.refused(&format!("drift --steps 3 --seed 1 --out out {option} {port} {other} 0"));
+        for part in [&format!("127.0.0.1:{port}"), option, "--no-monitor"] {
+            assert!(said.contains(part), "no {part} in {said}");
+        }
+    }
+    let ran = place.ok("drift --steps 3 --seed 1 --out out --metrics-port 0 --health-port 0 --quiet");
+    assert!(!ran.stdout.contains("http"), "{ran:?}");
+    assert!(!place.ok("rerun out --out again").stdout.contains("http"));
 }

@@ -32,8 +32,11 @@ fn every_kind_of_run_repeats() {
         (&garden, &["run-0001/resonetics_data.csv", "run-0002/resonetics_data.csv", "summary.csv"]),
         (CLUSTER, &["benchmark.csv", "episodes.csv"]),
         (LIVES, &["lifetimes.csv", "summary.csv", "survival.csv"]),
-        ("drift --steps 200 --seed 3 --out out", &["drift.csv"]),
-        ("drift --steps 90 --seed 3 --out out --batch-size 5 --no-kernel --centred-risk", &["drift.csv"]),
+        ("drift --steps 200 --seed 3 --out out --no-monitor", &["drift.csv"]),
+        (
+            "drift --steps 90 --seed 3 --out out --batch-size 5 --no-kernel --centred-risk --no-monitor",
+            &["drift.csv"],
+        ),
         ("record k8s --steps 30 --seed 3 --out out --agent random", &["trace.json"]),
         (
             "benchmark --env k8s-v4.6 --preset storm --episodes 2 --seed 3 --out out --set agent.clean_memory=0.4 \

@@ -95,7 +95,7 @@ fn an_interrupted_log_has_every_generation_up_to_its_end() {
 fn an_interrupted_drift_has_every_step_up_to_its_end() {
     let place = Place::new();
     // Nobody reads the log: it must not fill the pipe and stop.
-    let arguments = "drift --steps 1000000000 --seed 1 --out out";
+    let arguments = "drift --steps 1000000000 --seed 1 --out out --no-monitor";
     let mut command = place.command(arguments);
     let child = command.stdout(Stdio::null()).spawn().unwrap();
     let log = place.path("out/drift.csv");

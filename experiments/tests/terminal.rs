@@ -123,7 +123,7 @@ fn a_reader_that_goes_away_stops_nothing() {
         &format!("gardener --generations 30 --seed 1 {TINY}"),
         "benchmark --episodes 3 --seed 1",
         "controls --env k8s --episodes 3",
-        "drift --steps 300 --seed 1",
+        "drift --steps 300 --seed 1 --no-monitor",
         "record gardener --steps 2",
         "throughput --seconds 0.05 --num-envs 8",
         "rerun trace",

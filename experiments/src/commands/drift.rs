@@ -1,6 +1,7 @@
 //! `drift`: does the learning rate that listens to a predicted risk follow a target that drifts?
 //! (RULES section 3.1)
 
+use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
@@ -10,11 +11,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{Context, seed, within};
 use crate::cli::{BATCH, DRIFT_STEPS, DriftArgs};
-use crate::drift::{Drift, Row, Settings};
-use crate::failure::Failure;
+use crate::drift::{Drift, Row, Settings, State};
+use crate::failure::{self, Failure};
 use crate::files::CsvFile;
 use crate::interrupt;
+use crate::monitor::{Monitor, Snapshot};
 use crate::out::say;
+use crate::run_dir::{RunDir, RunRecord};
+use crate::training::{self, Checkpoint, Checkpoints, Identity};
 
 /// The columns of `drift.csv`, a row a step.
 const COLUMNS: [&str; 17] = [
@@ -39,6 +43,10 @@ const COLUMNS: [&str; 17] = [
 
 /// Steps between two lines of the log.
 const LOG_EVERY: u64 = 100;
+/// Steps between two checkpoints, and how many are kept.
+const CHECKPOINT_EVERY: u64 = 500;
+const KEEP: usize = 3;
+const CSV: &str = "drift.csv";
 
 /// Everything that the run depends on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -52,8 +60,17 @@ pub struct Plan {
     pub risk_target: RiskTarget,
 }
 
+/// The numbers of a checkpoint.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Numbers {
+    drift: State,
+    summary: Summary,
+}
+
 /// What is left of a run for its last line.
-#[derive(Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Summary {
     gap_r: f64,
     risk: f64,
@@ -64,6 +81,9 @@ struct Summary {
 }
 
 pub fn run(args: &DriftArgs, context: Context) -> Result<(), Failure> {
+    if let Some(dir) = &args.resume {
+        return resume(dir, args, context);
+    }
     let plan = Plan {
         seed: seed(&args.seed)?,
         steps: args.steps,
@@ -72,7 +92,10 @@ pub fn run(args: &DriftArgs, context: Context) -> Result<(), Failure> {
         tune: !args.no_tune && !args.no_kernel,
         risk_target: if args.centred_risk { RiskTarget::Centred } else { RiskTarget::Sigmoid },
     };
-    super::Plan::Drift(plan).start(args.out.out.as_deref(), context).map(drop)
+    plan.check()?;
+    let monitor = args.monitor.start(context.quiet)?;
+    let all = super::Plan::Drift(plan.clone());
+    all.start_with(args.out.out.as_deref(), context, |dir| plan.execute(dir, monitor.as_ref())).map(drop)
 }
 
 impl Plan {
@@ -81,13 +104,15 @@ impl Plan {
         within("batch_size", self.batch_size as u64, &BATCH)
     }
 
-    pub fn execute(&self, dir: &Path) -> Result<(), Failure> {
-        let Plan { seed, steps, batch_size, kernel, tune, risk_target } = self.clone();
-        let mut drift = Drift::new(&Settings { seed, steps, batch_size, kernel, tune, risk_target });
-        let mut csv = CsvFile::create(&dir.join("drift.csv"), &COLUMNS)?;
-        let mut summary = Summary::default();
-        let start = Instant::now();
-        for step in 0..steps {
+    /// Runs in `dir`, from its last checkpoint on if it holds one.
+    pub fn execute(&self, dir: &Path, monitor: Option<&Monitor>) -> Result<(), Failure> {
+        let _lock = training::lock(dir)?;
+        let steps = self.steps;
+        let checkpoints = checkpoints(dir)?;
+        checkpoints.tidy(dir)?;
+        let (mut drift, mut csv, mut summary) = self.open(&checkpoints, &dir.join(CSV))?;
+        let (first, start) = (drift.steps(), Instant::now());
+        for step in first..steps {
             let row = interrupt::check().and_then(|()| drift.step().map_err(Failure::Failed));
             let row = match row {
                 Ok(row) => row,
@@ -98,15 +123,61 @@ impl Plan {
             };
             csv.row(cells(&row))?;
             summary.add(&row);
+            if let Some(monitor) = monitor {
+                monitor.publish(snapshot(&row));
+            }
             if step % LOG_EVERY == 0 {
                 // A measurement of this machine: for the eye, never for a file.
-                let speed = (step + 1) as f64 / start.elapsed().as_secs_f64().max(1e-9);
+                let speed = (step + 1 - first) as f64 / start.elapsed().as_secs_f64().max(1e-9);
                 say(format_args!("{} | {speed:.1} steps/sec", log_line(&row, steps)))?;
+            }
+            if drift.steps().is_multiple_of(CHECKPOINT_EVERY) {
+                let csv_bytes = csv.sync()?;
+                let (state, arrays) = drift.save();
+                let numbers = Numbers { drift: state, summary: summary.clone() };
+                let checkpoint = Checkpoint { csv_bytes, best: None, numbers, arrays };
+                checkpoints.write(drift.steps(), &checkpoint, false)?;
             }
         }
         csv.finish()?;
         summary.tell(steps)
     }
+
+    /// The experiment, its file and its summary as they were at the last checkpoint, or at the start.
+    fn open(&self, checkpoints: &Checkpoints, path: &Path) -> Result<(Drift, CsvFile, Summary), Failure> {
+        let Plan { seed, steps, batch_size, kernel, tune, risk_target } = self.clone();
+        let mut drift = Drift::new(&Settings { seed, steps, batch_size, kernel, tune, risk_target });
+        let Some(Checkpoint { csv_bytes, numbers, arrays, .. }) = checkpoints.last::<Numbers>()? else {
+            if path.exists() {
+                fs::remove_file(path).map_err(failure::io("remove", path))?;
+            }
+            return Ok((drift, CsvFile::create(path, &COLUMNS)?, Summary::default()));
+        };
+        drift.restore(numbers.drift, &arrays).map_err(|problem| checkpoints.refused(&problem))?;
+        Ok((drift, CsvFile::resume(path, COLUMNS.len(), csv_bytes)?, numbers.summary))
+    }
+}
+
+fn checkpoints(dir: &Path) -> Result<Checkpoints, Failure> {
+    Ok(Checkpoints::at(dir, Identity::of("drift", dir)?, KEEP))
+}
+
+fn resume(dir: &Path, args: &DriftArgs, context: Context) -> Result<(), Failure> {
+    let super::Plan::Drift(plan) = super::stopped(dir)? else {
+        return Err(Failure::Usage(format!("{} is no drift: nothing to resume", dir.display())));
+    };
+    if super::finished(dir)? {
+        return Ok(());
+    }
+    let lock = training::lock(dir)?;
+    if let Some(last) = checkpoints(dir)?.last::<Numbers>()? {
+        CsvFile::resumable(&dir.join(CSV), last.csv_bytes)?;
+    }
+    let monitor = args.monitor.start(context.quiet)?;
+    let run = RunDir::resume(dir, RunRecord::new("drift", Some(plan.seed), context.threads))?;
+    drop(lock);
+    let outcome = plan.execute(dir, monitor.as_ref());
+    super::told(run.finish(outcome), dir, context)
 }
 
 fn cells(row: &Row) -> [String; 17] {
@@ -130,6 +201,19 @@ fn cells(row: &Row) -> [String; 17] {
         number(row.target),
         number(row.prediction),
     ]
+}
+
+fn snapshot(row: &Row) -> Snapshot {
+    Snapshot {
+        training_step: row.step + 1,
+        learning_rate: Some(row.lr),
+        predicted_risk: Some(row.risk),
+        actual_error: Some(row.recent_error),
+        system_status: Some(row.mode.status()),
+        kernel_w_r: Some(row.w_r),
+        kernel_eps: Some(row.eps),
+        ..Snapshot::default()
+    }
 }
 
 /// The log's line up to the speed.
@@ -189,6 +273,7 @@ mod tests {
             terms: Terms { gap_r: 0.01234, loss: 0.015, flow: 9.0, ..Terms::default() },
             metric_flow: 0.00321,
             delta_ema: 0.0001,
+            recent_error: 0.0,
             w_r: 1.0,
             eps: 0.01,
         };

@@ -28,7 +28,8 @@ use crate::cli::{self, Cli, Command, SeedArgs};
 use crate::failure::Failure;
 use crate::files::write_new;
 use crate::out::say;
-use crate::run_dir::{RunDir, RunRecord};
+use crate::run_dir::{RunDir, RunRecord, status};
+use crate::setup::read;
 use crate::training;
 
 /// What every command is told.
@@ -139,7 +140,7 @@ impl Plan {
             Plan::Gardener(plan) => plan.execute(path, context),
             Plan::Benchmark(plan) => plan.execute(path, context),
             Plan::Controls(plan) => plan.execute(path, context),
-            Plan::Drift(plan) => plan.execute(path),
+            Plan::Drift(plan) => plan.execute(path, None),
             Plan::Record(plan) => plan.execute(path, context),
             Plan::Train(plan) => train::execute(plan, path, context),
         })
@@ -161,6 +162,23 @@ impl Plan {
         let outcome = run.finish(work(&path));
         told(outcome, &path, context).map(|()| path)
     }
+}
+
+/// The plan of the run in `dir`, which is to go on.
+fn stopped(dir: &Path) -> Result<Plan, Failure> {
+    let config = dir.join("config.toml");
+    Plan::parse(&read(&config)?)
+        .and_then(|plan| plan.check().map(|()| plan).map_err(|failure| failure.to_string()))
+        .map_err(|problem| Failure::Usage(format!("cannot resume {}: {problem}", config.display())))
+}
+
+/// Whether the run in `dir` is finished, which is said.
+fn finished(dir: &Path) -> Result<bool, Failure> {
+    let finished = status(dir)?.as_deref() == Some("finished");
+    if finished {
+        say(format_args!("{} is finished: nothing to do", dir.display()))?;
+    }
+    Ok(finished)
 }
 
 /// Says where the files of a run are, also of one that was interrupted.

@@ -10,9 +10,8 @@ use super::{Context, Plan, seed};
 use crate::cli::{Recipe, TrainArgs};
 use crate::failure::{self, Failure};
 use crate::monitor::{Monitor, Snapshot};
-use crate::out::say;
-use crate::run_dir::{self, RunDir, RunRecord, status};
-use crate::setup::{Setup, WorldSettings, read};
+use crate::run_dir::{self, RunDir, RunRecord};
+use crate::setup::{Setup, WorldSettings};
 use crate::tensorboard::EventFile;
 use crate::training::{self, LearnerKind, Runtime, Watched};
 
@@ -26,7 +25,7 @@ pub fn run(args: &TrainArgs, context: Context) -> Result<(), Failure> {
     let plan =
         training::Plan { seed: seed(&args.seed)?, steps: args.steps, learner: args.learner, train, env };
     check(&plan, &args.device)?;
-    let monitor = monitor(args, context)?;
+    let monitor = args.monitor.start(context.quiet)?;
     let all = Plan::Train(Box::new(plan.clone()));
     all.start_with(args.out.out.as_deref(), context, |dir| work(&plan, dir, args, context, monitor.as_ref()))
         .map(drop)
@@ -51,17 +50,6 @@ pub fn defaults(env: &Setup, learner: LearnerKind, recipe: Recipe) -> TrainConfi
 fn check(plan: &training::Plan, device: &str) -> Result<(), Failure> {
     plan.fits()?;
     training::make(plan.learner, &plan.train.network, plan.spaces(), device).map(drop)
-}
-
-fn monitor(args: &TrainArgs, context: Context) -> Result<Option<Monitor>, Failure> {
-    let monitor = args.monitor.start()?;
-    if let Some(monitor) = monitor.as_ref().filter(|_| !context.quiet) {
-        let [metrics, health] = monitor.addresses();
-        say(format_args!(
-            "metrics at http://{metrics}/metrics, health at http://{health}/healthz and /readyz"
-        ))?;
-    }
-    Ok(monitor)
 }
 
 /// Trains in `dir` from its last checkpoint on.
@@ -170,24 +158,16 @@ fn snapshot(update: &Update, steps_per_second: f64) -> Snapshot {
 }
 
 fn resume(dir: &Path, args: &TrainArgs, context: Context) -> Result<(), Failure> {
-    let config = dir.join("config.toml");
-    let text = read(&config)?;
-    let parsed = Plan::parse(&text)
-        .and_then(|plan| plan.check().map(|()| plan).map_err(|failure| failure.to_string()));
-    let plan = match parsed {
-        Ok(Plan::Train(plan)) => *plan,
-        Ok(_) => return Err(Failure::Usage(format!("{} is no training: nothing to resume", dir.display()))),
-        Err(problem) => {
-            return Err(Failure::Usage(format!("cannot resume {}: {problem}", config.display())));
-        }
+    let Plan::Train(plan) = super::stopped(dir)? else {
+        return Err(Failure::Usage(format!("{} is no training: nothing to resume", dir.display())));
     };
-    if status(dir)?.as_deref() == Some("finished") {
-        return say(format_args!("{} is finished: nothing to do", dir.display()));
+    if super::finished(dir)? {
+        return Ok(());
     }
     check(&plan, &args.device)?;
     let lock = training::lock(dir)?;
     plan.resumable(dir)?;
-    let monitor = monitor(args, context)?;
+    let monitor = args.monitor.start(context.quiet)?;
     let run = RunDir::resume(dir, RunRecord::new("train", Some(plan.seed), context.threads))?;
     drop(lock);
     let outcome = work(&plan, dir, args, context, monitor.as_ref());

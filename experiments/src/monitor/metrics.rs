@@ -18,7 +18,8 @@ pub struct Snapshot {
     pub learning_rate: Option<f64>,
     /// The risk that the predictor foretells, in `[0, 1]`.
     pub predicted_risk: Option<f64>,
-    /// The target risk less the predicted one, without its sign.
+    /// In a training the target risk less the predicted one, without its sign; in a drift the worker's
+    /// recent error, the mean of the last gaps.
     pub actual_error: Option<f64>,
     /// 0 panic, 1 alert, 2 warning, 3 cruise.
     pub system_status: Option<u8>,
@@ -45,7 +46,11 @@ impl Snapshot {
         let gauges = [
             ("learning_rate", "Present learning rate", self.learning_rate),
             ("predicted_risk", "Predicted risk, 0 to 1", self.predicted_risk),
-            ("actual_error", "Distance of the predicted risk from its target", self.actual_error),
+            (
+                "actual_error",
+                "Distance of the predicted risk from its target; in a drift the recent error",
+                self.actual_error,
+            ),
             ("system_status", "0 panic, 1 alert, 2 warning, 3 cruise", self.system_status.map(f64::from)),
             ("kernel_wR", "The kernel's weight of the resonance", self.kernel_w_r),
             ("kernel_eps", "Size of the kernel's perturbation", self.kernel_eps),

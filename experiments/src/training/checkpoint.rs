@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use resonetics_agents::prophet::state::{Arrays, Numbers, State};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::Plan;
 use crate::failure::{self, Failure};
 use crate::files::write_atomic;
 use crate::setup::read;
@@ -30,11 +30,11 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// That of the training whose config.toml is in `dir`.
-    pub fn of(plan: &Plan, dir: &Path) -> Result<Identity, Failure> {
+    /// That of the training in `env` whose config.toml is in `dir`.
+    pub fn of(env: &str, dir: &Path) -> Result<Identity, Failure> {
         let path = dir.join("config.toml");
         let bytes = fs::read(&path).map_err(failure::io("read", &path))?;
-        Ok(Identity { env: plan.env.name.clone(), config: sha256(&bytes) })
+        Ok(Identity { env: env.to_owned(), config: sha256(&bytes) })
     }
 }
 
@@ -46,19 +46,27 @@ pub struct Best {
     pub greedy_return: f64,
 }
 
+/// What a checkpoint holds: numbers of the kind `N`, which go into JSON, and arrays.
+pub struct Checkpoint<N> {
+    /// Length of the CSV file.
+    pub csv_bytes: u64,
+    pub best: Option<Best>,
+    pub numbers: N,
+    pub arrays: Arrays,
+}
+
 /// What a checkpoint's JSON file says, beside its own checksum.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Record {
+struct Record<N> {
     format: u32,
     version: String,
     identity: Identity,
     /// SHA-256 of the safetensors file.
     safetensors: String,
-    /// Length of training.csv.
-    pub csv_bytes: u64,
-    pub best: Option<Best>,
-    numbers: Numbers,
+    csv_bytes: u64,
+    best: Option<Best>,
+    numbers: N,
 }
 
 /// The checkpoints of a run.
@@ -112,26 +120,27 @@ impl Checkpoints {
         Ok(names)
     }
 
-    /// Writes a checkpoint, the best one first if it is that, and deletes those that are not kept.
-    pub fn write(
+    /// Writes the checkpoint of `steps`, as the best one first if it is that, and deletes those that are
+    /// not kept.
+    pub fn write<N: Serialize>(
         &self,
-        state: &State,
-        csv_bytes: u64,
-        best: Option<Best>,
+        steps: u64,
+        checkpoint: &Checkpoint<N>,
         is_best: bool,
     ) -> Result<(), Failure> {
-        let arrays = state.arrays.to_bytes().map_err(Failure::Failed)?;
+        let Checkpoint { csv_bytes, best, numbers, arrays } = checkpoint;
+        let arrays = arrays.to_bytes().map_err(Failure::Failed)?;
         let record = Record {
             format: FORMAT,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             identity: self.identity.clone(),
             safetensors: sha256(&arrays),
-            csv_bytes,
-            best,
-            numbers: state.numbers.clone(),
+            csv_bytes: *csv_bytes,
+            best: *best,
+            numbers,
         };
         let json = sealed(&record)?;
-        let name = format!("step-{:012}", state.numbers.steps());
+        let name = format!("step-{steps:012}");
         // A kill between the two leaves an older numbered checkpoint, which leads to this best one again.
         for name in [BEST, &name].iter().skip(usize::from(!is_best)) {
             write_atomic(&self.path(name, "safetensors"), &arrays)?;
@@ -151,7 +160,7 @@ impl Checkpoints {
     ///
     /// # Errors
     /// [`Failure::Usage`] with the reason if it is not one to go on from.
-    pub fn last(&self) -> Result<Option<(Record, State)>, Failure> {
+    pub fn last<N: DeserializeOwned>(&self) -> Result<Option<Checkpoint<N>>, Failure> {
         self.names()?.last().map(|name| self.read(name)).transpose()
     }
 
@@ -168,12 +177,13 @@ impl Checkpoints {
         }
         // Who trains here may just be replacing its two files, one after the other.
         for _ in 0..10 {
-            if let Ok((_, state)) = self.read(BEST) {
-                return Ok(state);
+            if let Ok(Checkpoint { numbers, arrays, .. }) = self.read(BEST) {
+                return Ok(State { numbers, arrays });
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        Ok(self.read(BEST)?.1)
+        let Checkpoint { numbers, arrays, .. } = self.read::<Numbers>(BEST)?;
+        Ok(State { numbers, arrays })
     }
 
     /// `problem` with the checkpoints at hand.
@@ -181,7 +191,7 @@ impl Checkpoints {
         Failure::Usage(format!("a checkpoint in {} is refused: {problem}", self.folder.display()))
     }
 
-    fn read(&self, name: &str) -> Result<(Record, State), Failure> {
+    fn read<N: DeserializeOwned>(&self, name: &str) -> Result<Checkpoint<N>, Failure> {
         let (json, arrays) = (self.path(name, "json"), self.path(name, "safetensors"));
         let remedy = if name == BEST {
             "train on (`resonetics train --resume`) if that training was stopped, or put the file back"
@@ -193,7 +203,7 @@ impl Checkpoints {
             Failure::Usage(format!("{} is refused: {problem}; {remedy}", path.display()))
         };
         let text = read(&json)?;
-        let record = opened(&text).map_err(|problem| refuse(&json, &problem))?;
+        let record: Record<N> = opened(&text).map_err(|problem| refuse(&json, &problem))?;
         if record.identity.env != self.identity.env {
             let problem =
                 format!("it was trained in env `{}`, not `{}`", record.identity.env, self.identity.env);
@@ -207,8 +217,8 @@ impl Checkpoints {
             return Err(refuse(&arrays, "it is not the file that was written (its SHA-256 differs)"));
         }
         let arrays = Arrays::from_bytes(&bytes).map_err(|problem| refuse(&arrays, &problem))?;
-        let numbers = record.numbers.clone();
-        Ok((record, State { numbers, arrays }))
+        let Record { csv_bytes, best, numbers, .. } = record;
+        Ok(Checkpoint { csv_bytes, best, numbers, arrays })
     }
 }
 
@@ -224,7 +234,7 @@ fn sha256(bytes: &[u8]) -> String {
 }
 
 /// The record as JSON text, closed by its own checksum.
-fn sealed(record: &Record) -> Result<Vec<u8>, Failure> {
+fn sealed<N: Serialize>(record: &Record<N>) -> Result<Vec<u8>, Failure> {
     let failed = |error: serde_json::Error| Failure::Failed(format!("cannot encode a checkpoint: {error}"));
     let mut value = serde_json::to_value(record).map_err(failed)?;
     let sum = sha256(value.to_string().as_bytes());
@@ -237,7 +247,7 @@ fn sealed(record: &Record) -> Result<Vec<u8>, Failure> {
 }
 
 /// The record in a text.
-fn opened(text: &str) -> Result<Record, String> {
+fn opened<N: DeserializeOwned>(text: &str) -> Result<Record<N>, String> {
     let mut value: Value =
         serde_json::from_str(text).map_err(|error| format!("it is no whole JSON file ({error})"))?;
     let format = value.get("format").and_then(Value::as_u64);

@@ -13,6 +13,7 @@ use resonetics_agents::prophet::config::TrainConfig;
 use resonetics_agents::prophet::init::initial;
 use resonetics_agents::prophet::learner::Learner;
 use resonetics_agents::prophet::network::Spaces;
+use resonetics_agents::prophet::state::{Numbers, State};
 use resonetics_agents::prophet::trainer::{NonFinite, Trainer, Update};
 use resonetics_envs::config::resolve;
 use resonetics_envs::env::ParallelEnv;
@@ -20,7 +21,7 @@ use resonetics_envs::gardener::GardenerEnv;
 use resonetics_envs::k8s::K8sEnv;
 use serde::{Deserialize, Serialize};
 
-pub use self::checkpoint::{Best, Checkpoints, Identity};
+pub use self::checkpoint::{Best, Checkpoint, Checkpoints, Identity};
 pub use self::learner::{LearnerKind, make};
 pub use self::trained::Trained;
 use crate::cli::TRAINING_STEPS;
@@ -104,9 +105,9 @@ impl Plan {
     /// # Errors
     /// [`Failure::Usage`] with the file and the reason.
     pub fn resumable(&self, dir: &Path) -> Result<(), Failure> {
-        let checkpoints = Checkpoints::at(dir, Identity::of(self, dir)?, self.train.keep);
-        let Some((record, _)) = checkpoints.last()? else { return Ok(()) };
-        CsvFile::resumable(&dir.join(CSV), record.csv_bytes).map(drop)
+        let checkpoints = Checkpoints::at(dir, Identity::of(&self.env.name, dir)?, self.train.keep);
+        let Some(last) = checkpoints.last::<Numbers>()? else { return Ok(()) };
+        CsvFile::resumable(&dir.join(CSV), last.csv_bytes).map(drop)
     }
 
     /// Trains in the run directory `dir`, from its last checkpoint on if it holds one.
@@ -212,7 +213,7 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
         prototype: &'a E,
         learner: NewLearner<'a>,
     ) -> Result<Session<'a, E>, Failure> {
-        let checkpoints = Checkpoints::at(dir, Identity::of(plan, dir)?, plan.train.keep);
+        let checkpoints = Checkpoints::at(dir, Identity::of(&plan.env.name, dir)?, plan.train.keep);
         checkpoints.tidy(dir)?;
         let csv_path = dir.join(CSV);
         let timing_path = dir.join("timing.jsonl");
@@ -266,13 +267,15 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
         (runtime.watch)(&Watched { update, greedy, steps_per_second })?;
         if due {
             let csv_bytes = self.csv.sync()?;
-            let state = self.trainer.save().map_err(Failure::Failed)?;
+            let State { numbers, arrays } = self.trainer.save().map_err(Failure::Failed)?;
             let best = greedy.filter(|&greedy| self.best.is_none_or(|best| greedy > best.greedy_return));
             let better = best.is_some();
             if let Some(greedy_return) = best {
                 self.best = Some(Best { update: update.update, greedy_return });
             }
-            self.checkpoints.write(&state, csv_bytes, self.best, better)?;
+            let steps = numbers.steps();
+            let checkpoint = Checkpoint { csv_bytes, best: self.best, numbers, arrays };
+            self.checkpoints.write(steps, &checkpoint, better)?;
         }
         Ok(())
     }
@@ -310,15 +313,15 @@ fn start<E: ParallelEnv + Clone + Sync>(
     csv_path: &Path,
 ) -> Result<(Trainer<E>, CsvFile, Option<Best>), Failure> {
     let mut trainer = fresh(plan, prototype, learner()?)?;
-    let Some((record, state)) = checkpoints.last()? else {
+    let Some(Checkpoint { csv_bytes, best, numbers, arrays }) = checkpoints.last()? else {
         if csv_path.exists() {
             fs::remove_file(csv_path).map_err(failure::io("remove", csv_path))?;
         }
         return Ok((trainer, CsvFile::create(csv_path, &row::COLUMNS)?, None));
     };
-    trainer.restore(&state).map_err(|problem| checkpoints.refused(&problem))?;
-    let csv = CsvFile::resume(csv_path, row::COLUMNS.len(), record.csv_bytes)?;
-    Ok((trainer, csv, record.best))
+    trainer.restore(&State { numbers, arrays }).map_err(|problem| checkpoints.refused(&problem))?;
+    let csv = CsvFile::resume(csv_path, row::COLUMNS.len(), csv_bytes)?;
+    Ok((trainer, csv, best))
 }
 
 /// A trainer at its start, on a learner whose parameters it sets.

@@ -33,7 +33,7 @@ impl Trained {
                 return Err(Failure::Usage(format!("cannot read {}: {problem}", config.display())));
             }
         };
-        let checkpoints = Checkpoints::at(dir, Identity::of(&plan, dir)?, plan.train.keep);
+        let checkpoints = Checkpoints::at(dir, Identity::of(&plan.env.name, dir)?, plan.train.keep);
         let state = checkpoints.best()?;
         Ok(Trained { dir: dir.to_path_buf(), plan, state })
     }
