@@ -289,29 +289,4 @@ mod tests {
         transpose(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3, &mut out);
         assert_eq!(out, [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
     }
-
-    #[test]
-    #[ignore]
-    fn speed() {
-        let (left, right) = (numbers(64 * 64, 1), numbers(64 * 64, 2));
-        let mut out = vec![0.0; 64 * 64];
-        for (name, n) in [("64", 64), ("16", 16)] {
-            for cols in [false, true] {
-                let t = std::time::Instant::now();
-                for _ in 0..20000 {
-                    let l = if cols { Left::Columns(&left, 64) } else { Left::Rows(&left, 64) };
-                    product(std::hint::black_box(l), &right[..64 * n], Start::Zero, n, &mut out[..64 * n]);
-                }
-                println!(
-                    "{name} {cols}: {} GMAC/s",
-                    20000.0 * 64.0 * 64.0 * n as f64 / t.elapsed().as_secs_f64() / 1e9
-                );
-            }
-        }
-        let t = std::time::Instant::now();
-        for _ in 0..20000 {
-            tanh(std::hint::black_box(&mut out));
-        }
-        println!("tanh {} ns each", t.elapsed().as_secs_f64() * 1e9 / 20000.0 / 4096.0);
-    }
 }
