@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// observation -> (convolution of the view) -> dense layers with tanh -> logits, or the value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Network {
     /// Widths of the dense layers between input and output, such as `[64, 64]`.
     pub hidden: Vec<usize>,

@@ -214,6 +214,7 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
             update: self.counters.updates,
             steps: self.counters.steps,
             episodes: self.counters.episodes,
+            rollbacks: self.counters.rollbacks,
             ..update
         })
     }

@@ -236,7 +236,6 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
             let start = Instant::now();
             match self.trainer.update() {
                 Ok(update) => {
-                    let update = Update { rollbacks: self.trainer.rollbacks(), ..update };
                     let steps = self.plan.steps_per_update() as f64;
                     let steps_per_second = steps / start.elapsed().as_secs_f64();
                     self.note(&update, steps_per_second, runtime)?;

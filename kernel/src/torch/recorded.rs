@@ -92,7 +92,7 @@ impl Brain {
         let shapes = [vec![-1, 1, 3, 3], vec![4 * hidden, -1], vec![4 * hidden, hidden], vec![-1, hidden]];
         let tensor = |i: usize| {
             let pair = i / 2;
-            if i % 2 == 0 {
+            if i.is_multiple_of(2) {
                 Tensor::from_slice(weights[pair]).view(&shapes[pair][..])
             } else {
                 Tensor::from_slice(biases[pair])
