@@ -1,6 +1,7 @@
 //! The two learners are each other's oracle: the same parameters, samples and minibatches give the
 //! same terms, gradients, steps and actions.
 #![cfg(feature = "torch")]
+#![allow(clippy::unwrap_used)] // helpers of tests
 
 use resonetics_agents::prophet::init::initial;
 use resonetics_agents::prophet::learner::{Learner, LossWeights, Minibatch, Samples};
@@ -83,7 +84,9 @@ impl Case {
         let native = NativeLearner::new(&self.network, self.spaces);
         let torch = TorchLearner::new(&self.network, self.spaces, Device::Cpu, 1).unwrap();
         let mut both: [Box<dyn Learner>; 2] = [Box::new(native), Box::new(torch)];
-        both.iter_mut().for_each(|learner| learner.load(&tensors, 0).unwrap());
+        for learner in &mut both {
+            learner.load(&tensors, 0).unwrap();
+        }
         both
     }
 }

@@ -222,11 +222,16 @@ fn native(net: &Mlp, parameters: &[f32], case: &Case) -> Evaluated {
 fn torch(case: &Case) -> Evaluated {
     use resonetics_kernel::torch::{self, recorded};
 
-    let layer = |layer: &GradedLayer| layer.layer.on_tensors();
-    let layers: Vec<recorded::Layer<'_>> = case.layers.iter().map(layer).collect();
-    let Weights { reality, flow, structure, tension } = case.weights;
-    let weights =
-        torch::Weights { reality, flow, structure, tension, eps: case.eps, period: case.structure_period };
+    let layers: Vec<recorded::Layer<'_>> = case.layers.iter().map(|layer| layer.layer.on_tensors()).collect();
+    let Weights { r, f, s, t } = case.weights;
+    let weights = torch::Weights {
+        reality: r,
+        flow: f,
+        structure: s,
+        tension: t,
+        eps: case.eps,
+        period: case.structure_period,
+    };
     let found = recorded::kernel(&recorded::Case {
         layers: &layers,
         x: &case.x,
