@@ -223,7 +223,7 @@ fn a_training_does_not_go_on_without_its_rows() {
     place.copy("out", "edited");
     for (from, to, part) in [
         ("gamma = 0.8", "gamma = 1.8", "`gamma = 1.8`"),
-        ("gamma = 1.8", "gama = 0.8", "missing field `gamma`"),
+        ("gamma = 1.8", "gama = 0.8", "unknown field `gama`"),
         ("steps = 7680", "steps = 0", "steps"),
         ("command = \"train\"", "command = \"eat\"", "`eat`"),
     ] {
