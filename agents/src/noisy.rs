@@ -13,13 +13,20 @@ pub struct Noisy {
     /// An environment's stream, and the steps of its episode.
     episodes: Vec<(Key, u32)>,
     observations: Array2<f32>,
+    noise: Vec<f32>,
 }
 
 impl Noisy {
     /// `policy` in `envs` environments, with noise of standard deviation `sigma` on every number it sees.
     pub fn new(policy: Box<dyn Policy>, envs: usize, sigma: f32) -> Noisy {
         let key = Key::new(0, Domain::Policy, 0);
-        Noisy { policy, sigma, episodes: vec![(key, 0); envs], observations: Array2::zeros((0, 0)) }
+        Noisy {
+            policy,
+            sigma,
+            episodes: vec![(key, 0); envs],
+            observations: Array2::zeros((0, 0)),
+            noise: Vec::new(),
+        }
     }
 }
 
@@ -42,11 +49,10 @@ impl Policy for Noisy {
         let each = self.observations.len() / self.episodes.len().max(1);
         let numbers = self.observations.as_slice_mut().unwrap_or_default();
         for (numbers, (key, step)) in numbers.chunks_mut(each.max(1)).zip(&mut self.episodes) {
-            for (i, block) in numbers.chunks_mut(resonetics_envs::math::LANES).enumerate() {
-                let (noise, _) = key.normals(*step, (i * resonetics_envs::math::LANES) as u32);
-                for (number, noise) in block.iter_mut().zip(noise) {
-                    *number += self.sigma * noise;
-                }
+            self.noise.resize(numbers.len(), 0.0);
+            key.fill_normals(*step, 0, &mut self.noise);
+            for (number, noise) in numbers.iter_mut().zip(&self.noise) {
+                *number += self.sigma * noise;
             }
             *step += 1;
         }

@@ -1,14 +1,16 @@
 //! Many environments at once: stepped by rayon, written into buffers that the caller owns.
 
+mod rollout;
 mod saved;
+mod slice;
 
-use std::ops::Range;
-
-use crate::cpu::Work;
-use crate::env::{Agents, Ending, InvalidAction, ParallelEnv};
+use crate::env::{Ending, InvalidAction, ParallelEnv};
 use crate::stream::lane_seed;
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
+
+pub use rollout::Seen;
+use slice::{Shape, Slice, step_pieces};
 
 /// What happens to an environment whose episode has ended (the names of Gymnasium 1.x).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,32 +72,6 @@ pub struct VecEnv<E> {
     envs: Vec<E>,
     tallies: Vec<Tally>,
     autoreset: Autoreset,
-}
-
-/// The part of a batch that belongs to some consecutive environments.
-struct Slice<'a, E> {
-    envs: &'a mut [E],
-    tallies: &'a mut [Tally],
-    observations: &'a mut [f32],
-    rewards: &'a mut [f32],
-    terminated: &'a mut [bool],
-    truncated: &'a mut [bool],
-    action_mask: &'a mut [bool],
-    alive: &'a mut [bool],
-    died: &'a mut [bool],
-    final_observations: &'a mut [f32],
-    episode_return: &'a mut [f64],
-    episode_length: &'a mut [u32],
-}
-
-/// Sizes that every slice shares.
-#[derive(Clone, Copy)]
-struct Shape {
-    agents: usize,
-    observation: usize,
-    actions: usize,
-    masked: bool,
-    keeps_final: bool,
 }
 
 impl<E: ParallelEnv> VecEnv<E> {
@@ -202,7 +178,7 @@ impl<E: ParallelEnv> VecEnv<E> {
         }
         let autoreset = self.autoreset;
         let per_thread = self.len().div_ceil(rayon::current_num_threads()).max(E::PARALLEL_FROM);
-        step_pieces(StepSlice { slice: self.whole(batch), actions, shape, autoreset }, per_thread);
+        step_pieces(self.whole(batch), actions, shape, autoreset, per_thread);
         Ok(())
     }
 
@@ -241,170 +217,4 @@ impl<E: ParallelEnv> VecEnv<E> {
 #[allow(clippy::expect_used)]
 fn contiguous<T>(array: Option<&mut [T]>) -> &mut [T] {
     array.expect("the arrays of a batch are in standard layout, as VecEnv::batch makes them")
-}
-
-/// Steps `work` in pieces of at most `lanes` environments, in parallel. Which thread steps which
-/// piece changes no result: lanes share nothing.
-fn step_pieces<E: ParallelEnv>(work: StepSlice<'_, E>, lanes: usize) {
-    let pieces = work.slice.envs.len().div_ceil(lanes);
-    if pieces == 1 {
-        E::batch(work);
-    } else {
-        let (left, right) = work.split_at(pieces / 2 * lanes);
-        rayon::join(|| step_pieces(left, lanes), || step_pieces(right, lanes));
-    }
-}
-
-/// One step of a slice: the work that [`ParallelEnv::batch`] compiles for each CPU path.
-struct StepSlice<'a, E> {
-    slice: Slice<'a, E>,
-    actions: &'a [usize],
-    shape: Shape,
-    autoreset: Autoreset,
-}
-
-impl<'a, E: ParallelEnv> StepSlice<'a, E> {
-    fn split_at(self, lanes: usize) -> (StepSlice<'a, E>, StepSlice<'a, E>) {
-        let shape = self.shape;
-        let rows = lanes * shape.agents;
-        let (envs, envs_right) = self.slice.envs.split_at_mut(lanes);
-        let (tallies, tallies_right) = self.slice.tallies.split_at_mut(lanes);
-        let (observations, observations_right) = cut(self.slice.observations, rows * shape.observation);
-        let (rewards, rewards_right) = cut(self.slice.rewards, rows);
-        let (terminated, terminated_right) = cut(self.slice.terminated, lanes);
-        let (truncated, truncated_right) = cut(self.slice.truncated, lanes);
-        let (action_mask, action_mask_right) = cut(self.slice.action_mask, rows * shape.actions);
-        let (alive, alive_right) = cut(self.slice.alive, rows);
-        let (died, died_right) = cut(self.slice.died, rows);
-        let (finals, finals_right) = cut(self.slice.final_observations, rows * shape.observation);
-        let (episode_return, episode_return_right) = cut(self.slice.episode_return, lanes);
-        let (episode_length, episode_length_right) = cut(self.slice.episode_length, lanes);
-        let (actions, actions_right) = self.actions.split_at(rows);
-        let left = Slice {
-            envs,
-            tallies,
-            observations,
-            rewards,
-            terminated,
-            truncated,
-            action_mask,
-            alive,
-            died,
-            final_observations: finals,
-            episode_return,
-            episode_length,
-        };
-        let right = Slice {
-            envs: envs_right,
-            tallies: tallies_right,
-            observations: observations_right,
-            rewards: rewards_right,
-            terminated: terminated_right,
-            truncated: truncated_right,
-            action_mask: action_mask_right,
-            alive: alive_right,
-            died: died_right,
-            final_observations: finals_right,
-            episode_return: episode_return_right,
-            episode_length: episode_length_right,
-        };
-        (
-            StepSlice { slice: left, actions, ..self },
-            StepSlice { slice: right, actions: actions_right, ..self },
-        )
-    }
-}
-
-/// Cuts an array in two; one that the world or the autoreset mode leaves empty stays empty.
-fn cut<T>(array: &mut [T], at: usize) -> (&mut [T], &mut [T]) {
-    array.split_at_mut(at.min(array.len()))
-}
-
-impl<E: ParallelEnv> Work for StepSlice<'_, E> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(mut self) {
-        let (shape, autoreset) = (self.shape, self.autoreset);
-        for lane in 0..self.slice.envs.len() {
-            let first = lane * shape.agents;
-            let actions = &self.actions[first..first + shape.agents];
-            self.slice.step(shape, autoreset, lane, actions);
-        }
-    }
-}
-
-impl<E: ParallelEnv> Slice<'_, E> {
-    /// The environment of `lane` and the rows that it writes.
-    #[inline(always)]
-    fn lane(&mut self, shape: Shape, lane: usize) -> (&mut E, Agents<'_>) {
-        let rows = lane * shape.agents..(lane + 1) * shape.agents;
-        let masked = if shape.masked { rows.clone() } else { 0..0 };
-        let agents = Agents {
-            observations: &mut self.observations[scaled(&rows, shape.observation)],
-            rewards: &mut self.rewards[rows],
-            action_mask: &mut self.action_mask[scaled(&masked, shape.actions)],
-            alive: &mut self.alive[masked.clone()],
-            died: &mut self.died[masked],
-        };
-        (&mut self.envs[lane], agents)
-    }
-
-    #[inline(always)]
-    fn reset(&mut self, shape: Shape, lane: usize, seed: Option<u64>) {
-        let (env, mut agents) = self.lane(shape, lane);
-        agents.rewards.fill(0.0);
-        agents.died.fill(false);
-        env.reset(seed, agents.reborrow());
-        self.tallies[lane] = Tally::default();
-        self.terminated[lane] = false;
-        self.truncated[lane] = false;
-    }
-
-    #[inline(always)]
-    fn step(&mut self, shape: Shape, autoreset: Autoreset, lane: usize, actions: &[usize]) {
-        if self.tallies[lane].ended() {
-            if autoreset == Autoreset::NextStep {
-                self.reset(shape, lane, None);
-            } else {
-                // What happened in the last step happened once.
-                let (_, agents) = self.lane(shape, lane);
-                agents.rewards.fill(0.0);
-                agents.died.fill(false);
-            }
-            return;
-        }
-        let (env, mut agents) = self.lane(shape, lane);
-        // The actions were checked before the first lane moved.
-        let ending = env.step(actions, agents.reborrow()).unwrap_or_default();
-        let reward: f64 = agents.rewards.iter().map(|&reward| f64::from(reward)).sum();
-        let tally = &mut self.tallies[lane];
-        tally.episode_return += reward;
-        tally.length += 1;
-        self.terminated[lane] = ending.terminated;
-        self.truncated[lane] = ending.truncated;
-        if ending.terminated || ending.truncated {
-            self.end(shape, autoreset, lane, ending);
-        }
-    }
-
-    /// Closes an episode: keeps its tally and, where the mode says so, starts the next one.
-    fn end(&mut self, shape: Shape, autoreset: Autoreset, lane: usize, ending: Ending) {
-        self.episode_return[lane] = self.tallies[lane].episode_return;
-        self.episode_length[lane] = self.tallies[lane].length;
-        self.tallies[lane].ending = ending;
-        if autoreset == Autoreset::SameStep {
-            let row = lane * shape.agents..(lane + 1) * shape.agents;
-            let numbers = scaled(&row, shape.observation);
-            self.final_observations[numbers.clone()].copy_from_slice(&self.observations[numbers]);
-            let (env, mut agents) = self.lane(shape, lane);
-            env.reset(None, agents.reborrow());
-            self.tallies[lane] = Tally::default();
-        }
-    }
-}
-
-#[inline(always)]
-fn scaled(rows: &Range<usize>, width: usize) -> Range<usize> {
-    rows.start * width..rows.end * width
 }

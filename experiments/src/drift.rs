@@ -262,8 +262,9 @@ impl Drift {
     /// `count` standard normals of a step.
     fn normals(&self, draw: Draw, step: u64, count: usize) -> Vec<f32> {
         let key = self.key(draw, step);
-        let lanes = (0..count.div_ceil(LANES)).flat_map(|block| key.normals(0, (block * LANES) as u32).0);
-        lanes.take(count).collect()
+        let mut normals = vec![0.0; count];
+        key.fill_normals(0, 0, &mut normals);
+        normals
     }
 
     /// A dropout mask of this step.

@@ -91,14 +91,39 @@ pub fn uniform(word: u32) -> f32 {
     (word >> 8) as f32 * (1.0 / 16_777_216.0)
 }
 
-/// Two independent standard normals from two independent random words (Box and Muller 1958).
+/// Two independent standard normals from one random word (Box and Muller 1958): the upper half gives
+/// the radius, the lower half the angle.
 ///
-/// The radius comes from the 2^24 values (k+1)/2^24, so no normal is beyond 5.77.
+/// The radius takes the 65,536 values sqrt(-2 ln u) at u = (k + 1/2) / 65,536, so that none is beyond
+/// 4.86; it and the angle's sine and cosine are within 2e-5 of exact. The variance is too small by a
+/// factor of 1 - 5e-6. Polynomials: fitted here to the least largest error.
 #[inline(always)]
-pub fn box_muller(radius: u32, turn: u32) -> (f32, f32) {
-    let r = (-2.0 * ln(uniform(radius) + 1.0 / 16_777_216.0)).sqrt();
-    let (s, c) = sin_cos_turn(turn);
-    (r * c, r * s)
+pub fn normal_pair(word: u32) -> (f32, f32) {
+    // u = m * 2^-e with m in [1/2, 1): ln u = -e ln 2 + ln m, the latter by d = 2 - 2m in (0, 1].
+    let bits = ((word >> 16) as i32 as f32 + 0.5).to_bits();
+    let e = (142 - (bits >> 23) as i32) as f32;
+    let d = 2.0 - f32::from_bits(bits & 0x007f_ffff | 0x3f80_0000);
+    let mut q = 0.02644946_f32;
+    q = q * d - 0.01944369;
+    q = q * d + 0.05042077;
+    q = q * d + 0.07841753;
+    q = q * d + 0.25044778;
+    q = q * d + 0.99999351;
+    let r = (q * d + e * (2.0 * core::f32::consts::LN_2)).sqrt();
+    // Half a turn in [-pi/2, pi/2], 32,768 angles symmetric to 0; the last bit turns by another half.
+    let x = ((word & 0xfffe) as i32 as f32 - 32_767.0) * (core::f32::consts::PI / 65_536.0);
+    let r = f32::from_bits(r.to_bits() ^ word << 31);
+    let z = x * x;
+    let sin = ((-0.00018575 * z + 0.00831543) * z - 0.16665944) * z * x + x;
+    let cos = ((-0.00127575 * z + 0.04150707) * z - 0.49993563) * z + 1.0;
+    (r * cos, r * sin)
+}
+
+/// `lanes`, by way of memory: the compiler vectorises what is stored, where for a sum over lanes it
+/// would compute them one by one. Measured: 170 instructions less in a step of the cluster.
+#[inline(always)]
+pub fn in_memory<T>(lanes: [T; LANES]) -> [T; LANES] {
+    core::hint::black_box(lanes)
 }
 
 /// Sum in a fixed order, by halves.
@@ -166,11 +191,19 @@ mod tests {
         }
     }
 
+    /// Every radius with every 37th angle, and every angle with some radii.
     #[test]
-    fn normals_stay_finite_at_the_ends() {
-        for (radius, turn) in [(0, 0), (u32::MAX, u32::MAX), (0, u32::MAX), (u32::MAX, 1 << 31)] {
-            let (a, b) = box_muller(radius, turn);
-            assert!(a.abs() < 5.8 && b.abs() < 5.8);
+    fn normal_pairs_agree_with_f64() {
+        let radii = (0..1_u32 << 16).flat_map(|k| (k % 37..1 << 16).step_by(2_053).map(move |j| k << 16 | j));
+        let angles = (0..1_u32 << 16).flat_map(|j| [0, 1, 777, 65_535].map(|k: u32| k << 16 | j));
+        for word in radii.chain(angles) {
+            let u = (f64::from(word >> 16) + 0.5) / 65_536.0;
+            let r = (-2.0 * u.ln()).sqrt();
+            let half = std::f64::consts::PI * f64::from(word & 1);
+            let angle = (f64::from(word & 0xfffe) - 32_767.0) / 65_536.0 * std::f64::consts::PI + half;
+            let (a, b) = normal_pair(word);
+            assert!((f64::from(a) - r * angle.cos()).abs() < 2e-5 * r.max(1.0), "{word:08x}");
+            assert!((f64::from(b) - r * angle.sin()).abs() < 2e-5 * r.max(1.0), "{word:08x}");
         }
     }
 

@@ -1,8 +1,9 @@
 //! Random streams, derived by counter from one user seed.
 //!
-//! The generator is Threefry-2x32 of 20 rounds (Salmon, Moraes, Dror, Shaw: "Parallel random
-//! numbers: as easy as 1, 2, 3", SC 2011), a keyed bijection of 64 bits: no state, so a value
-//! depends only on (seed, domain, index, step, purpose, lane) and never on who asked before.
+//! The generator is Threefry-2x32 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy
+//! as 1, 2, 3", SC 2011), a keyed bijection of 64 bits: no state, so a value depends only on
+//! (seed, domain, index, step, purpose, lane) and never on who asked before. Keys are derived with
+//! 20 rounds, draws made with 13.
 
 use std::convert::Infallible;
 
@@ -32,6 +33,9 @@ pub enum Domain {
     Training = 8,
 }
 
+/// Counters of one call of [`Key::normals`].
+const HALF: usize = LANES / 2;
+
 /// The key of one stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Key {
@@ -41,11 +45,18 @@ pub struct Key {
 /// Rotation distances of Threefry-2x32 (Salmon et al. 2011, table 4).
 const ROTATIONS: [u32; 8] = [13, 15, 26, 6, 17, 29, 16, 24];
 const PARITY: u32 = 0x1BD1_1BDA;
-const ROUNDS: usize = 20;
+/// Rounds of a key: the authors' default.
+const KEY_ROUNDS: usize = 20;
+/// Rounds of a draw: the fewest with which the authors report that `BigCrush` is passed.
+const DRAW_ROUNDS: usize = 13;
 
-/// Threefry-2x32-20 of the counters `(x[i], y[i])` under `key`, lane by lane.
+/// Threefry-2x32 of the counters `(x[i], y[i])` under `key`, lane by lane.
 #[inline(always)]
-fn threefry<const N: usize>(key: [u32; 2], mut x: [u32; N], mut y: [u32; N]) -> ([u32; N], [u32; N]) {
+fn threefry<const ROUNDS: usize, const N: usize>(
+    key: [u32; 2],
+    mut x: [u32; N],
+    mut y: [u32; N],
+) -> ([u32; N], [u32; N]) {
     let schedule = [key[0], key[1], PARITY ^ key[0] ^ key[1]];
     for i in 0..N {
         x[i] = x[i].wrapping_add(schedule[0]);
@@ -53,17 +64,25 @@ fn threefry<const N: usize>(key: [u32; 2], mut x: [u32; N], mut y: [u32; N]) -> 
     }
     for group in 0..ROUNDS / 4 {
         for turn in 0..4 {
-            let distance = ROTATIONS[(group * 4 + turn) % 8];
-            for i in 0..N {
-                x[i] = x[i].wrapping_add(y[i]);
-                y[i] = y[i].rotate_left(distance) ^ x[i];
-            }
+            (x, y) = round(x, y, ROTATIONS[(group * 4 + turn) % 8]);
         }
         let next = group + 1;
         for i in 0..N {
             x[i] = x[i].wrapping_add(schedule[next % 3]);
             y[i] = y[i].wrapping_add(schedule[(next + 1) % 3]).wrapping_add(next as u32);
         }
+    }
+    for turn in ROUNDS / 4 * 4..ROUNDS {
+        (x, y) = round(x, y, ROTATIONS[turn % 8]);
+    }
+    (x, y)
+}
+
+#[inline(always)]
+fn round<const N: usize>(mut x: [u32; N], mut y: [u32; N], distance: u32) -> ([u32; N], [u32; N]) {
+    for i in 0..N {
+        x[i] = x[i].wrapping_add(y[i]);
+        y[i] = y[i].rotate_left(distance) ^ x[i];
     }
     (x, y)
 }
@@ -80,15 +99,15 @@ impl Key {
     #[must_use]
     pub fn derive(self, tag: u32, index: u64) -> Key {
         // Two calls, so that all 64 bits of the index and the tag enter the key.
-        let (x, y) = threefry(self.words, [tag], [(index >> 32) as u32]);
-        let (x, y) = threefry([x[0], y[0]], [index as u32], [tag]);
+        let (x, y) = threefry::<KEY_ROUNDS, 1>(self.words, [tag], [(index >> 32) as u32]);
+        let (x, y) = threefry::<KEY_ROUNDS, 1>([x[0], y[0]], [index as u32], [tag]);
         Key { words: [x[0], y[0]] }
     }
 
     /// Two random words for one (step, index).
     #[inline(always)]
     pub fn words(self, step: u32, index: u32) -> (u32, u32) {
-        let (x, y) = threefry(self.words, [step], [index]);
+        let (x, y) = threefry::<DRAW_ROUNDS, 1>(self.words, [step], [index]);
         (x[0], y[0])
     }
 
@@ -104,25 +123,44 @@ impl Key {
         scale(self.words(step, index).0, bound)
     }
 
-    /// Random words for the indices `first .. first + 16`, two for each.
+    /// Random words for the indices `first .. first + N`, two for each.
     #[inline(always)]
-    pub fn lanes(self, step: u32, first: u32) -> ([u32; LANES], [u32; LANES]) {
-        let mut index = [0u32; LANES];
+    fn counted<const N: usize>(self, step: u32, first: u32) -> ([u32; N], [u32; N]) {
+        let mut index = [0u32; N];
         for (i, index) in index.iter_mut().enumerate() {
             *index = first.wrapping_add(i as u32);
         }
-        threefry(self.words, [step; LANES], index)
+        threefry::<DRAW_ROUNDS, N>(self.words, [step; N], index)
     }
 
-    /// Standard normals for the indices `first .. first + 16`, two for each.
+    /// Random words for the indices `first .. first + 16`, two for each.
+    #[inline(always)]
+    pub fn lanes(self, step: u32, first: u32) -> ([u32; LANES], [u32; LANES]) {
+        self.counted(step, first)
+    }
+
+    /// Standard normals for the indices `first .. first + 8`: 32 in all, four for each, as each half
+    /// of a word gives one. Lanes 0 to 7 come from the first words, 8 to 15 from the second ones.
     #[inline(always)]
     pub fn normals(self, step: u32, first: u32) -> (Lanes, Lanes) {
-        let (x, y) = self.lanes(step, first);
+        let (x, y) = self.counted::<HALF>(step, first);
         let (mut a, mut b) = ([0.0; LANES], [0.0; LANES]);
-        for i in 0..LANES {
-            (a[i], b[i]) = math::box_muller(x[i], y[i]);
+        for i in 0..HALF {
+            (a[i], b[i]) = math::normal_pair(x[i]);
+            (a[HALF + i], b[HALF + i]) = math::normal_pair(y[i]);
         }
         (a, b)
+    }
+
+    /// Fills `out` with standard normals, 32 for every eight indices from `first` on.
+    #[inline(always)]
+    pub fn fill_normals(self, step: u32, first: u32, out: &mut [f32]) {
+        for (block, out) in out.chunks_mut(2 * LANES).enumerate() {
+            let (a, b) = self.normals(step, first.wrapping_add((block * HALF) as u32));
+            let (left, right) = out.split_at_mut(LANES.min(out.len()));
+            left.copy_from_slice(&a[..left.len()]);
+            right.copy_from_slice(&b[..right.len()]);
+        }
     }
 
     /// Numbers in [0, 1) for the indices `first .. first + 16`, two for each.
@@ -205,11 +243,16 @@ mod tests {
 
     use super::*;
 
-    /// Random123's `kat_vectors` for threefry2x32 with 20 rounds: counter, key, expected.
-    const KNOWN_ANSWERS: [[[u32; 2]; 3]; 3] = [
-        [[0, 0], [0, 0], [0x6b20_0159, 0x99ba_4efe]],
-        [[u32::MAX; 2], [u32::MAX; 2], [0x1cb9_96fc, 0xbb00_2be7]],
-        [[0x243f_6a88, 0x85a3_08d3], [0x1319_8a2e, 0x0370_7344], [0xc492_3a9c, 0x483d_f7a0]],
+    /// Random123's `kat_vectors` for threefry2x32: counter, key, expected with 13 and with 20 rounds.
+    const KNOWN_ANSWERS: [[[u32; 2]; 4]; 3] = [
+        [[0, 0], [0, 0], [0x9d1c_5ec6, 0x8bd5_0731], [0x6b20_0159, 0x99ba_4efe]],
+        [[u32::MAX; 2], [u32::MAX; 2], [0xfd36_d048, 0x2d17_272c], [0x1cb9_96fc, 0xbb00_2be7]],
+        [
+            [0x243f_6a88, 0x85a3_08d3],
+            [0x1319_8a2e, 0x0370_7344],
+            [0xba3e_4725, 0xf27d_669e],
+            [0xc492_3a9c, 0x483d_f7a0],
+        ],
     ];
 
     fn key() -> Key {
@@ -218,12 +261,16 @@ mod tests {
 
     #[test]
     fn threefry_gives_the_known_answers_in_every_lane() {
-        for [[x, y], key, expected] in KNOWN_ANSWERS {
-            assert_eq!(threefry(key, [x], [y]), ([expected[0]], [expected[1]]));
-            let many = threefry(key, [x; LANES], [y; LANES]);
-            assert_eq!(many, ([expected[0]; LANES], [expected[1]; LANES]));
+        for [[x, y], key, thirteen, twenty] in KNOWN_ANSWERS {
+            assert_eq!(threefry::<13, 1>(key, [x], [y]), ([thirteen[0]], [thirteen[1]]));
+            assert_eq!(threefry::<20, 1>(key, [x], [y]), ([twenty[0]], [twenty[1]]));
+            let many = threefry::<13, LANES>(key, [x; LANES], [y; LANES]);
+            assert_eq!(many, ([thirteen[0]; LANES], [thirteen[1]; LANES]));
         }
-        assert_eq!(Key { words: [0, 0] }.words(0, 0), (0x6b20_0159, 0x99ba_4efe));
+        assert_eq!(Key { words: [0, 0] }.words(0, 0), (0x9d1c_5ec6, 0x8bd5_0731));
+        let zero = Key { words: [0, 0] }.derive(0, 0);
+        let twice = threefry::<20, 1>([0x6b20_0159, 0x99ba_4efe], [0], [0]);
+        assert_eq!(zero.words, [twice.0[0], twice.1[0]]);
     }
 
     #[test]
@@ -234,7 +281,9 @@ mod tests {
         for i in 0..LANES {
             let words = key().words(9, 1000 + i as u32);
             assert_eq!((x[i], y[i]), words);
-            assert_eq!((a[i], b[i]), math::box_muller(words.0, words.1));
+            let counter = key().words(9, 1000 + (i % 8) as u32);
+            let word = if i < 8 { counter.0 } else { counter.1 };
+            assert_eq!((a[i], b[i]), math::normal_pair(word));
             assert_eq!((u[i], v[i]), (math::uniform(words.0), math::uniform(words.1)));
             assert_eq!(key().uniform(9, 1000 + i as u32), u[i]);
         }

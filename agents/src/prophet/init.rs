@@ -67,8 +67,8 @@ fn orthogonal(rows: usize, columns: usize, gain: f32, key: Key) -> Vec<f32> {
 }
 
 fn normal(key: Key, vector: u32, i: usize) -> f64 {
-    let (x, y) = key.words(vector, i as u32);
-    f64::from(resonetics_envs::math::box_muller(x, y).0)
+    let (word, _) = key.words(vector, i as u32);
+    f64::from(resonetics_envs::math::normal_pair(word).0)
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {

@@ -591,14 +591,13 @@ fn shuffle(key: Key, rows: &mut [u32]) {
 
 /// Fills `noise` with `count` standard normals.
 fn draw_normals(key: Key, piece: u32, count: usize, noise: &mut Vec<f32>) {
-    const PAIR: usize = 2 * resonetics_envs::math::LANES;
-    noise.resize(count.next_multiple_of(PAIR), 0.0);
-    noise.par_chunks_mut(PAIR).with_min_len(256).enumerate().for_each(|(i, out)| {
-        let (a, b) = key.normals(piece, (i * PAIR / 2) as u32);
-        out[..PAIR / 2].copy_from_slice(&a);
-        out[PAIR / 2..].copy_from_slice(&b);
-    });
-    noise.truncate(count);
+    // Four normals an index.
+    const PIECE: usize = 8192;
+    noise.resize(count, 0.0);
+    noise
+        .par_chunks_mut(PIECE)
+        .enumerate()
+        .for_each(|(i, out)| key.fill_normals(piece, (i * PIECE / 4) as u32, out));
 }
 
 /// Mean, and 1 / standard deviation, of the advantages of `rows`; 0 and 1 for a single row, which would

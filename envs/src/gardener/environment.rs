@@ -202,10 +202,7 @@ impl Work for Draw<'_> {
             let pair = key.uniforms(generation, Purpose::Dirt.index(block * LANES));
             copy_pair(out, &pair);
         }
-        for (block, out) in noise.flow.chunks_mut(2 * LANES).enumerate() {
-            let pair = key.normals(generation, Purpose::Flow.index(block * LANES));
-            copy_pair(out, &pair);
-        }
+        key.fill_normals(generation, Purpose::Flow.index(0), &mut noise.flow);
         for (block, out) in noise.damping[..population].chunks_mut(2 * LANES).enumerate() {
             let pair = key.uniforms(generation, Purpose::Damping.index(block * LANES));
             copy_pair(out, &pair);

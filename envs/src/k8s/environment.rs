@@ -239,6 +239,19 @@ impl K8sEnv {
         }
     }
 
+    /// A part of a step on its own, for benches: adds a noise, each `[nodes]`, and yields the nodes out
+    /// of memory and the critical ones of them.
+    #[inline(always)]
+    pub fn drift_alone(&mut self, cpu: &[f32], memory: &[f32]) -> (u32, u32) {
+        rules::drift(&self.shared.params, self.nodes.as_mut_slice(), &Recorded { cpu, memory })
+    }
+
+    /// A part of a step on its own, for benches: the mean over all cpu and memory values.
+    #[inline(always)]
+    pub fn load_alone(&self) -> f32 {
+        rules::average_load(&self.shared.params, self.nodes.as_slice())
+    }
+
     /// One step of the rules alone: with a recorded noise, each `[nodes]`, in place of the stream's,
     /// and without the shield.
     ///

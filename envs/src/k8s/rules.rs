@@ -10,6 +10,8 @@ use crate::stream::{Key, purpose_index, scale};
 pub const OBSERVATION: usize = 30;
 /// Number of actions.
 pub const ACTIONS: usize = 6;
+/// The number of the action that cleans; the one behind it scales, those before it walk.
+const CLEAN: usize = 4;
 /// The priorities that a node can have.
 pub const PRIORITIES: [f32; 3] = [0.2, 0.5, 1.0];
 
@@ -50,12 +52,59 @@ pub(super) struct Scalars {
 pub(super) struct Params {
     /// As they were given.
     pub config: K8sConfig,
+    /// Those that every step needs, in f32.
+    numbers: Numbers,
     /// The eight neighbours and the node itself, in the order of the observation.
     neighbours: Vec<[u16; 9]>,
     /// Upper bound of the lanes of the last block: 1 for nodes, 0 beyond the grid.
     limit: Lanes,
     /// Row and column as observed.
     position: [Vec<f32>; 2],
+}
+
+/// The numbers of [`K8sConfig`] that every step needs, in f32.
+#[derive(Clone, Debug)]
+struct Numbers {
+    time_penalty: f32,
+    clean_cpu: f32,
+    clean_worth: f32,
+    clean_full: f32,
+    clean_small_reward: f32,
+    clean_unaffordable_reward: f32,
+    cpu_noise_sigma: f32,
+    mem_drift_mu: f32,
+    mem_noise_sigma: f32,
+    oom_memory: f32,
+    critical_priority: f32,
+    oom_penalty: f32,
+    critical_oom_penalty: f32,
+    load_shaping_weight: f32,
+    avg_load_terminate_threshold: f32,
+    /// 1 / (2 nodes), by which the loads' sum becomes their mean.
+    per_value: f32,
+}
+
+impl Numbers {
+    fn new(config: &K8sConfig) -> Numbers {
+        Numbers {
+            time_penalty: config.time_penalty as f32,
+            clean_cpu: config.clean_cpu as f32,
+            clean_worth: config.clean_worth as f32,
+            clean_full: config.clean_full as f32,
+            clean_small_reward: config.clean_small_reward as f32,
+            clean_unaffordable_reward: config.clean_unaffordable_reward as f32,
+            cpu_noise_sigma: config.cpu_noise_sigma as f32,
+            mem_drift_mu: config.mem_drift_mu as f32,
+            mem_noise_sigma: config.mem_noise_sigma as f32,
+            oom_memory: config.oom_memory as f32,
+            critical_priority: config.critical_priority as f32,
+            oom_penalty: config.oom_penalty as f32,
+            critical_oom_penalty: config.critical_oom_penalty as f32,
+            load_shaping_weight: config.load_shaping_weight as f32,
+            avg_load_terminate_threshold: config.avg_load_terminate_threshold as f32,
+            per_value: 1.0 / (2 * config.nodes()) as f32,
+        }
+    }
 }
 
 impl Params {
@@ -80,7 +129,7 @@ impl Params {
             (0..size).map(|at| (at as f64 / divisor as f64).min(1.0) as f32).collect()
         };
         let position = [observed(height), observed(width)];
-        Params { config, neighbours, limit, position }
+        Params { numbers: Numbers::new(&config), config, neighbours, limit, position }
     }
 
     /// Blocks of nodes.
@@ -159,14 +208,12 @@ pub(super) struct Drawn<'a> {
 impl Noise for Drawn<'_> {
     #[inline(always)]
     fn block(&self, index: usize) -> (Lanes, Lanes) {
-        let config = &self.params.config;
+        let Params { config, numbers, .. } = self.params;
         let (mut cpu, mut memory) = self.key.normals(self.step, Purpose::Noise.index(index * LANES));
-        let mean =
-            config.drift.mean(config.mem_drift_mu as f32, self.key, self.step, Purpose::Drift.index(0));
-        let (cpu_sigma, memory_sigma) = (config.cpu_noise_sigma as f32, config.mem_noise_sigma as f32);
+        let mean = config.drift.mean(numbers.mem_drift_mu, self.key, self.step, Purpose::Drift.index(0));
         for i in 0..LANES {
-            cpu[i] *= cpu_sigma;
-            memory[i] = memory[i] * memory_sigma + mean;
+            cpu[i] *= numbers.cpu_noise_sigma;
+            memory[i] = memory[i] * numbers.mem_noise_sigma + mean;
         }
         (cpu, memory)
     }
@@ -197,17 +244,18 @@ pub(super) fn step(
     action: usize,
     noise: &impl Noise,
 ) -> Step {
-    let config = &params.config;
-    let mut reward = config.time_penalty as f32;
-    match action {
-        0..=3 => walk(config, scalars, action),
-        4 => reward += clean(config, scalars, nodes),
-        _ => reward += scale_hotspots(config, scalars, nodes),
+    let Params { config, numbers, .. } = params;
+    let mut reward = numbers.time_penalty;
+    // Walking and cleaning have no branch: which of them it is no predictor foresees.
+    walk(config, scalars, action);
+    reward += clean(params, scalars, nodes, action == CLEAN);
+    if action > CLEAN {
+        reward += scale_hotspots(config, scalars, nodes);
     }
     let (oom, critical) = drift(params, nodes, noise);
-    reward -= oom as f32 * config.oom_penalty as f32 + critical as f32 * config.critical_oom_penalty as f32;
+    reward -= oom as f32 * numbers.oom_penalty + critical as f32 * numbers.critical_oom_penalty;
     let load = average_load(params, nodes);
-    reward += config.load_shaping_weight as f32 * (scalars.avg_load - load);
+    reward += numbers.load_shaping_weight * (scalars.avg_load - load);
     scalars.avg_load = load;
     scalars.oom_nodes = oom as u16;
     scalars.critical_oom = critical as u16;
@@ -220,42 +268,59 @@ pub(super) fn step(
     };
     Step {
         reward,
-        terminated: load > config.avg_load_terminate_threshold as f32 || lost,
+        terminated: load > numbers.avg_load_terminate_threshold || lost,
         truncated: scalars.steps >= config.max_steps,
     }
 }
 
-/// Actions 0 to 3: up, down, left, right, around the torus.
+/// Actions 0 to 3: up, down, left, right, around the torus; the others stay.
 #[inline(always)]
 fn walk(config: &K8sConfig, scalars: &mut Scalars, action: usize) {
-    let (height, width) = (config.height as u16, config.width as u16);
-    let (row, col) = (scalars.row, scalars.col);
-    match action {
-        0 => scalars.row = if row == 0 { height - 1 } else { row - 1 },
-        1 => scalars.row = if row + 1 == height { 0 } else { row + 1 },
-        2 => scalars.col = if col == 0 { width - 1 } else { col - 1 },
-        _ => scalars.col = if col + 1 == width { 0 } else { col + 1 },
-    }
+    const MOVES: [[i32; 2]; ACTIONS] = [[-1, 0], [1, 0], [0, -1], [0, 1], [0, 0], [0, 0]];
+    let [down, right] = MOVES[action];
+    scalars.row = around(i32::from(scalars.row) + down, config.height as i32);
+    scalars.col = around(i32::from(scalars.col) + right, config.width as i32);
 }
 
-/// Action 4; yields its reward.
+/// `at`, from -1 to `size`, on a ring of `size`.
 #[inline(always)]
-fn clean(config: &K8sConfig, scalars: &mut Scalars, nodes: &mut [Block]) -> f32 {
-    if scalars.budget < config.clean_cost {
-        return config.clean_unaffordable_reward as f32;
+fn around(at: i32, size: i32) -> u16 {
+    let at = at + (size & at >> 31);
+    (if at == size { 0 } else { at }) as u16
+}
+
+/// Row i has its 1 in lane i; the last row has none.
+const ONE_HOT: [Lanes; LANES + 1] = {
+    let mut rows = [[0.0; LANES]; LANES + 1];
+    let mut lane = 0;
+    while lane < LANES {
+        rows[lane][lane] = 1.0;
+        lane += 1;
     }
-    scalars.budget -= config.clean_cost;
+    rows
+};
+
+/// Action 4, where `asked`; yields its reward.
+#[inline(always)]
+fn clean(params: &Params, scalars: &mut Scalars, nodes: &mut [Block], asked: bool) -> f32 {
+    let Params { config, numbers, .. } = params;
     let node = usize::from(scalars.row) * config.width + usize::from(scalars.col);
     let (block, lane) = (&mut nodes[node / LANES], node % LANES);
-    let cpu = (block.cpu[lane] - config.clean_cpu as f32).max(0.0);
-    let cleaned = (block.cpu[lane] - cpu) + block.memory[lane];
-    block.cpu[lane] = cpu;
-    block.memory[lane] = 0.0;
-    if cleaned < config.clean_worth as f32 {
-        config.clean_small_reward as f32
-    } else {
-        (cleaned / config.clean_full as f32).min(1.0) * (1.0 + block.priority[lane])
+    let affordable = scalars.budget >= config.clean_cost;
+    let cleans = asked & affordable;
+    scalars.budget -= if cleans { config.clean_cost } else { 0.0 };
+    let (cpu, memory, priority) = (block.cpu[lane], block.memory[lane], block.priority[lane]);
+    let cleaned = (cpu - (cpu - numbers.clean_cpu).max(0.0)) + memory;
+    // All lanes, as one that is written alone cannot be read with the others for a dozen cycles.
+    let here = &ONE_HOT[if cleans { lane } else { LANES }];
+    for i in 0..LANES {
+        block.cpu[i] = (block.cpu[i] - numbers.clean_cpu * here[i]).max(0.0);
+        block.memory[i] *= 1.0 - here[i];
     }
+    let worth = (cleaned / numbers.clean_full).min(1.0) * (1.0 + priority);
+    let reward = if cleaned < numbers.clean_worth { numbers.clean_small_reward } else { worth };
+    let reward = if affordable { reward } else { numbers.clean_unaffordable_reward };
+    if asked { reward } else { 0.0 }
 }
 
 /// Action 5; yields its reward.
@@ -311,11 +376,11 @@ fn next_worst(nodes: &[Block], hot: impl Fn(&Block, usize) -> bool, last: (f32, 
 
 /// The Red Queen: adds the noise; yields the nodes out of memory and the critical ones of them.
 #[inline(always)]
-fn drift(params: &Params, nodes: &mut [Block], noise: &impl Noise) -> (u32, u32) {
-    let oom_memory = params.config.oom_memory as f32;
-    let critical_priority = params.config.critical_priority as f32;
+pub(super) fn drift(params: &Params, nodes: &mut [Block], noise: &impl Noise) -> (u32, u32) {
+    let Numbers { oom_memory, critical_priority, .. } = params.numbers;
     let blocks = nodes.len();
-    let (mut oom, mut critical) = ([0u32; LANES], [0u32; LANES]);
+    // Out of memory in the lower half of a lane's count, critical ones in the upper.
+    let mut counts = [0u32; LANES];
     for (index, block) in nodes.iter_mut().enumerate() {
         let limit = params.limit(index, blocks);
         let (cpu, memory) = noise.block(index);
@@ -324,11 +389,11 @@ fn drift(params: &Params, nodes: &mut [Block], noise: &impl Noise) -> (u32, u32)
             block.memory[i] = (block.memory[i] + memory[i]).max(0.0).min(limit[i]);
             // Lanes beyond the grid have the limit 0: not even oom_memory = 0 counts them.
             let out = (block.memory[i] >= oom_memory) & (limit[i] > 0.0);
-            oom[i] += u32::from(out);
-            critical[i] += u32::from(out & (block.priority[i] > critical_priority));
+            counts[i] += u32::from(out) | u32::from(out & (block.priority[i] > critical_priority)) << 16;
         }
     }
-    (oom.iter().sum(), critical.iter().sum())
+    let count: u32 = math::in_memory(counts).iter().sum();
+    (count & 0xffff, count >> 16)
 }
 
 /// Mean over all cpu and memory values.
@@ -340,7 +405,7 @@ pub(super) fn average_load(params: &Params, nodes: &[Block]) -> f32 {
             load[i] += block.cpu[i] + block.memory[i];
         }
     }
-    math::sum(load) / (2 * params.config.nodes()) as f32
+    math::sum(math::in_memory(load)) * params.numbers.per_value
 }
 
 /// Writes the observation, `[30]`.
@@ -349,7 +414,10 @@ pub(super) fn observe(params: &Params, scalars: &Scalars, nodes: &[Block], out: 
     let node = usize::from(scalars.row) * params.config.width + usize::from(scalars.col);
     let out = &mut out[..OBSERVATION];
     for (k, &node) in params.neighbours[node].iter().enumerate() {
-        let (block, lane) = (&nodes[usize::from(node) / LANES], usize::from(node) % LANES);
+        let node = usize::from(node);
+        // A single block needs no look at its number.
+        let block = if let [only] = nodes { only } else { &nodes[node / LANES] };
+        let lane = node % LANES;
         out[3 * k] = block.cpu[lane];
         out[3 * k + 1] = block.memory[lane];
         out[3 * k + 2] = block.priority[lane];

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Autoreset, Batch, Shape, Slice, Tally, VecEnv};
+use super::slice::{Shape, Slice};
+use super::{Autoreset, Batch, Tally, VecEnv};
 use crate::env::ParallelEnv;
 use crate::saved::{Kind, SaveError, ensure, open, seal};
 

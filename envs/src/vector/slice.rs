@@ -1,0 +1,215 @@
+//! Some consecutive environments of a vector with their part of its batch, and a step of them.
+
+use std::ops::Range;
+
+use super::{Autoreset, Tally};
+use crate::cpu::Work;
+use crate::env::{Agents, Ending, ParallelEnv};
+
+/// The part of a batch that belongs to some consecutive environments.
+pub(super) struct Slice<'a, E> {
+    pub(super) envs: &'a mut [E],
+    pub(super) tallies: &'a mut [Tally],
+    pub(super) observations: &'a mut [f32],
+    pub(super) rewards: &'a mut [f32],
+    pub(super) terminated: &'a mut [bool],
+    pub(super) truncated: &'a mut [bool],
+    pub(super) action_mask: &'a mut [bool],
+    pub(super) alive: &'a mut [bool],
+    pub(super) died: &'a mut [bool],
+    pub(super) final_observations: &'a mut [f32],
+    pub(super) episode_return: &'a mut [f64],
+    pub(super) episode_length: &'a mut [u32],
+}
+
+/// Sizes that every slice shares.
+#[derive(Clone, Copy)]
+pub(super) struct Shape {
+    pub(super) agents: usize,
+    pub(super) observation: usize,
+    pub(super) actions: usize,
+    pub(super) masked: bool,
+    pub(super) keeps_final: bool,
+}
+
+/// Steps `slice` in pieces of at most `lanes` environments, in parallel. Which thread steps which
+/// piece changes no result: lanes share nothing.
+pub(super) fn step_pieces<E: ParallelEnv>(
+    mut slice: Slice<'_, E>,
+    actions: &[usize],
+    shape: Shape,
+    autoreset: Autoreset,
+    lanes: usize,
+) {
+    let pieces = slice.envs.len().div_ceil(lanes);
+    if pieces == 1 {
+        E::batch(StepSlice { slice: &mut slice, actions, shape, autoreset });
+    } else {
+        let half = pieces / 2 * lanes;
+        let (left, right) = slice.split_at(shape, half);
+        let (actions_left, actions_right) = actions.split_at(half * shape.agents);
+        rayon::join(
+            || step_pieces(left, actions_left, shape, autoreset, lanes),
+            || step_pieces(right, actions_right, shape, autoreset, lanes),
+        );
+    }
+}
+
+/// One step of a slice: the work that [`ParallelEnv::batch`] compiles for each CPU path.
+pub(super) struct StepSlice<'a, 'b, E> {
+    pub(super) slice: &'a mut Slice<'b, E>,
+    pub(super) actions: &'a [usize],
+    pub(super) shape: Shape,
+    pub(super) autoreset: Autoreset,
+}
+
+impl<E: ParallelEnv> Work for StepSlice<'_, '_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let StepSlice { slice, actions, shape, autoreset } = self;
+        let Some(first) = slice.envs.first() else { return };
+        // Said again by the environment itself: where these are constants, the loop knows them.
+        let shape = Shape { agents: first.agents(), masked: first.masked(), ..shape };
+        for lane in 0..slice.envs.len() {
+            let row = lane * shape.agents;
+            slice.step(shape, autoreset, lane, &actions[row..row + shape.agents]);
+        }
+    }
+}
+
+impl<'a, E: ParallelEnv> Slice<'a, E> {
+    /// The first `lanes` environments, and the others.
+    pub(super) fn split_at(self, shape: Shape, lanes: usize) -> (Slice<'a, E>, Slice<'a, E>) {
+        let rows = lanes * shape.agents;
+        let (envs, envs_right) = self.envs.split_at_mut(lanes);
+        let (tallies, tallies_right) = self.tallies.split_at_mut(lanes);
+        let (observations, observations_right) = cut(self.observations, rows * shape.observation);
+        let (rewards, rewards_right) = cut(self.rewards, rows);
+        let (terminated, terminated_right) = cut(self.terminated, lanes);
+        let (truncated, truncated_right) = cut(self.truncated, lanes);
+        let (action_mask, action_mask_right) = cut(self.action_mask, rows * shape.actions);
+        let (alive, alive_right) = cut(self.alive, rows);
+        let (died, died_right) = cut(self.died, rows);
+        let (finals, finals_right) = cut(self.final_observations, rows * shape.observation);
+        let (episode_return, episode_return_right) = cut(self.episode_return, lanes);
+        let (episode_length, episode_length_right) = cut(self.episode_length, lanes);
+        let left = Slice {
+            envs,
+            tallies,
+            observations,
+            rewards,
+            terminated,
+            truncated,
+            action_mask,
+            alive,
+            died,
+            final_observations: finals,
+            episode_return,
+            episode_length,
+        };
+        let right = Slice {
+            envs: envs_right,
+            tallies: tallies_right,
+            observations: observations_right,
+            rewards: rewards_right,
+            terminated: terminated_right,
+            truncated: truncated_right,
+            action_mask: action_mask_right,
+            alive: alive_right,
+            died: died_right,
+            final_observations: finals_right,
+            episode_return: episode_return_right,
+            episode_length: episode_length_right,
+        };
+        (left, right)
+    }
+
+    /// The environment of `lane` and the rows that it writes.
+    #[inline(always)]
+    pub(super) fn lane(&mut self, shape: Shape, lane: usize) -> (&mut E, Agents<'_>) {
+        let rows = lane * shape.agents..(lane + 1) * shape.agents;
+        let masked = if shape.masked { rows.clone() } else { 0..0 };
+        let agents = Agents {
+            observations: &mut self.observations[scaled(&rows, shape.observation)],
+            rewards: &mut self.rewards[rows],
+            action_mask: &mut self.action_mask[scaled(&masked, shape.actions)],
+            alive: &mut self.alive[masked.clone()],
+            died: &mut self.died[masked],
+        };
+        (&mut self.envs[lane], agents)
+    }
+
+    #[inline(always)]
+    pub(super) fn reset(&mut self, shape: Shape, lane: usize, seed: Option<u64>) {
+        let (env, mut agents) = self.lane(shape, lane);
+        agents.rewards.fill(0.0);
+        agents.died.fill(false);
+        env.reset(seed, agents.reborrow());
+        self.tallies[lane] = Tally::default();
+        self.terminated[lane] = false;
+        self.truncated[lane] = false;
+    }
+
+    #[inline(always)]
+    fn step(&mut self, shape: Shape, autoreset: Autoreset, lane: usize, actions: &[usize]) {
+        if self.tallies[lane].ended() {
+            return self.rest(shape, autoreset, lane);
+        }
+        let (env, mut agents) = self.lane(shape, lane);
+        // The actions were checked before the first lane moved.
+        let ending = env.step(actions, agents.reborrow()).unwrap_or_default();
+        let mut reward = 0.0;
+        for agent in 0..shape.agents {
+            reward += f64::from(agents.rewards[agent]);
+        }
+        let tally = &mut self.tallies[lane];
+        tally.episode_return += reward;
+        tally.length += 1;
+        self.terminated[lane] = ending.terminated;
+        self.truncated[lane] = ending.truncated;
+        if ending.terminated | ending.truncated {
+            self.end(shape, autoreset, lane, ending);
+        }
+    }
+
+    /// The step of a lane whose episode is over.
+    #[inline(never)]
+    fn rest(&mut self, shape: Shape, autoreset: Autoreset, lane: usize) {
+        if autoreset == Autoreset::NextStep {
+            self.reset(shape, lane, None);
+        } else {
+            // What happened in the last step happened once.
+            let (_, agents) = self.lane(shape, lane);
+            agents.rewards.fill(0.0);
+            agents.died.fill(false);
+        }
+    }
+
+    /// Closes an episode: keeps its tally and, where the mode says so, starts the next one.
+    #[inline(never)]
+    fn end(&mut self, shape: Shape, autoreset: Autoreset, lane: usize, ending: Ending) {
+        self.episode_return[lane] = self.tallies[lane].episode_return;
+        self.episode_length[lane] = self.tallies[lane].length;
+        self.tallies[lane].ending = ending;
+        if autoreset == Autoreset::SameStep {
+            let row = lane * shape.agents..(lane + 1) * shape.agents;
+            let numbers = scaled(&row, shape.observation);
+            self.final_observations[numbers.clone()].copy_from_slice(&self.observations[numbers]);
+            let (env, mut agents) = self.lane(shape, lane);
+            env.reset(None, agents.reborrow());
+            self.tallies[lane] = Tally::default();
+        }
+    }
+}
+
+/// Cuts an array in two; one that the world or the autoreset mode leaves empty stays empty.
+fn cut<T>(array: &mut [T], at: usize) -> (&mut [T], &mut [T]) {
+    array.split_at_mut(at.min(array.len()))
+}
+
+#[inline(always)]
+pub(super) fn scaled(rows: &Range<usize>, width: usize) -> Range<usize> {
+    rows.start * width..rows.end * width
+}
