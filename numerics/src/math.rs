@@ -103,12 +103,10 @@ pub fn normal_pair(word: u32) -> (f32, f32) {
     let bits = ((word >> 16) as i32 as f32 + 0.5).to_bits();
     let e = (142 - (bits >> 23) as i32) as f32;
     let d = 2.0 - f32::from_bits(bits & 0x007f_ffff | 0x3f80_0000);
-    let mut q = 0.02644946_f32;
-    q = q * d - 0.01944369;
-    q = q * d + 0.05042077;
-    q = q * d + 0.07841753;
-    q = q * d + 0.25044778;
-    q = q * d + 0.99999351;
+    // By Estrin's scheme, whose operations wait less for each other than Horner's.
+    let dd = d * d;
+    let q = (0.02644946 * d - 0.01944369) * dd + (0.05042077 * d + 0.07841753);
+    let q = q * dd + (0.25044778 * d + 0.99999351);
     let r = (q * d + e * (2.0 * core::f32::consts::LN_2)).sqrt();
     // Half a turn in [-pi/2, pi/2], 32,768 angles symmetric to 0; the last bit turns by another half.
     let x = ((word & 0xfffe) as i32 as f32 - 32_767.0) * (core::f32::consts::PI / 65_536.0);

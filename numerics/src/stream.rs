@@ -42,8 +42,9 @@ pub struct Key {
     words: [u32; 2],
 }
 
-/// Rotation distances of Threefry-2x32 (Salmon et al. 2011, table 4).
-const ROTATIONS: [u32; 8] = [13, 15, 26, 6, 17, 29, 16, 24];
+/// Rotation distances of Threefry-2x32, those of even and of odd groups of four rounds (Salmon et al. 2011,
+/// table 4).
+const ROTATIONS: [[u32; 4]; 2] = [[13, 15, 26, 6], [17, 29, 16, 24]];
 const PARITY: u32 = 0x1BD1_1BDA;
 /// Rounds of a key: the authors' default.
 const KEY_ROUNDS: usize = 20;
@@ -62,18 +63,37 @@ fn threefry<const ROUNDS: usize, const N: usize>(
         x[i] = x[i].wrapping_add(schedule[0]);
         y[i] = y[i].wrapping_add(schedule[1]);
     }
-    for group in 0..ROUNDS / 4 {
-        for turn in 0..4 {
-            (x, y) = round(x, y, ROTATIONS[(group * 4 + turn) % 8]);
+    // Written out, as the compiler leaves a loop of this size rolled.
+    (x, y) = four_rounds(x, y, &schedule, 0);
+    (x, y) = four_rounds(x, y, &schedule, 1);
+    (x, y) = four_rounds(x, y, &schedule, 2);
+    match ROUNDS {
+        13 => round(x, y, ROTATIONS[1][0]),
+        20 => {
+            (x, y) = four_rounds(x, y, &schedule, 3);
+            four_rounds(x, y, &schedule, 4)
         }
-        let next = group + 1;
-        for i in 0..N {
-            x[i] = x[i].wrapping_add(schedule[next % 3]);
-            y[i] = y[i].wrapping_add(schedule[(next + 1) % 3]).wrapping_add(next as u32);
-        }
+        _ => unreachable!("13 or 20 rounds"),
     }
-    for turn in ROUNDS / 4 * 4..ROUNDS {
-        (x, y) = round(x, y, ROTATIONS[turn % 8]);
+}
+
+/// Rounds 4 `group` to 4 `group` + 3, and the keys added after them.
+#[inline(always)]
+fn four_rounds<const N: usize>(
+    mut x: [u32; N],
+    mut y: [u32; N],
+    schedule: &[u32; 3],
+    group: usize,
+) -> ([u32; N], [u32; N]) {
+    let turns = ROTATIONS[group % 2];
+    (x, y) = round(x, y, turns[0]);
+    (x, y) = round(x, y, turns[1]);
+    (x, y) = round(x, y, turns[2]);
+    (x, y) = round(x, y, turns[3]);
+    let next = group + 1;
+    for i in 0..N {
+        x[i] = x[i].wrapping_add(schedule[next % 3]);
+        y[i] = y[i].wrapping_add(schedule[(next + 1) % 3].wrapping_add(next as u32));
     }
     (x, y)
 }
@@ -144,10 +164,12 @@ impl Key {
     #[inline(always)]
     pub fn normals(self, step: u32, first: u32) -> (Lanes, Lanes) {
         let (x, y) = self.counted::<HALF>(step, first);
+        let mut words = [0; LANES];
+        words[..HALF].copy_from_slice(&x);
+        words[HALF..].copy_from_slice(&y);
         let (mut a, mut b) = ([0.0; LANES], [0.0; LANES]);
-        for i in 0..HALF {
-            (a[i], b[i]) = math::normal_pair(x[i]);
-            (a[HALF + i], b[HALF + i]) = math::normal_pair(y[i]);
+        for i in 0..LANES {
+            (a[i], b[i]) = math::normal_pair(words[i]);
         }
         (a, b)
     }

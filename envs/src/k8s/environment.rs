@@ -46,29 +46,6 @@ pub struct K8sState {
     pub budget: f64,
 }
 
-/// The nodes: of a grid up to 16 beside the rest of the state, of a larger one on the heap.
-#[derive(Clone, Debug)]
-enum Nodes {
-    One(Block),
-    Many(Box<[Block]>),
-}
-
-impl Nodes {
-    fn as_slice(&self) -> &[Block] {
-        match self {
-            Nodes::One(block) => std::slice::from_ref(block),
-            Nodes::Many(blocks) => blocks,
-        }
-    }
-
-    fn as_mut_slice(&mut self) -> &mut [Block] {
-        match self {
-            Nodes::One(block) => std::slice::from_mut(block),
-            Nodes::Many(blocks) => blocks,
-        }
-    }
-}
-
 /// What all clusters of one configuration share.
 #[derive(Debug)]
 struct Shared {
@@ -76,16 +53,27 @@ struct Shared {
     observation_space: BoxSpace,
 }
 
+/// What only some clusters have.
+#[derive(Clone, Debug)]
+struct Extra {
+    /// The nodes of a grid beyond one block; else empty.
+    nodes: Box<[Block]>,
+    shield: Option<Shield>,
+}
+
 /// The K8s smart-tensor environment.
+///
+/// A cluster of one block without the shield is 256 bytes: four lines of cache.
 #[derive(Clone, Debug)]
 pub struct K8sEnv {
-    nodes: Nodes,
+    /// The nodes of a grid of one block.
+    block: Block,
     scalars: Scalars,
     key: Key,
     seed: u64,
     episode: u64,
     shared: Arc<Shared>,
-    shield: Option<Box<Shield>>,
+    extra: Option<Box<Extra>>,
 }
 
 impl K8sEnv {
@@ -93,20 +81,19 @@ impl K8sEnv {
     /// were put together by hand (`resolve(&config, None, &[])`).
     pub fn new(config: K8sConfig) -> K8sEnv {
         let params = Params::new(config);
-        let nodes = match params.blocks() {
-            1 => Nodes::One(Block::default()),
-            blocks => Nodes::Many(vec![Block::default(); blocks].into()),
-        };
-        let shield = params.config.control.enabled.then(|| Box::new(Shield::new(&params)));
+        let beyond = if params.blocks() == 1 { 0 } else { params.blocks() };
+        let shield = params.config.control.enabled.then(|| Shield::new(&params));
+        let extra = (beyond > 0 || shield.is_some())
+            .then(|| Box::new(Extra { nodes: vec![Block::default(); beyond].into(), shield }));
         let shared = Arc::new(Shared { params, observation_space: BoxSpace::unit(OBSERVATION) });
         let mut env = K8sEnv {
-            nodes,
+            block: Block::default(),
             scalars: Scalars::default(),
             key: Key::default(),
             seed: 0,
             episode: 0,
             shared,
-            shield,
+            extra,
         };
         env.start(0, 0);
         env
@@ -119,7 +106,26 @@ impl K8sEnv {
 
     /// Risk, flow and verdict, and the restraint that follows; `None` without the shield.
     pub fn control(&self) -> Option<(RiskState, Restraint)> {
-        self.shield.as_ref().map(|shield| (shield.state, shield.restraint))
+        self.shield().map(|shield| (shield.state, shield.restraint))
+    }
+
+    fn shield(&self) -> Option<&Shield> {
+        self.extra.as_ref().and_then(|extra| extra.shield.as_ref())
+    }
+
+    #[inline(always)]
+    fn nodes(&self) -> &[Block] {
+        match &self.extra {
+            Some(extra) if !extra.nodes.is_empty() => &extra.nodes,
+            _ => std::slice::from_ref(&self.block),
+        }
+    }
+
+    fn nodes_mut(&mut self) -> &mut [Block] {
+        match &mut self.extra {
+            Some(extra) if !extra.nodes.is_empty() => &mut extra.nodes,
+            _ => std::slice::from_mut(&mut self.block),
+        }
     }
 
     #[inline(always)]
@@ -127,32 +133,25 @@ impl K8sEnv {
         (self.seed, self.episode) = (seed, episode);
         self.key = Key::new(seed, Domain::Episode, episode);
         let params = &self.shared.params;
-        match &mut self.nodes {
-            Nodes::One(block) => {
-                rules::reset(params, self.key, &mut self.scalars, std::slice::from_mut(block));
-            }
-            Nodes::Many(blocks) => rules::reset(params, self.key, &mut self.scalars, blocks),
-        }
-        if let Some(shield) = &mut self.shield {
-            shield.reset(&self.shared.params, &self.scalars);
+        let (block, scalars) = (std::slice::from_mut(&mut self.block), &mut self.scalars);
+        let Some(extra) = &mut self.extra else { return rules::reset(params, self.key, scalars, block) };
+        let nodes = if extra.nodes.is_empty() { block } else { &mut extra.nodes };
+        rules::reset(params, self.key, scalars, nodes);
+        if let Some(shield) = &mut extra.shield {
+            shield.reset(params, scalars);
         }
     }
 
     /// Bytes of one cluster beyond `size_of`, without what clusters of one configuration share.
     pub fn heap_bytes(&self) -> usize {
-        let nodes = match &self.nodes {
-            Nodes::One(_) => 0,
-            Nodes::Many(blocks) => size_of_val::<[Block]>(blocks),
-        };
-        nodes + self.shield.as_ref().map_or(0, |shield| size_of_val::<Shield>(shield))
+        self.extra.as_ref().map_or(0, |extra| size_of::<Extra>() + size_of_val::<[Block]>(&extra.nodes))
     }
 
     /// The state as it is.
     pub fn state(&self) -> K8sState {
         let nodes = self.config().nodes();
-        let take = |field: fn(&Block) -> &Lanes| {
-            self.nodes.as_slice().iter().flat_map(field).copied().take(nodes).collect()
-        };
+        let take =
+            |field: fn(&Block) -> &Lanes| self.nodes().iter().flat_map(field).copied().take(nodes).collect();
         K8sState {
             cpu: take(|block| &block.cpu),
             memory: take(|block| &block.memory),
@@ -187,7 +186,7 @@ impl K8sEnv {
         if !(0.0..=config.max_budget).contains(&state.budget) {
             return Err(format!("budget {} is outside 0 to {}", state.budget, config.max_budget));
         }
-        for (index, block) in self.nodes.as_mut_slice().iter_mut().enumerate() {
+        for (index, block) in self.nodes_mut().iter_mut().enumerate() {
             let first = index * LANES;
             let end = nodes.min(first + LANES);
             block.cpu[..end - first].copy_from_slice(&state.cpu[first..end]);
@@ -196,12 +195,12 @@ impl K8sEnv {
         }
         self.scalars = Scalars {
             budget: state.budget,
-            avg_load: rules::average_load(&self.shared.params, self.nodes.as_slice()),
+            avg_load: rules::average_load(&self.shared.params, self.nodes()),
             row: state.agent[0] as u16,
             col: state.agent[1] as u16,
             ..Scalars::default()
         };
-        if let Some(shield) = &mut self.shield {
+        if let Some(shield) = self.extra.as_mut().and_then(|extra| extra.shield.as_mut()) {
             shield.reset(&self.shared.params, &self.scalars);
         }
         Ok(())
@@ -210,7 +209,7 @@ impl K8sEnv {
     /// Writes the observation of the present state, `[30]`.
     #[inline(always)]
     pub fn observe(&self, observation: &mut [f32]) {
-        rules::observe(&self.shared.params, &self.scalars, self.nodes.as_slice(), observation);
+        rules::observe(&self.shared.params, &self.scalars, self.nodes(), observation);
     }
 
     /// The noise of the coming step, each `[nodes]`: the whole normal variates for cpu and memory.
@@ -231,10 +230,8 @@ impl K8sEnv {
     /// The action that the coming step would take for `action`: another one where the shield says so.
     #[inline(always)]
     pub fn shielded(&self, action: usize) -> usize {
-        match &self.shield {
-            Some(shield) => {
-                shield.filter(&self.shared.params, self.key, &self.scalars, self.nodes.as_slice(), action)
-            }
+        match self.shield() {
+            Some(shield) => shield.filter(&self.shared.params, self.key, &self.scalars, self.nodes(), action),
             None => action,
         }
     }
@@ -243,13 +240,14 @@ impl K8sEnv {
     /// of memory and the critical ones of them.
     #[inline(always)]
     pub fn drift_alone(&mut self, cpu: &[f32], memory: &[f32]) -> (u32, u32) {
-        rules::drift(&self.shared.params, self.nodes.as_mut_slice(), &Recorded { cpu, memory })
+        let shared = Arc::clone(&self.shared);
+        rules::drift(&shared.params, self.nodes_mut(), &Recorded { cpu, memory })
     }
 
     /// A part of a step on its own, for benches: the mean over all cpu and memory values.
     #[inline(always)]
     pub fn load_alone(&self) -> f32 {
-        rules::average_load(&self.shared.params, self.nodes.as_slice())
+        rules::average_load(&self.shared.params, self.nodes())
     }
 
     /// One step of the rules alone: with a recorded noise, each `[nodes]`, in place of the stream's,
@@ -272,9 +270,12 @@ impl K8sEnv {
             (self.config().nodes(), self.config().nodes()),
             "one value a node"
         );
-        let params = &self.shared.params;
         let noise = Recorded { cpu, memory };
-        Ok(rules::step(params, &mut self.scalars, self.nodes.as_mut_slice(), action, &noise))
+        let nodes = match &mut self.extra {
+            Some(extra) if !extra.nodes.is_empty() => &mut extra.nodes,
+            _ => std::slice::from_mut(&mut self.block),
+        };
+        Ok(rules::step(&self.shared.params, &mut self.scalars, nodes, action, &noise))
     }
 }
 
@@ -308,25 +309,21 @@ impl Env for K8sEnv {
     #[inline(always)]
     fn step(&mut self, action: usize, observation: &mut [f32]) -> Result<Step, InvalidAction> {
         check(action)?;
-        let action = self.shielded(action);
-        let (params, key, now) = (&self.shared.params, self.key, self.scalars.steps);
-        let noise = Drawn { params, key, step: now };
+        let action = if self.extra.is_none() { action } else { self.shielded(action) };
+        let (params, key, scalars) = (&self.shared.params, self.key, &mut self.scalars);
+        let noise = Drawn { params, key, step: scalars.steps };
+        let block = std::slice::from_mut(&mut self.block);
         // One block is its own arm, so that the loops over blocks vanish from it.
-        let step = match &mut self.nodes {
-            Nodes::One(block) => {
-                let nodes = std::slice::from_mut(block);
-                let step = rules::step(params, &mut self.scalars, nodes, action, &noise);
-                rules::observe(params, &self.scalars, nodes, observation);
-                step
-            }
-            Nodes::Many(nodes) => {
-                let step = rules::step(params, &mut self.scalars, nodes, action, &noise);
-                rules::observe(params, &self.scalars, nodes, observation);
-                step
-            }
+        let Some(extra) = &mut self.extra else {
+            let step = rules::step(params, scalars, block, action, &noise);
+            rules::observe(params, scalars, block, observation);
+            return Ok(step);
         };
-        if let Some(shield) = &mut self.shield {
-            shield.update(params, key, &self.scalars, self.nodes.as_slice());
+        let nodes = if extra.nodes.is_empty() { block } else { &mut extra.nodes };
+        let step = rules::step(params, scalars, nodes, action, &noise);
+        rules::observe(params, scalars, nodes, observation);
+        if let Some(shield) = &mut extra.shield {
+            shield.update(params, key, scalars, nodes);
         }
         Ok(step)
     }
@@ -347,7 +344,7 @@ impl Env for K8sEnv {
     /// Cpu, memory and priority of every node, then row, column and budget.
     fn write_state(&self, out: &mut [f32]) {
         let nodes = self.config().nodes();
-        for (index, block) in self.nodes.as_slice().iter().enumerate() {
+        for (index, block) in self.nodes().iter().enumerate() {
             let first = index * LANES;
             let count = LANES.min(nodes - first);
             for (field, lanes) in [&block.cpu, &block.memory, &block.priority].into_iter().enumerate() {

@@ -60,6 +60,8 @@ pub(super) struct Params {
     limit: Lanes,
     /// Row and column as observed.
     position: [Vec<f32>; 2],
+    /// 1 / `max_budget`.
+    per_max_budget: f64,
 }
 
 /// The numbers of [`K8sConfig`] that every step needs, in f32.
@@ -68,7 +70,8 @@ struct Numbers {
     time_penalty: f32,
     clean_cpu: f32,
     clean_worth: f32,
-    clean_full: f32,
+    /// 1 / `clean_full`.
+    per_clean_full: f32,
     clean_small_reward: f32,
     clean_unaffordable_reward: f32,
     cpu_noise_sigma: f32,
@@ -90,7 +93,7 @@ impl Numbers {
             time_penalty: config.time_penalty as f32,
             clean_cpu: config.clean_cpu as f32,
             clean_worth: config.clean_worth as f32,
-            clean_full: config.clean_full as f32,
+            per_clean_full: (1.0 / config.clean_full) as f32,
             clean_small_reward: config.clean_small_reward as f32,
             clean_unaffordable_reward: config.clean_unaffordable_reward as f32,
             cpu_noise_sigma: config.cpu_noise_sigma as f32,
@@ -129,7 +132,8 @@ impl Params {
             (0..size).map(|at| (at as f64 / divisor as f64).min(1.0) as f32).collect()
         };
         let position = [observed(height), observed(width)];
-        Params { numbers: Numbers::new(&config), config, neighbours, limit, position }
+        let per_max_budget = 1.0 / config.max_budget;
+        Params { numbers: Numbers::new(&config), config, neighbours, limit, position, per_max_budget }
     }
 
     /// Blocks of nodes.
@@ -259,7 +263,8 @@ pub(super) fn step(
     scalars.avg_load = load;
     scalars.oom_nodes = oom as u16;
     scalars.critical_oom = critical as u16;
-    scalars.budget = (scalars.budget + config.budget_recovery).min(config.max_budget);
+    let recovered = scalars.budget + config.budget_recovery;
+    scalars.budget = if recovered < config.max_budget { recovered } else { config.max_budget };
     scalars.steps += 1;
     let lost = if config.terminate_on_any_oom {
         oom > 0
@@ -289,12 +294,12 @@ fn around(at: i32, size: i32) -> u16 {
     (if at == size { 0 } else { at }) as u16
 }
 
-/// Row i has its 1 in lane i; the last row has none.
-const ONE_HOT: [Lanes; LANES + 1] = {
-    let mut rows = [[0.0; LANES]; LANES + 1];
+/// In the second half row i has its 1 in lane i; the first half has none.
+static ONE_HOT: [[Lanes; LANES]; 2] = {
+    let mut rows = [[[0.0; LANES]; LANES]; 2];
     let mut lane = 0;
     while lane < LANES {
-        rows[lane][lane] = 1.0;
+        rows[1][lane][lane] = 1.0;
         lane += 1;
     }
     rows
@@ -308,19 +313,19 @@ fn clean(params: &Params, scalars: &mut Scalars, nodes: &mut [Block], asked: boo
     let (block, lane) = (&mut nodes[node / LANES], node % LANES);
     let affordable = scalars.budget >= config.clean_cost;
     let cleans = asked & affordable;
-    scalars.budget -= if cleans { config.clean_cost } else { 0.0 };
+    scalars.budget -= [0.0, config.clean_cost][usize::from(cleans)];
     let (cpu, memory, priority) = (block.cpu[lane], block.memory[lane], block.priority[lane]);
     let cleaned = (cpu - (cpu - numbers.clean_cpu).max(0.0)) + memory;
     // All lanes, as one that is written alone cannot be read with the others for a dozen cycles.
-    let here = &ONE_HOT[if cleans { lane } else { LANES }];
+    let here = &ONE_HOT[usize::from(cleans)][lane];
     for i in 0..LANES {
         block.cpu[i] = (block.cpu[i] - numbers.clean_cpu * here[i]).max(0.0);
         block.memory[i] *= 1.0 - here[i];
     }
-    let worth = (cleaned / numbers.clean_full).min(1.0) * (1.0 + priority);
+    let worth = (cleaned * numbers.per_clean_full).min(1.0) * (1.0 + priority);
     let reward = if cleaned < numbers.clean_worth { numbers.clean_small_reward } else { worth };
-    let reward = if affordable { reward } else { numbers.clean_unaffordable_reward };
-    if asked { reward } else { 0.0 }
+    let outcomes = [0.0, 0.0, numbers.clean_unaffordable_reward, reward];
+    outcomes[2 * usize::from(asked) + usize::from(affordable)]
 }
 
 /// Action 5; yields its reward.
@@ -424,5 +429,5 @@ pub(super) fn observe(params: &Params, scalars: &Scalars, nodes: &[Block], out: 
     }
     out[27] = params.position[0][usize::from(scalars.row)];
     out[28] = params.position[1][usize::from(scalars.col)];
-    out[29] = (scalars.budget / params.config.max_budget) as f32;
+    out[29] = (scalars.budget * params.per_max_budget) as f32;
 }

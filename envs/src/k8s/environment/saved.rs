@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{K8sEnv, K8sState};
+use crate::k8s::shield::Shield;
 use crate::risk::RiskState;
 use crate::saved::{Kind, SaveError, ensure, open, seal};
 use crate::stream::{Domain, Key};
@@ -34,7 +35,7 @@ impl K8sEnv {
             oom_nodes: scalars.oom_nodes,
             critical_oom: scalars.critical_oom,
             state: self.state(),
-            shield: self.shield.as_ref().map(|shield| shield.memory()),
+            shield: self.shield().map(Shield::memory),
         };
         seal(Kind::Cluster, &saved)
     }
@@ -48,7 +49,8 @@ impl K8sEnv {
         self.scalars.steps = saved.steps;
         self.scalars.oom_nodes = saved.oom_nodes;
         self.scalars.critical_oom = saved.critical_oom;
-        if let (Some(shield), Some(memory)) = (&mut self.shield, saved.shield) {
+        let shield = self.extra.as_mut().and_then(|extra| extra.shield.as_mut());
+        if let (Some(shield), Some(memory)) = (shield, saved.shield) {
             shield.remember(&self.shared.params, memory);
         }
         Ok(())
@@ -61,9 +63,13 @@ impl K8sEnv {
             let (height, width) = (config.height, config.width);
             format!("its grid is {}x{}, this one's {height}x{width}", saved.height, saved.width)
         })?;
-        ensure(saved.shield.is_some() == self.shield.is_some(), || {
+        ensure(saved.shield.is_some() == self.shield().is_some(), || {
             let on = |on: bool| if on { "on" } else { "off" };
-            format!("its control is {}, this one's {}", on(saved.shield.is_some()), on(self.shield.is_some()))
+            format!(
+                "its control is {}, this one's {}",
+                on(saved.shield.is_some()),
+                on(self.shield().is_some())
+            )
         })?;
         ensure(saved.steps <= config.max_steps, || {
             format!("it is at step {}, where episodes have {}", saved.steps, config.max_steps)
