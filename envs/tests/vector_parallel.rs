@@ -1,12 +1,14 @@
 //! A trajectory is the same on any number of threads, in a vector or alone, bit for bit.
 #![allow(clippy::unwrap_used)] // helpers of tests
 
+use std::sync::Mutex;
+
 use rayon::ThreadPoolBuilder;
 use resonetics_envs::env::{Agents, ParallelEnv};
 use resonetics_envs::gardener::{GardenerConfig, GardenerEnv};
 use resonetics_envs::k8s::{K8sConfig, K8sEnv};
 use resonetics_envs::stream::{Domain, Key, lane_seed};
-use resonetics_envs::vector::{Autoreset, Batch, VecEnv};
+use resonetics_envs::vector::{Autoreset, Batch, Seen, VecEnv};
 
 const SEED: u64 = 4;
 const THREADS: [usize; 4] = [1, 2, 3, 64];
@@ -145,4 +147,79 @@ fn gardens_are_the_same_on_any_number_of_threads() {
         ..GardenerConfig::default()
     };
     same_everywhere("garden", &GardenerEnv::new(config), 75, 100);
+}
+
+/// What is left of a vector after `steps` steps: its environments, and what its batch shows.
+fn left_of(
+    vector: &VecEnv<impl ParallelEnv>,
+    batch: &Batch,
+    lanes: usize,
+    agents: usize,
+) -> (Vec<u8>, Vec<Shown>) {
+    (vector.save().unwrap(), (0..lanes).map(|lane| shown(batch, lane, agents)).collect())
+}
+
+/// Slice by slice or all in lockstep: every lane goes the same way.
+fn slices_go_where_lockstep_goes<E: ParallelEnv + Clone + Sync>(env: &E, lanes: usize, steps: usize) {
+    for autoreset in [Autoreset::SameStep, Autoreset::NextStep] {
+        let (agents, n) = (env.agents(), env.action_space().n);
+        let mut vector = VecEnv::new(vec![env.clone(); lanes], autoreset).unwrap();
+        let mut batch = vector.batch();
+        vector.reset(SEED, &mut batch);
+        let mut total = vec![0.0; lanes * agents];
+        for step in 0..steps {
+            let actions: Vec<usize> = (0..lanes * agents).map(|row| action(row, step, n)).collect();
+            total.iter_mut().zip(&batch.rewards).for_each(|(total, &reward)| *total += f64::from(reward));
+            vector.step(&actions, &mut batch).unwrap();
+        }
+        let expected = left_of(&vector, &batch, lanes, agents);
+        for (per_slice, threads) in [(1, 2), (7, 3), (lanes - 1, 2), (lanes, 1), (10 * lanes, 2)] {
+            vector.reset(SEED, &mut batch);
+            batch.rewards.fill(0.0);
+            let seen: Vec<Mutex<f64>> = (0..lanes * agents).map(|_| Mutex::new(0.0)).collect();
+            let mut actions = vec![0; lanes * agents];
+            let policy = |slice: &Seen<'_>, actions: &mut [usize]| {
+                assert!(slice.lanes.len() <= per_slice && slice.lanes.len() == slice.terminated.len());
+                let first = slice.lanes.start * agents;
+                for (i, chosen) in actions.iter_mut().enumerate() {
+                    *chosen = action(first + i, slice.step as usize, n);
+                    *seen[first + i].lock().unwrap() += f64::from(slice.rewards[i]);
+                }
+            };
+            let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| vector.rollout(steps as u32, per_slice, &mut batch, &mut actions, policy))
+                .unwrap();
+            assert!(
+                left_of(&vector, &batch, lanes, agents) == expected,
+                "{per_slice} a slice, {autoreset:?}"
+            );
+            let seen: Vec<f64> = seen.into_iter().map(|sum| sum.into_inner().unwrap()).collect();
+            assert_eq!(seen, total, "the rewards that the policy saw");
+        }
+    }
+}
+
+#[test]
+fn a_rollout_by_slices_is_the_same_in_every_world() {
+    let short = K8sConfig { max_steps: 40, ..K8sConfig::default() };
+    slices_go_where_lockstep_goes(&K8sEnv::new(short), 23, 130);
+    let mut shielded = K8sConfig { height: 5, ..K8sConfig::default() };
+    shielded.control.enabled = true;
+    slices_go_where_lockstep_goes(&K8sEnv::new(shielded), 5, 60);
+    let garden = GardenerConfig { max_generations: 12, grid_size: 9, ..GardenerConfig::default() };
+    slices_go_where_lockstep_goes(&GardenerEnv::new(garden), 5, 30);
+}
+
+#[test]
+fn a_rollout_names_the_row_of_a_wrong_action() {
+    let mut vector = VecEnv::new(vec![K8sEnv::new(K8sConfig::default()); 10], Autoreset::SameStep).unwrap();
+    let mut batch = vector.batch();
+    vector.reset(SEED, &mut batch);
+    let wrong = |slice: &Seen<'_>, actions: &mut [usize]| {
+        let at = 5usize.checked_sub(slice.lanes.start).filter(|&at| at < actions.len() && slice.step == 3);
+        actions.fill(0);
+        at.into_iter().for_each(|at| actions[at] = 6);
+    };
+    let error = vector.rollout(9, 4, &mut batch, &mut [0; 10], wrong).unwrap_err();
+    assert_eq!((error.row, error.action, error.n), (5, 6, 6));
 }

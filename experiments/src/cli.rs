@@ -336,6 +336,10 @@ pub struct ThroughputArgs {
     /// Environments side by side [default: 4096 clusters, 1 garden]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u32>(1..=16_777_216))]
     pub num_envs: Option<u32>,
+    /// Take so many steps of as many environments as fit the cache, then of the next ones, instead of
+    /// one step of all; random agents in the cluster
+    #[arg(long, value_name = "STEPS", value_parser = whole::<u32>(1..=1_000_000), conflicts_with_all = ["agent", "train"])]
+    pub rollout: Option<u32>,
     /// Measure a training instead: its environments alone, with inference, and with all of it; its
     /// sizes come from --recipe and --set train.…
     #[arg(long, conflicts_with_all = ["agent", "num_envs"])]

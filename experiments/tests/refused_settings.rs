@@ -29,6 +29,8 @@ const ARGUMENTS: &[(&str, &[&str])] = &[
     ("throughput --num-envs 0", &["'0'", "--num-envs", "from 1 to 16777216"]),
     ("throughput --num-envs -4", &["'-4'", "--num-envs", "from 1 to 16777216"]),
     ("throughput --num-envs 16777217", &["'16777217'", "--num-envs", "from 1 to 16777216"]),
+    ("throughput --rollout 0", &["'0'", "--rollout", "from 1 to 1000000"]),
+    ("throughput --rollout 8 --env gardener", &["--rollout", "is for clusters"]),
     ("throughput --seconds 0", &["--seconds 0", "above 0 and up to 86400"]),
     ("throughput --seconds -1", &["--seconds -1", "above 0 and up to 86400"]),
     ("throughput --seconds nan", &["--seconds NaN", "above 0 and up to 86400"]),

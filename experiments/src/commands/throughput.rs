@@ -8,7 +8,7 @@ use resonetics_envs::gardener::GardenerEnv;
 use resonetics_envs::k8s::{self, K8sEnv};
 use resonetics_envs::math::LANES;
 use resonetics_envs::stream::{Domain, Key, lane_seed, scale};
-use resonetics_envs::vector::{Autoreset, VecEnv};
+use resonetics_envs::vector::{Autoreset, Seen, VecEnv};
 use serde_json::{Value, json};
 
 use super::{Context, Report, described, reported};
@@ -37,6 +37,9 @@ pub fn run(args: &ThroughputArgs, context: Context) -> Result<(), Failure> {
     let garden = matches!(setup.settings, WorldSettings::Gardener(_));
     let agent = args.agent.as_deref().unwrap_or(if garden { "evolved" } else { "random" });
     setup.policy(agent, 1)?;
+    if garden && args.rollout.is_some() {
+        return Err(Failure::Usage("--rollout: is for clusters, k8s or k8s-v4.6".to_owned()));
+    }
     let num_envs = args.num_envs.unwrap_or(if garden { 1 } else { 4096 }) as usize;
     let seed = args.seed.seed;
     let config = described(
@@ -46,13 +49,19 @@ pub fn run(args: &ThroughputArgs, context: Context) -> Result<(), Failure> {
             ("agent", agent.into()),
             ("num_envs", (num_envs as i64).into()),
             ("seconds", args.seconds.into()),
+            ("rollout", i64::from(args.rollout.unwrap_or(0)).into()),
             ("env", setup.table()?),
         ],
     );
     reported(&config, args.out.out.as_deref(), context, || {
         let progress = Progress::new((args.seconds * 12.0) as u64, "tenths of a second", context.quiet);
         let clock = Clock { seconds: args.seconds, progress: &progress };
-        let measured = measure(&setup, agent, num_envs, seed, &clock)?;
+        let measured = match (&setup.settings, args.rollout) {
+            (WorldSettings::K8s(settings), Some(steps)) => {
+                measure_rollout(&K8sEnv::new(settings.env.clone()), num_envs, seed, steps, &clock)?
+            }
+            _ => measure(&setup, agent, num_envs, seed, &clock)?,
+        };
         progress.finish();
         let text = format!("{}\n", measured.json(&setup, agent, num_envs, context));
         Ok(Report { text, file: "throughput.json", outcome: Ok(()) })
@@ -145,9 +154,10 @@ impl Clock<'_> {
     }
 }
 
-/// Random actions for a slice of environments, 16 from one draw.
+/// Random actions for environments from number `first`, a multiple of 16, on: 16 from one draw.
 struct DrawActions<'a> {
     actions: &'a mut [usize],
+    first: usize,
     key: Key,
     step: u32,
 }
@@ -158,7 +168,7 @@ impl Work for DrawActions<'_> {
     #[inline(always)]
     fn run(self) {
         for (block, actions) in self.actions.chunks_mut(LANES).enumerate() {
-            let (words, _) = self.key.lanes(self.step, (block * LANES) as u32);
+            let (words, _) = self.key.lanes(self.step, (self.first + block * LANES) as u32);
             for (action, word) in actions.iter_mut().zip(words) {
                 *action = scale(word, k8s::ACTIONS as u32) as usize;
             }
@@ -179,11 +189,42 @@ fn measure_random(env: &K8sEnv, num_envs: usize, seed: u64, clock: &Clock<'_>) -
     let rounds = (100_000 / num_envs).max(1);
     let (seconds, steps, agent_steps) = clock.time(|| {
         for _ in 0..rounds {
-            CpuPath::dispatch(DrawActions { actions: &mut actions, key, step });
+            CpuPath::dispatch(DrawActions { actions: &mut actions, first: 0, key, step });
             step += 1;
             envs.step(&actions, &mut batch).map_err(|error| Failure::Failed(error.to_string()))?;
         }
         let steps = (rounds * num_envs) as u64;
+        Ok((steps, steps))
+    })?;
+    Ok(Measured { seconds, steps, agent_steps, bytes_per_env })
+}
+
+/// By slices: `steps` steps of as many as fit the cache, then of the next ones.
+fn measure_rollout(
+    env: &K8sEnv,
+    num_envs: usize,
+    seed: u64,
+    steps: u32,
+    clock: &Clock<'_>,
+) -> Result<Measured, Failure> {
+    let bytes_per_env = bytes(env) + size_of::<usize>();
+    memory::fits(&format!("--num-envs {num_envs}"), bytes_per_env.saturating_mul(num_envs))?;
+    let mut envs = VecEnv::new(vec![env.clone(); num_envs], Autoreset::SameStep).map_err(Failure::Failed)?;
+    let mut batch = envs.batch();
+    envs.reset(seed, &mut batch);
+    let key = Key::new(seed, Domain::Policy, 0);
+    let mut actions = vec![0; num_envs];
+    let lanes = envs.lanes_in_cache(env.heap_bytes()).next_multiple_of(LANES);
+    let mut done = 0;
+    let (seconds, steps, agent_steps) = clock.time(|| {
+        let policy = |seen: &Seen<'_>, actions: &mut [usize]| {
+            let first = seen.lanes.start;
+            CpuPath::dispatch(DrawActions { actions, first, key, step: done + seen.step });
+        };
+        envs.rollout(steps, lanes, &mut batch, &mut actions, policy)
+            .map_err(|error| Failure::Failed(error.to_string()))?;
+        done = done.wrapping_add(steps);
+        let steps = u64::from(steps) * num_envs as u64;
         Ok((steps, steps))
     })?;
     Ok(Measured { seconds, steps, agent_steps, bytes_per_env })
