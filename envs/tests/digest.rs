@@ -85,29 +85,29 @@ fn cluster(what: &str, config: K8sConfig, digest: &str) {
 
 #[test]
 fn k8s_v45() {
-    cluster("v4.5", K8sConfig::default(), "3b12e1a78d72ee1d1555d7fba1a6786b4d85998093f8952877056e62c37ebdda");
+    cluster("v4.5", K8sConfig::default(), "39b6c686bed34b7e9a5b9f5d83074d12fd0bdcb93ddf8a747405d02fa91cddba");
 }
 
 #[test]
 fn k8s_v46_7x4() {
     let config = K8sConfig { height: 7, width: 4, ..K8sConfig::v46() };
-    cluster("v4.6 7x4", config, "94c3fbd9985476e2c22d34dc1e3c7d4f73c3a1b87fce205cc51df2103aaed394");
+    cluster("v4.6 7x4", config, "e17cbc781a897c42c993a2b3feee98ced6b6f2c01be9914d376a7a80a5bc34f5");
 }
 
 #[test]
 fn k8s_shield() {
     let mut config = K8sConfig::default();
     config.control.enabled = true;
-    cluster("shield", config, "ca45e7713fff9301346642860ecb224bfda2013f821e676905395d7b4e67dcfa");
+    cluster("shield", config, "4e3f223dc04f99e3a55115192a779d1f980932e2b886d95d49db05a84cb42c68");
 }
 
 #[test]
 fn k8s_drift_schedules() {
     let digests = [
-        (Schedule::Ramp, "1b089d3f5268dd9a95fe1c8db9a9d82e22ae343052bb8838a6d5218a53f195d4"),
-        (Schedule::Seasonal, "151e531a7ac95a78d6b9aea01f70e16790fab9f4c81753f12aa67e85861dd2ec"),
-        (Schedule::Regime, "cab1b0079ef79e963857adf474ff7e745993cc603994d488e8321a57481ed81d"),
-        (Schedule::Shocks, "ae10c7681ebf7e9bd8d2f74dcca4342de4bff73f2edaa009bfdcd0c11802cd18"),
+        (Schedule::Ramp, "13cff83460d0eb87e90c74328beb5d188f3586d2c1b3da2412b53701c49cfed7"),
+        (Schedule::Seasonal, "7ee8cfdbcea56de7e2633750e2c04743a25a3e2631c428c312bda5494ea0f7b3"),
+        (Schedule::Regime, "c4a08cf43a7289e1e548b2059af4f600e6609ebc52ffeab0d1f905892391e7be"),
+        (Schedule::Shocks, "4c5b666318ed203a852d05c2b6321c22a23076c0cfb379e0171e06718222e5c2"),
     ];
     for (schedule, digest) in digests {
         let mut config = K8sConfig::default();
@@ -119,14 +119,14 @@ fn k8s_drift_schedules() {
 #[test]
 fn gardener() {
     let env = GardenerEnv::new(GardenerConfig::default());
-    frozen("gardener", "ab2da3ec3e9b7b4fade4566346a8fe239ce6430e37d2bbfc180fc864a35d183c", |threads| {
+    frozen("gardener", "44ae29a426c6e96bf56eb5a3500a729872e1c925bd27dbd0fc31a822788e161e", |threads| {
         course(&env, 3, 200, threads)
     });
 }
 
 #[test]
 fn brains() {
-    frozen("brains", "7ec877fb17ee010a95d83ffc5d0623aebea4d5d2fb8f38822099bcc37e756f40", |_| {
+    frozen("brains", "1e82cb5e68d8e678f82b2d85268421695155893714f7a241c5a39e6e0e077e59", |_| {
         CpuPath::dispatch(Think)
     });
 }
