@@ -38,6 +38,7 @@ pub(crate) const USAGE: &str =
   --compare A B    two commits, in whatever way git names them: builds both into target/compare,
                    apart from the working tree, and lets them take turns at the cluster, two gardens and
                    a training. Exit status 1 if any 95% interval of the ratio B / A lies below 0.97
+                   or something fails, 2 if a word above is wrong
 ";
 
 /// What is to be done.
@@ -98,6 +99,14 @@ impl Options {
             }
             _ => Ok(options),
         }
+    }
+
+    /// The same, if the revisions to compare are commits: what cannot be is said before anything is built.
+    pub(crate) fn with_commits(self) -> Result<Options, String> {
+        for revision in self.compare.iter().flatten() {
+            compare::hash(revision)?;
+        }
+        Ok(self)
     }
 
     /// The command that asks for this, without the places of files.

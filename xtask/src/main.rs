@@ -37,13 +37,15 @@ fn main() -> ExitCode {
             print!("{}", bench::USAGE);
             return ExitCode::SUCCESS;
         }
-        ["bench", ref words @ ..] => match bench::Options::parse(words) {
-            Ok(options) => bench::run(&options),
-            Err(problem) => {
-                print!("{problem}\n\n{}", bench::USAGE);
-                return ExitCode::from(2);
+        ["bench", ref words @ ..] => {
+            match bench::Options::parse(words).and_then(bench::Options::with_commits) {
+                Ok(options) => bench::run(&options),
+                Err(problem) => {
+                    print!("{problem}\n\n{}", bench::USAGE);
+                    return ExitCode::from(2);
+                }
             }
-        },
+        }
         ["libtorch"] => libtorch::provide(false),
         ["libtorch", "--cuda"] => libtorch::provide(true),
         _ => {

@@ -30,7 +30,6 @@ const ROWS: [(&str, &str, &str); 4] = [
 
 /// Prints the ratios B / A, and fails if any row is slower. A row that one of the commits cannot run is skipped.
 pub(super) fn run(tools: &Tools, options: &Options, revisions: &[String; 2]) -> Result<(), String> {
-    // Both are known before minutes are spent on the first.
     let commits = [hash(&revisions[0])?, hash(&revisions[1])?];
     let [a, b] = [build(tools, &commits[0])?, build(tools, &commits[1])?];
     println!("\n== A is {} ({}), B is {} ({})", revisions[0], commits[0], revisions[1], commits[1]);
@@ -89,7 +88,7 @@ fn git(arguments: &[&str]) -> Result<String, String> {
 }
 
 /// The short hash of the commit that a revision names.
-fn hash(revision: &str) -> Result<String, String> {
+pub(super) fn hash(revision: &str) -> Result<String, String> {
     let commit = format!("{revision}^{{commit}}");
     git(&["rev-parse", "--verify", "--quiet", "--short=12", "--end-of-options", &commit]).map_err(|_| {
         format!("--compare: `{revision}` is no commit of this repository; `git log --oneline` lists them")
