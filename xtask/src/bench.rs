@@ -167,23 +167,7 @@ impl Tools {
 
     /// The lines below a table: what was measured, and where.
     fn about(&self) -> String {
-        let doctor = outside::answer(Command::new(&self.binary).arg("doctor")).unwrap_or_default();
-        let line =
-            |name: &str| doctor.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let (system, architecture) = (std::env::consts::OS, std::env::consts::ARCH);
-        let vectors = line("vectors")
-            .replace("vectors", "")
-            .trim()
-            .split(" in use")
-            .next()
-            .unwrap_or_default()
-            .to_owned();
-        format!(
-            "- {}, {vectors}\n- {}, {cores} cores, {system} {architecture}\n",
-            line("resonetics"),
-            cpu_model()
-        )
+        about(&self.binary)
     }
 
     /// Writes a table into results/performance/, whole.
@@ -197,6 +181,21 @@ impl Tools {
         println!("\n{text}\n   into results/performance/{name}");
         Ok(())
     }
+}
+
+/// What a binary says of itself, and the machine.
+fn about(binary: &Path) -> String {
+    let doctor = outside::answer(Command::new(binary).arg("doctor")).unwrap_or_default();
+    let line = |name: &str| doctor.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let (system, architecture) = (std::env::consts::OS, std::env::consts::ARCH);
+    let vectors =
+        line("vectors").replace("vectors", "").trim().split(" in use").next().unwrap_or_default().to_owned();
+    format!(
+        "- {}, {vectors}\n- {}, {cores} cores, {system} {architecture}\n",
+        line("resonetics"),
+        cpu_model()
+    )
 }
 
 /// What the processor calls itself.

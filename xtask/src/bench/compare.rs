@@ -53,7 +53,7 @@ pub(super) fn run(tools: &Tools, options: &Options, revisions: &[String; 2]) -> 
             Err(problem) => println!("   skipped: {name}: {problem}"),
         }
     }
-    println!("\n{}{}", table(&measured), tools.about());
+    println!("\n{}{}", table(&measured), super::about(&b));
     verdict(&measured)
 }
 
