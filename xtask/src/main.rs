@@ -1,5 +1,6 @@
 //! `cargo xtask demo` shows what the project does, `cargo xtask test` checks all of it,
-//! `cargo xtask results` makes the recorded outcomes again, `cargo xtask libtorch` provides libtorch.
+//! `cargo xtask results` makes the recorded outcomes again, `cargo xtask bench` measures the speed,
+//! `cargo xtask libtorch` provides libtorch.
 //! The demo and the results need nothing but a Rust toolchain; cargo fetches the rest. libtorch, and
 //! the tests with it, need Python's pip and a C++ compiler too.
 #![allow(clippy::print_stdout)] // saying what it does is its job
@@ -9,15 +10,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
+mod bench;
 mod libtorch;
 mod results;
 
-const USAGE: &str = "usage: cargo xtask demo | test [--no-torch] | results | libtorch [--cuda]
+const USAGE: &str = "usage: cargo xtask demo | test [--no-torch] | results | bench … | libtorch [--cuda]
 
   demo      builds, runs the gardens and the benchmark, writes into runs/, says what to open
   test      format, lints with warnings denied, documentation, all tests and examples, with libtorch
             (provided if need be) and without; --no-torch: only without
   results   makes everything in results/ again
+  bench     measures the speed beside other implementations, or one commit's beside another's:
+            cargo xtask bench --help
   libtorch  provides libtorch 2.11.0 for `--features torch`: LIBTORCH, the PyTorch of python3, or fetched
             with pip into a cache (545 MB, for the CPU on Linux x86-64); --cuda: with its CUDA part (2.5 GB)
 ";
@@ -29,6 +33,19 @@ fn main() -> ExitCode {
         ["test"] => test(true),
         ["test", "--no-torch"] => test(false),
         ["results"] => results::make(),
+        ["bench", "--help"] => {
+            print!("{}", bench::USAGE);
+            return ExitCode::SUCCESS;
+        }
+        ["bench", ref words @ ..] => {
+            match bench::Options::parse(words).and_then(bench::Options::with_commits) {
+                Ok(options) => bench::run(&options),
+                Err(problem) => {
+                    print!("{problem}\n\n{}", bench::USAGE);
+                    return ExitCode::from(2);
+                }
+            }
+        }
         ["libtorch"] => libtorch::provide(false),
         ["libtorch", "--cuda"] => libtorch::provide(true),
         _ => {
