@@ -6,7 +6,10 @@
 use std::hint::black_box;
 use std::process::ExitCode;
 
+use ndarray::Array2;
+use resonetics_agents::{Evolved, GardenerHeuristic, GardenerHeuristicConfig, Observations, Policy};
 use resonetics_envs::cpu::{CpuPath, Work};
+use resonetics_envs::gardener::{GardenerConfig, GardenerEnv};
 use resonetics_envs::k8s::{ACTIONS, K8sConfig, K8sEnv, OBSERVATION};
 use resonetics_envs::math::{LANES, Lanes};
 use resonetics_envs::stream::{Domain, Key};
@@ -66,10 +69,42 @@ fn steps(count: u32) {
     black_box(&batch);
 }
 
+/// Generations of one garden with about 20 evolved brains, or with 80 heuristic gardeners.
+fn generations(count: u32, evolved: bool) {
+    let alive = if evolved { GardenerConfig::default().min_population } else { 80 };
+    let init_agents = alive.max(GardenerConfig::default().init_agents);
+    let max_population = init_agents.max(GardenerConfig::default().max_population);
+    let garden =
+        GardenerConfig { min_population: alive, init_agents, max_population, ..GardenerConfig::default() };
+    let mut policy: Box<dyn Policy> = if evolved {
+        Box::new(Evolved::new(1, &garden))
+    } else {
+        Box::new(GardenerHeuristic::new(GardenerHeuristicConfig::default(), &garden))
+    };
+    let mut envs = VecEnv::new(vec![GardenerEnv::new(garden)], Autoreset::Disabled).expect("one garden");
+    let mut batch = envs.batch();
+    let mut actions = vec![0; max_population];
+    let mut state = Array2::zeros((1, 2));
+    for generation in 0..count {
+        if generation % 300 == 0 {
+            envs.reset_lanes(&[Some(u64::from(generation))], &mut batch);
+            policy.begin_episode(0, Key::new(generation.into(), Domain::Policy, 0));
+        }
+        for &event in envs.envs()[0].events() {
+            policy.life(0, event);
+        }
+        envs.write_states(&mut state);
+        policy.act(&Observations::of(&batch, state.view()), &mut actions);
+        envs.step(&actions, &mut batch).expect("actions below 6");
+    }
+}
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [part, count] = &arguments[..] else {
-        eprintln!("usage: parts words|normals|drift|load|observation|step COUNT");
+        eprintln!(
+            "usage: parts words|normals|drift|load|observation|step|generation-evolved|generation-heuristic COUNT"
+        );
         return ExitCode::from(2);
     };
     let count = count.parse().expect("a number of repetitions");
@@ -77,6 +112,10 @@ fn main() -> ExitCode {
     let part = match part.as_str() {
         "step" => {
             steps(count);
+            return ExitCode::SUCCESS;
+        }
+        "generation-evolved" | "generation-heuristic" => {
+            generations(count, part == "generation-evolved");
             return ExitCode::SUCCESS;
         }
         "words" => Part::Words,

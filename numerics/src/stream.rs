@@ -177,12 +177,23 @@ impl Key {
     /// Fills `out` with standard normals, 32 for every eight indices from `first` on.
     #[inline(always)]
     pub fn fill_normals(self, step: u32, first: u32, out: &mut [f32]) {
-        for (block, out) in out.chunks_mut(2 * LANES).enumerate() {
-            let (a, b) = self.normals(step, first.wrapping_add((block * HALF) as u32));
-            let (left, right) = out.split_at_mut(LANES.min(out.len()));
-            left.copy_from_slice(&a[..left.len()]);
-            right.copy_from_slice(&b[..right.len()]);
+        let (blocks, rest) = out.as_chunks_mut::<{ 2 * LANES }>();
+        for (block, out) in blocks.iter_mut().enumerate() {
+            *out = join(self.normals(step, first.wrapping_add((block * HALF) as u32)));
         }
+        let last = join(self.normals(step, first.wrapping_add((blocks.len() * HALF) as u32)));
+        rest.copy_from_slice(&last[..rest.len()]);
+    }
+
+    /// Fills `out` with numbers in [0, 1), 32 for every sixteen indices from `first` on.
+    #[inline(always)]
+    pub fn fill_uniforms(self, step: u32, first: u32, out: &mut [f32]) {
+        let (blocks, rest) = out.as_chunks_mut::<{ 2 * LANES }>();
+        for (block, out) in blocks.iter_mut().enumerate() {
+            *out = join(self.uniforms(step, first.wrapping_add((block * LANES) as u32)));
+        }
+        let last = join(self.uniforms(step, first.wrapping_add((blocks.len() * LANES) as u32)));
+        rest.copy_from_slice(&last[..rest.len()]);
     }
 
     /// Numbers in [0, 1) for the indices `first .. first + 16`, two for each.
@@ -191,6 +202,15 @@ impl Key {
         let (x, y) = self.lanes(step, first);
         (x.map(math::uniform), y.map(math::uniform))
     }
+}
+
+/// Both halves one after the other.
+#[inline(always)]
+fn join((a, b): (Lanes, Lanes)) -> [f32; 2 * LANES] {
+    let mut both = [0.0; 2 * LANES];
+    both[..LANES].copy_from_slice(&a);
+    both[LANES..].copy_from_slice(&b);
+    both
 }
 
 /// The stream index of the `number`-th draw of an episode's `purpose` (below 256) in a step:

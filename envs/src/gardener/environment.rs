@@ -7,7 +7,6 @@ use crate::cpu::{CpuPath, Work};
 use crate::env::{Agents, Ending, InvalidAction, ParallelEnv};
 use crate::gardener::config::GardenerConfig;
 use crate::gardener::world::{Gardener, Generation, GenerationNoise, LifeEvent, World};
-use crate::math::LANES;
 use crate::risk::RiskState;
 use crate::saved::SaveError;
 use crate::space::{BoxSpace, Discrete};
@@ -198,26 +197,9 @@ impl Work for Draw<'_> {
     #[inline(always)]
     fn run(self) {
         let Draw { noise, key, generation, population } = self;
-        for (block, out) in noise.dirt.chunks_mut(2 * LANES).enumerate() {
-            let pair = key.uniforms(generation, Purpose::Dirt.index(block * LANES));
-            copy_pair(out, &pair);
-        }
+        key.fill_uniforms(generation, Purpose::Dirt.index(0), &mut noise.dirt);
         key.fill_normals(generation, Purpose::Flow.index(0), &mut noise.flow);
-        for (block, out) in noise.damping[..population].chunks_mut(2 * LANES).enumerate() {
-            let pair = key.uniforms(generation, Purpose::Damping.index(block * LANES));
-            copy_pair(out, &pair);
-        }
-    }
-}
-
-#[inline(always)]
-fn copy_pair(out: &mut [f32], pair: &([f32; LANES], [f32; LANES])) {
-    if let Some((first, second)) = out.split_at_mut_checked(LANES) {
-        first.copy_from_slice(&pair.0);
-        second.copy_from_slice(&pair.1[..second.len()]);
-    } else {
-        let len = out.len();
-        out.copy_from_slice(&pair.0[..len]);
+        key.fill_uniforms(generation, Purpose::Damping.index(0), &mut noise.damping[..population]);
     }
 }
 
