@@ -12,6 +12,7 @@ use resonetics_kernel::dense::{Left, Start, add_rows, padded, product, tanh, tan
 use super::categorical::{forbid, log_softmax};
 use super::learner::{Learner, LossWeights, Minibatch, Samples, Terms};
 use super::network::{NETS, Network, Spaces, Tensor};
+use super::timings::{Lap, LossTimings};
 
 /// Samples whose activations fit a first-level cache together with the weights.
 const BLOCK: usize = 64;
@@ -63,6 +64,7 @@ struct Scratch {
     d_heads: [[Vec<f32>; 2]; 2],
     gradient: Vec<f32>,
     sums: Terms,
+    timings: LossTimings,
 }
 
 /// Networks and Adam on plain arrays. A convolution it can evaluate, but not train.
@@ -76,6 +78,7 @@ pub struct NativeLearner {
     transposed: Vec<f32>,
     adam: Adam,
     groups: Vec<Scratch>,
+    timings: LossTimings,
 }
 
 /// With the eps of PPO's reference implementations.
@@ -108,6 +111,7 @@ impl NativeLearner {
             transposed: vec![0.0; at],
             adam: Adam::new(at, ADAM),
             groups: Vec::new(),
+            timings: LossTimings::default(),
         }
     }
 
@@ -137,6 +141,7 @@ impl NativeLearner {
             d_heads: [[head(actor), head(critic)], [head(actor), head(critic)]],
             gradient: vec![0.0; self.parameters.len()],
             sums: Terms::default(),
+            timings: LossTimings::default(),
         }
     }
 
@@ -229,15 +234,18 @@ impl NativeLearner {
 
     /// One block: its terms into the sums, its gradient onto the group's.
     fn block(&self, samples: &Samples<'_>, part: Part<'_>, scratch: &mut Scratch) {
-        let Scratch { passes, d_outputs, d_inputs, d_heads, gradient, sums } = scratch;
+        let Scratch { passes, d_outputs, d_inputs, d_heads, gradient, sums, timings } = scratch;
+        let mut lap = Lap::start();
         let rows = part.rows.len();
         let flow = !part.noise.is_empty();
         for net in [ACTOR, CRITIC] {
             self.gather(net, samples, part, passes);
+            lap.to(&mut timings.assembly);
             self.forward(&self.nets[net], &mut passes[0][net], rows);
             if flow {
                 self.forward(&self.nets[net], &mut passes[1][net], rows);
             }
+            lap.to(&mut timings.forward);
         }
         let [d_plain, d_perturbed] = d_heads;
         let logits = last(&passes[0][ACTOR]);
@@ -250,6 +258,7 @@ impl NativeLearner {
                 flow_loss(part, outputs, plain, perturbed, &mut d_plain[net], &mut d_perturbed[net], sums);
             }
         }
+        lap.to(&mut timings.terms);
         for which in 0..=usize::from(flow) {
             for net in [ACTOR, CRITIC] {
                 let head = &d_heads[which][net];
@@ -257,6 +266,7 @@ impl NativeLearner {
                 self.backward(&self.nets[net], &passes[which][net], rows, d_outputs, d_inputs, gradient);
             }
         }
+        lap.to(&mut timings.backward);
     }
 
     /// Mean of (V(x) - return)^2 and of 1 - cos(2 pi V(x) / period) over a minibatch: the tension
@@ -464,10 +474,13 @@ impl Learner for NativeLearner {
     /// If the networks have a convolution, or the minibatch has no sample.
     fn loss(&mut self, samples: &Samples<'_>, minibatch: &Minibatch<'_>) -> Terms {
         assert_eq!(self.network.conv_channels, 0, "the native learner has no gradient of a convolution");
+        let mut lap = Lap::start();
+        let mut wall = LossTimings::default();
         for layer in self.nets.iter().flat_map(|net| &net.layers) {
             let weights = layer.weight..layer.bias;
             transpose(&self.parameters[weights.clone()], layer.output, &mut self.transposed[weights]);
         }
+        lap.to(&mut wall.backward);
         let b = minibatch.rows.len();
         let count = b.div_ceil(BLOCK).min(GROUPS);
         let mut groups = self.take_groups(count);
@@ -476,10 +489,12 @@ impl Learner for NativeLearner {
         let means = if tense { self.means(samples, minibatch, &mut groups[..count]) } else { (0.0, 0.0) };
         let advantage = (minibatch.advantage_mean, minibatch.advantage_scale);
         let width = self.spaces.observation;
+        lap.to(&mut wall.forward);
         let this = &*self;
         each(&mut groups[..count], b, |g, scratch| {
             scratch.gradient.fill(0.0);
             scratch.sums = Terms::default();
+            scratch.timings = LossTimings::default();
             for head in scratch.d_heads.iter_mut().flatten() {
                 head.fill(0.0);
             }
@@ -494,13 +509,27 @@ impl Learner for NativeLearner {
                 this.block(samples, Part { rows, noise, b, weights, advantage, means }, scratch);
             }
         });
+        let mut blocks = 0.0;
+        lap.to(&mut blocks);
         self.gradient.copy_from_slice(&groups[0].gradient);
         for group in &groups[1..count] {
             add_rows(&group.gradient, &mut self.gradient);
         }
+        lap.to(&mut wall.backward);
         let terms = gathered(&groups[..count], b, weights, &self.gradient);
+        lap.to(&mut wall.terms);
+        self.timings.add(&wall, 1.0);
+        // The groups' seconds are those of all threads.
+        let all: f64 = groups[..count].iter().map(|group| group.timings.sum()).sum();
+        for group in &groups[..count] {
+            self.timings.add(&group.timings, blocks / all);
+        }
         self.groups = groups;
         terms
+    }
+
+    fn timings(&self) -> LossTimings {
+        self.timings
     }
 
     fn step(&mut self, learning_rate: f32, max_norm: f32) {

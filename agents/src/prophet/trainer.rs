@@ -14,6 +14,7 @@ use super::config::{Schedule, TrainConfig};
 use super::learner::{Learner, LossWeights, Minibatch, Samples, Terms};
 use super::normalizer::Normalizer;
 use super::risk_rate::RiskRate;
+use super::timings::{Lap, LossTimings, Timings};
 use crate::policy::contiguous;
 
 /// What a training draws, by number; a number is for ever.
@@ -106,6 +107,10 @@ pub struct Trainer<E> {
     pub(super) tuner: KernelPidTuner,
     pub(super) risk_rate: Option<RiskRate>,
     rollout: Rollout,
+    /// Without what the learner says of itself.
+    timings: Timings,
+    /// What the learner had said when the timings were last taken.
+    taken: LossTimings,
 }
 
 /// The numbers of a training in progress that are no arrays.
@@ -171,6 +176,8 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
             risk_rate: (config.schedule == Schedule::Prophet)
                 .then(|| RiskRate::new(config.learning_rate, config.risk_target, seed)),
             rollout: Rollout::default(),
+            timings: Timings::default(),
+            taken: LossTimings::default(),
             config,
             seed,
             total_steps,
@@ -200,14 +207,20 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
     /// # Errors
     /// If a loss or a gradient was no number; the training is then not to go on from here.
     pub fn update(&mut self) -> Result<Update, NonFinite> {
+        let (mut whole, mut lap) = (Lap::start(), Lap::start());
         self.collect();
+        lap.to(&mut self.timings.rollout);
         self.normalize_rewards();
         self.estimate_advantages();
+        lap.to(&mut self.timings.advantages);
         let update = self.learn()?;
+        lap = Lap::start();
         // The next rollout is seen with what this one has shown.
         if self.config.normalize_observations {
             self.observation_normalizer.update(&self.rollout.raw, &self.rollout.alive);
         }
+        lap.to(&mut self.timings.assembly);
+        whole.to(&mut self.timings.total);
         self.counters.updates += 1;
         self.counters.steps += self.steps_per_update();
         Ok(Update {
@@ -217,6 +230,18 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
             rollbacks: self.counters.rollbacks,
             ..update
         })
+    }
+
+    /// Where the time of the updates went since the last call.
+    pub fn take_timings(&mut self) -> Timings {
+        let all = self.learner.timings();
+        let before = std::mem::replace(&mut self.taken, all);
+        let mut timings = std::mem::take(&mut self.timings);
+        timings.assembly += all.assembly - before.assembly;
+        timings.forward += all.forward - before.forward;
+        timings.terms += all.terms - before.terms;
+        timings.backward += all.backward - before.backward;
+        timings
     }
 
     /// Steps every environment `horizon` times with actions drawn from the policy; [`Trainer::update`]
@@ -349,6 +374,7 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         let pieces = ((rows.len() + self.config.minibatch / 2) / self.config.minibatch).max(1);
         let mut sums = Vec::new();
         let mut noise = Vec::new();
+        let mut lap = Lap::start();
         'epochs: for epoch in 0..self.config.epochs {
             let turn = self.counters.updates * self.config.epochs as u64 + epoch as u64;
             shuffle(self.key(Purpose::Order).derive(0, turn), &mut rows);
@@ -370,7 +396,10 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
                 let (advantage_mean, advantage_scale) = standardized(samples.advantages, rows);
                 let minibatch =
                     Minibatch { rows, noise: &noise, advantage_mean, advantage_scale, loss: weights };
+                lap.to(&mut self.timings.assembly);
                 let terms = self.learner.loss(&samples, &minibatch);
+                // What the learner does it says itself, see `take_timings`.
+                lap = Lap::start();
                 if !terms.finite() {
                     let Terms { loss, gradient_norm, .. } = terms;
                     return Err(NonFinite { update: self.counters.updates + 1, loss, gradient_norm });
@@ -380,6 +409,7 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
                     break 'epochs;
                 }
                 self.learner.step(learning_rate as f32, self.config.max_grad_norm as f32);
+                lap.to(&mut self.timings.optimizer);
             }
         }
         let terms = mean_terms(&sums);
