@@ -1,7 +1,9 @@
 //! The trainer: proximal policy optimisation on one page. It knows no tensor library and no file.
 
 use rayon::prelude::*;
+use resonetics_envs::cpu::{CpuPath, Work};
 use resonetics_envs::env::ParallelEnv;
+use resonetics_envs::math::LANES;
 use resonetics_envs::stream::{Domain, Key, lane_seed, scale};
 use resonetics_envs::vector::{Autoreset, Batch, VecEnv};
 use resonetics_kernel::pid::KernelPidTuner;
@@ -613,9 +615,25 @@ fn draw_actions(
 
 /// Puts `rows` into a random order (Fisher and Yates).
 fn shuffle(key: Key, rows: &mut [u32]) {
-    for i in (1..rows.len()).rev() {
-        let (word, _) = key.words(0, i as u32);
-        rows.swap(i, scale(word, i as u32 + 1) as usize);
+    CpuPath::dispatch(Shuffle { key, rows });
+}
+
+struct Shuffle<'a> {
+    key: Key,
+    rows: &'a mut [u32],
+}
+
+impl Work for Shuffle<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for first in (0..self.rows.len()).step_by(LANES).rev() {
+            let (words, _) = self.key.lanes(0, first as u32);
+            for i in (first.max(1)..self.rows.len().min(first + LANES)).rev() {
+                self.rows.swap(i, scale(words[i - first], i as u32 + 1) as usize);
+            }
+        }
     }
 }
 
@@ -627,7 +645,23 @@ fn draw_normals(key: Key, piece: u32, count: usize, noise: &mut Vec<f32>) {
     noise
         .par_chunks_mut(PIECE)
         .enumerate()
-        .for_each(|(i, out)| key.fill_normals(piece, (i * PIECE / 4) as u32, out));
+        .for_each(|(i, out)| CpuPath::dispatch(Normals { key, piece, first: (i * PIECE / 4) as u32, out }));
+}
+
+struct Normals<'a> {
+    key: Key,
+    piece: u32,
+    first: u32,
+    out: &'a mut [f32],
+}
+
+impl Work for Normals<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        self.key.fill_normals(self.piece, self.first, self.out);
+    }
 }
 
 /// Mean, and 1 / standard deviation, of the advantages of `rows`; 0 and 1 for a single row, which would
@@ -719,6 +753,21 @@ mod tests {
         }
         // Binomial(6000, 1/6): 1000 +- 29; five standard deviations.
         assert!(counts.iter().all(|count| (855..=1145).contains(count)), "{counts:?}");
+    }
+
+    /// Fisher and Yates as it is written in books, a word at a time.
+    #[test]
+    fn an_order_does_not_depend_on_how_many_words_are_drawn_at_once() {
+        let key = Key::new(5, Domain::Training, 1);
+        for n in [0, 1, 2, 15, 16, 17, 100] {
+            let mut rows: Vec<u32> = (0..n).collect();
+            let mut expected = rows.clone();
+            shuffle(key, &mut rows);
+            for i in (1..n).rev() {
+                expected.swap(i as usize, key.below(i + 1, 0, i) as usize);
+            }
+            assert_eq!(rows, expected);
+        }
     }
 
     #[test]
