@@ -31,10 +31,14 @@ pub(super) fn structure(x: f32, period: f32) -> (f32, f32) {
     (1.0 - cos, std::f32::consts::TAU / period * sin)
 }
 
-/// The numbers of `rows` among `all`, side by side; the last one's where there are fewer than [`LANES`].
+/// The numbers of `rows` among `all`, side by side; zeros where there are fewer than [`LANES`].
 #[inline(always)]
 fn gathered(all: &[f32], rows: &[u32]) -> Lanes {
-    std::array::from_fn(|i| all[rows[i.min(rows.len() - 1)] as usize])
+    let mut lanes = [0.0; LANES];
+    for (lane, &row) in lanes.iter_mut().zip(rows) {
+        *lane = all[row as usize];
+    }
+    lanes
 }
 
 /// The policy's terms and their gradient with respect to the logits.
@@ -86,7 +90,10 @@ impl PolicyLoss<'_> {
             action[lane] = samples.actions[row as usize];
         }
         log_softmax_lanes(log_probs, probabilities);
-        let now: Lanes = std::array::from_fn(|i| log_probs[action[i] as usize][i]);
+        let mut now = [0.0; LANES];
+        for (lane, &action) in action.iter().enumerate() {
+            now[lane] = log_probs[action as usize][lane];
+        }
         let then = gathered(samples.log_probs, rows);
         let advantage = gathered(samples.advantages, rows);
         let (mut gain, mut kl, mut clips) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
@@ -155,7 +162,10 @@ impl Work for ValueLoss<'_> {
         let by_structure = (1.0 - structured * structured) * gap;
         for (chunk, rows) in part.rows.chunks(LANES).enumerate() {
             let at = chunk * LANES;
-            let value: Lanes = std::array::from_fn(|i| values[(at + i.min(rows.len() - 1)) * width]);
+            let mut value = [0.0; LANES];
+            for lane in 0..rows.len() {
+                value[lane] = values[(at + lane) * width];
+            }
             let target = gathered(samples.returns, rows);
             let old = gathered(samples.values, rows);
             let (mut squares, mut losses) = ([0.0; LANES], [0.0; LANES]);
