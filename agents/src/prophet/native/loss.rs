@@ -118,7 +118,7 @@ impl PolicyLoss<'_> {
         for lane in 0..rows.len() {
             sums.policy -= f64::from(gain[lane]);
             sums.approx_kl += f64::from(kl[lane]);
-            sums.clip_fraction += f64::from(clips[lane]);
+            sums.clip_fraction += clips[lane];
             sums.entropy += f64::from(entropy[lane]);
         }
         let spread = entropy_weight * share;
