@@ -257,8 +257,9 @@ fn the_better_arm_is_learned_by_who_learns() {
 #[test]
 fn an_action_that_depends_on_both_bits_is_learned_by_who_sees_them() {
     let exclusive_or = [[0, 1], [1, 0]];
-    // Half of it right is a place to stay at for who makes up its mind too early.
-    let config = TrainConfig { learning_rate: 0.01, entropy: 0.1, ..config() };
+    // Three of four right is a place to stay at for who makes up its mind too early: with this entropy 1 of 16
+    // seeds does, with a third of it 10 of 16.
+    let config = TrainConfig { learning_rate: 0.01, entropy: 0.3, ..config() };
     let mut trained = train(Bits::new(exclusive_or, false), config.clone(), 150);
     assert_eq!(trained.trainer.evaluate(300), 1.0);
     for (bits, right) in [([0.0, 0.0], 0), ([0.0, 1.0], 1), ([1.0, 0.0], 1), ([1.0, 1.0], 0)] {

@@ -123,12 +123,22 @@ impl Work for Update<'_> {
 ///
 /// A gradient that holds NaN stays, and the norm is NaN; one with infinities becomes NaN.
 pub fn clip_norm(gradient: &mut [f32], max_norm: f64) -> f64 {
-    let norm = CpuPath::dispatch(SquaredNorm(gradient)).sqrt();
+    let norm = norm(gradient);
+    clip(gradient, norm, max_norm);
+    norm
+}
+
+/// The Euclidean norm of a gradient.
+pub fn norm(gradient: &[f32]) -> f64 {
+    CpuPath::dispatch(SquaredNorm(gradient)).sqrt()
+}
+
+/// What [`clip_norm`] does, for a gradient whose `norm` is known.
+pub fn clip(gradient: &mut [f32], norm: f64, max_norm: f64) {
     let scale = max_norm / (norm + 1e-6);
     if scale < 1.0 {
         CpuPath::dispatch(Scale { gradient, scale: scale as f32 });
     }
-    norm
 }
 
 /// The sum of squares in f64, [`LANES`] sums side by side and then their sum in order.

@@ -1,9 +1,9 @@
 //! A distribution over actions, given by logits.
 
-use resonetics_envs::math;
+use resonetics_envs::math::{self, LANES, Lanes};
 
 /// What a forbidden action's logit becomes: its probability is then below 1e-37.
-const FORBIDDEN: f32 = -1e8;
+pub(super) const FORBIDDEN: f32 = -1e8;
 
 /// Makes `logits` those of allowed actions only. `mask` has one element an action, or none where all
 /// are allowed.
@@ -33,6 +33,36 @@ pub fn log_softmax(logits: &mut [f32], probabilities: &mut [f32]) {
     for (logit, p) in logits.iter_mut().zip(probabilities) {
         *logit -= log_sum;
         *p /= sum;
+    }
+}
+
+/// [`log_softmax`] of [`LANES`] rows side by side, `[A]` vectors of a number a row: the same bits, in a
+/// fraction of the time where it is compiled for vectors.
+#[inline(always)]
+pub fn log_softmax_lanes(logits: &mut [Lanes], probabilities: &mut [Lanes]) {
+    let mut max = [f32::MIN; LANES];
+    for logits in &*logits {
+        for i in 0..LANES {
+            max[i] = max[i].max(logits[i]);
+        }
+    }
+    let mut sum = [0.0; LANES];
+    for (logits, p) in logits.iter_mut().zip(&mut *probabilities) {
+        for i in 0..LANES {
+            logits[i] -= max[i];
+            p[i] = math::exp(logits[i]);
+            sum[i] += p[i];
+        }
+    }
+    let mut log_sum = [0.0; LANES];
+    for i in 0..LANES {
+        log_sum[i] = math::ln(sum[i]);
+    }
+    for (logits, p) in logits.iter_mut().zip(probabilities) {
+        for i in 0..LANES {
+            logits[i] -= log_sum[i];
+            p[i] /= sum[i];
+        }
     }
 }
 
@@ -83,6 +113,25 @@ mod tests {
             assert!((f64::from(logits[i]) - exact(x).ln()).abs() < 1e-6);
         }
         assert!(p[2] < 1e-37);
+    }
+
+    #[test]
+    fn rows_side_by_side_are_rows_alone() {
+        let key = resonetics_envs::stream::Key::new(1, resonetics_envs::stream::Domain::Space, 0);
+        for actions in [1, 2, 6, 17] {
+            let mut side: Vec<Lanes> =
+                (0..actions).map(|action| key.normals(action, 0).0.map(|x| 3.0 * x)).collect();
+            side[0][3] = FORBIDDEN;
+            let alone = side.clone();
+            let mut p = vec![[0.0; LANES]; side.len()];
+            log_softmax_lanes(&mut side, &mut p);
+            for lane in 0..LANES {
+                let mut logits: Vec<f32> = alone.iter().map(|logits| logits[lane]).collect();
+                let mut q = vec![0.0; logits.len()];
+                log_softmax(&mut logits, &mut q);
+                assert!((0..logits.len()).all(|i| logits[i] == side[i][lane] && q[i] == p[i][lane]));
+            }
+        }
     }
 
     /// ln 2 where two of four actions are allowed and alike; 0 where there is one.

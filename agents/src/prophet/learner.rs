@@ -1,6 +1,7 @@
 //! The boundary between the trainer, which knows no tensor library, and what holds the networks.
 
 use super::network::Tensor;
+use super::timings::LossTimings;
 
 /// A rollout, flat: `[n]` samples in the order [step, row].
 #[derive(Clone, Copy, Debug)]
@@ -101,6 +102,11 @@ pub trait Learner: Send {
     /// Computes the loss of a minibatch of `samples` (those of the last [`Learner::begin`]) and keeps
     /// its gradient; no parameter changes.
     fn loss(&mut self, samples: &Samples<'_>, minibatch: &Minibatch<'_>) -> Terms;
+
+    /// Where the time of all calls of [`Learner::loss`] went; zeros from a learner that does not measure it.
+    fn timings(&self) -> LossTimings {
+        LossTimings::default()
+    }
 
     /// Clips the kept gradient to the norm `max_norm` and takes a step of Adam (Kingma, Ba 2015;
     /// beta 0.9 and 0.999, eps 1e-5) with `learning_rate`.

@@ -11,6 +11,7 @@ pub mod normalizer;
 pub mod policy;
 pub mod risk_rate;
 pub mod state;
+pub mod timings;
 #[cfg(feature = "torch")]
 pub mod torch;
 pub mod trainer;

@@ -4,16 +4,23 @@
 //! `BLOCK` samples, the blocks into at most `GROUPS` groups by their number alone, and each
 //! group sums its own gradient; the groups' sums are added in order.
 
+mod loss;
+
+use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use rayon::prelude::*;
-use resonetics_envs::math;
-use resonetics_kernel::adam::{Adam, AdamConfig, clip_norm};
+use resonetics_envs::cpu::CpuPath;
+use resonetics_envs::math::{self, LANES, Lanes};
+use resonetics_kernel::adam::{self, Adam, AdamConfig};
 use resonetics_kernel::dense::{Left, Start, add_rows, padded, product, tanh, tanh_backward, transpose};
 
-use super::categorical::{forbid, log_softmax};
-use super::learner::{Learner, LossWeights, Minibatch, Samples, Terms};
+use self::loss::{FlowLoss, Part, PolicyLoss, ValueLoss, structure, summed_up};
+use super::learner::{Learner, Minibatch, Samples, Terms};
 use super::network::{NETS, Network, Spaces, Tensor};
+use super::timings::{Lap, LossTimings};
 
-/// Samples whose activations fit a first-level cache together with the weights.
+/// Samples whose activations stay in the first caches together with the weights.
 const BLOCK: usize = 64;
 /// Parts of a minibatch that can be worked on at a time.
 const GROUPS: usize = 16;
@@ -27,6 +34,9 @@ const CRITIC: usize = 1;
 /// bias behind them.
 #[derive(Clone, Copy, Debug)]
 struct Layer {
+    /// Without the padding: products need go no further.
+    inputs: usize,
+    outputs: usize,
     input: usize,
     output: usize,
     weight: usize,
@@ -38,31 +48,35 @@ struct Layer {
 #[derive(Clone, Debug)]
 struct Net {
     /// Weights and biases of the convolution, unpadded; empty where there is none.
-    conv: std::ops::Range<usize>,
+    conv: Range<usize>,
     layers: Vec<Layer>,
 }
 
-/// What a network computed for a block.
-#[derive(Clone, Debug)]
-struct Pass {
-    /// `[BLOCK, input]` of the first layer.
-    input: Vec<f32>,
-    /// `[BLOCK, output]` a layer.
-    outputs: Vec<Vec<f32>>,
-}
+/// What a network computed for a block: `[BLOCK, output]` a layer.
+type Pass = Vec<Vec<f32>>;
 
-/// What a group needs.
+/// What a thread needs to work through a block; nothing in it outlives the block, and the columns of the
+/// padding stay 0.
 #[derive(Clone, Debug)]
-struct Scratch {
+struct Workspace {
+    /// `[BLOCK, input]`: x and x + eps n.
+    inputs: [Vec<f32>; 2],
     /// Of actor and critic, for x and for x + eps n.
     passes: [[Pass; 2]; 2],
-    /// Gradients of a layer's outputs and of its inputs, `[BLOCK, widest]`.
-    d_outputs: Vec<f32>,
-    d_inputs: Vec<f32>,
     /// Gradients of the outputs of the two networks, for x and for x + eps n, `[BLOCK, output]`.
     d_heads: [[Vec<f32>; 2]; 2],
+    /// Gradients between layers, `[BLOCK, widest]`.
+    d_hidden: [Vec<f32>; 2],
+    /// Log-probabilities and probabilities.
+    room: [Vec<Lanes>; 2],
+}
+
+/// What a group of blocks sums up to.
+#[derive(Clone, Debug)]
+struct Group {
     gradient: Vec<f32>,
     sums: Terms,
+    timings: LossTimings,
 }
 
 /// Networks and Adam on plain arrays. A convolution it can evaluate, but not train.
@@ -72,10 +86,15 @@ pub struct NativeLearner {
     nets: [Net; 2],
     parameters: Vec<f32>,
     gradient: Vec<f32>,
-    /// Every layer's weights as `[output, input]`, at the same place.
+    /// Its norm.
+    norm: f64,
+    /// The weights of every layer but the first as `[output, input]`, at the same place.
     transposed: Vec<f32>,
     adam: Adam,
-    groups: Vec<Scratch>,
+    groups: Vec<Group>,
+    /// One a thread, so that what a thread works with stays in its caches; never waited for.
+    workspaces: Vec<Mutex<Workspace>>,
+    timings: LossTimings,
 }
 
 /// With the eps of PPO's reference implementations.
@@ -88,13 +107,13 @@ impl NativeLearner {
         let nets = [spaces.actions, 1].map(|outputs| {
             let conv = at..at + 10 * network.conv_channels;
             at = conv.end;
-            let mut input = padded(network.features(spaces));
-            let layers = network.hidden.iter().chain([&outputs]).map(|&width| {
-                let output = padded(width);
+            let mut inputs = network.features(spaces);
+            let layers = network.hidden.iter().chain([&outputs]).map(|&outputs| {
+                let (input, output) = (padded(inputs), padded(outputs));
                 let (weight, bias) = (at, at + input * output);
                 at = bias + output;
-                let layer = Layer { input, output, weight, bias, end: at };
-                input = output;
+                let layer = Layer { inputs, outputs, input, output, weight, bias, end: at };
+                inputs = outputs;
                 layer
             });
             Net { conv, layers: layers.collect() }
@@ -105,39 +124,41 @@ impl NativeLearner {
             nets,
             parameters: vec![0.0; at],
             gradient: vec![0.0; at],
+            norm: 0.0,
             transposed: vec![0.0; at],
             adam: Adam::new(at, ADAM),
             groups: Vec::new(),
+            workspaces: Vec::new(),
+            timings: LossTimings::default(),
         }
     }
 
-    /// The scratch of at least `count` groups; hand it back.
-    fn take_groups(&mut self, count: usize) -> Vec<Scratch> {
-        let mut groups = std::mem::take(&mut self.groups);
-        while groups.len() < count {
-            groups.push(self.scratch());
+    /// A workspace for each thread that may ask for one.
+    fn make_workspaces(&mut self) {
+        while self.workspaces.len() < rayon::current_num_threads() {
+            let of = |net: &Net| net.layers.iter().map(|layer| vec![0.0; BLOCK * layer.output]).collect();
+            let passes = || [of(&self.nets[ACTOR]), of(&self.nets[CRITIC])];
+            let input = vec![0.0; BLOCK * self.nets[ACTOR].layers[0].input];
+            let head = |outputs| vec![0.0; BLOCK * padded(outputs)];
+            let heads = [head(self.spaces.actions), head(1)];
+            let hidden = self.network.hidden.iter().map(|&width| padded(width)).max();
+            let hidden = vec![0.0; BLOCK * hidden.unwrap_or_default()];
+            let room = vec![[0.0; LANES]; self.spaces.actions];
+            self.workspaces.push(Mutex::new(Workspace {
+                inputs: [input.clone(), input],
+                passes: [passes(), passes()],
+                d_heads: [heads.clone(), heads],
+                d_hidden: [hidden.clone(), hidden],
+                room: [room.clone(), room],
+            }));
         }
-        groups
     }
 
-    fn scratch(&self) -> Scratch {
-        let pass = |net: &Net| Pass {
-            input: vec![0.0; BLOCK * net.layers[0].input],
-            outputs: net.layers.iter().map(|layer| vec![0.0; BLOCK * layer.output]).collect(),
-        };
-        let widths =
-            self.nets.iter().flat_map(|net| &net.layers).flat_map(|layer| [layer.input, layer.output]);
-        let widest = BLOCK * widths.max().unwrap_or_default();
-        let head = |net: &Net| vec![0.0; BLOCK * net.layers.last().map_or(0, |layer| layer.output)];
-        let [actor, critic] = &self.nets;
-        Scratch {
-            passes: [[pass(actor), pass(critic)], [pass(actor), pass(critic)]],
-            d_outputs: vec![0.0; widest],
-            d_inputs: vec![0.0; widest],
-            d_heads: [[head(actor), head(critic)], [head(actor), head(critic)]],
-            gradient: vec![0.0; self.parameters.len()],
-            sums: Terms::default(),
-        }
+    /// This thread's.
+    fn workspace(&self) -> MutexGuard<'_, Workspace> {
+        let thread = rayon::current_thread_index().unwrap_or_default();
+        // A block begins by overwriting what a panic may have left.
+        self.workspaces[thread].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes what enters the first layer for one observation.
@@ -166,13 +187,13 @@ impl NativeLearner {
         input[channels * side * side..][..rest.len()].copy_from_slice(rest);
     }
 
-    /// The outputs of a network for the `rows` inputs in `pass`.
-    fn forward(&self, net: &Net, pass: &mut Pass, rows: usize) {
+    /// The outputs of a network for `rows` inputs.
+    fn forward(&self, net: &Net, input: &[f32], pass: &mut Pass, rows: usize) {
         for (i, layer) in net.layers.iter().enumerate() {
-            let (before, rest) = pass.outputs.split_at_mut(i);
-            let input = before.last().unwrap_or(&pass.input);
+            let (before, rest) = pass.split_at_mut(i);
+            let input = before.last().map_or(input, Vec::as_slice);
             let output = &mut rest[0][..rows * layer.output];
-            let weight = &self.parameters[layer.weight..layer.bias];
+            let weight = &self.parameters[layer.weight..][..layer.inputs * layer.output];
             let bias = Start::Bias(&self.parameters[layer.bias..layer.end]);
             product(Left::Rows(input, layer.input), weight, bias, layer.output, output);
             if i + 1 < net.layers.len() {
@@ -181,45 +202,52 @@ impl NativeLearner {
         }
     }
 
-    /// Adds to `gradient` what the gradient of the outputs in `d_outputs` gives.
-    fn backward<'a>(
+    /// What the gradient `d_head` of the outputs gives for the parameters: added to `gradient`, or written
+    /// over it where it is `first`.
+    fn backward(
         &self,
         net: &Net,
-        pass: &Pass,
-        rows: usize,
-        mut d_outputs: &'a mut [f32],
-        mut d_inputs: &'a mut [f32],
-        gradient: &mut [f32],
+        (input, pass): (&[f32], &Pass),
+        d_head: &[f32],
+        d_hidden: &mut [Vec<f32>; 2],
+        (gradient, first): (&mut [f32], bool),
     ) {
+        let rows = d_head.len() / net.layers.last().map_or(1, |layer| layer.output);
+        let [here, there] = d_hidden;
+        let (mut here, mut there) = (here, there);
         for (i, layer) in net.layers.iter().enumerate().rev() {
-            let input = if i == 0 { &pass.input } else { &pass.outputs[i - 1] };
-            let d_output = &d_outputs[..rows * layer.output];
-            let d_weight = &mut gradient[layer.weight..layer.bias];
-            let left = Left::Columns(&input[..rows * layer.input], layer.input);
-            product(left, d_output, Start::Present, layer.output, d_weight);
-            add_rows(d_output, &mut gradient[layer.bias..layer.end]);
+            let input = if i == 0 { input } else { &pass[i - 1] };
+            let input = &input[..rows * layer.input];
+            let d_output = if i + 1 == net.layers.len() { d_head } else { &here[..rows * layer.output] };
+            let d_weight = &mut gradient[layer.weight..][..layer.inputs * layer.output];
+            let start = if first { Start::Zero } else { Start::Present };
+            product(Left::Columns(input, layer.input), d_output, start, layer.output, d_weight);
+            let d_bias = &mut gradient[layer.bias..layer.end];
+            if first {
+                d_bias.fill(0.0);
+            }
+            add_rows(d_output, d_bias);
             if i > 0 {
-                let d_input = &mut d_inputs[..rows * layer.input];
-                let weight = &self.transposed[layer.weight..layer.bias];
+                let d_input = &mut there[..rows * layer.input];
+                let weight = &self.transposed[layer.weight..][..layer.outputs * layer.input];
                 product(Left::Rows(d_output, layer.output), weight, Start::Zero, layer.input, d_input);
-                tanh_backward(&input[..rows * layer.input], d_input);
-                (d_outputs, d_inputs) = (d_inputs, d_outputs);
+                tanh_backward(input, d_input);
+                std::mem::swap(&mut here, &mut there);
             }
         }
     }
 
-    /// Fills the inputs of `pass` with the samples `rows`, and those of `perturbed` with the samples
-    /// plus eps times the noise where there is one.
-    fn gather(&self, net: usize, samples: &Samples<'_>, part: Part<'_>, passes: &mut [[Pass; 2]; 2]) {
+    /// Fills `inputs` with the samples of `part`, and with the samples plus eps times the noise where
+    /// there is one.
+    fn gather(&self, samples: &Samples<'_>, part: Part<'_>, [plain, perturbed]: &mut [Vec<f32>; 2]) {
         let width = self.spaces.observation;
-        let input = self.nets[net].layers[0].input;
-        let [pass, perturbed] = passes;
+        let input = self.nets[ACTOR].layers[0].input;
         for (i, &row) in part.rows.iter().enumerate() {
             let observation = &samples.observations[row as usize * width..][..width];
-            self.features(&self.nets[net], observation, &mut pass[net].input[i * input..(i + 1) * input]);
+            plain[i * input..][..width].copy_from_slice(observation);
             if !part.noise.is_empty() {
                 let noise = &part.noise[i * width..(i + 1) * width];
-                let out = &mut perturbed[net].input[i * input..][..width];
+                let out = &mut perturbed[i * input..][..width];
                 for ((out, x), n) in out.iter_mut().zip(observation).zip(noise) {
                     *out = x + part.weights.eps * n;
                 }
@@ -227,284 +255,203 @@ impl NativeLearner {
         }
     }
 
-    /// One block: its terms into the sums, its gradient onto the group's.
-    fn block(&self, samples: &Samples<'_>, part: Part<'_>, scratch: &mut Scratch) {
-        let Scratch { passes, d_outputs, d_inputs, d_heads, gradient, sums } = scratch;
+    /// One block: its terms into the group's sums, its gradient onto the group's, or over it where it is
+    /// the `first`.
+    fn block(&self, samples: &Samples<'_>, part: Part<'_>, first: bool, group: &mut Group) {
+        let Group { gradient, sums, timings } = group;
+        let mut workspace = self.workspace();
+        let Workspace { inputs, passes, d_heads, d_hidden, room } = &mut *workspace;
         let rows = part.rows.len();
-        let flow = !part.noise.is_empty();
-        for net in [ACTOR, CRITIC] {
-            self.gather(net, samples, part, passes);
-            self.forward(&self.nets[net], &mut passes[0][net], rows);
-            if flow {
-                self.forward(&self.nets[net], &mut passes[1][net], rows);
+        let both = if part.noise.is_empty() { 0..1 } else { 0..2 };
+        let mut lap = Lap::start();
+        self.gather(samples, part, inputs);
+        lap.to(&mut timings.assembly);
+        for which in both.clone() {
+            for (net, pass) in self.nets.iter().zip(&mut passes[which]) {
+                self.forward(net, &inputs[which], pass, rows);
             }
         }
+        lap.to(&mut timings.forward);
+        let [plain, perturbed] = &*passes;
         let [d_plain, d_perturbed] = d_heads;
-        let logits = last(&passes[0][ACTOR]);
-        let values = last(&passes[0][CRITIC]);
-        policy_loss(samples, part, logits, self.spaces.actions, &mut d_plain[ACTOR], sums);
-        value_loss(samples, part, values, &mut d_plain[CRITIC], sums);
-        if flow {
+        let (logits, d_logits) = (last(&plain[ACTOR]), &mut d_plain[ACTOR][..]);
+        CpuPath::dispatch(PolicyLoss { samples, part, logits, room, d_logits, sums });
+        let (values, d_values) = (last(&plain[CRITIC]), &mut d_plain[CRITIC][..]);
+        CpuPath::dispatch(ValueLoss { samples, part, values, d_values, sums });
+        if both.len() > 1 {
             for (net, outputs) in [(ACTOR, self.spaces.actions), (CRITIC, 1)] {
-                let (plain, perturbed) = (last(&passes[0][net]), last(&passes[1][net]));
-                flow_loss(part, outputs, plain, perturbed, &mut d_plain[net], &mut d_perturbed[net], sums);
+                let (plain, perturbed) = (last(&plain[net]), last(&perturbed[net]));
+                let (d_plain, d_perturbed) = (&mut d_plain[net][..], &mut d_perturbed[net][..]);
+                let flow = FlowLoss { part, outputs, plain, perturbed, d_plain, d_perturbed, sums };
+                CpuPath::dispatch(flow);
             }
         }
-        for which in 0..=usize::from(flow) {
-            for net in [ACTOR, CRITIC] {
-                let head = &d_heads[which][net];
-                d_outputs[..head.len()].copy_from_slice(head);
-                self.backward(&self.nets[net], &passes[which][net], rows, d_outputs, d_inputs, gradient);
+        lap.to(&mut timings.terms);
+        for which in both {
+            for (i, net) in self.nets.iter().enumerate() {
+                let d_head = &d_heads[which][i];
+                let d_head = &d_head[..d_head.len() / BLOCK * rows];
+                let first = first && which == 0;
+                self.backward(net, (&inputs[which], &passes[which][i]), d_head, d_hidden, (gradient, first));
             }
         }
+        lap.to(&mut timings.backward);
     }
 
     /// Mean of (V(x) - return)^2 and of 1 - cos(2 pi V(x) / period) over a minibatch: the tension
     /// is a function of means, so that its gradient needs them first.
-    fn means(&self, samples: &Samples<'_>, minibatch: &Minibatch<'_>, groups: &mut [Scratch]) -> (f64, f64) {
+    fn means(&self, samples: &Samples<'_>, minibatch: &Minibatch<'_>, groups: &mut [Group]) -> (f64, f64) {
         let b = minibatch.rows.len();
         let count = groups.len();
         let weights = minibatch.loss;
-        each(groups, b, |g, scratch| {
-            scratch.sums = Terms::default();
+        each(groups, b, |g, group| {
+            group.sums = Terms::default();
+            let mut workspace = self.workspace();
+            let Workspace { inputs, passes, .. } = &mut *workspace;
+            let pass = &mut passes[0][CRITIC];
             for rows in minibatch.rows[range(g, count, b)].chunks(BLOCK) {
                 let part = Part { rows, noise: &[], b, weights, advantage: (0.0, 0.0), means: (0.0, 0.0) };
-                self.gather(CRITIC, samples, part, &mut scratch.passes);
-                let pass = &mut scratch.passes[0][CRITIC];
-                self.forward(&self.nets[CRITIC], pass, rows.len());
-                let width = pass.outputs.last().map_or(1, |output| output.len() / BLOCK);
-                for (i, &row) in rows.iter().enumerate() {
-                    let value = last(pass)[i * width];
+                self.gather(samples, part, inputs);
+                self.forward(&self.nets[CRITIC], &inputs[0], pass, rows.len());
+                for (value, &row) in last(pass).iter().step_by(padded(1)).zip(rows) {
                     let gap = f64::from(value - samples.returns[row as usize]);
-                    scratch.sums.value += gap * gap;
-                    scratch.sums.structure += f64::from(structure(value, weights.period).0);
+                    group.sums.value += gap * gap;
+                    group.sums.structure += f64::from(structure(*value, weights.period).0);
                 }
             }
         });
         let sum = |of: fn(&Terms) -> f64| groups.iter().map(|group| of(&group.sums)).sum::<f64>() / b as f64;
         (sum(|terms| terms.value), sum(|terms| terms.structure))
     }
-}
 
-/// A block of a minibatch.
-#[derive(Clone, Copy)]
-struct Part<'a> {
-    rows: &'a [u32],
-    noise: &'a [f32],
-    /// Samples in the whole minibatch.
-    b: usize,
-    weights: LossWeights,
-    /// Mean and scale.
-    advantage: (f32, f32),
-    /// Of the whole minibatch, see [`NativeLearner::means`].
-    means: (f64, f64),
+    /// Logits and values of some observations.
+    fn act_part(&self, observations: &[f32], logits: &mut [f32], values: &mut [f32]) {
+        let (width, actions) = (self.spaces.observation, self.spaces.actions);
+        let mut workspace = self.workspace();
+        let Workspace { inputs: [inputs, _], passes: [passes, _], .. } = &mut *workspace;
+        for (block, values) in values.chunks_mut(BLOCK).enumerate() {
+            let rows = values.len();
+            for (i, (net, pass)) in self.nets.iter().zip(&mut *passes).enumerate() {
+                // Without a convolution both networks see the same.
+                if i == ACTOR || self.network.conv_channels > 0 {
+                    for (row, input) in inputs.chunks_exact_mut(net.layers[0].input).take(rows).enumerate() {
+                        self.features(net, &observations[(block * BLOCK + row) * width..][..width], input);
+                    }
+                }
+                self.forward(net, inputs, pass, rows);
+            }
+            for (i, value) in values.iter_mut().enumerate() {
+                let out = &mut logits[(block * BLOCK + i) * actions..][..actions];
+                out.copy_from_slice(&last(&passes[ACTOR])[i * padded(actions)..][..actions]);
+                *value = last(&passes[CRITIC])[i * padded(1)];
+            }
+        }
+    }
 }
 
 fn last(pass: &Pass) -> &[f32] {
-    pass.outputs.last().map_or(&[], Vec::as_slice)
+    pass.last().map_or(&[], Vec::as_slice)
 }
 
 /// The samples of group `g` of `count`: whole blocks.
-fn range(g: usize, count: usize, b: usize) -> std::ops::Range<usize> {
+fn range(g: usize, count: usize, b: usize) -> Range<usize> {
     let blocks = b.div_ceil(BLOCK);
     let at = |g: usize| (g * blocks / count * BLOCK).min(b);
     at(g)..at(g + 1)
 }
 
 /// Runs `work` for each group, in parallel where there is enough of it.
-fn each(groups: &mut [Scratch], b: usize, work: impl Fn(usize, &mut Scratch) + Sync) {
+fn each(groups: &mut [Group], b: usize, work: impl Fn(usize, &mut Group) + Sync) {
     if b < PARALLEL_FROM {
-        groups.iter_mut().enumerate().for_each(|(g, scratch)| work(g, scratch));
+        groups.iter_mut().enumerate().for_each(|(g, group)| work(g, group));
     } else {
-        groups.par_iter_mut().enumerate().for_each(|(g, scratch)| work(g, scratch));
-    }
-}
-
-/// 1 - cos(2 pi x / period) and its derivative.
-#[inline(always)]
-fn structure(x: f32, period: f32) -> (f32, f32) {
-    let turns = x / period;
-    let turn = ((turns - turns.floor()) * 4_294_967_296.0) as u32;
-    let (sin, cos) = math::sin_cos_turn(turn);
-    (1.0 - cos, std::f32::consts::TAU / period * sin)
-}
-
-/// The policy's terms and their gradient with respect to the logits.
-fn policy_loss(
-    samples: &Samples<'_>,
-    part: Part<'_>,
-    logits: &[f32],
-    actions: usize,
-    d_logits: &mut [f32],
-    sums: &mut Terms,
-) {
-    let width = padded(actions);
-    let share = 1.0 / part.b as f32;
-    let LossWeights { clip, entropy: entropy_weight, .. } = part.weights;
-    let mut log_probs = vec![0.0; actions];
-    let mut probabilities = vec![0.0; actions];
-    for (i, &row) in part.rows.iter().enumerate() {
-        let row = row as usize;
-        log_probs.copy_from_slice(&logits[i * width..][..actions]);
-        if !samples.action_mask.is_empty() {
-            forbid(&mut log_probs, &samples.action_mask[row * actions..][..actions]);
-        }
-        log_softmax(&mut log_probs, &mut probabilities);
-        let action = samples.actions[row] as usize;
-        let advantage = (samples.advantages[row] - part.advantage.0) * part.advantage.1;
-        let log_ratio = log_probs[action] - samples.log_probs[row];
-        let ratio = math::exp(log_ratio);
-        let clipped = ratio.clamp(1.0 - clip, 1.0 + clip);
-        let free = ratio * advantage <= clipped * advantage;
-        sums.policy -= f64::from((ratio * advantage).min(clipped * advantage));
-        sums.approx_kl += f64::from(ratio - 1.0 - log_ratio);
-        sums.clip_fraction += f64::from(u8::from((ratio - 1.0).abs() > clip));
-        let mut entropy = 0.0;
-        for (p, log_p) in probabilities.iter().zip(&log_probs) {
-            entropy -= p * log_p;
-        }
-        sums.entropy += f64::from(entropy);
-        let pull = if free { -advantage * ratio * share } else { 0.0 };
-        let spread = entropy_weight * share;
-        let d_row = &mut d_logits[i * width..][..actions];
-        for (j, d) in d_row.iter_mut().enumerate() {
-            let p = probabilities[j];
-            let chosen = f32::from(u8::from(j == action));
-            *d = pull * (chosen - p) + spread * p * (log_probs[j] + entropy);
-        }
-    }
-}
-
-/// The value's terms and their gradient with respect to the value.
-fn value_loss(samples: &Samples<'_>, part: Part<'_>, values: &[f32], d_values: &mut [f32], sums: &mut Terms) {
-    let width = padded(1);
-    let share = 1.0 / part.b as f32;
-    let weights = part.weights;
-    let (tanh_gap, tanh_structure) = (math::tanh(part.means.0 as f32), math::tanh(part.means.1 as f32));
-    // d tension / d gap and d tension / d structure.
-    let by_gap = (1.0 - tanh_gap * tanh_gap) * tanh_structure;
-    let by_structure = (1.0 - tanh_structure * tanh_structure) * tanh_gap;
-    for (i, &row) in part.rows.iter().enumerate() {
-        let row = row as usize;
-        let (value, target, old) = (values[i * width], samples.returns[row], samples.values[row]);
-        let error = value - target;
-        let mut loss = error * error;
-        let mut slope = 2.0 * error;
-        if weights.value_clip > 0.0 {
-            let moved = value - old;
-            let clipped = old + moved.clamp(-weights.value_clip, weights.value_clip) - target;
-            if clipped * clipped > loss {
-                loss = clipped * clipped;
-                slope = if moved.abs() < weights.value_clip { 2.0 * clipped } else { 0.0 };
-            }
-        }
-        let (s, s_slope) = structure(value, weights.period);
-        sums.value += f64::from(loss);
-        // The gap that the tension is a function of; `gathered` makes the tension of it.
-        sums.tension += f64::from(error * error);
-        sums.structure += f64::from(s);
-        let mut d = 0.5 * weights.value * slope + weights.structure * s_slope;
-        if weights.tension != 0.0 {
-            d -= weights.tension * (by_gap * 2.0 * error + by_structure * s_slope);
-        }
-        d_values[i * width] = d * share;
-    }
-}
-
-/// The flow of `outputs` outputs and its gradient with respect to f(x) (added) and f(x + eps n).
-fn flow_loss(
-    part: Part<'_>,
-    outputs: usize,
-    plain: &[f32],
-    perturbed: &[f32],
-    d_plain: &mut [f32],
-    d_perturbed: &mut [f32],
-    sums: &mut Terms,
-) {
-    let width = padded(outputs);
-    let scale = 1.0 / (part.weights.eps * part.weights.eps * outputs as f32);
-    let slope = 2.0 * part.weights.flow * scale / part.b as f32;
-    for i in 0..part.rows.len() {
-        let mut sum = 0.0;
-        for j in i * width..i * width + outputs {
-            let difference = perturbed[j] - plain[j];
-            sum += difference * difference;
-            d_plain[j] -= slope * difference;
-            d_perturbed[j] = slope * difference;
-        }
-        sums.flow += f64::from(sum * scale);
+        groups.par_iter_mut().enumerate().for_each(|(g, group)| work(g, group));
     }
 }
 
 impl Learner for NativeLearner {
     fn act(&mut self, observations: &[f32], logits: &mut [f32], values: &mut [f32]) {
+        self.make_workspaces();
         let (width, actions, n) = (self.spaces.observation, self.spaces.actions, values.len());
-        let each = n.div_ceil(GROUPS).next_multiple_of(BLOCK);
-        let mut groups = self.take_groups(n.div_ceil(each));
-        let this = &*self;
-        let parts = observations
-            .chunks(each * width)
-            .zip(logits.chunks_mut(each * actions))
-            .zip(values.chunks_mut(each))
-            .zip(&mut groups);
         if n < PARALLEL_FROM {
-            for (((observations, logits), values), scratch) in parts {
-                this.act_part(observations, logits, values, scratch);
-            }
-        } else {
-            let parts: Vec<_> = parts.collect();
-            parts.into_par_iter().for_each(|(((observations, logits), values), scratch)| {
-                this.act_part(observations, logits, values, scratch);
-            });
+            self.act_part(observations, logits, values);
+            return;
         }
-        self.groups = groups;
+        let each = n.div_ceil(GROUPS).next_multiple_of(BLOCK);
+        let parts = observations.par_chunks(each * width).zip(logits.par_chunks_mut(each * actions));
+        let parts = parts.zip(values.par_chunks_mut(each));
+        parts.for_each(|((observations, logits), values)| self.act_part(observations, logits, values));
     }
 
     /// # Panics
     /// If the networks have a convolution, or the minibatch has no sample.
     fn loss(&mut self, samples: &Samples<'_>, minibatch: &Minibatch<'_>) -> Terms {
         assert_eq!(self.network.conv_channels, 0, "the native learner has no gradient of a convolution");
-        for layer in self.nets.iter().flat_map(|net| &net.layers) {
+        self.make_workspaces();
+        let mut lap = Lap::start();
+        let mut wall = LossTimings::default();
+        for layer in self.nets.iter().flat_map(|net| &net.layers[1..]) {
             let weights = layer.weight..layer.bias;
             transpose(&self.parameters[weights.clone()], layer.output, &mut self.transposed[weights]);
         }
+        lap.to(&mut wall.backward);
         let b = minibatch.rows.len();
         let count = b.div_ceil(BLOCK).min(GROUPS);
-        let mut groups = self.take_groups(count);
+        let mut groups = std::mem::take(&mut self.groups);
+        while groups.len() < count {
+            let gradient = vec![0.0; self.parameters.len()];
+            groups.push(Group { gradient, sums: Terms::default(), timings: LossTimings::default() });
+        }
         let weights = minibatch.loss;
         let tense = weights.tension != 0.0;
         let means = if tense { self.means(samples, minibatch, &mut groups[..count]) } else { (0.0, 0.0) };
+        lap.to(&mut wall.forward);
         let advantage = (minibatch.advantage_mean, minibatch.advantage_scale);
         let width = self.spaces.observation;
         let this = &*self;
-        each(&mut groups[..count], b, |g, scratch| {
-            scratch.gradient.fill(0.0);
-            scratch.sums = Terms::default();
-            for head in scratch.d_heads.iter_mut().flatten() {
-                head.fill(0.0);
-            }
-            let mut at = range(g, count, b).start;
+        each(&mut groups[..count], b, |g, group| {
+            group.sums = Terms::default();
+            group.timings = LossTimings::default();
+            let Range { start, .. } = range(g, count, b);
+            let mut at = start;
             for rows in minibatch.rows[range(g, count, b)].chunks(BLOCK) {
                 let noise = if minibatch.noise.is_empty() {
                     &[]
                 } else {
                     &minibatch.noise[at * width..(at + rows.len()) * width]
                 };
+                let part = Part { rows, noise, b, weights, advantage, means };
+                this.block(samples, part, at == start, group);
                 at += rows.len();
-                this.block(samples, Part { rows, noise, b, weights, advantage, means }, scratch);
             }
         });
+        let mut blocks = 0.0;
+        lap.to(&mut blocks);
         self.gradient.copy_from_slice(&groups[0].gradient);
         for group in &groups[1..count] {
             add_rows(&group.gradient, &mut self.gradient);
         }
-        let terms = gathered(&groups[..count], b, weights, &self.gradient);
+        self.norm = adam::norm(&self.gradient);
+        lap.to(&mut wall.backward);
+        let sums: Vec<&Terms> = groups[..count].iter().map(|group| &group.sums).collect();
+        let terms = summed_up(&sums, b, weights, self.norm);
+        lap.to(&mut wall.terms);
+        self.timings.add(&wall, 1.0);
+        // The groups' seconds are those of all threads.
+        let all: f64 = groups[..count].iter().map(|group| group.timings.sum()).sum();
+        for group in &groups[..count] {
+            self.timings.add(&group.timings, blocks / all);
+        }
         self.groups = groups;
         terms
     }
 
+    fn timings(&self) -> LossTimings {
+        self.timings
+    }
+
     fn step(&mut self, learning_rate: f32, max_norm: f32) {
-        clip_norm(&mut self.gradient, max_norm.into());
+        adam::clip(&mut self.gradient, self.norm, max_norm.into());
         self.adam.step(&mut self.parameters, &self.gradient, learning_rate.into());
     }
 
@@ -535,27 +482,6 @@ impl Learner for NativeLearner {
 }
 
 impl NativeLearner {
-    fn act_part(&self, observations: &[f32], logits: &mut [f32], values: &mut [f32], scratch: &mut Scratch) {
-        let (width, actions) = (self.spaces.observation, self.spaces.actions);
-        let [actor, critic] = &mut scratch.passes[0];
-        for (block, values) in values.chunks_mut(BLOCK).enumerate() {
-            let rows = values.len();
-            for (net, pass) in self.nets.iter().zip([&mut *actor, &mut *critic]) {
-                let input = net.layers[0].input;
-                for i in 0..rows {
-                    let observation = &observations[(block * BLOCK + i) * width..][..width];
-                    self.features(net, observation, &mut pass.input[i * input..(i + 1) * input]);
-                }
-                self.forward(net, pass, rows);
-            }
-            for (i, value) in values.iter_mut().enumerate() {
-                let out = &mut logits[(block * BLOCK + i) * actions..][..actions];
-                out.copy_from_slice(&last(actor)[i * padded(actions)..][..actions]);
-                *value = last(critic)[i * padded(1)];
-            }
-        }
-    }
-
     /// Flat numbers in this learner's order as named tensors.
     fn export(&self, prefix: &str, flat: &[f32]) -> Vec<Tensor> {
         let shapes = self.network.parameters(self.spaces);
@@ -620,28 +546,4 @@ impl Place {
             }
         }
     }
-}
-
-/// The groups' sums as the terms of the minibatch.
-fn gathered(groups: &[Scratch], b: usize, weights: LossWeights, gradient: &[f32]) -> Terms {
-    let mean = |of: fn(&Terms) -> f64| groups.iter().map(|group| of(&group.sums)).sum::<f64>() / b as f64;
-    let mut terms = Terms {
-        policy: mean(|terms| terms.policy),
-        value: mean(|terms| terms.value),
-        entropy: mean(|terms| terms.entropy),
-        flow: mean(|terms| terms.flow),
-        structure: mean(|terms| terms.structure),
-        approx_kl: mean(|terms| terms.approx_kl),
-        clip_fraction: mean(|terms| terms.clip_fraction),
-        gradient_norm: gradient.iter().map(|&g| f64::from(g) * f64::from(g)).sum::<f64>().sqrt(),
-        ..Terms::default()
-    };
-    let gap = mean(|terms| terms.tension);
-    terms.tension = f64::from(math::tanh(gap as f32) * math::tanh(terms.structure as f32));
-    terms.loss = terms.policy + f64::from(weights.value) * 0.5 * terms.value
-        - f64::from(weights.entropy) * terms.entropy
-        + f64::from(weights.flow) * terms.flow
-        + f64::from(weights.structure) * terms.structure
-        - f64::from(weights.tension) * terms.tension;
-    terms
 }

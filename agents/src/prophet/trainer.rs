@@ -1,7 +1,9 @@
 //! The trainer: proximal policy optimisation on one page. It knows no tensor library and no file.
 
 use rayon::prelude::*;
+use resonetics_envs::cpu::{CpuPath, Work};
 use resonetics_envs::env::ParallelEnv;
+use resonetics_envs::math::LANES;
 use resonetics_envs::stream::{Domain, Key, lane_seed, scale};
 use resonetics_envs::vector::{Autoreset, Batch, VecEnv};
 use resonetics_kernel::pid::KernelPidTuner;
@@ -14,6 +16,7 @@ use super::config::{Schedule, TrainConfig};
 use super::learner::{Learner, LossWeights, Minibatch, Samples, Terms};
 use super::normalizer::Normalizer;
 use super::risk_rate::RiskRate;
+use super::timings::{Lap, LossTimings, Timings};
 use crate::policy::contiguous;
 
 /// What a training draws, by number; a number is for ever.
@@ -106,6 +109,10 @@ pub struct Trainer<E> {
     pub(super) tuner: KernelPidTuner,
     pub(super) risk_rate: Option<RiskRate>,
     rollout: Rollout,
+    /// Without what the learner says of itself.
+    timings: Timings,
+    /// What the learner had said when the timings were last taken.
+    taken: LossTimings,
 }
 
 /// The numbers of a training in progress that are no arrays.
@@ -171,6 +178,8 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
             risk_rate: (config.schedule == Schedule::Prophet)
                 .then(|| RiskRate::new(config.learning_rate, config.risk_target, seed)),
             rollout: Rollout::default(),
+            timings: Timings::default(),
+            taken: LossTimings::default(),
             config,
             seed,
             total_steps,
@@ -200,14 +209,20 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
     /// # Errors
     /// If a loss or a gradient was no number; the training is then not to go on from here.
     pub fn update(&mut self) -> Result<Update, NonFinite> {
+        let (mut whole, mut lap) = (Lap::start(), Lap::start());
         self.collect();
+        lap.to(&mut self.timings.rollout);
         self.normalize_rewards();
         self.estimate_advantages();
+        lap.to(&mut self.timings.advantages);
         let update = self.learn()?;
+        lap = Lap::start();
         // The next rollout is seen with what this one has shown.
         if self.config.normalize_observations {
             self.observation_normalizer.update(&self.rollout.raw, &self.rollout.alive);
         }
+        lap.to(&mut self.timings.assembly);
+        whole.to(&mut self.timings.total);
         self.counters.updates += 1;
         self.counters.steps += self.steps_per_update();
         Ok(Update {
@@ -217,6 +232,18 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
             rollbacks: self.counters.rollbacks,
             ..update
         })
+    }
+
+    /// Where the time of the updates went since the last call.
+    pub fn take_timings(&mut self) -> Timings {
+        let all = self.learner.timings();
+        let before = std::mem::replace(&mut self.taken, all);
+        let mut timings = std::mem::take(&mut self.timings);
+        timings.assembly += all.assembly - before.assembly;
+        timings.forward += all.forward - before.forward;
+        timings.terms += all.terms - before.terms;
+        timings.backward += all.backward - before.backward;
+        timings
     }
 
     /// Steps every environment `horizon` times with actions drawn from the policy; [`Trainer::update`]
@@ -349,6 +376,7 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         let pieces = ((rows.len() + self.config.minibatch / 2) / self.config.minibatch).max(1);
         let mut sums = Vec::new();
         let mut noise = Vec::new();
+        let mut lap = Lap::start();
         'epochs: for epoch in 0..self.config.epochs {
             let turn = self.counters.updates * self.config.epochs as u64 + epoch as u64;
             shuffle(self.key(Purpose::Order).derive(0, turn), &mut rows);
@@ -370,7 +398,10 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
                 let (advantage_mean, advantage_scale) = standardized(samples.advantages, rows);
                 let minibatch =
                     Minibatch { rows, noise: &noise, advantage_mean, advantage_scale, loss: weights };
+                lap.to(&mut self.timings.assembly);
                 let terms = self.learner.loss(&samples, &minibatch);
+                // What the learner does it says itself, see `take_timings`.
+                lap = Lap::start();
                 if !terms.finite() {
                     let Terms { loss, gradient_norm, .. } = terms;
                     return Err(NonFinite { update: self.counters.updates + 1, loss, gradient_norm });
@@ -380,6 +411,7 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
                     break 'epochs;
                 }
                 self.learner.step(learning_rate as f32, self.config.max_grad_norm as f32);
+                lap.to(&mut self.timings.optimizer);
             }
         }
         let terms = mean_terms(&sums);
@@ -583,9 +615,25 @@ fn draw_actions(
 
 /// Puts `rows` into a random order (Fisher and Yates).
 fn shuffle(key: Key, rows: &mut [u32]) {
-    for i in (1..rows.len()).rev() {
-        let (word, _) = key.words(0, i as u32);
-        rows.swap(i, scale(word, i as u32 + 1) as usize);
+    CpuPath::dispatch(Shuffle { key, rows });
+}
+
+struct Shuffle<'a> {
+    key: Key,
+    rows: &'a mut [u32],
+}
+
+impl Work for Shuffle<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for first in (0..self.rows.len()).step_by(LANES).rev() {
+            let (words, _) = self.key.lanes(0, first as u32);
+            for i in (first.max(1)..self.rows.len().min(first + LANES)).rev() {
+                self.rows.swap(i, scale(words[i - first], i as u32 + 1) as usize);
+            }
+        }
     }
 }
 
@@ -597,7 +645,23 @@ fn draw_normals(key: Key, piece: u32, count: usize, noise: &mut Vec<f32>) {
     noise
         .par_chunks_mut(PIECE)
         .enumerate()
-        .for_each(|(i, out)| key.fill_normals(piece, (i * PIECE / 4) as u32, out));
+        .for_each(|(i, out)| CpuPath::dispatch(Normals { key, piece, first: (i * PIECE / 4) as u32, out }));
+}
+
+struct Normals<'a> {
+    key: Key,
+    piece: u32,
+    first: u32,
+    out: &'a mut [f32],
+}
+
+impl Work for Normals<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        self.key.fill_normals(self.piece, self.first, self.out);
+    }
 }
 
 /// Mean, and 1 / standard deviation, of the advantages of `rows`; 0 and 1 for a single row, which would
@@ -689,6 +753,21 @@ mod tests {
         }
         // Binomial(6000, 1/6): 1000 +- 29; five standard deviations.
         assert!(counts.iter().all(|count| (855..=1145).contains(count)), "{counts:?}");
+    }
+
+    /// Fisher and Yates as it is written in books, a word at a time.
+    #[test]
+    fn an_order_does_not_depend_on_how_many_words_are_drawn_at_once() {
+        let key = Key::new(5, Domain::Training, 1);
+        for n in [0, 1, 2, 15, 16, 17, 100] {
+            let mut rows: Vec<u32> = (0..n).collect();
+            let mut expected = rows.clone();
+            shuffle(key, &mut rows);
+            for i in (1..n).rev() {
+                expected.swap(i as usize, key.below(i + 1, 0, i) as usize);
+            }
+            assert_eq!(rows, expected);
+        }
     }
 
     #[test]

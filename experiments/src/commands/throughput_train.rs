@@ -1,6 +1,7 @@
 //! `throughput --train`: how many steps a second a training takes, and how many it would take if it
 //! only played, or only stepped.
 
+use resonetics_agents::prophet::timings::Timings;
 use resonetics_envs::cpu::CpuPath;
 use resonetics_envs::env::ParallelEnv;
 use resonetics_envs::gardener::GardenerEnv;
@@ -30,7 +31,7 @@ pub fn run(args: &ThroughputArgs, context: Context) -> Result<(), Failure> {
     reported(&described("throughput", seconds), args.out.out.as_deref(), context, || {
         let progress = Progress::new((args.seconds * 36.0) as u64, "tenths of a second", context.quiet);
         let clock = Clock { seconds: args.seconds, progress: &progress };
-        let rates = match &plan.env.settings {
+        let measured = match &plan.env.settings {
             WorldSettings::K8s(settings) => {
                 measure(&plan, &K8sEnv::new(settings.env.clone()), &args.device, &clock)?
             }
@@ -39,12 +40,24 @@ pub fn run(args: &ThroughputArgs, context: Context) -> Result<(), Failure> {
             }
         };
         progress.finish();
-        let text = format!("{}\n", said(&plan, rates, context));
+        let text = format!("{}\n", said(&plan, &measured, context));
         Ok(Report { text, file: "throughput.json", outcome: Ok(()) })
     })
 }
 
-fn said(plan: &Plan, rates: [f64; 3], context: Context) -> Value {
+/// What was measured.
+struct Measured {
+    /// Steps a second: environments alone, with inference, with training.
+    rates: [f64; 3],
+    /// Where the training's time went, the warm-up's with it.
+    timings: Timings,
+}
+
+fn said(plan: &Plan, measured: &Measured, context: Context) -> Value {
+    let rates = measured.rates;
+    // Four digits: what a share is worth on a machine that is not idle.
+    let shares =
+        measured.timings.shares().map(|(part, share)| (part.to_owned(), json!((share * 1e4).round() / 1e4)));
     let config = &plan.train;
     json!({
         "env": plan.env.name,
@@ -61,17 +74,18 @@ fn said(plan: &Plan, rates: [f64; 3], context: Context) -> Value {
         "environment_steps_per_second": rates[0].round(),
         "inference_steps_per_second": rates[1].round(),
         "training_steps_per_second": rates[2].round(),
+        "training_time_shares": Value::Object(shares.into_iter().collect()),
         "cpu": CpuPath::current().to_string(),
     })
 }
 
-/// Steps a second of the environments alone with random actions, with the policy's, and of the training.
+/// The environments alone with random actions, with the policy's, and the training.
 fn measure<E: ParallelEnv + Clone + Sync>(
     plan: &Plan,
     prototype: &E,
     device: &str,
     clock: &Clock<'_>,
-) -> Result<[f64; 3], Failure> {
+) -> Result<Measured, Failure> {
     let learner = make(plan.learner, &plan.train.network, plan.spaces(), device)?;
     let mut trainer = fresh(plan, prototype, learner)?;
     let per_update = trainer.steps_per_update();
@@ -85,7 +99,7 @@ fn measure<E: ParallelEnv + Clone + Sync>(
         trainer.update().map_err(|error| Failure::Failed(error.to_string()))?;
         Ok((per_update, 0))
     })?);
-    Ok([alone, playing, training])
+    Ok(Measured { rates: [alone, playing, training], timings: trainer.take_timings() })
 }
 
 fn step_alone<E: ParallelEnv + Clone>(
