@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::policy::{Observations, Policy};
 
+/// What the mean around a cell counts beside its own dirt.
+const MEAN_WEIGHT: f32 = 1.5;
+
 /// Thresholds of [`GardenerHeuristic`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GardenerHeuristicConfig {
@@ -30,11 +33,12 @@ impl Settings for GardenerHeuristicConfig {
 /// It needs the state ([`Policy::needs_state`]), for the population.
 ///
 /// Breeds when rich and there is room, cleans when it pays, else walks toward the cell of its
-/// view that has the largest (dirt + mean dirt of the 3x3 around it) / (distance + 1); where none
-/// is worth the walk, it waits.
+/// view that has the largest (dirt + 1.5 * mean dirt of the 3x3 around it) / (distance + 1); where
+/// none is worth the walk, it waits.
 ///
 /// The mean leads gardeners away from what they and others have just cleaned: without it the
-/// garden's dirt peaks at 45% and more, with it below.
+/// garden's dirt peaks at 45% and more, with it below. Of the weights 0, 0.5, 1, 1.5 and 2 the highest
+/// peak of 150 gardens was lowest with 1.5.
 #[derive(Clone, Debug)]
 pub struct GardenerHeuristic {
     config: GardenerHeuristicConfig,
@@ -78,7 +82,7 @@ impl GardenerHeuristic {
             if view[index] < clean_above {
                 continue;
             }
-            let score = (view[index] + self.mean_around(view, index)) / (distance + 1.0);
+            let score = (view[index] + MEAN_WEIGHT * self.mean_around(view, index)) / (distance + 1.0);
             if score > best.0 {
                 best = (score, first);
             }
