@@ -218,7 +218,9 @@ fn a_rollout_names_the_row_of_a_wrong_action() {
     let wrong = |slice: &Seen<'_>, actions: &mut [usize]| {
         let at = 5usize.checked_sub(slice.lanes.start).filter(|&at| at < actions.len() && slice.step == 3);
         actions.fill(0);
-        at.into_iter().for_each(|at| actions[at] = 6);
+        if let Some(at) = at {
+            actions[at] = 6;
+        }
     };
     let error = vector.rollout(9, 4, &mut batch, &mut [0; 10], wrong).unwrap_err();
     assert_eq!((error.row, error.action, error.n), (5, 6, 6));

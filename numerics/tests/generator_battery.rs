@@ -1,7 +1,7 @@
 //! A smoke battery for the uniform words: tests of the kinds that Knuth (TAOCP 2, 3.3) and Marsaglia's
 //! Diehard made usual, on the words as the worlds draw them: counted up by index, by step, and from key to
 //! key. It finds a generator that is wired wrongly; that the generator itself is good was shown by its
-//! authors with TestU01. Seeds are fixed, thresholds such that chance passes one about once in a million
+//! authors with `TestU01`. Seeds are fixed, thresholds such that chance passes one about once in a million
 //! runs.
 #![allow(clippy::unwrap_used)] // helpers of tests
 
@@ -182,10 +182,10 @@ fn matrices_of_bits_have_their_ranks() {
 /// A change of one bit of seed, episode, step or index changes each bit of the word half of the time.
 #[test]
 fn one_bit_changes_half_of_all_bits() {
+    const TRIALS: u32 = 4096;
     let word = |seed: u64, episode: u64, step: u32, index: u32| {
         Key::new(seed, Domain::Episode, episode).words(step, index)
     };
-    const TRIALS: u32 = 4096;
     for bit in 0..32 {
         let mut flips = [[0.0; 32]; 4];
         for trial in 0..TRIALS {

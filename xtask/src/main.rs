@@ -112,7 +112,7 @@ fn demo() -> Result<(), String> {
         &[&garden[..], &["heuristic", "--out", &heuristic]].concat(),
     )?;
     resonetics(
-        "Prophet learns to keep a cluster whose memory leaks, from nothing (about 15 seconds)",
+        "Prophet learns to keep a cluster whose memory leaks, from nothing (some seconds)",
         &["train", "--env", "k8s", "--steps", "400000", "--seed", "1", "--no-monitor", "--out", &prophet],
     )?;
     let agents = format!("random,heuristic,planner,prophet:{prophet}");
