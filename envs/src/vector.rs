@@ -38,7 +38,7 @@ pub struct Batch {
     pub terminated: Array1<bool>,
     /// `[N]`
     pub truncated: Array1<bool>,
-    /// `[rows, actions]`; no rows where the world masks nothing, see [`Agents::action_mask`].
+    /// `[rows, actions]`; no rows where the world masks nothing, see [`crate::env::Agents::action_mask`].
     pub action_mask: Array2<bool>,
     /// `[rows]`; empty where the world masks nothing.
     pub alive: Array1<bool>,
