@@ -1,4 +1,4 @@
-//! A step of the cluster: its noise, alone, in a vector, on each CPU path, on larger grids.
+//! A step of the cluster: its parts, alone, in a vector, on each CPU path, on larger grids.
 #![allow(missing_docs)] // criterion's macros make the functions
 #![allow(clippy::expect_used)] // a bench that cannot start has nothing to say
 
@@ -8,7 +8,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use resonetics_envs::cpu::{CpuPath, Work};
 use resonetics_envs::env::Env;
 use resonetics_envs::k8s::{ACTIONS, K8sConfig, K8sEnv, OBSERVATION};
-use resonetics_envs::math::Lanes;
+use resonetics_envs::math::{LANES, Lanes};
 use resonetics_envs::stream::{Domain, Key};
 use resonetics_envs::vector::{Autoreset, VecEnv};
 
@@ -20,6 +20,39 @@ impl Work for Normals {
     #[inline(always)]
     fn run(self) -> (Lanes, Lanes) {
         self.0.normals(self.1, 0)
+    }
+}
+
+struct Drift<'a>(&'a mut K8sEnv, &'a Lanes, &'a Lanes);
+
+impl Work for Drift<'_> {
+    type Output = (u32, u32);
+
+    #[inline(always)]
+    fn run(self) -> (u32, u32) {
+        self.0.drift_alone(self.1, self.2)
+    }
+}
+
+struct Load<'a>(&'a K8sEnv);
+
+impl Work for Load<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn run(self) -> f32 {
+        self.0.load_alone()
+    }
+}
+
+struct Observe<'a>(&'a K8sEnv, &'a mut [f32; OBSERVATION]);
+
+impl Work for Observe<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        self.0.observe(self.1);
     }
 }
 
@@ -41,6 +74,26 @@ fn normals(c: &mut Criterion) {
                 step += 1;
                 CpuPath::dispatch(Normals(Key::new(1, Domain::Episode, 0), black_box(step)))
             });
+        });
+    }
+    group.finish();
+}
+
+/// What a step does beside drawing its noise: adding it, the mean load, the observation.
+fn parts(c: &mut Criterion) {
+    let mut group = c.benchmark_group("parts of a k8s step");
+    let (cpu, memory): (Lanes, Lanes) = ([0.001; LANES], [-0.001; LANES]);
+    let mut env = K8sEnv::new(K8sConfig::default());
+    let mut observation = [0.0; OBSERVATION];
+    for path in CpuPath::available() {
+        path.force();
+        let id = |part: &str| BenchmarkId::new(part, path);
+        group.bench_function(id("drift"), |b| {
+            b.iter(|| CpuPath::dispatch(Drift(&mut env, black_box(&cpu), black_box(&memory))));
+        });
+        group.bench_function(id("load"), |b| b.iter(|| CpuPath::dispatch(Load(black_box(&env)))));
+        group.bench_function(id("observation"), |b| {
+            b.iter(|| CpuPath::dispatch(Observe(black_box(&env), black_box(&mut observation))));
         });
     }
     group.finish();
@@ -87,5 +140,5 @@ fn vector(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, normals, single, vector);
+criterion_group!(benches, normals, parts, single, vector);
 criterion_main!(benches);

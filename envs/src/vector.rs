@@ -173,9 +173,7 @@ impl<E: ParallelEnv> VecEnv<E> {
         let shape = self.shape();
         assert_eq!(actions.len(), self.len() * shape.agents, "one action a row");
         let n = shape.actions;
-        if let Some(row) = actions.iter().position(|&action| action >= n) {
-            return Err(InvalidAction { action: actions[row], row, n });
-        }
+        check(actions, n)?;
         let autoreset = self.autoreset;
         let per_thread = self.len().div_ceil(rayon::current_num_threads()).max(E::PARALLEL_FROM);
         step_pieces(self.whole(batch), actions, shape, autoreset, per_thread);
@@ -211,6 +209,17 @@ impl<E: ParallelEnv> VecEnv<E> {
             episode_length: contiguous(batch.episode_length.as_slice_mut()),
         }
     }
+}
+
+/// Refuses what is outside an action space of `n`.
+#[inline]
+fn check(actions: &[usize], n: usize) -> Result<(), InvalidAction> {
+    // Without a way out in the middle, which the vector units do not know.
+    if actions.iter().fold(false, |wrong, &action| wrong | (action >= n)) {
+        let row = actions.iter().position(|&action| action >= n).unwrap_or_default();
+        return Err(InvalidAction { action: actions[row], row, n });
+    }
+    Ok(())
 }
 
 /// The arrays of a [`Batch`] are public: a caller could have put a strided one there.

@@ -14,6 +14,7 @@ mod instructions;
 mod outside;
 mod peers;
 mod python;
+mod scaling;
 mod stats;
 
 pub(crate) const USAGE: &str =
@@ -23,7 +24,7 @@ pub(crate) const USAGE: &str =
 
   Measures the speed, as medians of ratios of interleaved runs with bootstrap intervals, into
   results/performance/: criterion's benches; instruction counts, where there is valgrind; the cluster
-  beside other implementations; training beside Stable-Baselines3. The peers in Python live in a
+  by size, by threads and beside other implementations; training beside Stable-Baselines3. The peers in Python live in a
   virtual environment that pip fills, target/bench-venv. PyTorch for Linux on x86-64 comes with its
   CUDA part, 2.5 GB; a PyTorch of the same version installed there before, for the CPU alone, does too.
   What cannot be had is skipped with a note.
@@ -221,6 +222,8 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     }
     println!("\n== instructions of each part");
     instructions::count(&tools)?;
+    println!("\n== the cluster by size and threads");
+    scaling::measure(&tools, options)?;
     println!("\n== the cluster beside other implementations");
     let beside = peers::measure(&tools, options);
     println!("\n== training beside Stable-Baselines3");

@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::{cargo, cargo_program, root};
 
 /// Folder of results/, command, and what it shows.
-const RESULTS: [(&str, &str, &str); 20] = [
+const RESULTS: [(&str, &str, &str); 21] = [
     (
         "benchmark-k8s",
         "benchmark --env k8s --agents random,heuristic,planner,idle --episodes 50 --seed 1",
@@ -107,6 +107,11 @@ const RESULTS: [(&str, &str, &str); 20] = [
         "throughput-gardener",
         "throughput --env gardener --threads 1 --seconds 5",
         "garden generations a second on one thread",
+    ),
+    (
+        "throughput-gardener-80",
+        "throughput --env gardener --agent heuristic --set init_agents=80 --set min_population=80 --threads 1 --seconds 5",
+        "and with 80 gardeners who follow a rule of thumb",
     ),
 ];
 

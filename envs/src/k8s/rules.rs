@@ -313,7 +313,8 @@ fn clean(params: &Params, scalars: &mut Scalars, nodes: &mut [Block], asked: boo
     let (block, lane) = (&mut nodes[node / LANES], node % LANES);
     let affordable = scalars.budget >= config.clean_cost;
     let cleans = asked & affordable;
-    scalars.budget -= [0.0, config.clean_cost][usize::from(cleans)];
+    // The cost or, by its bits, 0: a choice between the two would be compiled to a branch.
+    scalars.budget -= f64::from_bits(config.clean_cost.to_bits() & u64::from(cleans).wrapping_neg());
     let (cpu, memory, priority) = (block.cpu[lane], block.memory[lane], block.priority[lane]);
     let cleaned = (cpu - (cpu - numbers.clean_cpu).max(0.0)) + memory;
     // All lanes, as one that is written alone cannot be read with the others for a dozen cycles.
@@ -382,23 +383,36 @@ fn next_worst(nodes: &[Block], hot: impl Fn(&Block, usize) -> bool, last: (f32, 
 /// The Red Queen: adds the noise; yields the nodes out of memory and the critical ones of them.
 #[inline(always)]
 pub(super) fn drift(params: &Params, nodes: &mut [Block], noise: &impl Noise) -> (u32, u32) {
-    let Numbers { oom_memory, critical_priority, .. } = params.numbers;
+    let oom_memory = params.numbers.oom_memory;
     let blocks = nodes.len();
-    // Out of memory in the lower half of a lane's count, critical ones in the upper.
-    let mut counts = [0u32; LANES];
+    let mut any = false;
     for (index, block) in nodes.iter_mut().enumerate() {
         let limit = params.limit(index, blocks);
         let (cpu, memory) = noise.block(index);
         for i in 0..LANES {
             block.cpu[i] = (block.cpu[i] + cpu[i]).max(0.0).min(limit[i]);
             block.memory[i] = (block.memory[i] + memory[i]).max(0.0).min(limit[i]);
-            // Lanes beyond the grid have the limit 0: not even oom_memory = 0 counts them.
-            let out = (block.memory[i] >= oom_memory) & (limit[i] > 0.0);
-            counts[i] += u32::from(out) | u32::from(out & (block.priority[i] > critical_priority)) << 16;
+            any |= block.memory[i] >= oom_memory;
         }
     }
-    let count: u32 = math::in_memory(counts).iter().sum();
-    (count & 0xffff, count >> 16)
+    if any { out_of_memory(params, nodes) } else { (0, 0) }
+}
+
+/// The nodes out of memory and the critical ones of them. Seldom asked, as it mostly ends the episode.
+#[inline(never)]
+fn out_of_memory(params: &Params, nodes: &[Block]) -> (u32, u32) {
+    let Numbers { oom_memory, critical_priority, .. } = params.numbers;
+    let (mut oom, mut critical) = (0, 0);
+    for (index, block) in nodes.iter().enumerate() {
+        let limit = params.limit(index, nodes.len());
+        for i in 0..LANES {
+            // Lanes beyond the grid have the limit 0: not even oom_memory = 0 counts them.
+            let out = (block.memory[i] >= oom_memory) & (limit[i] > 0.0);
+            oom += u32::from(out);
+            critical += u32::from(out & (block.priority[i] > critical_priority));
+        }
+    }
+    (oom, critical)
 }
 
 /// Mean over all cpu and memory values.

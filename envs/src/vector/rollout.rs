@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::slice::{Shape, Slice, StepSlice};
-use super::{Autoreset, Batch, VecEnv};
+use super::{Autoreset, Batch, VecEnv, check};
 use crate::env::{InvalidAction, ParallelEnv};
 
 /// Of a level-two cache, this much is taken for a slice: it has other guests too.
@@ -97,10 +97,8 @@ fn roll<E: ParallelEnv, P: Fn(&Seen<'_>, &mut [usize]) + Sync>(
     let Plan { shape, autoreset, .. } = *plan;
     for step in 0..plan.steps {
         (plan.policy)(&slice.seen(first, step), actions);
-        let n = shape.actions;
-        if let Some(row) = actions.iter().position(|&action| action >= n) {
-            return Err(InvalidAction { action: actions[row], row: first * shape.agents + row, n });
-        }
+        check(actions, shape.actions)
+            .map_err(|error| InvalidAction { row: first * shape.agents + error.row, ..error })?;
         E::batch(StepSlice { slice: &mut slice, actions, shape, autoreset });
     }
     Ok(())

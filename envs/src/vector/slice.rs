@@ -72,6 +72,10 @@ impl<E: ParallelEnv> Work for StepSlice<'_, '_, E> {
         let Some(first) = slice.envs.first() else { return };
         // Said again by the environment itself: where these are constants, the loop knows them.
         let shape = Shape { agents: first.agents(), masked: first.masked(), ..shape };
+        let single = shape.agents == 1 && !shape.masked && shape.observation > 0;
+        if single && autoreset == Autoreset::SameStep {
+            return slice.step_singles(shape, actions);
+        }
         for lane in 0..slice.envs.len() {
             let row = lane * shape.agents;
             slice.step(shape, autoreset, lane, &actions[row..row + shape.agents]);
@@ -150,6 +154,45 @@ impl<'a, E: ParallelEnv> Slice<'a, E> {
         self.tallies[lane] = Tally::default();
         self.terminated[lane] = false;
         self.truncated[lane] = false;
+    }
+
+    /// [`Slice::step`] of every lane where each has one agent and no episode is ever over: some lanes side
+    /// by side, and then those of them whose episode ends.
+    #[inline(always)]
+    fn step_singles(&mut self, shape: Shape, actions: &[usize]) {
+        const BLOCK: usize = 32;
+        for first in (0..self.envs.len()).step_by(BLOCK) {
+            let block = first..self.envs.len().min(first + BLOCK);
+            let envs = self.envs[block.clone()].iter_mut().zip(&mut self.tallies[block.clone()]);
+            let seen =
+                self.observations[scaled(&block, shape.observation)].chunks_exact_mut(shape.observation);
+            let flags = self.terminated[block.clone()].iter_mut().zip(&mut self.truncated[block.clone()]);
+            let rows = seen.zip(&mut self.rewards[block.clone()]).zip(&actions[block.clone()]);
+            let mut ended = false;
+            for (((env, tally), ((observations, reward), action)), (terminated, truncated)) in
+                envs.zip(rows).zip(flags)
+            {
+                let rewards = std::slice::from_mut(reward);
+                let (action_mask, alive, died): (&mut [bool], &mut [bool], &mut [bool]) =
+                    (&mut [], &mut [], &mut []);
+                let out = Agents { observations, rewards, action_mask, alive, died };
+                // The actions were checked before the first lane moved.
+                let ending = env.step(std::slice::from_ref(action), out).unwrap_or_default();
+                tally.episode_return += f64::from(*reward);
+                tally.length += 1;
+                (*terminated, *truncated) = (ending.terminated, ending.truncated);
+                ended |= ending.terminated | ending.truncated;
+            }
+            if ended {
+                for lane in block {
+                    let ending =
+                        Ending { terminated: self.terminated[lane], truncated: self.truncated[lane] };
+                    if ending.terminated | ending.truncated {
+                        self.end(shape, Autoreset::SameStep, lane, ending);
+                    }
+                }
+            }
+        }
     }
 
     #[inline(always)]

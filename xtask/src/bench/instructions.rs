@@ -8,17 +8,19 @@ use super::outside::{answer, collected};
 use super::stats::grouped;
 use crate::cargo;
 
-/// Parts of `benches/parts.rs`, and what one repetition is.
-const PARTS: [(&str, &str); 6] = [
-    ("words", "random words for 16 lanes"),
-    ("normals", "32 normals, for the cpu and memory of 16 nodes"),
-    ("drift", "drift of 16 nodes"),
-    ("load", "load of 16 nodes, and which are out of memory"),
-    ("observation", "an observation"),
-    ("step", "a whole step of a cluster in a vector of 64"),
+/// Parts of `benches/parts.rs`, what one repetition is, and the repetitions in the two runs whose
+/// difference counts: multiples of the 64 clusters of a vector, and of the 300 generations of a garden.
+const PARTS: [(&str, &str, [u32; 2]); 8] = [
+    ("words", "random words for 16 lanes", FEW_AND_MANY),
+    ("normals", "32 normals, for the cpu and memory of 16 nodes", FEW_AND_MANY),
+    ("drift", "drift of 16 nodes, and which are out of memory", FEW_AND_MANY),
+    ("load", "load of 16 nodes", FEW_AND_MANY),
+    ("observation", "an observation", FEW_AND_MANY),
+    ("step", "a whole step of a cluster in a vector of 64", FEW_AND_MANY),
+    ("generation-evolved", "a generation of a garden with about 20 evolved brains", [300, 900]),
+    ("generation-heuristic", "a generation of a garden with 80 heuristic gardeners", [300, 900]),
 ];
-/// Repetitions in the two runs whose difference counts; multiples of the 64 clusters of a vector.
-const COUNTS: [u32; 2] = [12_800, 25_600];
+const FEW_AND_MANY: [u32; 2] = [12_800, 25_600];
 
 /// Counts each part under callgrind and writes a table; skipped with a note where there is none.
 pub(super) fn count(tools: &Tools) -> Result<(), String> {
@@ -30,20 +32,19 @@ pub(super) fn count(tools: &Tools) -> Result<(), String> {
     cargo("building the parts", &build)?;
     let program = tools.target.join("release/examples/parts");
     let mut text = String::from(
-        "# Instructions of the parts of a cluster's step\n\n```\n$ cargo xtask bench\n```\n\n| part | what | instructions a repetition |\n|---|---|---|\n",
+        "# Instructions of the parts of a step\n\n```\n$ cargo xtask bench\n```\n\n| part | what | instructions a repetition |\n|---|---|---|\n",
     );
-    for (part, what) in PARTS {
-        let [few, many] = COUNTS;
+    for (part, what, [few, many]) in PARTS {
         let a_repetition =
             (total(&program, part, many)? - total(&program, part, few)?) / f64::from(many - few);
         println!("   {part}: {a_repetition:.1} instructions");
         text += &format!("| `{part}` | {what} | {a_repetition:.1} |\n");
     }
     text += &format!(
-        "\nThe difference between {} and {} repetitions of `benches/parts.rs` under callgrind, divided by their difference: starting up falls out. valgrind \
+        "\nThe difference between {} and {} repetitions of `benches/parts.rs` (300 and 900 generations) under callgrind, divided by their difference: starting up falls out. valgrind \
          knows no AVX-512, so the path is AVX2 at most.\n\n```\n$ valgrind --tool=callgrind target/release/examples/parts PART COUNT\n```\n\n{}",
-        grouped(f64::from(COUNTS[1])),
-        grouped(f64::from(COUNTS[0])),
+        grouped(f64::from(FEW_AND_MANY[1])),
+        grouped(f64::from(FEW_AND_MANY[0])),
         tools.about()
     );
     tools.record("instructions.md", &text)
