@@ -189,7 +189,7 @@ mod tests {
         }
     }
 
-    /// Every radius with every 37th angle, and every angle with some radii.
+    /// Every radius with 32 angles, and every angle with some radii.
     #[test]
     fn normal_pairs_agree_with_f64() {
         let radii = (0..1_u32 << 16).flat_map(|k| (k % 37..1 << 16).step_by(2_053).map(move |j| k << 16 | j));

@@ -1,7 +1,7 @@
 //! A smoke battery for the uniform words: tests of the kinds that Knuth (TAOCP 2, 3.3) and Marsaglia's
 //! Diehard made usual, on the words as the worlds draw them: counted up by index, by step, and from key to
-//! key. It finds a generator that is wired wrongly; that the generator itself is good was shown by its
-//! authors with `TestU01`. Seeds are fixed, thresholds such that chance passes one about once in a million
+//! key. It finds a generator that is wired wrongly; Salmon et al. 2011 looked at Threefry itself with
+//! `TestU01`. Seeds are fixed, thresholds such that chance passes one about once in a million
 //! runs.
 #![allow(clippy::unwrap_used)] // helpers of tests
 
