@@ -779,6 +779,9 @@ mod tests {
         draw_normals(key, 4, 50, &mut other);
         assert_eq!((few.len(), many.len()), (50, 20_000));
         assert_eq!(few, many[..50]);
+        let mut at_once = vec![0.0; many.len()];
+        key.fill_normals(3, 0, &mut at_once);
+        assert_eq!(many, at_once);
         assert!(few.iter().zip(&other).all(|(a, b)| a != b));
         let mean = many.iter().map(|&x| f64::from(x)).sum::<f64>() / 2e4;
         let square = many.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>() / 2e4;
