@@ -124,13 +124,15 @@ pub fn in_memory<T>(lanes: [T; LANES]) -> [T; LANES] {
     core::hint::black_box(lanes)
 }
 
-/// Sum in a fixed order, by halves.
+/// Sum over the lanes in a fixed order, by halves, for each of N columns.
 #[inline(always)]
-pub fn sum(mut lanes: Lanes) -> f32 {
+pub fn sum<const N: usize>(mut lanes: [[f32; N]; LANES]) -> [f32; N] {
     let mut width = LANES / 2;
     while width > 0 {
-        for i in 0..width {
-            lanes[i] += lanes[i + width];
+        for lane in 0..width {
+            for i in 0..N {
+                lanes[lane][i] += lanes[lane + width][i];
+            }
         }
         width /= 2;
     }
@@ -207,7 +209,7 @@ mod tests {
 
     #[test]
     fn sum_adds_every_lane_once() {
-        let lanes: Lanes = std::array::from_fn(|i| (1 << i) as f32);
-        assert_eq!(sum(lanes), 65_535.0);
+        let lanes: [[f32; 2]; LANES] = std::array::from_fn(|i| [(1 << i) as f32, 1.0]);
+        assert_eq!(sum(lanes), [65_535.0, 16.0]);
     }
 }

@@ -52,17 +52,18 @@ const KEY_ROUNDS: usize = 20;
 /// is good enough (`tests/generator_battery.rs`, which finds 5 rounds wanting).
 const DRAW_ROUNDS: usize = 13;
 
-/// Threefry-2x32 of the counters `(x[i], y[i])` under `key`, lane by lane.
+/// Threefry-2x32 of the counters `(x[i], y[i])` under the keys `(key[0][i], key[1][i])`, lane by lane.
 #[inline(always)]
 fn threefry<const ROUNDS: usize, const N: usize>(
-    key: [u32; 2],
+    key: &[[u32; N]; 2],
     mut x: [u32; N],
     mut y: [u32; N],
 ) -> ([u32; N], [u32; N]) {
-    let schedule = [key[0], key[1], PARITY ^ key[0] ^ key[1]];
+    let mut schedule = [key[0], key[1], [PARITY; N]];
     for i in 0..N {
-        x[i] = x[i].wrapping_add(schedule[0]);
-        y[i] = y[i].wrapping_add(schedule[1]);
+        schedule[2][i] ^= key[0][i] ^ key[1][i];
+        x[i] = x[i].wrapping_add(schedule[0][i]);
+        y[i] = y[i].wrapping_add(schedule[1][i]);
     }
     // Written out, as the compiler leaves a loop of this size rolled.
     (x, y) = four_rounds(x, y, &schedule, 0);
@@ -83,7 +84,7 @@ fn threefry<const ROUNDS: usize, const N: usize>(
 fn four_rounds<const N: usize>(
     mut x: [u32; N],
     mut y: [u32; N],
-    schedule: &[u32; 3],
+    schedule: &[[u32; N]; 3],
     group: usize,
 ) -> ([u32; N], [u32; N]) {
     let turns = ROTATIONS[group % 2];
@@ -93,8 +94,8 @@ fn four_rounds<const N: usize>(
     (x, y) = round(x, y, turns[3]);
     let next = group + 1;
     for i in 0..N {
-        x[i] = x[i].wrapping_add(schedule[next % 3]);
-        y[i] = y[i].wrapping_add(schedule[(next + 1) % 3].wrapping_add(next as u32));
+        x[i] = x[i].wrapping_add(schedule[next % 3][i]);
+        y[i] = y[i].wrapping_add(schedule[(next + 1) % 3][i].wrapping_add(next as u32));
     }
     (x, y)
 }
@@ -120,15 +121,15 @@ impl Key {
     #[must_use]
     pub fn derive(self, tag: u32, index: u64) -> Key {
         // Two calls, so that all 64 bits of the index and the tag enter the key.
-        let (x, y) = threefry::<KEY_ROUNDS, 1>(self.words, [tag], [(index >> 32) as u32]);
-        let (x, y) = threefry::<KEY_ROUNDS, 1>([x[0], y[0]], [index as u32], [tag]);
+        let (x, y) = threefry::<KEY_ROUNDS, 1>(&self.words.map(|word| [word]), [tag], [(index >> 32) as u32]);
+        let (x, y) = threefry::<KEY_ROUNDS, 1>(&[x, y], [index as u32], [tag]);
         Key { words: [x[0], y[0]] }
     }
 
     /// Two random words for one (step, index).
     #[inline(always)]
     pub fn words(self, step: u32, index: u32) -> (u32, u32) {
-        let (x, y) = threefry::<DRAW_ROUNDS, 1>(self.words, [step], [index]);
+        let (x, y) = threefry::<DRAW_ROUNDS, 1>(&self.words.map(|word| [word]), [step], [index]);
         (x[0], y[0])
     }
 
@@ -151,7 +152,7 @@ impl Key {
         for (i, index) in index.iter_mut().enumerate() {
             *index = first.wrapping_add(i as u32);
         }
-        threefry::<DRAW_ROUNDS, N>(self.words, [step; N], index)
+        threefry::<DRAW_ROUNDS, N>(&self.words.map(|word| [word; N]), [step; N], index)
     }
 
     /// Random words for the indices `first .. first + 16`, two for each.
@@ -202,6 +203,46 @@ impl Key {
     pub fn uniforms(self, step: u32, first: u32) -> (Lanes, Lanes) {
         let (x, y) = self.lanes(step, first);
         (x.map(math::uniform), y.map(math::uniform))
+    }
+}
+
+/// The keys of N streams, side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keys<const N: usize> {
+    words: [[u32; N]; 2],
+}
+
+impl<const N: usize> Keys<N> {
+    /// The same key in every lane.
+    pub fn all(key: Key) -> Keys<N> {
+        Keys { words: key.words.map(|word| [word; N]) }
+    }
+
+    /// The key of `lane`.
+    pub fn get(&self, lane: usize) -> Key {
+        Key { words: self.words.map(|lanes| lanes[lane]) }
+    }
+
+    /// Makes `key` that of `lane`.
+    pub fn set(&mut self, lane: usize, key: Key) {
+        for (lanes, word) in self.words.iter_mut().zip(key.words) {
+            lanes[lane] = word;
+        }
+    }
+
+    /// Standard normals for one index and each lane's step: lanes `index` (the first two) and `index` + 8 of
+    /// the two arrays that [`Key::normals`] would give for the indices from a multiple of 8 on.
+    #[inline(always)]
+    pub fn normals(&self, steps: &[u32; N], index: u32) -> [[[f32; N]; 2]; 2] {
+        let (x, y) = threefry::<DRAW_ROUNDS, N>(&self.words, *steps, [index; N]);
+        let mut normals = [[[0.0; N]; 2]; 2];
+        for i in 0..N {
+            (normals[0][0][i], normals[0][1][i]) = math::normal_pair(x[i]);
+        }
+        for i in 0..N {
+            (normals[1][0][i], normals[1][1][i]) = math::normal_pair(y[i]);
+        }
+        normals
     }
 }
 
@@ -305,14 +346,15 @@ mod tests {
     #[test]
     fn threefry_gives_the_known_answers_in_every_lane() {
         for [[x, y], key, thirteen, twenty] in KNOWN_ANSWERS {
-            assert_eq!(threefry::<13, 1>(key, [x], [y]), ([thirteen[0]], [thirteen[1]]));
-            assert_eq!(threefry::<20, 1>(key, [x], [y]), ([twenty[0]], [twenty[1]]));
-            let many = threefry::<13, LANES>(key, [x; LANES], [y; LANES]);
+            let one = key.map(|word| [word]);
+            assert_eq!(threefry::<13, 1>(&one, [x], [y]), ([thirteen[0]], [thirteen[1]]));
+            assert_eq!(threefry::<20, 1>(&one, [x], [y]), ([twenty[0]], [twenty[1]]));
+            let many = threefry::<13, LANES>(&key.map(|word| [word; LANES]), [x; LANES], [y; LANES]);
             assert_eq!(many, ([thirteen[0]; LANES], [thirteen[1]; LANES]));
         }
         assert_eq!(Key { words: [0, 0] }.words(0, 0), (0x9d1c_5ec6, 0x8bd5_0731));
         let zero = Key { words: [0, 0] }.derive(0, 0);
-        let twice = threefry::<20, 1>([0x6b20_0159, 0x99ba_4efe], [0], [0]);
+        let twice = threefry::<20, 1>(&[[0x6b20_0159], [0x99ba_4efe]], [0], [0]);
         assert_eq!(zero.words, [twice.0[0], twice.1[0]]);
     }
 

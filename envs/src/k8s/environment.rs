@@ -10,13 +10,15 @@ use crate::control::Restraint;
 use crate::cpu::Work;
 use crate::env::{Env, InvalidAction, Step, vectorized};
 use crate::k8s::config::K8sConfig;
-use crate::k8s::rules::{self, ACTIONS, Block, Drawn, Noise, OBSERVATION, Params, Recorded, Scalars};
+use crate::k8s::rules::{
+    self, ACTIONS, Block, Drawn, Nodes, Noise, OBSERVATION, Params, Recorded, Scalars, Steps,
+};
 use crate::k8s::shield::Shield;
-use crate::math::{LANES, Lanes};
+use crate::math::LANES;
 use crate::risk::RiskState;
 use crate::saved::SaveError;
 use crate::space::{BoxSpace, Discrete};
-use crate::stream::{Domain, Key};
+use crate::stream::{Domain, Key, Keys};
 
 /// What there is to know about a cluster after a step (RULES section 1, point 8).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -48,8 +50,8 @@ pub struct K8sState {
 
 /// What all clusters of one configuration share.
 #[derive(Debug)]
-struct Shared {
-    params: Params,
+pub(super) struct Shared {
+    pub(super) params: Params,
     observation_space: BoxSpace,
 }
 
@@ -57,7 +59,7 @@ struct Shared {
 #[derive(Clone, Debug)]
 struct Extra {
     /// The nodes of a grid beyond one block; else empty.
-    nodes: Box<[Block]>,
+    nodes: Box<[Block<1>]>,
     shield: Option<Shield>,
 }
 
@@ -67,12 +69,12 @@ struct Extra {
 #[derive(Clone, Debug)]
 pub struct K8sEnv {
     /// The nodes of a grid of one block.
-    block: Block,
-    scalars: Scalars,
-    key: Key,
-    seed: u64,
-    episode: u64,
-    shared: Arc<Shared>,
+    pub(super) block: Block<1>,
+    pub(super) scalars: Scalars<1>,
+    pub(super) key: Keys<1>,
+    pub(super) seed: u64,
+    pub(super) episode: u64,
+    pub(super) shared: Arc<Shared>,
     extra: Option<Box<Extra>>,
 }
 
@@ -84,12 +86,12 @@ impl K8sEnv {
         let beyond = if params.blocks() == 1 { 0 } else { params.blocks() };
         let shield = params.config.control.enabled.then(|| Shield::new(&params));
         let extra = (beyond > 0 || shield.is_some())
-            .then(|| Box::new(Extra { nodes: vec![Block::default(); beyond].into(), shield }));
+            .then(|| Box::new(Extra { nodes: vec![Block::ZERO; beyond].into(), shield }));
         let shared = Arc::new(Shared { params, observation_space: BoxSpace::unit(OBSERVATION) });
         let mut env = K8sEnv {
-            block: Block::default(),
-            scalars: Scalars::default(),
-            key: Key::default(),
+            block: Block::ZERO,
+            scalars: Scalars::ZERO,
+            key: Keys::all(Key::default()),
             seed: 0,
             episode: 0,
             shared,
@@ -114,14 +116,14 @@ impl K8sEnv {
     }
 
     #[inline(always)]
-    fn nodes(&self) -> &[Block] {
+    fn nodes(&self) -> &[Block<1>] {
         match &self.extra {
             Some(extra) if !extra.nodes.is_empty() => &extra.nodes,
             _ => std::slice::from_ref(&self.block),
         }
     }
 
-    fn nodes_mut(&mut self) -> &mut [Block] {
+    fn nodes_mut(&mut self) -> &mut [Block<1>] {
         match &mut self.extra {
             Some(extra) if !extra.nodes.is_empty() => &mut extra.nodes,
             _ => std::slice::from_mut(&mut self.block),
@@ -131,12 +133,13 @@ impl K8sEnv {
     #[inline(always)]
     fn start(&mut self, seed: u64, episode: u64) {
         (self.seed, self.episode) = (seed, episode);
-        self.key = Key::new(seed, Domain::Episode, episode);
+        let key = Key::new(seed, Domain::Episode, episode);
+        self.key = Keys::all(key);
         let params = &self.shared.params;
         let (block, scalars) = (std::slice::from_mut(&mut self.block), &mut self.scalars);
-        let Some(extra) = &mut self.extra else { return rules::reset(params, self.key, scalars, block) };
+        let Some(extra) = &mut self.extra else { return rules::reset(params, key, scalars, block) };
         let nodes = if extra.nodes.is_empty() { block } else { &mut extra.nodes };
-        rules::reset(params, self.key, scalars, nodes);
+        rules::reset(params, key, scalars, nodes);
         if let Some(shield) = &mut extra.shield {
             shield.reset(params, scalars);
         }
@@ -144,20 +147,21 @@ impl K8sEnv {
 
     /// Bytes of one cluster beyond `size_of`, without what clusters of one configuration share.
     pub fn heap_bytes(&self) -> usize {
-        self.extra.as_ref().map_or(0, |extra| size_of::<Extra>() + size_of_val::<[Block]>(&extra.nodes))
+        self.extra.as_ref().map_or(0, |extra| size_of::<Extra>() + size_of_val::<[Block<1>]>(&extra.nodes))
     }
 
     /// The state as it is.
     pub fn state(&self) -> K8sState {
         let nodes = self.config().nodes();
-        let take =
-            |field: fn(&Block) -> &Lanes| self.nodes().iter().flat_map(field).copied().take(nodes).collect();
+        let take = |field: fn(&Block<1>) -> &Nodes<1>| {
+            self.nodes().iter().flat_map(|block| field(block).as_flattened()).copied().take(nodes).collect()
+        };
         K8sState {
             cpu: take(|block| &block.cpu),
             memory: take(|block| &block.memory),
             priority: take(|block| &block.priority),
-            agent: [self.scalars.row.into(), self.scalars.col.into()],
-            budget: self.scalars.budget,
+            agent: [self.scalars.row[0].into(), self.scalars.col[0].into()],
+            budget: self.scalars.budget[0],
         }
     }
 
@@ -189,16 +193,16 @@ impl K8sEnv {
         for (index, block) in self.nodes_mut().iter_mut().enumerate() {
             let first = index * LANES;
             let end = nodes.min(first + LANES);
-            block.cpu[..end - first].copy_from_slice(&state.cpu[first..end]);
-            block.memory[..end - first].copy_from_slice(&state.memory[first..end]);
-            block.priority[..end - first].copy_from_slice(&state.priority[first..end]);
+            block.cpu.as_flattened_mut()[..end - first].copy_from_slice(&state.cpu[first..end]);
+            block.memory.as_flattened_mut()[..end - first].copy_from_slice(&state.memory[first..end]);
+            block.priority.as_flattened_mut()[..end - first].copy_from_slice(&state.priority[first..end]);
         }
         self.scalars = Scalars {
-            budget: state.budget,
+            budget: [state.budget],
             avg_load: rules::average_load(&self.shared.params, self.nodes()),
-            row: state.agent[0] as u16,
-            col: state.agent[1] as u16,
-            ..Scalars::default()
+            row: [state.agent[0] as u16],
+            col: [state.agent[1] as u16],
+            ..Scalars::ZERO
         };
         if let Some(shield) = self.extra.as_mut().and_then(|extra| extra.shield.as_mut()) {
             shield.reset(&self.shared.params, &self.scalars);
@@ -209,18 +213,18 @@ impl K8sEnv {
     /// Writes the observation of the present state, `[30]`.
     #[inline(always)]
     pub fn observe(&self, observation: &mut [f32]) {
-        rules::observe(&self.shared.params, &self.scalars, self.nodes(), observation);
+        rules::observe(&self.shared.params, &self.scalars, self.nodes(), 0, observation);
     }
 
     /// The noise of the coming step, each `[nodes]`: the whole normal variates for cpu and memory.
     pub fn next_noise(&self) -> (Vec<f32>, Vec<f32>) {
         let nodes = self.config().nodes();
         let (mut cpu, mut memory) = (Vec::with_capacity(nodes), Vec::with_capacity(nodes));
-        let drawn = Drawn { params: &self.shared.params, key: self.key, step: self.scalars.steps };
+        let drawn = Drawn::new(&self.shared.params, &self.key, self.scalars.steps);
         for index in 0..self.shared.params.blocks() {
             let noise = drawn.block(index);
-            cpu.extend(noise.0);
-            memory.extend(noise.1);
+            cpu.extend(noise.0.as_flattened());
+            memory.extend(noise.1.as_flattened());
         }
         cpu.truncate(nodes);
         memory.truncate(nodes);
@@ -231,15 +235,17 @@ impl K8sEnv {
     #[inline(always)]
     pub fn shielded(&self, action: usize) -> usize {
         match self.shield() {
-            Some(shield) => shield.filter(&self.shared.params, self.key, &self.scalars, self.nodes(), action),
+            Some(shield) => {
+                shield.filter(&self.shared.params, self.key.get(0), &self.scalars, self.nodes(), action)
+            }
             None => action,
         }
     }
 
-    /// A part of a step on its own, for benches: adds a noise, each `[nodes]`, and yields the nodes out
-    /// of memory and the critical ones of them.
+    /// A part of a step on its own, for benches: adds a noise, each `[nodes]`, and yields whether any node
+    /// is out of memory.
     #[inline(always)]
-    pub fn drift_alone(&mut self, cpu: &[f32], memory: &[f32]) -> (u32, u32) {
+    pub fn drift_alone(&mut self, cpu: &[f32], memory: &[f32]) -> bool {
         let shared = Arc::clone(&self.shared);
         rules::drift(&shared.params, self.nodes_mut(), &Recorded { cpu, memory })
     }
@@ -247,7 +253,7 @@ impl K8sEnv {
     /// A part of a step on its own, for benches: the mean over all cpu and memory values.
     #[inline(always)]
     pub fn load_alone(&self) -> f32 {
-        rules::average_load(&self.shared.params, self.nodes())
+        rules::average_load(&self.shared.params, self.nodes())[0]
     }
 
     /// One step of the rules alone: with a recorded noise, each `[nodes]`, in place of the stream's,
@@ -275,8 +281,15 @@ impl K8sEnv {
             Some(extra) if !extra.nodes.is_empty() => &mut extra.nodes,
             _ => std::slice::from_mut(&mut self.block),
         };
-        Ok(rules::step(&self.shared.params, &mut self.scalars, nodes, action, &noise))
+        let actions = [action as u32];
+        Ok(single(rules::step(&self.shared.params, &mut self.scalars, nodes, &actions, &noise)))
     }
+}
+
+/// The step of a cluster alone.
+#[inline(always)]
+fn single(Steps { reward: [reward], terminated: [terminated], truncated: [truncated] }: Steps<1>) -> Step {
+    Step { reward, terminated, truncated }
 }
 
 #[inline(always)]
@@ -310,30 +323,30 @@ impl Env for K8sEnv {
     fn step(&mut self, action: usize, observation: &mut [f32]) -> Result<Step, InvalidAction> {
         check(action)?;
         let action = if self.extra.is_none() { action } else { self.shielded(action) };
-        let (params, key, scalars) = (&self.shared.params, self.key, &mut self.scalars);
-        let noise = Drawn { params, key, step: scalars.steps };
+        let (params, scalars, actions) = (&self.shared.params, &mut self.scalars, [action as u32]);
+        let noise = Drawn::new(params, &self.key, scalars.steps);
         let block = std::slice::from_mut(&mut self.block);
         // One block is its own arm, so that the loops over blocks vanish from it.
         let Some(extra) = &mut self.extra else {
-            let step = rules::step(params, scalars, block, action, &noise);
-            rules::observe(params, scalars, block, observation);
-            return Ok(step);
+            let step = rules::step(params, scalars, block, &actions, &noise);
+            rules::observe(params, scalars, block, 0, observation);
+            return Ok(single(step));
         };
         let nodes = if extra.nodes.is_empty() { block } else { &mut extra.nodes };
-        let step = rules::step(params, scalars, nodes, action, &noise);
-        rules::observe(params, scalars, nodes, observation);
+        let step = rules::step(params, scalars, nodes, &actions, &noise);
+        rules::observe(params, scalars, nodes, 0, observation);
         if let Some(shield) = &mut extra.shield {
-            shield.update(params, key, scalars, nodes);
+            shield.update(params, self.key.get(0), scalars, nodes);
         }
-        Ok(step)
+        Ok(single(step))
     }
 
     fn info(&self) -> K8sInfo {
         K8sInfo {
-            avg_load: self.scalars.avg_load,
-            oom_nodes: self.scalars.oom_nodes.into(),
-            critical_oom: self.scalars.critical_oom.into(),
-            budget: self.scalars.budget,
+            avg_load: self.scalars.avg_load[0],
+            oom_nodes: self.scalars.oom_nodes[0].into(),
+            critical_oom: self.scalars.critical_oom[0].into(),
+            budget: self.scalars.budget[0],
         }
     }
 
@@ -348,11 +361,11 @@ impl Env for K8sEnv {
             let first = index * LANES;
             let count = LANES.min(nodes - first);
             for (field, lanes) in [&block.cpu, &block.memory, &block.priority].into_iter().enumerate() {
-                out[field * nodes + first..][..count].copy_from_slice(&lanes[..count]);
+                out[field * nodes + first..][..count].copy_from_slice(&lanes.as_flattened()[..count]);
             }
         }
         let scalars = &self.scalars;
-        let rest = [f32::from(scalars.row), f32::from(scalars.col), scalars.budget as f32];
+        let rest = [f32::from(scalars.row[0]), f32::from(scalars.col[0]), scalars.budget[0] as f32];
         out[3 * nodes..3 * nodes + 3].copy_from_slice(&rest);
     }
 

@@ -1,50 +1,80 @@
 //! The cluster's rules (RULES section 1): reset, step and observation as functions of
-//! (state, action, noise). Both the single environment and the vector run this code.
+//! (state, action, noise), for N clusters side by side. A cluster alone is one of one.
 
-use crate::env::Step;
 use crate::k8s::config::{K8sConfig, Rules};
+use crate::k8s::drift::Schedule;
 use crate::math::{self, LANES, Lanes};
-use crate::stream::{Key, purpose_index, scale};
+use crate::stream::{Key, Keys, purpose_index, scale};
 
 /// Numbers in an observation: 3x3 cells of (cpu, memory, priority), row, column, budget.
 pub const OBSERVATION: usize = 30;
 /// Number of actions.
 pub const ACTIONS: usize = 6;
 /// The number of the action that cleans; the one behind it scales, those before it walk.
-const CLEAN: usize = 4;
+const CLEAN: u32 = 4;
 /// The priorities that a node can have.
 pub const PRIORITIES: [f32; 3] = [0.2, 0.5, 1.0];
 
-/// Sixteen nodes, side by side: node i of the grid (row-major) is lane i % 16 of block i / 16.
-/// Lanes beyond the grid stay 0.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+/// A number of each of sixteen nodes of N clusters: node by node, and in a node cluster by cluster.
+pub(super) type Nodes<const N: usize> = [[f32; N]; LANES];
+
+/// Sixteen nodes of N clusters: node i of the grid (row-major) is node i % 16 of block i / 16.
+/// Nodes beyond the grid stay 0.
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(align(64))]
-pub(super) struct Block {
+pub(super) struct Block<const N: usize> {
     /// Used share of the cpu, in `[0, 1]`.
-    pub cpu: Lanes,
+    pub cpu: Nodes<N>,
     /// Used share of the memory, in `[0, 1]`.
-    pub memory: Lanes,
+    pub memory: Nodes<N>,
     /// One of [`PRIORITIES`].
-    pub priority: Lanes,
+    pub priority: Nodes<N>,
 }
 
-/// The state beside the nodes.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Scalars {
+impl<const N: usize> Block<N> {
+    /// Before the first reset.
+    pub(super) const ZERO: Block<N> =
+        Block { cpu: [[0.0; N]; LANES], memory: [[0.0; N]; LANES], priority: [[0.0; N]; LANES] };
+}
+
+/// The state of N clusters beside their nodes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Scalars<const N: usize> {
     /// In `[0, max_budget]`.
-    pub budget: f64,
+    pub budget: [f64; N],
     /// Mean over all cpu and memory values.
-    pub avg_load: f32,
+    pub avg_load: [f32; N],
     /// Steps since the reset.
-    pub steps: u32,
+    pub steps: [u32; N],
     /// The agent's row.
-    pub row: u16,
+    pub row: [u16; N],
     /// The agent's column.
-    pub col: u16,
+    pub col: [u16; N],
     /// Nodes out of memory after the last step.
-    pub oom_nodes: u16,
+    pub oom_nodes: [u16; N],
     /// Those of them with critical priority.
-    pub critical_oom: u16,
+    pub critical_oom: [u16; N],
+}
+
+impl<const N: usize> Scalars<N> {
+    /// Before the first reset.
+    pub(super) const ZERO: Scalars<N> = Scalars {
+        budget: [0.0; N],
+        avg_load: [0.0; N],
+        steps: [0; N],
+        row: [0; N],
+        col: [0; N],
+        oom_nodes: [0; N],
+        critical_oom: [0; N],
+    };
+}
+
+/// What a step of N clusters yields beside the observations.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Steps<const N: usize> {
+    pub reward: [f32; N],
+    pub terminated: [bool; N],
+    pub truncated: [bool; N],
 }
 
 /// The settings in the form in which a step reads them.
@@ -56,7 +86,7 @@ pub(super) struct Params {
     numbers: Numbers,
     /// The eight neighbours and the node itself, in the order of the observation.
     neighbours: Vec<[u16; 9]>,
-    /// Upper bound of the lanes of the last block: 1 for nodes, 0 beyond the grid.
+    /// Upper bound of the nodes of the last block: 1 in the grid, 0 beyond it.
     limit: Lanes,
     /// Row and column as observed.
     position: [Vec<f32>; 2],
@@ -141,7 +171,7 @@ impl Params {
         self.config.nodes().div_ceil(LANES)
     }
 
-    /// Upper bound of each lane of block `index`.
+    /// Upper bound of each node of block `index`.
     #[inline(always)]
     fn limit(&self, index: usize, blocks: usize) -> Lanes {
         if index + 1 == blocks { self.limit } else { [1.0; LANES] }
@@ -169,7 +199,7 @@ impl Purpose {
 
 /// A fresh cluster, drawn from `key`.
 #[inline(always)]
-pub(super) fn reset(params: &Params, key: Key, scalars: &mut Scalars, nodes: &mut [Block]) {
+pub(super) fn reset(params: &Params, key: Key, scalars: &mut Scalars<1>, nodes: &mut [Block<1>]) {
     let config = &params.config;
     let (cpu_max, memory_max) = (config.initial_cpu_max as f32, config.initial_memory_max as f32);
     let blocks = nodes.len();
@@ -178,18 +208,18 @@ pub(super) fn reset(params: &Params, key: Key, scalars: &mut Scalars, nodes: &mu
         let (cpu, memory) = key.uniforms(0, Purpose::Load.index(index * LANES));
         let (level, _) = key.lanes(0, Purpose::Priority.index(index * LANES));
         for i in 0..LANES {
-            block.cpu[i] = cpu[i] * cpu_max * limit[i];
-            block.memory[i] = memory[i] * memory_max * limit[i];
-            block.priority[i] = PRIORITIES[scale(level[i], 3) as usize] * limit[i];
+            block.cpu[i] = [cpu[i] * cpu_max * limit[i]];
+            block.memory[i] = [memory[i] * memory_max * limit[i]];
+            block.priority[i] = [PRIORITIES[scale(level[i], 3) as usize] * limit[i]];
         }
     }
     let (row, col) = key.words(0, Purpose::Agent.index(0));
     *scalars = Scalars {
-        budget: config.max_budget,
+        budget: [config.max_budget],
         avg_load: average_load(params, nodes),
-        row: scale(row, config.height as u32) as u16,
-        col: scale(col, config.width as u32) as u16,
-        ..Scalars::default()
+        row: [scale(row, config.height as u32) as u16],
+        col: [scale(col, config.width as u32) as u16],
+        ..Scalars::ZERO
     };
 }
 
@@ -197,27 +227,47 @@ pub(super) fn reset(params: &Params, key: Key, scalars: &mut Scalars, nodes: &mu
 ///
 /// A trait and not a closure: a closure's body cannot be `#[inline(always)]`, and what is not
 /// inlined is not compiled for the CPU path.
-pub(super) trait Noise {
+pub(super) trait Noise<const N: usize> {
     /// The noise of block `index`: the whole normal variates for cpu and memory, drift included.
-    fn block(&self, index: usize) -> (Lanes, Lanes);
+    fn block(&self, index: usize) -> (Nodes<N>, Nodes<N>);
 }
 
-/// The noise of one step of an episode, drawn from its stream.
-pub(super) struct Drawn<'a> {
-    pub(super) params: &'a Params,
-    pub(super) key: Key,
-    pub(super) step: u32,
+/// The noise of one step of each cluster's episode, drawn from their streams.
+pub(super) struct Drawn<'a, const N: usize> {
+    numbers: &'a Numbers,
+    keys: &'a Keys<N>,
+    steps: [u32; N],
+    /// Mean of the memory noise.
+    mean: [f32; N],
 }
 
-impl Noise for Drawn<'_> {
+impl<'a, const N: usize> Drawn<'a, N> {
     #[inline(always)]
-    fn block(&self, index: usize) -> (Lanes, Lanes) {
-        let Params { config, numbers, .. } = self.params;
-        let (mut cpu, mut memory) = self.key.normals(self.step, Purpose::Noise.index(index * LANES));
-        let mean = config.drift.mean(numbers.mem_drift_mu, self.key, self.step, Purpose::Drift.index(0));
-        for i in 0..LANES {
-            cpu[i] *= numbers.cpu_noise_sigma;
-            memory[i] = memory[i] * numbers.mem_noise_sigma + mean;
+    pub(super) fn new(params: &'a Params, keys: &'a Keys<N>, steps: [u32; N]) -> Drawn<'a, N> {
+        let Params { config, numbers, .. } = params;
+        let mut mean = [numbers.mem_drift_mu; N];
+        if config.drift.schedule != Schedule::Constant {
+            for (lane, mean) in mean.iter_mut().enumerate() {
+                *mean = config.drift.mean(*mean, keys.get(lane), steps[lane], Purpose::Drift.index(0));
+            }
+        }
+        Drawn { numbers, keys, steps, mean }
+    }
+}
+
+impl<const N: usize> Noise<N> for Drawn<'_, N> {
+    #[inline(always)]
+    fn block(&self, index: usize) -> (Nodes<N>, Nodes<N>) {
+        let (mut cpu, mut memory) = ([[0.0; N]; LANES], [[0.0; N]; LANES]);
+        let first = Purpose::Noise.index(index * LANES);
+        for node in 0..LANES / 2 {
+            let [near, far] = self.keys.normals(&self.steps, first + node as u32);
+            for (node, normals) in [(node, near), (node + LANES / 2, far)] {
+                for i in 0..N {
+                    cpu[node][i] = normals[0][i] * self.numbers.cpu_noise_sigma;
+                    memory[node][i] = normals[1][i] * self.numbers.mem_noise_sigma + self.mean[i];
+                }
+            }
         }
         (cpu, memory)
     }
@@ -229,62 +279,73 @@ pub(super) struct Recorded<'a> {
     pub(super) memory: &'a [f32],
 }
 
-impl Noise for Recorded<'_> {
-    fn block(&self, index: usize) -> (Lanes, Lanes) {
-        let lanes = |values: &[f32]| {
+impl Noise<1> for Recorded<'_> {
+    fn block(&self, index: usize) -> (Nodes<1>, Nodes<1>) {
+        let nodes = |values: &[f32]| {
             let values = &values[index * LANES..];
-            std::array::from_fn(|lane| values.get(lane).copied().unwrap_or_default())
+            std::array::from_fn(|node| [values.get(node).copied().unwrap_or_default()])
         };
-        (lanes(self.cpu), lanes(self.memory))
+        (nodes(self.cpu), nodes(self.memory))
     }
 }
 
 /// One step.
 #[inline(always)]
-pub(super) fn step(
+pub(super) fn step<const N: usize>(
     params: &Params,
-    scalars: &mut Scalars,
-    nodes: &mut [Block],
-    action: usize,
-    noise: &impl Noise,
-) -> Step {
+    scalars: &mut Scalars<N>,
+    nodes: &mut [Block<N>],
+    actions: &[u32; N],
+    noise: &impl Noise<N>,
+) -> Steps<N> {
     let Params { config, numbers, .. } = params;
-    let mut reward = numbers.time_penalty;
     // Walking and cleaning have no branch: which of them it is no predictor foresees.
-    walk(config, scalars, action);
-    reward += clean(params, scalars, nodes, action == CLEAN);
-    if action > CLEAN {
-        reward += scale_hotspots(config, scalars, nodes);
+    walk(config, scalars, actions);
+    let mut reward = clean(params, scalars, nodes, actions);
+    for lane in 0..N {
+        reward[lane] += numbers.time_penalty;
     }
-    let (oom, critical) = drift(params, nodes, noise);
-    reward -= oom as f32 * numbers.oom_penalty + critical as f32 * numbers.critical_oom_penalty;
-    let load = average_load(params, nodes);
-    reward += numbers.load_shaping_weight * (scalars.avg_load - load);
-    scalars.avg_load = load;
-    scalars.oom_nodes = oom as u16;
-    scalars.critical_oom = critical as u16;
-    let recovered = scalars.budget + config.budget_recovery;
-    scalars.budget = if recovered < config.max_budget { recovered } else { config.max_budget };
-    scalars.steps += 1;
-    let lost = if config.terminate_on_any_oom {
-        oom > 0
+    for lane in 0..N {
+        if actions[lane] > CLEAN {
+            reward[lane] += scale_hotspots(config, scalars, nodes, lane);
+        }
+    }
+    if drift(params, nodes, noise) {
+        out_of_memory(params, nodes, scalars);
     } else {
-        oom >= config.oom_terminate_threshold as u32 || (config.critical_oom_terminate && critical > 0)
-    };
-    Step {
-        reward,
-        terminated: load > numbers.avg_load_terminate_threshold || lost,
-        truncated: scalars.steps >= config.max_steps,
+        (scalars.oom_nodes, scalars.critical_oom) = ([0; N], [0; N]);
     }
+    let load = average_load(params, nodes);
+    let threshold = if config.terminate_on_any_oom { 1 } else { config.oom_terminate_threshold };
+    let critical_ends = config.critical_oom_terminate & !config.terminate_on_any_oom;
+    let (mut terminated, mut truncated) = ([false; N], [false; N]);
+    for i in 0..N {
+        let (oom, critical) = (scalars.oom_nodes[i], scalars.critical_oom[i]);
+        reward[i] -=
+            f32::from(oom) * numbers.oom_penalty + f32::from(critical) * numbers.critical_oom_penalty;
+        reward[i] += numbers.load_shaping_weight * (scalars.avg_load[i] - load[i]);
+        let lost = (u32::from(oom) >= threshold as u32) | (critical_ends & (critical > 0));
+        terminated[i] = lost | (load[i] > numbers.avg_load_terminate_threshold);
+        scalars.steps[i] += 1;
+        truncated[i] = scalars.steps[i] >= config.max_steps;
+    }
+    for i in 0..N {
+        let recovered = scalars.budget[i] + config.budget_recovery;
+        scalars.budget[i] = if recovered < config.max_budget { recovered } else { config.max_budget };
+    }
+    scalars.avg_load = load;
+    Steps { reward, terminated, truncated }
 }
 
 /// Actions 0 to 3: up, down, left, right, around the torus; the others stay.
 #[inline(always)]
-fn walk(config: &K8sConfig, scalars: &mut Scalars, action: usize) {
-    const MOVES: [[i32; 2]; ACTIONS] = [[-1, 0], [1, 0], [0, -1], [0, 1], [0, 0], [0, 0]];
-    let [down, right] = MOVES[action];
-    scalars.row = around(i32::from(scalars.row) + down, config.height as i32);
-    scalars.col = around(i32::from(scalars.col) + right, config.width as i32);
+fn walk<const N: usize>(config: &K8sConfig, scalars: &mut Scalars<N>, actions: &[u32; N]) {
+    let is = |action: u32, which: u32| i32::from(action == which);
+    for i in 0..N {
+        let (down, right) = (is(actions[i], 1) - is(actions[i], 0), is(actions[i], 3) - is(actions[i], 2));
+        scalars.row[i] = around(i32::from(scalars.row[i]) + down, config.height as i32);
+        scalars.col[i] = around(i32::from(scalars.col[i]) + right, config.width as i32);
+    }
 }
 
 /// `at`, from -1 to `size`, on a ring of `size`.
@@ -294,60 +355,94 @@ fn around(at: i32, size: i32) -> u16 {
     (if at == size { 0 } else { at }) as u16
 }
 
-/// In the second half row i has its 1 in lane i; the first half has none.
-static ONE_HOT: [[Lanes; LANES]; 2] = {
-    let mut rows = [[[0.0; LANES]; LANES]; 2];
-    let mut lane = 0;
-    while lane < LANES {
-        rows[1][lane][lane] = 1.0;
-        lane += 1;
-    }
-    rows
-};
-
-/// Action 4, where `asked`; yields its reward.
+/// `yes` or `no`, by their bits: a plain choice would be compiled to a branch for a cluster alone.
 #[inline(always)]
-fn clean(params: &Params, scalars: &mut Scalars, nodes: &mut [Block], asked: bool) -> f32 {
-    let Params { config, numbers, .. } = params;
-    let node = usize::from(scalars.row) * config.width + usize::from(scalars.col);
-    let (block, lane) = (&mut nodes[node / LANES], node % LANES);
-    let affordable = scalars.budget >= config.clean_cost;
-    let cleans = asked & affordable;
-    // The cost or, by its bits, 0: a choice between the two would be compiled to a branch.
-    scalars.budget -= f64::from_bits(config.clean_cost.to_bits() & u64::from(cleans).wrapping_neg());
-    let (cpu, memory, priority) = (block.cpu[lane], block.memory[lane], block.priority[lane]);
-    let cleaned = (cpu - (cpu - numbers.clean_cpu).max(0.0)) + memory;
-    // All lanes, as one that is written alone cannot be read with the others for a dozen cycles.
-    let here = &ONE_HOT[usize::from(cleans)][lane];
-    for i in 0..LANES {
-        block.cpu[i] = (block.cpu[i] - numbers.clean_cpu * here[i]).max(0.0);
-        block.memory[i] *= 1.0 - here[i];
-    }
-    let worth = (cleaned * numbers.per_clean_full).min(1.0) * (1.0 + priority);
-    let reward = if cleaned < numbers.clean_worth { numbers.clean_small_reward } else { worth };
-    let outcomes = [0.0, 0.0, numbers.clean_unaffordable_reward, reward];
-    outcomes[2 * usize::from(asked) + usize::from(affordable)]
+fn choose(condition: bool, yes: f32, no: f32) -> f32 {
+    let mask = u32::from(condition).wrapping_neg();
+    f32::from_bits(yes.to_bits() & mask | no.to_bits() & !mask)
 }
 
-/// Action 5; yields its reward.
-fn scale_hotspots(config: &K8sConfig, scalars: &mut Scalars, nodes: &mut [Block]) -> f32 {
+/// Action 4, where it is asked; yields its rewards.
+#[inline(always)]
+fn clean<const N: usize>(
+    params: &Params,
+    scalars: &mut Scalars<N>,
+    nodes: &mut [Block<N>],
+    actions: &[u32; N],
+) -> [f32; N] {
+    let Params { config, numbers, .. } = params;
+    let mut here = [0; N];
+    let (mut cpu, mut memory, mut priority) = ([0.0; N], [0.0; N], [0.0; N]);
+    for i in 0..N {
+        here[i] = usize::from(scalars.row[i]) * config.width + usize::from(scalars.col[i]);
+        let (block, node) = at(nodes, here[i]);
+        (cpu[i], memory[i], priority[i]) =
+            (block.cpu[node][i], block.memory[node][i], block.priority[node][i]);
+    }
+    let mut reward = [0.0; N];
+    for i in 0..N {
+        let asked = actions[i] == CLEAN;
+        let affordable = scalars.budget[i] >= config.clean_cost;
+        let cleans = asked & affordable;
+        let cost = config.clean_cost.to_bits() & u64::from(cleans).wrapping_neg();
+        scalars.budget[i] -= f64::from_bits(cost);
+        let left = (cpu[i] - numbers.clean_cpu).max(0.0);
+        let cleaned = (cpu[i] - left) + memory[i];
+        let worth = (cleaned * numbers.per_clean_full).min(1.0) * (1.0 + priority[i]);
+        let earned = choose(cleaned < numbers.clean_worth, numbers.clean_small_reward, worth);
+        reward[i] = choose(asked, choose(affordable, earned, numbers.clean_unaffordable_reward), 0.0);
+        cpu[i] = choose(cleans, left, cpu[i]);
+        memory[i] = choose(cleans, 0.0, memory[i]);
+    }
+    for i in 0..N {
+        let (block, node) = at_mut(nodes, here[i]);
+        (block.cpu[node][i], block.memory[node][i]) = (cpu[i], memory[i]);
+    }
+    reward
+}
+
+/// The block of `node`, and its number there.
+#[inline(always)]
+fn at<const N: usize>(nodes: &[Block<N>], node: usize) -> (&Block<N>, usize) {
+    // A single block needs no look at its number.
+    let block = if let [only] = nodes { only } else { &nodes[node / LANES] };
+    (block, node % LANES)
+}
+
+/// As [`at`].
+#[inline(always)]
+fn at_mut<const N: usize>(nodes: &mut [Block<N>], node: usize) -> (&mut Block<N>, usize) {
+    let block = if nodes.len() == 1 { &mut nodes[0] } else { &mut nodes[node / LANES] };
+    (block, node % LANES)
+}
+
+/// Action 5 of cluster `lane`; yields its reward.
+fn scale_hotspots<const N: usize>(
+    config: &K8sConfig,
+    scalars: &mut Scalars<N>,
+    nodes: &mut [Block<N>],
+    lane: usize,
+) -> f32 {
     let threshold = config.hotspot_threshold as f32;
-    let hot = |block: &Block, i: usize| block.cpu[i] > threshold || block.memory[i] > threshold;
+    let hot =
+        |block: &Block<N>, i: usize| block.cpu[i][lane] > threshold || block.memory[i][lane] > threshold;
     let count = nodes.iter().map(|block| (0..LANES).filter(|&i| hot(block, i)).count()).sum::<usize>();
     if count == 0 {
         return config.scale_none_reward as f32;
     }
-    let affordable = ((scalars.budget / config.scale_cost).floor() as usize).min(count);
+    let budget = &mut scalars.budget[lane];
+    let affordable = ((*budget / config.scale_cost).floor() as usize).min(count);
     if affordable == 0 {
         return config.scale_unaffordable_reward as f32;
     }
     // Rounding can make the product exceed a budget that the division found sufficient.
-    scalars.budget = (scalars.budget - affordable as f64 * config.scale_cost).max(0.0);
+    *budget = (*budget - affordable as f64 * config.scale_cost).max(0.0);
     // The last of the `affordable` worst, by load and then by number; all from it on are scaled.
+    let load = |block: &Block<N>, i: usize| block.cpu[i][lane] + block.memory[i][lane];
     let mut last = (f32::INFINITY, 0);
     if affordable < count {
         for _ in 0..affordable {
-            last = next_worst(nodes, hot, last);
+            last = next_worst(nodes, hot, load, last);
         }
     } else {
         last = (f32::NEG_INFINITY, 0);
@@ -355,10 +450,10 @@ fn scale_hotspots(config: &K8sConfig, scalars: &mut Scalars, nodes: &mut [Block]
     let relief = config.scale_relief as f32;
     for (index, block) in nodes.iter_mut().enumerate() {
         for i in 0..LANES {
-            let rank = (block.cpu[i] + block.memory[i], index * LANES + i);
+            let rank = (load(block, i), index * LANES + i);
             if hot(block, i) && (rank.0 > last.0 || (rank.0 == last.0 && rank.1 <= last.1)) {
-                block.cpu[i] = (block.cpu[i] - relief).max(0.0);
-                block.memory[i] = (block.memory[i] - relief).max(0.0);
+                block.cpu[i][lane] = (block.cpu[i][lane] - relief).max(0.0);
+                block.memory[i][lane] = (block.memory[i][lane] - relief).max(0.0);
             }
         }
     }
@@ -366,11 +461,16 @@ fn scale_hotspots(config: &K8sConfig, scalars: &mut Scalars, nodes: &mut [Block]
 }
 
 /// The hotspot that follows `last` in the order of falling load, the lower number first.
-fn next_worst(nodes: &[Block], hot: impl Fn(&Block, usize) -> bool, last: (f32, usize)) -> (f32, usize) {
+fn next_worst<const N: usize>(
+    nodes: &[Block<N>],
+    hot: impl Fn(&Block<N>, usize) -> bool,
+    load: impl Fn(&Block<N>, usize) -> f32,
+    last: (f32, usize),
+) -> (f32, usize) {
     let mut worst = (f32::NEG_INFINITY, 0);
     for (index, block) in nodes.iter().enumerate() {
         for i in (0..LANES).filter(|&i| hot(block, i)) {
-            let rank = (block.cpu[i] + block.memory[i], index * LANES + i);
+            let rank = (load(block, i), index * LANES + i);
             let after = rank.0 < last.0 || (rank.0 == last.0 && rank.1 > last.1);
             if after && rank.0 > worst.0 {
                 worst = rank;
@@ -380,68 +480,81 @@ fn next_worst(nodes: &[Block], hot: impl Fn(&Block, usize) -> bool, last: (f32, 
     worst
 }
 
-/// The Red Queen: adds the noise; yields the nodes out of memory and the critical ones of them.
+/// The Red Queen: adds the noise; yields whether any node is out of memory.
 #[inline(always)]
-pub(super) fn drift(params: &Params, nodes: &mut [Block], noise: &impl Noise) -> (u32, u32) {
+pub(super) fn drift<const N: usize>(params: &Params, nodes: &mut [Block<N>], noise: &impl Noise<N>) -> bool {
     let oom_memory = params.numbers.oom_memory;
     let blocks = nodes.len();
-    let mut any = false;
+    let mut any = [false; N];
     for (index, block) in nodes.iter_mut().enumerate() {
         let limit = params.limit(index, blocks);
         let (cpu, memory) = noise.block(index);
-        for i in 0..LANES {
-            block.cpu[i] = (block.cpu[i] + cpu[i]).max(0.0).min(limit[i]);
-            block.memory[i] = (block.memory[i] + memory[i]).max(0.0).min(limit[i]);
-            any |= block.memory[i] >= oom_memory;
+        for node in 0..LANES {
+            for i in 0..N {
+                block.cpu[node][i] = (block.cpu[node][i] + cpu[node][i]).max(0.0).min(limit[node]);
+                block.memory[node][i] = (block.memory[node][i] + memory[node][i]).max(0.0).min(limit[node]);
+                any[i] |= block.memory[node][i] >= oom_memory;
+            }
         }
     }
-    if any { out_of_memory(params, nodes) } else { (0, 0) }
+    any.iter().fold(false, |some, any| some | any)
 }
 
-/// The nodes out of memory and the critical ones of them. Seldom asked, as it mostly ends the episode.
+/// Counts the nodes out of memory and the critical ones of them. Seldom asked, as it mostly ends the
+/// episode.
 #[inline(never)]
-fn out_of_memory(params: &Params, nodes: &[Block]) -> (u32, u32) {
+fn out_of_memory<const N: usize>(params: &Params, nodes: &[Block<N>], scalars: &mut Scalars<N>) {
     let Numbers { oom_memory, critical_priority, .. } = params.numbers;
-    let (mut oom, mut critical) = (0, 0);
+    (scalars.oom_nodes, scalars.critical_oom) = ([0; N], [0; N]);
     for (index, block) in nodes.iter().enumerate() {
         let limit = params.limit(index, nodes.len());
-        for i in 0..LANES {
-            // Lanes beyond the grid have the limit 0: not even oom_memory = 0 counts them.
-            let out = (block.memory[i] >= oom_memory) & (limit[i] > 0.0);
-            oom += u32::from(out);
-            critical += u32::from(out & (block.priority[i] > critical_priority));
+        for node in 0..LANES {
+            for i in 0..N {
+                // Nodes beyond the grid have the limit 0: not even oom_memory = 0 counts them.
+                let out = (block.memory[node][i] >= oom_memory) & (limit[node] > 0.0);
+                scalars.oom_nodes[i] += u16::from(out);
+                scalars.critical_oom[i] += u16::from(out & (block.priority[node][i] > critical_priority));
+            }
         }
     }
-    (oom, critical)
 }
 
 /// Mean over all cpu and memory values.
 #[inline(always)]
-pub(super) fn average_load(params: &Params, nodes: &[Block]) -> f32 {
-    let mut load = [0.0; LANES];
+pub(super) fn average_load<const N: usize>(params: &Params, nodes: &[Block<N>]) -> [f32; N] {
+    let mut load = [[0.0; N]; LANES];
     for block in nodes {
-        for i in 0..LANES {
-            load[i] += block.cpu[i] + block.memory[i];
+        for node in 0..LANES {
+            for i in 0..N {
+                load[node][i] += block.cpu[node][i] + block.memory[node][i];
+            }
         }
     }
-    math::sum(math::in_memory(load)) * params.numbers.per_value
+    let mut mean = math::sum(math::in_memory(load));
+    for i in 0..N {
+        mean[i] *= params.numbers.per_value;
+    }
+    mean
 }
 
-/// Writes the observation, `[30]`.
+/// Writes the observation of cluster `lane`, `[30]`.
 #[inline(always)]
-pub(super) fn observe(params: &Params, scalars: &Scalars, nodes: &[Block], out: &mut [f32]) {
-    let node = usize::from(scalars.row) * params.config.width + usize::from(scalars.col);
+pub(super) fn observe<const N: usize>(
+    params: &Params,
+    scalars: &Scalars<N>,
+    nodes: &[Block<N>],
+    lane: usize,
+    out: &mut [f32],
+) {
+    let (row, col) = (usize::from(scalars.row[lane]), usize::from(scalars.col[lane]));
     let out = &mut out[..OBSERVATION];
-    for (k, &node) in params.neighbours[node].iter().enumerate() {
-        let node = usize::from(node);
-        // A single block needs no look at its number.
-        let block = if let [only] = nodes { only } else { &nodes[node / LANES] };
-        let lane = node % LANES;
-        out[3 * k] = block.cpu[lane];
-        out[3 * k + 1] = block.memory[lane];
-        out[3 * k + 2] = block.priority[lane];
+    for (k, &node) in params.neighbours[row * params.config.width + col].iter().enumerate() {
+        let (block, node) = at(nodes, usize::from(node));
+        out[3 * k] = block.cpu[node][lane];
+        out[3 * k + 1] = block.memory[node][lane];
+        out[3 * k + 2] = block.priority[node][lane];
     }
-    out[27] = params.position[0][usize::from(scalars.row)];
-    out[28] = params.position[1][usize::from(scalars.col)];
-    out[29] = (scalars.budget * params.per_max_budget) as f32;
+    out[27] = params.position[0][row];
+    out[28] = params.position[1][col];
+    out[29] = (scalars.budget[lane] * params.per_max_budget) as f32;
 }

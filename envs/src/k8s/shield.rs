@@ -25,10 +25,10 @@ impl Shield {
         Shield { state: RiskState::default(), restraint: Restraint::NONE, suppress, load_before: 0.0 }
     }
 
-    pub(super) fn reset(&mut self, params: &Params, scalars: &Scalars) {
+    pub(super) fn reset(&mut self, params: &Params, scalars: &Scalars<1>) {
         self.state = RiskState::default();
         self.restraint = params.config.control.damping.restraint(&self.state);
-        self.load_before = scalars.avg_load;
+        self.load_before = scalars.avg_load[0];
     }
 
     /// The risk and the load that it is measured against: all that a reset does not know.
@@ -48,11 +48,11 @@ impl Shield {
         &self,
         params: &Params,
         key: Key,
-        scalars: &Scalars,
-        nodes: &[Block],
+        scalars: &Scalars<1>,
+        nodes: &[Block<1>],
         action: usize,
     ) -> usize {
-        let draw = f64::from(key.uniform(scalars.steps, Purpose::Shield.index(0)));
+        let draw = f64::from(key.uniform(scalars.steps[0], Purpose::Shield.index(0)));
         let damped = self.suppress[action]
             && draw > self.restraint.alpha
             && self.state.risk >= params.config.control.suppress_from_risk;
@@ -60,37 +60,37 @@ impl Shield {
     }
 
     /// Takes in what the step led to.
-    pub(super) fn update(&mut self, params: &Params, key: Key, scalars: &Scalars, nodes: &[Block]) {
+    pub(super) fn update(&mut self, params: &Params, key: Key, scalars: &Scalars<1>, nodes: &[Block<1>]) {
         let config = &params.config;
         let risk = &config.risk;
         let n = config.nodes() as f64;
         let hot_memory = risk.hot_memory as f32;
-        let hot = nodes.iter().flat_map(|block| block.memory).filter(|&memory| memory > hot_memory).count();
-        let gradient = f64::from((scalars.avg_load - self.load_before).abs());
+        let hot = nodes.iter().flat_map(|block| block.memory).filter(|&[memory]| memory > hot_memory).count();
+        let gradient = f64::from((scalars.avg_load[0] - self.load_before).abs());
         let terms = risk.w_load_grad * term(gradient / risk.load_grad_scale, 0.5, 3.0)
             + risk.w_hot_share * term(hot as f64 / n / risk.hot_share_scale, 0.5, 6.0)
-            + risk.w_budget * term(1.0 - scalars.budget / config.max_budget, 0.5, 4.0);
+            + risk.w_budget * term(1.0 - scalars.budget[0] / config.max_budget, 0.5, 4.0);
         let (plain, perturbed) = metrics(params, key, scalars, nodes);
         self.state.update(terms, plain, perturbed, &config.flow, &risk.smoothing);
-        self.load_before = scalars.avg_load;
+        self.load_before = scalars.avg_load[0];
         self.restraint = config.control.damping.restraint(&self.state);
     }
 }
 
 /// (average load, share of hot nodes), as they are and with cpu and memory perturbed.
-fn metrics(params: &Params, key: Key, scalars: &Scalars, nodes: &[Block]) -> ([f64; 2], [f64; 2]) {
+fn metrics(params: &Params, key: Key, scalars: &Scalars<1>, nodes: &[Block<1>]) -> ([f64; 2], [f64; 2]) {
     let hot_th = params.config.flow.hot_th as f32;
     let eps = params.config.flow.eps as f32;
     let (mut plain, mut perturbed) = ([0.0; 2], [0.0; 2]);
     for (index, block) in nodes.iter().enumerate() {
         let first = index * LANES;
-        let (a, b) = key.normals(scalars.steps, Purpose::Perturbation.index(first));
+        let (a, b) = key.normals(scalars.steps[0], Purpose::Perturbation.index(first));
         for i in 0..LANES.min(params.config.nodes() - first) {
-            let cpu = (block.cpu[i] + eps * a[i]).clamp(0.0, 1.0);
-            let memory = (block.memory[i] + eps * b[i]).clamp(0.0, 1.0);
-            plain[0] += f64::from(block.cpu[i]) + f64::from(block.memory[i]);
+            let ([cpu], [memory]) = (block.cpu[i], block.memory[i]);
+            plain[0] += f64::from(cpu) + f64::from(memory);
+            plain[1] += f64::from(u8::from(cpu > hot_th || memory > hot_th));
+            let (cpu, memory) = ((cpu + eps * a[i]).clamp(0.0, 1.0), (memory + eps * b[i]).clamp(0.0, 1.0));
             perturbed[0] += f64::from(cpu) + f64::from(memory);
-            plain[1] += f64::from(u8::from(block.cpu[i] > hot_th || block.memory[i] > hot_th));
             perturbed[1] += f64::from(u8::from(cpu > hot_th || memory > hot_th));
         }
     }
@@ -99,13 +99,13 @@ fn metrics(params: &Params, key: Key, scalars: &Scalars, nodes: &[Block]) -> ([f
 }
 
 /// Clean where cleaning pays, else a move toward the worst neighbour.
-fn safe_action(params: &Params, scalars: &Scalars, nodes: &[Block]) -> usize {
+fn safe_action(params: &Params, scalars: &Scalars<1>, nodes: &[Block<1>]) -> usize {
     let mut observation = [0.0; OBSERVATION];
-    observe(params, scalars, nodes, &mut observation);
+    observe(params, scalars, nodes, 0, &mut observation);
     let config = &params.config;
     let (cpu, memory) = (observation[12], observation[13]);
     let pays = cpu.min(config.clean_cpu as f32) + memory >= config.clean_worth as f32;
-    if pays && scalars.budget >= config.clean_cost {
+    if pays && scalars.budget[0] >= config.clean_cost {
         Action::Clean as usize
     } else {
         toward_worst(&observation, 0.0)

@@ -6,7 +6,7 @@ use super::{K8sEnv, K8sState};
 use crate::k8s::shield::Shield;
 use crate::risk::RiskState;
 use crate::saved::{Kind, SaveError, ensure, open, seal};
-use crate::stream::{Domain, Key};
+use crate::stream::{Domain, Key, Keys};
 
 /// All that a cluster's future depends on, beside its settings. The mean load and the restraint
 /// follow from it.
@@ -31,9 +31,9 @@ impl K8sEnv {
             width: config.width,
             seed: self.seed,
             episode: self.episode,
-            steps: scalars.steps,
-            oom_nodes: scalars.oom_nodes,
-            critical_oom: scalars.critical_oom,
+            steps: scalars.steps[0],
+            oom_nodes: scalars.oom_nodes[0],
+            critical_oom: scalars.critical_oom[0],
             state: self.state(),
             shield: self.shield().map(Shield::memory),
         };
@@ -45,10 +45,10 @@ impl K8sEnv {
         self.check_saved(&saved)?;
         self.set_state(&saved.state).map_err(SaveError::Foreign)?;
         (self.seed, self.episode) = (saved.seed, saved.episode);
-        self.key = Key::new(saved.seed, Domain::Episode, saved.episode);
-        self.scalars.steps = saved.steps;
-        self.scalars.oom_nodes = saved.oom_nodes;
-        self.scalars.critical_oom = saved.critical_oom;
+        self.key = Keys::all(Key::new(saved.seed, Domain::Episode, saved.episode));
+        self.scalars.steps = [saved.steps];
+        self.scalars.oom_nodes = [saved.oom_nodes];
+        self.scalars.critical_oom = [saved.critical_oom];
         let shield = self.extra.as_mut().and_then(|extra| extra.shield.as_mut());
         if let (Some(shield), Some(memory)) = (shield, saved.shield) {
             shield.remember(&self.shared.params, memory);
