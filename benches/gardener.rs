@@ -61,7 +61,7 @@ fn generation(c: &mut Criterion) {
                     envs.reset_lanes(&[Some(seed)], &mut batch);
                     policy.begin_episode(0, Key::new(seed, Domain::Policy, 0));
                 }
-                for &event in envs.envs()[0].events() {
+                for &event in envs.env(0).events() {
                     policy.life(0, event);
                 }
                 envs.write_states(&mut state);

@@ -26,10 +26,10 @@ impl Work for Normals {
 struct Drift<'a>(&'a mut K8sEnv, &'a Lanes, &'a Lanes);
 
 impl Work for Drift<'_> {
-    type Output = (u32, u32);
+    type Output = bool;
 
     #[inline(always)]
-    fn run(self) -> (u32, u32) {
+    fn run(self) -> bool {
         self.0.drift_alone(self.1, self.2)
     }
 }

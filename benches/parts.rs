@@ -90,7 +90,7 @@ fn generations(count: u32, evolved: bool) {
             envs.reset_lanes(&[Some(u64::from(generation))], &mut batch);
             policy.begin_episode(0, Key::new(generation.into(), Domain::Policy, 0));
         }
-        for &event in envs.envs()[0].events() {
+        for &event in envs.env(0).events() {
             policy.life(0, event);
         }
         envs.write_states(&mut state);

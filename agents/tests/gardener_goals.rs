@@ -21,7 +21,7 @@ fn dirt(policy: &mut dyn Policy, seed: u64) -> Vec<f64> {
         garden.write_states(&mut state);
         policy.act(&Observations::of(&batch, state.view()), &mut actions);
         garden.step(&actions, &mut batch).unwrap();
-        course.push(garden.envs()[0].world().mean_dirt());
+        course.push(garden.env(0).world().mean_dirt());
     }
     course
 }

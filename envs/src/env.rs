@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::cpu::{CpuPath, Work};
+use crate::math::LANES;
 use crate::saved::SaveError;
 use crate::space::{BoxSpace, Discrete};
 
@@ -94,6 +95,40 @@ pub trait Env: Send {
     fn batch<W: Work>(work: W) -> W::Output {
         work.run()
     }
+
+    /// Takes from the front of `envs` those that a vector steps faster side by side, sixteen at a time: none,
+    /// unless an environment knows how.
+    fn together(_envs: &mut Vec<Self>) -> Vec<Box<dyn Together<Self>>>
+    where
+        Self: Sized,
+    {
+        Vec::new()
+    }
+}
+
+/// Sixteen environments of one agent each that are stepped side by side, with the results that each would
+/// have alone, bit for bit.
+pub trait Together<E>: Send {
+    /// The environment of `lane`, below 16, as it is.
+    fn get(&self, lane: usize) -> E;
+
+    /// Makes `env` that of `lane`.
+    fn put(&mut self, lane: usize, env: E);
+
+    /// As [`Env::step`], of each. The actions have been checked.
+    fn step(&mut self, actions: &[usize; LANES], rows: Rows<'_>);
+}
+
+/// Where sixteen environments write what a step yields.
+pub struct Rows<'a> {
+    /// `[16, observation]`
+    pub observations: &'a mut [f32],
+    /// As [`Step::reward`].
+    pub rewards: &'a mut [f32; LANES],
+    /// As [`Step::terminated`].
+    pub terminated: &'a mut [bool; LANES],
+    /// As [`Step::truncated`].
+    pub truncated: &'a mut [bool; LANES],
 }
 
 /// Where an environment writes what its agents see, one row an agent.
@@ -183,6 +218,13 @@ pub trait ParallelEnv: Send {
     fn batch<W: Work>(work: W) -> W::Output {
         work.run()
     }
+    /// As [`Env::together`].
+    fn together(_envs: &mut Vec<Self>) -> Vec<Box<dyn Together<Self>>>
+    where
+        Self: Sized,
+    {
+        Vec::new()
+    }
 }
 
 impl<E: Env> ParallelEnv for E {
@@ -240,6 +282,10 @@ impl<E: Env> ParallelEnv for E {
     #[inline(always)]
     fn batch<W: Work>(work: W) -> W::Output {
         E::batch(work)
+    }
+
+    fn together(envs: &mut Vec<E>) -> Vec<Box<dyn Together<E>>> {
+        E::together(envs)
     }
 }
 

@@ -4,10 +4,15 @@ mod rollout;
 mod saved;
 mod slice;
 
-use crate::env::{Ending, InvalidAction, ParallelEnv};
-use crate::stream::lane_seed;
+use std::borrow::Cow;
+
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
+
+use crate::env::{Ending, InvalidAction, ParallelEnv, Together};
+use crate::math::LANES;
+use crate::space::{BoxSpace, Discrete};
+use crate::stream::lane_seed;
 
 pub use rollout::Seen;
 use slice::{Shape, Slice, step_pieces};
@@ -69,9 +74,15 @@ impl Tally {
 
 /// N environments of one kind.
 pub struct VecEnv<E> {
+    /// The first lanes, sixteen in each: those that can be stepped side by side.
+    together: Vec<Box<dyn Together<E>>>,
+    /// The others.
     envs: Vec<E>,
     tallies: Vec<Tally>,
     autoreset: Autoreset,
+    shape: Shape,
+    observation_space: BoxSpace,
+    state_len: usize,
 }
 
 impl<E: ParallelEnv> VecEnv<E> {
@@ -79,7 +90,7 @@ impl<E: ParallelEnv> VecEnv<E> {
     ///
     /// # Errors
     /// If there is none, or one differs from the first.
-    pub fn new(envs: Vec<E>, autoreset: Autoreset) -> Result<VecEnv<E>, String> {
+    pub fn new(mut envs: Vec<E>, autoreset: Autoreset) -> Result<VecEnv<E>, String> {
         let first = envs.first().ok_or("a vector needs at least one environment")?;
         for (i, env) in envs.iter().enumerate() {
             if env.observation_space() != first.observation_space()
@@ -91,38 +102,68 @@ impl<E: ParallelEnv> VecEnv<E> {
                 return Err(format!("environment {i} has other spaces, or another size, than environment 0"));
             }
         }
-        Ok(VecEnv { tallies: vec![Tally::default(); envs.len()], envs, autoreset })
+        let shape = Shape {
+            agents: first.agents(),
+            observation: first.observation_space().len(),
+            actions: first.action_space().n,
+            masked: first.masked(),
+            keeps_final: autoreset == Autoreset::SameStep,
+        };
+        let (observation_space, state_len) = (first.observation_space().clone(), first.state_len());
+        let tallies = vec![Tally::default(); envs.len()];
+        // Without autoreset lanes stop one by one and are looked at one by one.
+        let together = if autoreset == Autoreset::Disabled { Vec::new() } else { E::together(&mut envs) };
+        Ok(VecEnv { together, envs, tallies, autoreset, shape, observation_space, state_len })
     }
 
     /// Number of environments.
     pub fn len(&self) -> usize {
-        self.envs.len()
+        self.tallies.len()
     }
 
     /// Never: a vector has at least one environment.
     pub fn is_empty(&self) -> bool {
-        self.envs.is_empty()
+        self.tallies.is_empty()
     }
 
-    /// The environments, in lane order.
-    pub fn envs(&self) -> &[E] {
-        &self.envs
-    }
-
-    fn shape(&self) -> Shape {
-        let env = &self.envs[0];
-        Shape {
-            agents: env.agents(),
-            observation: env.observation_space().len(),
-            actions: env.action_space().n,
-            masked: env.masked(),
-            keeps_final: self.autoreset == Autoreset::SameStep,
+    /// The environment of `lane` as it is; a copy where it lies side by side with others, as clusters do
+    /// unless autoreset is disabled.
+    ///
+    /// # Panics
+    /// If there is no such lane.
+    pub fn env(&self, lane: usize) -> Cow<'_, E>
+    where
+        E: Clone,
+    {
+        match self.together.get(lane / LANES) {
+            Some(together) => Cow::Owned(together.get(lane % LANES)),
+            None => Cow::Borrowed(&self.envs[lane - self.together.len() * LANES]),
         }
+    }
+
+    /// Rows of each environment: the most agents that can live at a time.
+    pub fn agents(&self) -> usize {
+        self.shape.agents
+    }
+
+    /// Bounds and length of one agent's observation.
+    pub fn observation_space(&self) -> &BoxSpace {
+        &self.observation_space
+    }
+
+    /// The actions of one agent.
+    pub fn action_space(&self) -> Discrete {
+        Discrete { n: self.shape.actions }
+    }
+
+    /// Numbers of an environment's whole state, see [`VecEnv::write_states`].
+    pub fn state_len(&self) -> usize {
+        self.state_len
     }
 
     /// Buffers of the right shapes, zeroed.
     pub fn batch(&self) -> Batch {
-        let shape = self.shape();
+        let shape = self.shape;
         let (lanes, rows) = (self.len(), self.len() * shape.agents);
         let masked_rows = if shape.masked { rows } else { 0 };
         let final_rows = if shape.keeps_final { rows } else { 0 };
@@ -152,7 +193,7 @@ impl<E: ParallelEnv> VecEnv<E> {
     /// If `seeds` has not one element a lane, or `batch` has other shapes than [`VecEnv::batch`].
     pub fn reset_lanes(&mut self, seeds: &[Option<u64>], batch: &mut Batch) {
         assert_eq!(seeds.len(), self.len(), "one seed (or None) a lane");
-        let shape = self.shape();
+        let shape = self.shape;
         let mut slice = self.whole(batch);
         for (lane, seed) in seeds.iter().enumerate() {
             if seed.is_some() {
@@ -170,13 +211,13 @@ impl<E: ParallelEnv> VecEnv<E> {
     /// # Panics
     /// If `actions` has not one element a row, or `batch` has other shapes than [`VecEnv::batch`].
     pub fn step(&mut self, actions: &[usize], batch: &mut Batch) -> Result<(), InvalidAction> {
-        let shape = self.shape();
+        let shape = self.shape;
         assert_eq!(actions.len(), self.len() * shape.agents, "one action a row");
-        let n = shape.actions;
-        check(actions, n)?;
+        check(actions, shape.actions)?;
         let autoreset = self.autoreset;
-        let per_thread = self.len().div_ceil(rayon::current_num_threads()).max(E::PARALLEL_FROM);
-        step_pieces(self.whole(batch), actions, shape, autoreset, per_thread);
+        let lanes =
+            self.whole_sixteens(self.len().div_ceil(rayon::current_num_threads()).max(E::PARALLEL_FROM));
+        step_pieces(self.whole(batch), actions, shape, autoreset, lanes);
         Ok(())
     }
 
@@ -186,15 +227,29 @@ impl<E: ParallelEnv> VecEnv<E> {
     /// If `states` has not one row a lane.
     pub fn write_states(&self, states: &mut Array2<f32>) {
         assert_eq!(states.nrows(), self.len(), "one row a lane");
-        for (env, mut row) in self.envs.iter().zip(states.rows_mut()) {
+        for (lane, mut row) in states.rows_mut().into_iter().enumerate() {
             if let Some(row) = row.as_slice_mut() {
-                env.write_state(row);
+                self.look(lane, |env| env.write_state(row));
             }
+        }
+    }
+
+    /// `lanes`, rounded up to what can be cut off where some lie side by side.
+    fn whole_sixteens(&self, lanes: usize) -> usize {
+        if self.together.is_empty() { lanes } else { lanes.next_multiple_of(LANES) }
+    }
+
+    /// What `look` says of the environment of `lane`.
+    fn look<R>(&self, lane: usize, look: impl FnOnce(&E) -> R) -> R {
+        match self.together.get(lane / LANES) {
+            Some(together) => look(&together.get(lane % LANES)),
+            None => look(&self.envs[lane - self.together.len() * LANES]),
         }
     }
 
     fn whole<'a>(&'a mut self, batch: &'a mut Batch) -> Slice<'a, E> {
         Slice {
+            together: &mut self.together,
             envs: &mut self.envs,
             tallies: &mut self.tallies,
             observations: contiguous(batch.observations.as_slice_mut()),

@@ -173,7 +173,7 @@ fn a_garden_is_lost_after_enough_generations_of_dirt_in_a_row() {
     let mut above = 0;
     while !batch.terminated[0] {
         vector.step(&[0; 8], &mut batch).unwrap();
-        above += u32::from(vector.envs()[0].world().mean_dirt() >= 0.5);
+        above += u32::from(vector.env(0).world().mean_dirt() >= 0.5);
         assert_eq!(batch.terminated[0], above == 4, "{above} generations above");
         assert!(!batch.truncated[0]);
     }
@@ -191,7 +191,7 @@ fn a_generation_below_begins_the_count_again() {
         // All walk along for a while, then all clean.
         let act = if generation % 13 < 8 { [1, 3][generation % 2] } else { action::CLEAN };
         vector.step(&[act; 8], &mut batch).unwrap();
-        let is_above = vector.envs()[0].world().mean_dirt() >= 0.08;
+        let is_above = vector.env(0).world().mean_dirt() >= 0.08;
         interrupted += u32::from(above > 0 && above < 3 && !is_above);
         above = if is_above { above + 1 } else { 0 };
         longest = longest.max(above);
@@ -222,10 +222,10 @@ fn rewards_are_what_energy_and_the_team_gained() {
     let (mut vector, mut batch) = environment(config);
     let mut bred = 0;
     for generation in 0..40 {
-        let before = vector.envs()[0].world().gardeners().to_vec();
+        let before = vector.env(0).world().gardeners().to_vec();
         let acts = [[4, 5][generation / 3 % 2], 5, generation % 4, 4, 5, 0, 4, 1];
         vector.step(&acts, &mut batch).unwrap();
-        let env = &vector.envs()[0];
+        let env = &vector.env(0);
         let team = 0.25 * env.info().removed;
         let mut rewards = [0.0; 8];
         for old in &before {

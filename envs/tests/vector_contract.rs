@@ -9,6 +9,7 @@ use resonetics_envs::vector::{Autoreset, Batch, VecEnv};
 
 /// Observes [seed (where small), episode, steps]. The reward is the action; an episode is
 /// terminated by action 9 and truncated after `limit` steps.
+#[derive(Clone)]
 struct Counting {
     limit: u32,
     seed: u64,
@@ -146,7 +147,7 @@ fn disabled_holds_the_end_until_the_lane_is_reset() {
         step(&mut vector, &mut batch, [3, 3]);
         assert_eq!(lane(&batch, 0), ([5.0, 0.0, 2.0], 0.0, true, false));
         assert_eq!(tally(&batch, 0), (11.0, 2));
-        assert_eq!(vector.envs()[0].info(), (5, 0, 2), "it was not stepped");
+        assert_eq!(vector.env(0).info(), (5, 0, 2), "it was not stepped");
     }
     assert_eq!(lane(&batch, 1), ([6.0, 0.0, 3.0], 0.0, false, true));
     vector.reset_lanes(&[Some(7), None], &mut batch);
@@ -178,7 +179,7 @@ fn an_invalid_action_is_refused_before_any_lane_has_moved() {
     assert_eq!(refused.to_string(), "action 10 of row 1 is outside the action space: allowed are 0 to 9");
     assert_eq!(batch.observations, before.observations);
     assert_eq!(batch.rewards, before.rewards);
-    assert_eq!((vector.envs()[0].info(), vector.envs()[1].info()), ((5, 0, 1), (6, 0, 1)));
+    assert_eq!((vector.env(0).info(), vector.env(1).info()), ((5, 0, 1), (6, 0, 1)));
 }
 
 #[test]
@@ -196,8 +197,8 @@ fn reset_lanes_touches_only_its_lanes() {
 fn reset_gives_each_lane_its_own_seed() {
     let (mut vector, mut batch) = start(Autoreset::NextStep);
     vector.reset(1, &mut batch);
-    for (i, env) in vector.envs().iter().enumerate() {
-        assert_eq!(env.info(), (lane_seed(1, i as u64), 0, 0));
+    for lane in 0..vector.len() {
+        assert_eq!(vector.env(lane).info(), (lane_seed(1, lane as u64), 0, 0));
     }
 }
 
@@ -222,7 +223,7 @@ fn what_an_environment_does_not_save_no_vector_does() {
     let (mut vector, mut batch) = start(Autoreset::SameStep);
     assert_eq!(vector.save(), Err(SaveError::Unsupported));
     assert!(vector.restore(&[], &mut batch).is_err());
-    assert_eq!(Env::save(&vector.envs()[0]), Err(SaveError::Unsupported));
+    assert_eq!(Env::save(&*vector.env(0)), Err(SaveError::Unsupported));
     let mut env = Counting::new(3);
     assert_eq!(Env::restore(&mut env, &[], &mut [0.0; 3]), Err(SaveError::Unsupported));
 }

@@ -52,7 +52,7 @@ fn who_died_is_said_once_and_its_slot_has_a_newcomer() {
 fn generation_of_death() -> u32 {
     let (mut vector, mut batch) = starving(100, Autoreset::NextStep);
     until_death(&mut vector, &mut batch);
-    vector.envs()[0].world().generation()
+    vector.env(0).world().generation()
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn same_step_says_who_died_in_the_last_step() {
     // Reward and deaths are the last step's, what can be seen is the next episode's.
     assert_eq!(batch.died.to_vec(), [true, true, false, false]);
     assert_eq!(batch.alive.to_vec(), [true, true, false, false]);
-    assert_eq!(vector.envs()[0].world().generation(), 0);
+    assert_eq!(vector.env(0).world().generation(), 0);
     assert!(batch.final_observations.iter().any(|&value| value != 0.0));
     vector.step(&[5; 4], &mut batch).unwrap();
     assert!(batch.died.iter().all(|&died| !died));
@@ -93,7 +93,8 @@ fn masks_follow_the_gardeners() {
     let (mut vector, mut batch) = garden(1.0, 100, Autoreset::NextStep);
     let mut seen = [0; 3];
     for _ in 0..12 {
-        let world = vector.envs()[0].world();
+        let env = vector.env(0);
+        let world = env.world();
         for slot in 0..4 {
             let gardener = world.gardeners().iter().find(|gardener| gardener.slot == slot);
             assert_eq!(batch.alive[slot], gardener.is_some());

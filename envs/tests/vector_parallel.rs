@@ -159,8 +159,13 @@ fn left_of(
     (vector.save().unwrap(), (0..lanes).map(|lane| shown(batch, lane, agents)).collect())
 }
 
-/// Slice by slice or all in lockstep: every lane goes the same way.
-fn slices_go_where_lockstep_goes<E: ParallelEnv + Clone + Sync>(env: &E, lanes: usize, steps: usize) {
+/// Slice by slice or all in lockstep: every lane goes the same way. A slice has a multiple of `unit` lanes.
+fn slices_go_where_lockstep_goes<E: ParallelEnv + Clone + Sync>(
+    env: &E,
+    lanes: usize,
+    steps: usize,
+    unit: usize,
+) {
     for autoreset in [Autoreset::SameStep, Autoreset::NextStep] {
         let (agents, n) = (env.agents(), env.action_space().n);
         let mut vector = VecEnv::new(vec![env.clone(); lanes], autoreset).unwrap();
@@ -179,7 +184,8 @@ fn slices_go_where_lockstep_goes<E: ParallelEnv + Clone + Sync>(env: &E, lanes: 
             let seen: Vec<Mutex<f64>> = (0..lanes * agents).map(|_| Mutex::new(0.0)).collect();
             let mut actions = vec![0; lanes * agents];
             let policy = |slice: &Seen<'_>, actions: &mut [usize]| {
-                assert!(slice.lanes.len() <= per_slice && slice.lanes.len() == slice.terminated.len());
+                assert!(slice.lanes.len() <= per_slice.next_multiple_of(unit));
+                assert_eq!(slice.lanes.len(), slice.terminated.len());
                 let first = slice.lanes.start * agents;
                 for (i, chosen) in actions.iter_mut().enumerate() {
                     *chosen = action(first + i, slice.step as usize, n);
@@ -202,12 +208,12 @@ fn slices_go_where_lockstep_goes<E: ParallelEnv + Clone + Sync>(env: &E, lanes: 
 #[test]
 fn a_rollout_by_slices_is_the_same_in_every_world() {
     let short = K8sConfig { max_steps: 40, ..K8sConfig::default() };
-    slices_go_where_lockstep_goes(&K8sEnv::new(short), 23, 130);
+    slices_go_where_lockstep_goes(&K8sEnv::new(short), 55, 130, 16);
     let mut shielded = K8sConfig { height: 5, ..K8sConfig::default() };
     shielded.control.enabled = true;
-    slices_go_where_lockstep_goes(&K8sEnv::new(shielded), 5, 60);
+    slices_go_where_lockstep_goes(&K8sEnv::new(shielded), 20, 60, 1);
     let garden = GardenerConfig { max_generations: 12, grid_size: 9, ..GardenerConfig::default() };
-    slices_go_where_lockstep_goes(&GardenerEnv::new(garden), 5, 30);
+    slices_go_where_lockstep_goes(&GardenerEnv::new(garden), 5, 30, 1);
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub struct Snapshot {
 }
 
 /// An environment that experiments can play.
-pub trait Playable: ParallelEnv + Sync {
+pub trait Playable: ParallelEnv + Clone + Sync {
     /// Births and cleared memories since the last step.
     fn events(&self) -> &[LifeEvent] {
         &[]
@@ -82,7 +82,7 @@ impl<E: Playable> Rollout<E> {
     pub fn new(envs: Vec<E>, policy: Box<dyn Policy>) -> Result<Rollout<E>, Failure> {
         let envs = VecEnv::new(envs, Autoreset::Disabled).map_err(Failure::Failed)?;
         let batch = envs.batch();
-        let state_len = if policy.needs_state() { envs.envs()[0].state_len() } else { 0 };
+        let state_len = if policy.needs_state() { envs.state_len() } else { 0 };
         let rows = if policy.needs_state() { envs.len() } else { 0 };
         Ok(Rollout {
             actions: vec![0; batch.rewards.len()],
@@ -106,9 +106,9 @@ impl<E: Playable> Rollout<E> {
     }
 
     fn tell(&mut self) {
-        for (env, playable) in self.envs.envs().iter().enumerate() {
+        for env in 0..self.envs.len() {
             if !self.ended[env] {
-                for &event in playable.events() {
+                for &event in self.envs.env(env).events() {
                     self.policy.life(env, event);
                 }
             }
@@ -238,7 +238,7 @@ fn play_lanes<E: Playable>(
             if episode.terminated || episode.truncated {
                 continue;
             }
-            let now = rollout.envs.envs()[lane].snapshot();
+            let now = rollout.envs.env(lane).snapshot();
             episode.steps += 1;
             episode.avg_load += now.load;
             let before = episode.oom.unwrap_or_default();

@@ -230,19 +230,11 @@ impl<const N: usize> Keys<N> {
         }
     }
 
-    /// Standard normals for one index and each lane's step: lanes `index` (the first two) and `index` + 8 of
-    /// the two arrays that [`Key::normals`] would give for the indices from a multiple of 8 on.
+    /// [`Key::words`] for one index and each lane's key and step.
     #[inline(always)]
-    pub fn normals(&self, steps: &[u32; N], index: u32) -> [[[f32; N]; 2]; 2] {
+    pub fn words(&self, steps: &[u32; N], index: u32) -> [[u32; N]; 2] {
         let (x, y) = threefry::<DRAW_ROUNDS, N>(&self.words, *steps, [index; N]);
-        let mut normals = [[[0.0; N]; 2]; 2];
-        for i in 0..N {
-            (normals[0][0][i], normals[0][1][i]) = math::normal_pair(x[i]);
-        }
-        for i in 0..N {
-            (normals[1][0][i], normals[1][1][i]) = math::normal_pair(y[i]);
-        }
-        normals
+        [x, y]
     }
 }
 

@@ -251,7 +251,7 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
     pub fn collect(&mut self) {
         let rows = self.batch.rewards.len();
         let width = self.batch.observations.ncols();
-        let actions = self.envs.envs()[0].action_space().n;
+        let actions = self.envs.action_space().n;
         let agents = rows / self.envs.len();
         let horizon = self.config.horizon;
         self.rollout.resize(horizon, rows, width, actions, self.batch.action_mask.nrows() > 0);
@@ -345,7 +345,7 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         let mut last_values = vec![0.0; rows];
         let mut normalized = vec![0.0; self.batch.observations.len()];
         self.observation_normalizer.apply(contiguous(self.batch.observations.view()), &mut normalized);
-        let mut logits = vec![0.0; rows * self.envs.envs()[0].action_space().n];
+        let mut logits = vec![0.0; rows * self.envs.action_space().n];
         self.learner.act(&normalized, &mut logits, &mut last_values);
         let rollout = &mut self.rollout;
         let steps = Steps {
@@ -447,7 +447,7 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         let rate = match (self.config.schedule, &mut self.risk_rate) {
             (Schedule::Linear, _) => mix(learning_rate, learning_rate_final, progress),
             (Schedule::Prophet, Some(risk_rate)) => {
-                let actions = self.envs.envs()[0].action_space().n;
+                let actions = self.envs.action_space().n;
                 risk_rate.before(progress, shares(&self.rollout.actions, asked, actions), key)
             }
             _ => self.counters.learning_rate,
@@ -512,7 +512,7 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         let mut batch = envs.batch();
         envs.reset_lanes(seeds, &mut batch);
         let rows = batch.rewards.len();
-        let n = envs.envs()[0].action_space().n;
+        let n = envs.action_space().n;
         let mut normalized = vec![0.0; batch.observations.len()];
         let (mut logits, mut values) = (vec![0.0; rows * n], vec![0.0; rows]);
         let mut actions = vec![0; rows];

@@ -8,12 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::control::Restraint;
 use crate::cpu::Work;
-use crate::env::{Env, InvalidAction, Step, vectorized};
+use crate::env::{Env, InvalidAction, Step, Together, vectorized};
 use crate::k8s::config::K8sConfig;
 use crate::k8s::rules::{
     self, ACTIONS, Block, Drawn, Nodes, Noise, OBSERVATION, Params, Recorded, Scalars, Steps,
 };
 use crate::k8s::shield::Shield;
+use crate::k8s::together;
 use crate::math::LANES;
 use crate::risk::RiskState;
 use crate::saved::SaveError;
@@ -109,6 +110,24 @@ impl K8sEnv {
     /// Risk, flow and verdict, and the restraint that follows; `None` without the shield.
     pub fn control(&self) -> Option<(RiskState, Restraint)> {
         self.shield().map(|shield| (shield.state, shield.restraint))
+    }
+
+    /// Whether it has one block of nodes and no shield.
+    pub(super) fn is_plain(&self) -> bool {
+        self.extra.is_none()
+    }
+
+    /// The plain cluster of this state.
+    pub(super) fn plain(
+        block: Block<1>,
+        scalars: Scalars<1>,
+        key: Key,
+        seed: u64,
+        episode: u64,
+        shared: &Arc<Shared>,
+    ) -> K8sEnv {
+        let (key, shared) = (Keys::all(key), Arc::clone(shared));
+        K8sEnv { block, scalars, key, seed, episode, shared, extra: None }
     }
 
     fn shield(&self) -> Option<&Shield> {
@@ -212,7 +231,11 @@ impl K8sEnv {
 
     /// Writes the observation of the present state, `[30]`.
     #[inline(always)]
+    ///
+    /// # Panics
+    /// If `observation` is shorter.
     pub fn observe(&self, observation: &mut [f32]) {
+        let observation = thirty(observation);
         rules::observe(&self.shared.params, &self.scalars, self.nodes(), 0, observation);
     }
 
@@ -221,13 +244,13 @@ impl K8sEnv {
         let nodes = self.config().nodes();
         let (mut cpu, mut memory) = (Vec::with_capacity(nodes), Vec::with_capacity(nodes));
         let drawn = Drawn::new(&self.shared.params, &self.key, self.scalars.steps);
-        for index in 0..self.shared.params.blocks() {
-            let noise = drawn.block(index);
-            cpu.extend(noise.0.as_flattened());
-            memory.extend(noise.1.as_flattened());
+        for node in 0..nodes {
+            let (first, in_block) = (node / LANES * LANES, node % LANES);
+            let two = drawn.two_nodes(first, in_block % (LANES / 2));
+            let [[cpu_noise], [memory_noise]] = two[in_block / (LANES / 2)];
+            cpu.push(cpu_noise);
+            memory.push(memory_noise);
         }
-        cpu.truncate(nodes);
-        memory.truncate(nodes);
         (cpu, memory)
     }
 
@@ -286,6 +309,12 @@ impl K8sEnv {
     }
 }
 
+/// The numbers of an observation.
+#[inline(always)]
+fn thirty(observation: &mut [f32]) -> &mut [f32; OBSERVATION] {
+    &mut observation.as_chunks_mut().0[0]
+}
+
 /// The step of a cluster alone.
 #[inline(always)]
 fn single(Steps { reward: [reward], terminated: [terminated], truncated: [truncated] }: Steps<1>) -> Step {
@@ -329,12 +358,12 @@ impl Env for K8sEnv {
         // One block is its own arm, so that the loops over blocks vanish from it.
         let Some(extra) = &mut self.extra else {
             let step = rules::step(params, scalars, block, &actions, &noise);
-            rules::observe(params, scalars, block, 0, observation);
+            rules::observe(params, scalars, block, 0, thirty(observation));
             return Ok(single(step));
         };
         let nodes = if extra.nodes.is_empty() { block } else { &mut extra.nodes };
         let step = rules::step(params, scalars, nodes, &actions, &noise);
-        rules::observe(params, scalars, nodes, 0, observation);
+        rules::observe(params, scalars, nodes, 0, thirty(observation));
         if let Some(shield) = &mut extra.shield {
             shield.update(params, self.key.get(0), scalars, nodes);
         }
@@ -377,6 +406,10 @@ impl Env for K8sEnv {
         self.unseal(saved)?;
         self.observe(observation);
         Ok(())
+    }
+
+    fn together(envs: &mut Vec<K8sEnv>) -> Vec<Box<dyn Together<K8sEnv>>> {
+        together::take(envs)
     }
 
     fn batch<W: Work>(work: W) -> W::Output {

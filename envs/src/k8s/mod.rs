@@ -6,6 +6,7 @@ mod environment;
 mod render;
 mod rules;
 mod shield;
+mod together;
 
 pub use config::{Action, ControlConfig, K8sConfig, RiskConfig, Rules};
 pub use drift::{DriftConfig, Schedule};

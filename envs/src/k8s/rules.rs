@@ -67,6 +67,31 @@ impl<const N: usize> Scalars<N> {
         oom_nodes: [0; N],
         critical_oom: [0; N],
     };
+
+    /// Those of cluster `lane`, alone.
+    pub(super) fn get(&self, lane: usize) -> Scalars<1> {
+        Scalars {
+            budget: [self.budget[lane]],
+            avg_load: [self.avg_load[lane]],
+            steps: [self.steps[lane]],
+            row: [self.row[lane]],
+            col: [self.col[lane]],
+            oom_nodes: [self.oom_nodes[lane]],
+            critical_oom: [self.critical_oom[lane]],
+        }
+    }
+
+    /// Makes those of a cluster alone those of cluster `lane`.
+    pub(super) fn set(&mut self, lane: usize, alone: &Scalars<1>) {
+        let Scalars { budget, avg_load, steps, row, col, oom_nodes, critical_oom } = alone;
+        self.budget[lane] = budget[0];
+        self.avg_load[lane] = avg_load[0];
+        self.steps[lane] = steps[0];
+        self.row[lane] = row[0];
+        self.col[lane] = col[0];
+        self.oom_nodes[lane] = oom_nodes[0];
+        self.critical_oom[lane] = critical_oom[0];
+    }
 }
 
 /// What a step of N clusters yields beside the observations.
@@ -84,14 +109,22 @@ pub(super) struct Params {
     pub config: K8sConfig,
     /// Those that every step needs, in f32.
     numbers: Numbers,
-    /// The eight neighbours and the node itself, in the order of the observation.
-    neighbours: Vec<[u16; 9]>,
+    /// What the agent sees from each node, by number.
+    places: Vec<Place>,
     /// Upper bound of the nodes of the last block: 1 in the grid, 0 beyond it.
     limit: Lanes,
-    /// Row and column as observed.
-    position: [Vec<f32>; 2],
     /// 1 / `max_budget`.
     per_max_budget: f64,
+}
+
+/// A node as the agent's place.
+#[derive(Clone, Debug)]
+struct Place {
+    /// The eight neighbours and the node itself, in the order of the observation.
+    neighbours: [u16; 9],
+    /// Row and column as observed.
+    row: f32,
+    col: f32,
 }
 
 /// The numbers of [`K8sConfig`] that every step needs, in f32.
@@ -144,26 +177,27 @@ impl Params {
     /// Prepares checked settings.
     pub(super) fn new(config: K8sConfig) -> Params {
         let (height, width) = (config.height, config.width);
-        let around = |row: usize, col: usize| {
-            std::array::from_fn(|k| {
-                let row = (row + height + k / 3 - 1) % height;
-                let col = (col + width + k % 3 - 1) % width;
-                (row * width + col) as u16
-            })
-        };
-        let neighbours = (0..height * width).map(|node| around(node / width, node % width)).collect();
-        let in_last = height * width - (height * width - 1) / LANES * LANES;
-        let limit = std::array::from_fn(|lane| if lane < in_last { 1.0 } else { 0.0 });
-        let observed = |size: usize| {
+        let observed = |at: usize, size: usize| {
             let divisor = match config.observation_rules {
                 Rules::V45 => size,
                 Rules::V46 => size - 1,
             };
-            (0..size).map(|at| (at as f64 / divisor as f64).min(1.0) as f32).collect()
+            (at as f64 / divisor as f64).min(1.0) as f32
         };
-        let position = [observed(height), observed(width)];
+        let place = |row: usize, col: usize| Place {
+            neighbours: std::array::from_fn(|k| {
+                let row = (row + height + k / 3 - 1) % height;
+                let col = (col + width + k % 3 - 1) % width;
+                (row * width + col) as u16
+            }),
+            row: observed(row, height),
+            col: observed(col, width),
+        };
+        let places = (0..height * width).map(|node| place(node / width, node % width)).collect();
+        let in_last = height * width - (height * width - 1) / LANES * LANES;
+        let limit = std::array::from_fn(|lane| if lane < in_last { 1.0 } else { 0.0 });
         let per_max_budget = 1.0 / config.max_budget;
-        Params { numbers: Numbers::new(&config), config, neighbours, limit, position, per_max_budget }
+        Params { numbers: Numbers::new(&config), config, places, limit, per_max_budget }
     }
 
     /// Blocks of nodes.
@@ -228,8 +262,9 @@ pub(super) fn reset(params: &Params, key: Key, scalars: &mut Scalars<1>, nodes: 
 /// A trait and not a closure: a closure's body cannot be `#[inline(always)]`, and what is not
 /// inlined is not compiled for the CPU path.
 pub(super) trait Noise<const N: usize> {
-    /// The noise of block `index`: the whole normal variates for cpu and memory, drift included.
-    fn block(&self, index: usize) -> (Nodes<N>, Nodes<N>);
+    /// The noise of nodes `node` and `node` + 8 of a block, where `node` is below 8 and `first` the number of
+    /// the block's first node: of each the whole normal variates for cpu and memory, drift included.
+    fn two_nodes(&self, first: usize, node: usize) -> [[[f32; N]; 2]; 2];
 }
 
 /// The noise of one step of each cluster's episode, drawn from their streams.
@@ -257,19 +292,17 @@ impl<'a, const N: usize> Drawn<'a, N> {
 
 impl<const N: usize> Noise<N> for Drawn<'_, N> {
     #[inline(always)]
-    fn block(&self, index: usize) -> (Nodes<N>, Nodes<N>) {
-        let (mut cpu, mut memory) = ([[0.0; N]; LANES], [[0.0; N]; LANES]);
-        let first = Purpose::Noise.index(index * LANES);
-        for node in 0..LANES / 2 {
-            let [near, far] = self.keys.normals(&self.steps, first + node as u32);
-            for (node, normals) in [(node, near), (node + LANES / 2, far)] {
-                for i in 0..N {
-                    cpu[node][i] = normals[0][i] * self.numbers.cpu_noise_sigma;
-                    memory[node][i] = normals[1][i] * self.numbers.mem_noise_sigma + self.mean[i];
-                }
+    fn two_nodes(&self, first: usize, node: usize) -> [[[f32; N]; 2]; 2] {
+        let words = self.keys.words(&self.steps, Purpose::Noise.index(first + node));
+        let mut noise = [[[0.0; N]; 2]; 2];
+        for (words, [cpu, memory]) in words.iter().zip(&mut noise) {
+            for i in 0..N {
+                let normals = math::normal_pair(words[i]);
+                cpu[i] = normals.0 * self.numbers.cpu_noise_sigma;
+                memory[i] = normals.1 * self.numbers.mem_noise_sigma + self.mean[i];
             }
         }
-        (cpu, memory)
+        noise
     }
 }
 
@@ -280,12 +313,10 @@ pub(super) struct Recorded<'a> {
 }
 
 impl Noise<1> for Recorded<'_> {
-    fn block(&self, index: usize) -> (Nodes<1>, Nodes<1>) {
-        let nodes = |values: &[f32]| {
-            let values = &values[index * LANES..];
-            std::array::from_fn(|node| [values.get(node).copied().unwrap_or_default()])
-        };
-        (nodes(self.cpu), nodes(self.memory))
+    #[inline(always)]
+    fn two_nodes(&self, first: usize, node: usize) -> [[[f32; 1]; 2]; 2] {
+        let at = |values: &[f32], node: usize| [values.get(node).copied().unwrap_or_default()];
+        [first + node, first + node + LANES / 2].map(|node| [at(self.cpu, node), at(self.memory, node)])
     }
 }
 
@@ -305,10 +336,12 @@ pub(super) fn step<const N: usize>(
     for lane in 0..N {
         reward[lane] += numbers.time_penalty;
     }
+    let mut scale = 0;
     for lane in 0..N {
-        if actions[lane] > CLEAN {
-            reward[lane] += scale_hotspots(config, scalars, nodes, lane);
-        }
+        scale |= u32::from(actions[lane] > CLEAN) << lane;
+    }
+    for lane in ones(scale) {
+        reward[lane] += scale_hotspots(config, scalars, nodes, lane);
     }
     if drift(params, nodes, noise) {
         out_of_memory(params, nodes, scalars);
@@ -417,16 +450,20 @@ fn at_mut<const N: usize>(nodes: &mut [Block<N>], node: usize) -> (&mut Block<N>
 }
 
 /// Action 5 of cluster `lane`; yields its reward.
+#[inline(never)]
 fn scale_hotspots<const N: usize>(
     config: &K8sConfig,
     scalars: &mut Scalars<N>,
     nodes: &mut [Block<N>],
     lane: usize,
 ) -> f32 {
-    let threshold = config.hotspot_threshold as f32;
-    let hot =
-        |block: &Block<N>, i: usize| block.cpu[i][lane] > threshold || block.memory[i][lane] > threshold;
-    let count = nodes.iter().map(|block| (0..LANES).filter(|&i| hot(block, i)).count()).sum::<usize>();
+    // Mostly there is one block, whose hotspots are looked for once.
+    let first = hot(config, &nodes[0], lane);
+    let hot = |index: usize, block: &Block<N>| if index == 0 { first } else { hot(config, block, lane) };
+    let mut count = 0;
+    for (index, block) in nodes.iter().enumerate() {
+        count += hot(index, block).count_ones() as usize;
+    }
     if count == 0 {
         return config.scale_none_reward as f32;
     }
@@ -438,22 +475,22 @@ fn scale_hotspots<const N: usize>(
     // Rounding can make the product exceed a budget that the division found sufficient.
     *budget = (*budget - affordable as f64 * config.scale_cost).max(0.0);
     // The last of the `affordable` worst, by load and then by number; all from it on are scaled.
-    let load = |block: &Block<N>, i: usize| block.cpu[i][lane] + block.memory[i][lane];
     let mut last = (f32::INFINITY, 0);
     if affordable < count {
         for _ in 0..affordable {
-            last = next_worst(nodes, hot, load, last);
+            last = next_worst(nodes, hot, lane, last);
         }
     } else {
         last = (f32::NEG_INFINITY, 0);
     }
     let relief = config.scale_relief as f32;
     for (index, block) in nodes.iter_mut().enumerate() {
-        for i in 0..LANES {
-            let rank = (load(block, i), index * LANES + i);
-            if hot(block, i) && (rank.0 > last.0 || (rank.0 == last.0 && rank.1 <= last.1)) {
-                block.cpu[i][lane] = (block.cpu[i][lane] - relief).max(0.0);
-                block.memory[i][lane] = (block.memory[i][lane] - relief).max(0.0);
+        for node in ones(hot(index, block)) {
+            let (cpu, memory) = (&mut block.cpu[node][lane], &mut block.memory[node][lane]);
+            let rank = (*cpu + *memory, index * LANES + node);
+            if rank.0 > last.0 || (rank.0 == last.0 && rank.1 <= last.1) {
+                *cpu = (*cpu - relief).max(0.0);
+                *memory = (*memory - relief).max(0.0);
             }
         }
     }
@@ -463,14 +500,14 @@ fn scale_hotspots<const N: usize>(
 /// The hotspot that follows `last` in the order of falling load, the lower number first.
 fn next_worst<const N: usize>(
     nodes: &[Block<N>],
-    hot: impl Fn(&Block<N>, usize) -> bool,
-    load: impl Fn(&Block<N>, usize) -> f32,
+    hot: impl Fn(usize, &Block<N>) -> u32,
+    lane: usize,
     last: (f32, usize),
 ) -> (f32, usize) {
     let mut worst = (f32::NEG_INFINITY, 0);
     for (index, block) in nodes.iter().enumerate() {
-        for i in (0..LANES).filter(|&i| hot(block, i)) {
-            let rank = (load(block, i), index * LANES + i);
+        for node in ones(hot(index, block)) {
+            let rank = (block.cpu[node][lane] + block.memory[node][lane], index * LANES + node);
             let after = rank.0 < last.0 || (rank.0 == last.0 && rank.1 > last.1);
             if after && rank.0 > worst.0 {
                 worst = rank;
@@ -480,24 +517,46 @@ fn next_worst<const N: usize>(
     worst
 }
 
+/// The hotspots of cluster `lane` in a block, a bit a node.
+fn hot<const N: usize>(config: &K8sConfig, block: &Block<N>, lane: usize) -> u32 {
+    let threshold = config.hotspot_threshold as f32;
+    let mut bits = 0;
+    for node in 0..LANES {
+        let hot = block.cpu[node][lane].max(block.memory[node][lane]) > threshold;
+        bits |= u32::from(hot) << node;
+    }
+    bits
+}
+
+/// The numbers of the bits that are 1, from the lowest on.
+#[inline(always)]
+fn ones(mut bits: u32) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let lowest = (bits != 0).then(|| bits.trailing_zeros() as usize);
+        bits &= bits.wrapping_sub(1);
+        lowest
+    })
+}
+
 /// The Red Queen: adds the noise; yields whether any node is out of memory.
 #[inline(always)]
 pub(super) fn drift<const N: usize>(params: &Params, nodes: &mut [Block<N>], noise: &impl Noise<N>) -> bool {
-    let oom_memory = params.numbers.oom_memory;
     let blocks = nodes.len();
-    let mut any = [false; N];
+    let mut most = [0.0_f32; N];
     for (index, block) in nodes.iter_mut().enumerate() {
         let limit = params.limit(index, blocks);
-        let (cpu, memory) = noise.block(index);
-        for node in 0..LANES {
-            for i in 0..N {
-                block.cpu[node][i] = (block.cpu[node][i] + cpu[node][i]).max(0.0).min(limit[node]);
-                block.memory[node][i] = (block.memory[node][i] + memory[node][i]).max(0.0).min(limit[node]);
-                any[i] |= block.memory[node][i] >= oom_memory;
+        for node in 0..LANES / 2 {
+            let noise = noise.two_nodes(index * LANES, node);
+            for (node, [cpu, memory]) in [node, node + LANES / 2].into_iter().zip(noise) {
+                for i in 0..N {
+                    block.cpu[node][i] = (block.cpu[node][i] + cpu[i]).max(0.0).min(limit[node]);
+                    block.memory[node][i] = (block.memory[node][i] + memory[i]).max(0.0).min(limit[node]);
+                    most[i] = most[i].max(block.memory[node][i]);
+                }
             }
         }
     }
-    any.iter().fold(false, |some, any| some | any)
+    most.iter().fold(false, |any, &most| any | (most >= params.numbers.oom_memory))
 }
 
 /// Counts the nodes out of memory and the critical ones of them. Seldom asked, as it mostly ends the
@@ -544,17 +603,16 @@ pub(super) fn observe<const N: usize>(
     scalars: &Scalars<N>,
     nodes: &[Block<N>],
     lane: usize,
-    out: &mut [f32],
+    out: &mut [f32; OBSERVATION],
 ) {
     let (row, col) = (usize::from(scalars.row[lane]), usize::from(scalars.col[lane]));
-    let out = &mut out[..OBSERVATION];
-    for (k, &node) in params.neighbours[row * params.config.width + col].iter().enumerate() {
+    let place = &params.places[row * params.config.width + col];
+    for (k, &node) in place.neighbours.iter().enumerate() {
         let (block, node) = at(nodes, usize::from(node));
         out[3 * k] = block.cpu[node][lane];
         out[3 * k + 1] = block.memory[node][lane];
         out[3 * k + 2] = block.priority[node][lane];
     }
-    out[27] = params.position[0][row];
-    out[28] = params.position[1][col];
+    (out[27], out[28]) = (place.row, place.col);
     out[29] = (scalars.budget[lane] * params.per_max_budget) as f32;
 }

@@ -43,7 +43,7 @@ impl<E: ParallelEnv> VecEnv<E> {
     ///
     /// `heap_bytes` are those of one environment beyond `size_of`.
     pub fn lanes_in_cache(&self, heap_bytes: usize) -> usize {
-        let shape = self.shape();
+        let shape = self.shape;
         let row = (1 + shape.observation) * size_of::<f32>() + shape.actions + size_of::<usize>();
         (CACHE / (size_of::<E>() + heap_bytes + shape.agents * row)).max(1)
     }
@@ -51,6 +51,8 @@ impl<E: ParallelEnv> VecEnv<E> {
     /// Takes `steps` steps of every environment, slice by slice: all of them with the first `lanes`
     /// environments, then with the next. So an environment comes from memory once for all its steps,
     /// where [`VecEnv::step`] brings it for each. The results are the same, lane by lane.
+    ///
+    /// `lanes` is rounded up to a multiple of 16 where so many lie side by side.
     ///
     /// `policy` is asked before each step of each slice: it reads what its slice shows and writes `actions`
     /// `[n * A]`; slices go in parallel. In `batch` the last step is left.
@@ -70,7 +72,7 @@ impl<E: ParallelEnv> VecEnv<E> {
         policy: impl Fn(&Seen<'_>, &mut [usize]) + Sync,
     ) -> Result<(), InvalidAction> {
         assert!(lanes > 0, "a slice needs at least one lane");
-        let (shape, autoreset) = (self.shape(), self.autoreset);
+        let (shape, autoreset, lanes) = (self.shape, self.autoreset, self.whole_sixteens(lanes));
         assert_eq!(actions.len(), self.len() * shape.agents, "one action a row");
         roll(&Plan { steps, lanes, shape, autoreset, policy }, self.whole(batch), actions, 0)
     }
@@ -83,7 +85,7 @@ fn roll<E: ParallelEnv, P: Fn(&Seen<'_>, &mut [usize]) + Sync>(
     actions: &mut [usize],
     first: usize,
 ) -> Result<(), InvalidAction> {
-    let pieces = slice.envs.len().div_ceil(plan.lanes);
+    let pieces = slice.tallies.len().div_ceil(plan.lanes);
     if pieces > 1 {
         let half = pieces / 2 * plan.lanes;
         let (left, right) = slice.split_at(plan.shape, half);
@@ -107,7 +109,7 @@ fn roll<E: ParallelEnv, P: Fn(&Seen<'_>, &mut [usize]) + Sync>(
 impl<E: ParallelEnv> Slice<'_, E> {
     fn seen(&self, first: usize, step: u32) -> Seen<'_> {
         Seen {
-            lanes: first..first + self.envs.len(),
+            lanes: first..first + self.tallies.len(),
             step,
             observations: self.observations,
             rewards: self.rewards,

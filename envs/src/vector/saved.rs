@@ -22,7 +22,7 @@ impl<E: ParallelEnv> VecEnv<E> {
     /// # Errors
     /// [`SaveError::Unsupported`] if the environments do not implement it.
     pub fn save(&self) -> Result<Vec<u8>, SaveError> {
-        let envs = self.envs.iter().map(E::save).collect::<Result<Vec<_>, _>>()?;
+        let envs = (0..self.len()).map(|lane| self.look(lane, E::save)).collect::<Result<Vec<_>, _>>()?;
         seal(Kind::Vector, &Saved { autoreset: self.autoreset, tallies: self.tallies.clone(), envs })
     }
 
@@ -51,7 +51,7 @@ impl<E: ParallelEnv> VecEnv<E> {
             tally.episode_return.is_finite() && tally.length < u32::MAX && !over
         };
         ensure(saved.tallies.iter().all(possible), || "an episode's tally cannot have been".to_owned())?;
-        let shape = self.shape();
+        let shape = self.shape;
         let mut slice = self.whole(batch);
         for (lane, (bytes, tally)) in saved.envs.iter().zip(saved.tallies).enumerate() {
             slice.restore(shape, lane, bytes, tally).map_err(|error| of_lane(lane, error))?;
@@ -70,10 +70,12 @@ fn of_lane(lane: usize, error: SaveError) -> SaveError {
 
 impl<E: ParallelEnv> Slice<'_, E> {
     fn restore(&mut self, shape: Shape, lane: usize, saved: &[u8], tally: Tally) -> Result<(), SaveError> {
-        let (env, mut agents) = self.lane(shape, lane);
-        env.restore(saved, agents.reborrow())?;
-        agents.rewards.fill(0.0);
-        agents.died.fill(false);
+        self.change(shape, lane, |env, mut agents| {
+            env.restore(saved, agents.reborrow())?;
+            agents.rewards.fill(0.0);
+            agents.died.fill(false);
+            Ok(())
+        })?;
         self.tallies[lane] = tally;
         self.terminated[lane] = tally.ending.terminated;
         self.truncated[lane] = tally.ending.truncated;

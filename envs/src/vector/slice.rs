@@ -4,10 +4,12 @@ use std::ops::Range;
 
 use super::{Autoreset, Tally};
 use crate::cpu::Work;
-use crate::env::{Agents, Ending, ParallelEnv};
+use crate::env::{Agents, Ending, ParallelEnv, Rows, Together};
+use crate::math::LANES;
 
 /// The part of a batch that belongs to some consecutive environments.
 pub(super) struct Slice<'a, E> {
+    pub(super) together: &'a mut [Box<dyn Together<E>>],
     pub(super) envs: &'a mut [E],
     pub(super) tallies: &'a mut [Tally],
     pub(super) observations: &'a mut [f32],
@@ -32,7 +34,7 @@ pub(super) struct Shape {
     pub(super) keeps_final: bool,
 }
 
-/// Steps `slice` in pieces of at most `lanes` environments, in parallel. Which thread steps which
+/// Steps `slice` in pieces of at most `lanes` environments, of 16 each where they lie side by side, in parallel. Which thread steps which
 /// piece changes no result: lanes share nothing.
 pub(super) fn step_pieces<E: ParallelEnv>(
     mut slice: Slice<'_, E>,
@@ -41,7 +43,7 @@ pub(super) fn step_pieces<E: ParallelEnv>(
     autoreset: Autoreset,
     lanes: usize,
 ) {
-    let pieces = slice.envs.len().div_ceil(lanes);
+    let pieces = slice.tallies.len().div_ceil(lanes);
     if pieces == 1 {
         E::batch(StepSlice { slice: &mut slice, actions, shape, autoreset });
     } else {
@@ -69,6 +71,7 @@ impl<E: ParallelEnv> Work for StepSlice<'_, '_, E> {
     #[inline(always)]
     fn run(self) {
         let StepSlice { slice, actions, shape, autoreset } = self;
+        slice.step_together(shape, autoreset, actions);
         let Some(first) = slice.envs.first() else { return };
         // Said again by the environment itself: where these are constants, the loop knows them.
         let shape = Shape { agents: first.agents(), masked: first.masked(), ..shape };
@@ -76,7 +79,7 @@ impl<E: ParallelEnv> Work for StepSlice<'_, '_, E> {
         if single && autoreset == Autoreset::SameStep {
             return slice.step_singles(shape, actions);
         }
-        for lane in 0..slice.envs.len() {
+        for lane in slice.together.len() * LANES..slice.tallies.len() {
             let row = lane * shape.agents;
             slice.step(shape, autoreset, lane, &actions[row..row + shape.agents]);
         }
@@ -87,7 +90,9 @@ impl<'a, E: ParallelEnv> Slice<'a, E> {
     /// The first `lanes` environments, and the others.
     pub(super) fn split_at(self, shape: Shape, lanes: usize) -> (Slice<'a, E>, Slice<'a, E>) {
         let rows = lanes * shape.agents;
-        let (envs, envs_right) = self.envs.split_at_mut(lanes);
+        let sixteens = self.together.len().min(lanes / LANES);
+        let (together, together_right) = self.together.split_at_mut(sixteens);
+        let (envs, envs_right) = self.envs.split_at_mut(lanes - sixteens * LANES);
         let (tallies, tallies_right) = self.tallies.split_at_mut(lanes);
         let (observations, observations_right) = cut(self.observations, rows * shape.observation);
         let (rewards, rewards_right) = cut(self.rewards, rows);
@@ -100,6 +105,7 @@ impl<'a, E: ParallelEnv> Slice<'a, E> {
         let (episode_return, episode_return_right) = cut(self.episode_return, lanes);
         let (episode_length, episode_length_right) = cut(self.episode_length, lanes);
         let left = Slice {
+            together,
             envs,
             tallies,
             observations,
@@ -114,6 +120,7 @@ impl<'a, E: ParallelEnv> Slice<'a, E> {
             episode_length,
         };
         let right = Slice {
+            together: together_right,
             envs: envs_right,
             tallies: tallies_right,
             observations: observations_right,
@@ -130,9 +137,9 @@ impl<'a, E: ParallelEnv> Slice<'a, E> {
         (left, right)
     }
 
-    /// The environment of `lane` and the rows that it writes.
+    /// The environment of `lane`, which lies alone, and the rows that it writes.
     #[inline(always)]
-    pub(super) fn lane(&mut self, shape: Shape, lane: usize) -> (&mut E, Agents<'_>) {
+    fn lane(&mut self, shape: Shape, lane: usize) -> (&mut E, Agents<'_>) {
         let rows = lane * shape.agents..(lane + 1) * shape.agents;
         let masked = if shape.masked { rows.clone() } else { 0..0 };
         let agents = Agents {
@@ -142,28 +149,121 @@ impl<'a, E: ParallelEnv> Slice<'a, E> {
             alive: &mut self.alive[masked.clone()],
             died: &mut self.died[masked],
         };
-        (&mut self.envs[lane], agents)
+        (&mut self.envs[lane - self.together.len() * LANES], agents)
     }
 
-    #[inline(always)]
+    /// Lets `change` do something to the environment of `lane` and the rows that it writes.
+    pub(super) fn change<R>(
+        &mut self,
+        shape: Shape,
+        lane: usize,
+        change: impl FnOnce(&mut E, Agents<'_>) -> R,
+    ) -> R {
+        if lane >= self.together.len() * LANES {
+            let (env, agents) = self.lane(shape, lane);
+            return change(env, agents);
+        }
+        let mut env = self.together[lane / LANES].get(lane % LANES);
+        let (observations, rewards) = (scaled(&(lane..lane + 1), shape.observation), lane..lane + 1);
+        let agents = Agents {
+            observations: &mut self.observations[observations],
+            rewards: &mut self.rewards[rewards],
+            action_mask: &mut [],
+            alive: &mut [],
+            died: &mut [],
+        };
+        let result = change(&mut env, agents);
+        self.together[lane / LANES].put(lane % LANES, env);
+        result
+    }
+
     pub(super) fn reset(&mut self, shape: Shape, lane: usize, seed: Option<u64>) {
-        let (env, mut agents) = self.lane(shape, lane);
-        agents.rewards.fill(0.0);
-        agents.died.fill(false);
-        env.reset(seed, agents.reborrow());
+        self.change(shape, lane, |env, agents| {
+            agents.rewards.fill(0.0);
+            agents.died.fill(false);
+            env.reset(seed, agents);
+        });
         self.tallies[lane] = Tally::default();
         self.terminated[lane] = false;
         self.truncated[lane] = false;
     }
 
-    /// [`Slice::step`] of every lane where each has one agent and no episode is ever over: some lanes side
+    /// A step of the lanes that lie side by side.
+    #[inline(always)]
+    fn step_together(&mut self, shape: Shape, autoreset: Autoreset, actions: &[usize]) {
+        for index in 0..self.together.len() {
+            let first = index * LANES;
+            let mut resting = false;
+            for tally in &self.tallies[first..first + LANES] {
+                resting |= tally.ended();
+            }
+            if resting {
+                self.step_some(shape, autoreset, index, actions);
+            } else if self.step_sixteen(shape, index, actions) {
+                for lane in first..first + LANES {
+                    self.end_if_over(shape, autoreset, lane);
+                }
+            }
+        }
+    }
+
+    /// A step of sixteen lanes none of which is over; yields whether one is now.
+    #[inline(always)]
+    fn step_sixteen(&mut self, shape: Shape, index: usize, actions: &[usize]) -> bool {
+        let lanes = index * LANES..(index + 1) * LANES;
+        let rewards = sixteen(self.rewards, index);
+        let (terminated, truncated) = (sixteen(self.terminated, index), sixteen(self.truncated, index));
+        let observations = &mut self.observations[scaled(&lanes, shape.observation)];
+        let rows = Rows { observations, rewards, terminated, truncated };
+        self.together[index].step(&actions.as_chunks().0[index], rows);
+        let mut ended = false;
+        for (i, tally) in self.tallies[lanes].iter_mut().enumerate() {
+            tally.episode_return += f64::from(rewards[i]);
+            tally.length += 1;
+            ended |= terminated[i] | truncated[i];
+        }
+        ended
+    }
+
+    /// A step of sixteen lanes some of which are over.
+    #[inline(never)]
+    fn step_some(&mut self, shape: Shape, autoreset: Autoreset, index: usize, actions: &[usize]) {
+        let first = index * LANES;
+        let over: [Option<E>; LANES] = std::array::from_fn(|lane| {
+            self.tallies[first + lane].ended().then(|| self.together[index].get(lane))
+        });
+        self.step_sixteen(shape, index, actions);
+        for (lane, over) in over.into_iter().enumerate() {
+            match over {
+                Some(env) => {
+                    self.together[index].put(lane, env);
+                    self.rest(shape, autoreset, first + lane);
+                }
+                None => self.end_if_over(shape, autoreset, first + lane),
+            }
+        }
+    }
+
+    /// Closes the episode of a lane whose flags say that it is over.
+    #[inline(always)]
+    fn end_if_over(&mut self, shape: Shape, autoreset: Autoreset, lane: usize) {
+        let ending = Ending { terminated: self.terminated[lane], truncated: self.truncated[lane] };
+        if ending.terminated | ending.truncated {
+            self.end(shape, autoreset, lane, ending);
+        }
+    }
+
+    /// [`Slice::step`] of every lane that lies alone where each has one agent and no episode is ever over: some lanes side
     /// by side, and then those of them whose episode ends.
     #[inline(always)]
     fn step_singles(&mut self, shape: Shape, actions: &[usize]) {
         const BLOCK: usize = 32;
-        for first in (0..self.envs.len()).step_by(BLOCK) {
-            let block = first..self.envs.len().min(first + BLOCK);
-            let envs = self.envs[block.clone()].iter_mut().zip(&mut self.tallies[block.clone()]);
+        let alone = self.together.len() * LANES;
+        for first in (alone..self.tallies.len()).step_by(BLOCK) {
+            let block = first..self.tallies.len().min(first + BLOCK);
+            let envs = self.envs[block.start - alone..block.end - alone]
+                .iter_mut()
+                .zip(&mut self.tallies[block.clone()]);
             let seen =
                 self.observations[scaled(&block, shape.observation)].chunks_exact_mut(shape.observation);
             let flags = self.terminated[block.clone()].iter_mut().zip(&mut self.truncated[block.clone()]);
@@ -185,11 +285,7 @@ impl<'a, E: ParallelEnv> Slice<'a, E> {
             }
             if ended {
                 for lane in block {
-                    let ending =
-                        Ending { terminated: self.terminated[lane], truncated: self.truncated[lane] };
-                    if ending.terminated | ending.truncated {
-                        self.end(shape, Autoreset::SameStep, lane, ending);
-                    }
+                    self.end_if_over(shape, Autoreset::SameStep, lane);
                 }
             }
         }
@@ -212,9 +308,7 @@ impl<'a, E: ParallelEnv> Slice<'a, E> {
         tally.length += 1;
         self.terminated[lane] = ending.terminated;
         self.truncated[lane] = ending.truncated;
-        if ending.terminated | ending.truncated {
-            self.end(shape, autoreset, lane, ending);
-        }
+        self.end_if_over(shape, autoreset, lane);
     }
 
     /// The step of a lane whose episode is over.
@@ -224,9 +318,10 @@ impl<'a, E: ParallelEnv> Slice<'a, E> {
             self.reset(shape, lane, None);
         } else {
             // What happened in the last step happened once.
-            let (_, agents) = self.lane(shape, lane);
-            agents.rewards.fill(0.0);
-            agents.died.fill(false);
+            self.change(shape, lane, |_, agents| {
+                agents.rewards.fill(0.0);
+                agents.died.fill(false);
+            });
         }
     }
 
@@ -240,11 +335,16 @@ impl<'a, E: ParallelEnv> Slice<'a, E> {
             let row = lane * shape.agents..(lane + 1) * shape.agents;
             let numbers = scaled(&row, shape.observation);
             self.final_observations[numbers.clone()].copy_from_slice(&self.observations[numbers]);
-            let (env, mut agents) = self.lane(shape, lane);
-            env.reset(None, agents.reborrow());
+            self.change(shape, lane, |env, agents| env.reset(None, agents));
             self.tallies[lane] = Tally::default();
         }
     }
+}
+
+/// The numbers of sixteen lanes.
+#[inline(always)]
+fn sixteen<T>(array: &mut [T], index: usize) -> &mut [T; LANES] {
+    &mut array.as_chunks_mut().0[index]
 }
 
 /// Cuts an array in two; one that the world or the autoreset mode leaves empty stays empty.

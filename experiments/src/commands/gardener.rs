@@ -163,10 +163,10 @@ impl Plan {
                 return Err(interrupted);
             }
             rollout.step()?;
-            let generation = resonetics_envs::env::ParallelEnv::info(&rollout.envs.envs()[0]);
+            let generation = resonetics_envs::env::ParallelEnv::info(&*rollout.envs.env(0));
             csv.row(garden_csv::row(&generation))?;
             let dirt = generation.total_entropy / cells;
-            if rollout.envs.envs()[0].saturated() == config.lost.generations {
+            if rollout.envs.env(0).saturated() == config.lost.generations {
                 summary.lost_at.get_or_insert(generation.generation);
             }
             summary.add(&generation, dirt);

@@ -37,8 +37,10 @@ pub fn run(args: &ThroughputArgs, context: Context) -> Result<(), Failure> {
     let garden = matches!(setup.settings, WorldSettings::Gardener(_));
     let agent = args.agent.as_deref().unwrap_or(if garden { "evolved" } else { "random" });
     setup.policy(agent, 1)?;
-    if garden && args.rollout.is_some() {
-        return Err(Failure::Usage("--rollout: is for clusters, k8s or k8s-v4.6".to_owned()));
+    if (garden || agent != "random") && args.rollout.is_some() {
+        return Err(Failure::Usage(
+            "--rollout: is for clusters, k8s or k8s-v4.6, with random actions".to_owned(),
+        ));
     }
     let num_envs = args.num_envs.unwrap_or(if garden { 1 } else { 4096 }) as usize;
     let seed = args.seed.seed;
@@ -56,36 +58,26 @@ pub fn run(args: &ThroughputArgs, context: Context) -> Result<(), Failure> {
     reported(&config, args.out.out.as_deref(), context, || {
         let progress = Progress::new((args.seconds * 12.0) as u64, "tenths of a second", context.quiet);
         let clock = Clock { seconds: args.seconds, progress: &progress };
-        let measured = match (&setup.settings, args.rollout) {
-            (WorldSettings::K8s(settings), Some(steps)) => {
-                measure_rollout(&K8sEnv::new(settings.env.clone()), num_envs, seed, steps, &clock)?
+        let measured = match &setup.settings {
+            WorldSettings::K8s(settings) if agent == "random" => {
+                measure_random(&K8sEnv::new(settings.env.clone()), num_envs, seed, args.rollout, &clock)?
             }
-            _ => measure(&setup, agent, num_envs, seed, &clock)?,
+            WorldSettings::K8s(settings) => {
+                measure_policy(&K8sEnv::new(settings.env.clone()), &setup, agent, num_envs, seed, &clock)?
+            }
+            WorldSettings::Gardener(settings) => measure_policy(
+                &GardenerEnv::new(settings.env.clone()),
+                &setup,
+                agent,
+                num_envs,
+                seed,
+                &clock,
+            )?,
         };
         progress.finish();
         let text = format!("{}\n", measured.json(&setup, agent, num_envs, context));
         Ok(Report { text, file: "throughput.json", outcome: Ok(()) })
     })
-}
-
-fn measure(
-    setup: &Setup,
-    agent: &str,
-    num_envs: usize,
-    seed: u64,
-    clock: &Clock<'_>,
-) -> Result<Measured, Failure> {
-    match &setup.settings {
-        WorldSettings::K8s(settings) if agent == "random" => {
-            measure_random(&K8sEnv::new(settings.env.clone()), num_envs, seed, clock)
-        }
-        WorldSettings::K8s(settings) => {
-            measure_policy(&K8sEnv::new(settings.env.clone()), setup, agent, num_envs, seed, clock)
-        }
-        WorldSettings::Gardener(settings) => {
-            measure_policy(&GardenerEnv::new(settings.env.clone()), setup, agent, num_envs, seed, clock)
-        }
-    }
 }
 
 /// What was counted.
@@ -154,7 +146,7 @@ impl Clock<'_> {
     }
 }
 
-/// Random actions for environments from number `first`, a multiple of 16, on: 16 from one draw.
+/// Random actions for environments from number `first`, a multiple of 16, on: 32 from one draw.
 struct DrawActions<'a> {
     actions: &'a mut [usize],
     first: usize,
@@ -167,44 +159,22 @@ impl Work for DrawActions<'_> {
 
     #[inline(always)]
     fn run(self) {
-        for (block, actions) in self.actions.chunks_mut(LANES).enumerate() {
-            let (words, _) = self.key.lanes(self.step, (self.first + block * LANES) as u32);
-            for (action, word) in actions.iter_mut().zip(words) {
+        for (block, actions) in self.actions.chunks_mut(2 * LANES).enumerate() {
+            let (x, y) = self.key.lanes(self.step, (self.first + block * LANES) as u32);
+            for (action, word) in actions.iter_mut().zip(x.into_iter().chain(y)) {
                 *action = scale(word, k8s::ACTIONS as u32) as usize;
             }
         }
     }
 }
 
-/// Lockstep: random actions for all, then a step of all, with same-step autoreset.
-fn measure_random(env: &K8sEnv, num_envs: usize, seed: u64, clock: &Clock<'_>) -> Result<Measured, Failure> {
-    let bytes_per_env = bytes(env) + size_of::<usize>();
-    memory::fits(&format!("--num-envs {num_envs}"), bytes_per_env.saturating_mul(num_envs))?;
-    let mut envs = VecEnv::new(vec![env.clone(); num_envs], Autoreset::SameStep).map_err(Failure::Failed)?;
-    let mut batch = envs.batch();
-    envs.reset(seed, &mut batch);
-    let key = Key::new(seed, Domain::Policy, 0);
-    let mut actions = vec![0; num_envs];
-    let mut step = 0;
-    let rounds = (100_000 / num_envs).max(1);
-    let (seconds, steps, agent_steps) = clock.time(|| {
-        for _ in 0..rounds {
-            CpuPath::dispatch(DrawActions { actions: &mut actions, first: 0, key, step });
-            step += 1;
-            envs.step(&actions, &mut batch).map_err(|error| Failure::Failed(error.to_string()))?;
-        }
-        let steps = (rounds * num_envs) as u64;
-        Ok((steps, steps))
-    })?;
-    Ok(Measured { seconds, steps, agent_steps, bytes_per_env })
-}
-
-/// By slices: `steps` steps of as many as fit the cache, then of the next ones.
-fn measure_rollout(
+/// Clusters with random actions and same-step autoreset. By slices: `steps` steps of as many as fit the
+/// cache, then of the next ones. In lockstep: one step of all, then the next; each thread draws for its own.
+fn measure_random(
     env: &K8sEnv,
     num_envs: usize,
     seed: u64,
-    steps: u32,
+    rollout: Option<u32>,
     clock: &Clock<'_>,
 ) -> Result<Measured, Failure> {
     let bytes_per_env = bytes(env) + size_of::<usize>();
@@ -214,17 +184,23 @@ fn measure_rollout(
     envs.reset(seed, &mut batch);
     let key = Key::new(seed, Domain::Policy, 0);
     let mut actions = vec![0; num_envs];
-    let lanes = envs.lanes_in_cache(env.heap_bytes()).next_multiple_of(LANES);
+    let lanes = match rollout {
+        Some(_) => envs.lanes_in_cache(env.heap_bytes()),
+        None => num_envs.div_ceil(rayon::current_num_threads()),
+    };
+    let (steps, rounds) = (rollout.unwrap_or(1), if rollout.is_some() { 1 } else { 100_000 / num_envs });
     let mut done = 0;
     let (seconds, steps, agent_steps) = clock.time(|| {
-        let policy = |seen: &Seen<'_>, actions: &mut [usize]| {
-            let first = seen.lanes.start;
-            CpuPath::dispatch(DrawActions { actions, first, key, step: done + seen.step });
-        };
-        envs.rollout(steps, lanes, &mut batch, &mut actions, policy)
-            .map_err(|error| Failure::Failed(error.to_string()))?;
-        done = done.wrapping_add(steps);
-        let steps = u64::from(steps) * num_envs as u64;
+        for _ in 0..rounds.max(1) {
+            let policy = |seen: &Seen<'_>, actions: &mut [usize]| {
+                let (first, step) = (seen.lanes.start, done + seen.step);
+                CpuPath::dispatch(DrawActions { actions, first, key, step });
+            };
+            envs.rollout(steps, lanes, &mut batch, &mut actions, policy)
+                .map_err(|error| Failure::Failed(error.to_string()))?;
+            done = done.wrapping_add(steps);
+        }
+        let steps = u64::from(steps) * (rounds.max(1) * num_envs) as u64;
         Ok((steps, steps))
     })?;
     Ok(Measured { seconds, steps, agent_steps, bytes_per_env })
@@ -285,7 +261,7 @@ impl<E: Playable> Lane<E> {
         let mut agent_steps = 0;
         for _ in 0..count {
             let over = self.rollout.batch.terminated[0] || self.rollout.batch.truncated[0];
-            if over || (self.rollout.envs.envs()[0].masked() && self.steps >= GENERATIONS) {
+            if over || (!self.rollout.batch.alive.is_empty() && self.steps >= GENERATIONS) {
                 self.restart();
             }
             let alive = &self.rollout.batch.alive;

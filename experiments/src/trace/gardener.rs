@@ -196,7 +196,8 @@ pub fn record(
 ) -> Result<Trace, Failure> {
     let mut rollout = Rollout::new(vec![GardenerEnv::new(config.unending())], setup.policy(agent, 1)?)?;
     rollout.reset(&[seed]);
-    let world = rollout.envs.envs()[0].world();
+    let env = rollout.envs.env(0);
+    let world = env.world();
     // Newcomers of the first generation are among the initial events; the trace starts before them.
     let newcomers = spawned(world);
     let initial = world.gardeners().len() - newcomers.len();
@@ -216,12 +217,13 @@ pub fn record(
         },
         generations: Vec::new(),
     };
+    drop(env);
     let mut spawn = newcomers;
     for number in 1..=generations {
         crate::interrupt::check()?;
         progress.inc(1);
         trace.generations.push(generation(&mut rollout, spawn, number % 10 == 0)?);
-        spawn = spawned(rollout.envs.envs()[0].world());
+        spawn = spawned(rollout.envs.env(0).world());
     }
     Ok(trace)
 }
@@ -246,7 +248,7 @@ fn generation(
     with_grid: bool,
 ) -> Result<Recorded, Failure> {
     rollout.act();
-    let mut env = rollout.envs.envs()[0].clone();
+    let mut env = rollout.envs.env(0).into_owned();
     let noise = env.next_noise().clone();
     let mut world = env.world().clone();
     let restraint = world.restraint();
@@ -264,7 +266,7 @@ fn generation(
     // The environment has gone on to the next generation's newcomers: what came out is read off
     // a copy of the garden that has not.
     let generation = world.finish_generation(&rollout.actions, &noise);
-    let same = generation == ParallelEnv::info(&rollout.envs.envs()[0]);
+    let same = generation == ParallelEnv::info(&*rollout.envs.env(0));
     if !same {
         return Err(Failure::Failed("the recorded generation is not the one that was played".to_owned()));
     }

@@ -107,7 +107,7 @@ pub fn record(
     let rules = if config.observation_rules == Rules::V46 { "v4.6" } else { "v4.5" };
     let mut rollout = Rollout::new(vec![K8sEnv::new(config.clone())], setup.policy(agent, 1)?)?;
     rollout.reset(&[seed]);
-    let env = &rollout.envs.envs()[0];
+    let env = rollout.envs.env(0);
     let K8sState { cpu, memory, priority, agent, budget } = env.state();
     let observation = rollout.batch.observations.iter().copied().collect();
     let mut trace = Trace {
@@ -121,12 +121,12 @@ pub fn record(
         crate::interrupt::check()?;
         progress.inc(1);
         rollout.act();
-        let env = &rollout.envs.envs()[0];
+        let env = rollout.envs.env(0);
         // What the shield lets through is what the rules see.
         let action = env.shielded(rollout.actions[0]);
         let (cpu_noise, memory_noise) = env.next_noise();
         rollout.advance()?;
-        let info = ParallelEnv::info(&rollout.envs.envs()[0]);
+        let info = ParallelEnv::info(&*rollout.envs.env(0));
         trace.steps.push(Step {
             action,
             cpu_noise,

@@ -1,0 +1,146 @@
+//! Sixteen clusters side by side: a number of each of them is one 512-bit vector.
+
+use std::sync::Arc;
+
+use crate::cpu::{CpuPath, Work};
+use crate::env::{Rows, Together};
+use crate::k8s::environment::{K8sEnv, Shared};
+use crate::k8s::rules::{self, Block, Drawn, OBSERVATION, Scalars};
+use crate::math::LANES;
+use crate::stream::{Key, Keys};
+
+/// The states of sixteen clusters of one block of nodes and without the shield.
+struct Sixteen {
+    block: Block<LANES>,
+    scalars: Scalars<LANES>,
+    keys: Keys<LANES>,
+    seeds: [u64; LANES],
+    episodes: [u64; LANES],
+    shared: Arc<Shared>,
+}
+
+/// Takes clusters from the front of `envs`, sixteen at a time, as long as they can lie side by side.
+pub(super) fn take(envs: &mut Vec<K8sEnv>) -> Vec<Box<dyn Together<K8sEnv>>> {
+    let fits =
+        |sixteen: &&[K8sEnv]| sixteen.iter().all(|env| env.is_plain() && env.config() == sixteen[0].config());
+    let count = envs.chunks_exact(LANES).take_while(fits).count();
+    let rest = envs.split_off(count * LANES);
+    let taken = std::mem::replace(envs, rest);
+    taken.chunks_exact(LANES).map(|sixteen| Box::new(Sixteen::new(sixteen)) as Box<_>).collect()
+}
+
+impl Sixteen {
+    fn new(envs: &[K8sEnv]) -> Sixteen {
+        let mut sixteen = Sixteen {
+            block: Block::ZERO,
+            scalars: Scalars::ZERO,
+            keys: Keys::all(Key::default()),
+            seeds: [0; LANES],
+            episodes: [0; LANES],
+            shared: Arc::clone(&envs[0].shared),
+        };
+        for (lane, env) in envs.iter().enumerate() {
+            sixteen.put(lane, env.clone());
+        }
+        sixteen
+    }
+}
+
+impl Together<K8sEnv> for Sixteen {
+    fn get(&self, lane: usize) -> K8sEnv {
+        let mut block = Block::ZERO;
+        for node in 0..LANES {
+            block.cpu[node] = [self.block.cpu[node][lane]];
+            block.memory[node] = [self.block.memory[node][lane]];
+            block.priority[node] = [self.block.priority[node][lane]];
+        }
+        let scalars = self.scalars.get(lane);
+        let (seed, episode) = (self.seeds[lane], self.episodes[lane]);
+        K8sEnv::plain(block, scalars, self.keys.get(lane), seed, episode, &self.shared)
+    }
+
+    fn put(&mut self, lane: usize, env: K8sEnv) {
+        for node in 0..LANES {
+            self.block.cpu[node][lane] = env.block.cpu[node][0];
+            self.block.memory[node][lane] = env.block.memory[node][0];
+            self.block.priority[node][lane] = env.block.priority[node][0];
+        }
+        self.scalars.set(lane, &env.scalars);
+        self.keys.set(lane, env.key.get(0));
+        (self.seeds[lane], self.episodes[lane]) = (env.seed, env.episode);
+    }
+
+    fn step(&mut self, actions: &[usize; LANES], rows: Rows<'_>) {
+        CpuPath::dispatch(StepSixteen { sixteen: self, actions, rows });
+    }
+}
+
+/// A step of all, compiled for each CPU path.
+struct StepSixteen<'a> {
+    sixteen: &'a mut Sixteen,
+    actions: &'a [usize; LANES],
+    rows: Rows<'a>,
+}
+
+impl Work for StepSixteen<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let StepSixteen { sixteen, actions, rows } = self;
+        let params = &sixteen.shared.params;
+        let mut numbers = [0; LANES];
+        for lane in 0..LANES {
+            numbers[lane] = actions[lane] as u32;
+        }
+        let noise = Drawn::new(params, &sixteen.keys, sixteen.scalars.steps);
+        let nodes = std::slice::from_mut(&mut sixteen.block);
+        let steps = rules::step(params, &mut sixteen.scalars, nodes, &numbers, &noise);
+        let (observations, _) = rows.observations.as_chunks_mut::<OBSERVATION>();
+        for (lane, observation) in observations.iter_mut().take(LANES).enumerate() {
+            rules::observe(params, &sixteen.scalars, nodes, lane, observation);
+        }
+        *rows.rewards = steps.reward;
+        *rows.terminated = steps.terminated;
+        *rows.truncated = steps.truncated;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::Env;
+    use crate::k8s::K8sConfig;
+
+    #[test]
+    fn a_cluster_comes_out_as_it_went_in() {
+        let env = K8sEnv::new(K8sConfig::default());
+        let mut envs: Vec<K8sEnv> = vec![env; 35];
+        let mut observation = [0.0; OBSERVATION];
+        for (seed, env) in envs.iter_mut().enumerate() {
+            env.reset(Some(seed as u64), &mut observation);
+            for action in 0..seed % 6 {
+                env.step(action, &mut observation).unwrap();
+            }
+        }
+        let before = envs.clone();
+        let together = take(&mut envs);
+        assert_eq!((together.len(), envs.len()), (2, 3));
+        for (lane, before) in before[..32].iter().enumerate() {
+            let after = together[lane / LANES].get(lane % LANES);
+            assert_eq!(after.save().unwrap(), before.save().unwrap(), "lane {lane}");
+        }
+    }
+
+    #[test]
+    fn only_small_clusters_without_the_shield_lie_side_by_side() {
+        let mut shielded = K8sConfig::default();
+        shielded.control.enabled = true;
+        let large = K8sConfig { height: 5, ..K8sConfig::default() };
+        for config in [shielded, large] {
+            let mut envs = vec![K8sEnv::new(config); 16];
+            assert!(take(&mut envs).is_empty());
+            assert_eq!(envs.len(), 16);
+        }
+    }
+}
