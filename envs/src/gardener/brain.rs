@@ -12,6 +12,8 @@ pub(super) const HIDDEN: usize = 16;
 pub(super) const ACTIONS: usize = 6;
 
 const TAPS: usize = 9;
+/// Pooled cells of a view whose four positions fill a vector.
+const GROUP: usize = LANES / 4;
 const GATES: usize = 4 * HIDDEN;
 /// The linear layer's rows are padded to whole vectors: lanes 6 to 15 stay 0.
 const OUT: usize = LANES;
@@ -103,6 +105,8 @@ pub struct Brains {
     hidden: Vec<[f32; HIDDEN]>,
     /// `[slots]`
     cell: Vec<[f32; HIDDEN]>,
+    /// What the convolution makes of a view, in the present forward pass.
+    features: Vec<f32>,
 }
 
 impl Brains {
@@ -114,6 +118,7 @@ impl Brains {
             weights: vec![0.0; slots * layout.len],
             hidden: vec![[0.0; HIDDEN]; slots],
             cell: vec![[0.0; HIDDEN]; slots],
+            features: vec![0.0; layout.features],
         }
     }
 
@@ -228,15 +233,15 @@ impl Brains {
         for i in 0..GATES {
             gates[i] = input_bias[i] + recurrent_bias[i];
         }
+        let hidden = &mut self.hidden[slot];
+        let rows = weights[layout.input..layout.input_bias].as_chunks().0;
         if layout.view == 7 {
             // The default view as constants, so that its loops unroll.
-            features(weights, 7, 2, layout, view, &mut gates);
+            features(weights, 7, 2, view, &mut self.features);
+            add_rows(&mut gates, 2, &self.features, hidden, rows);
         } else {
-            features(weights, layout.view, layout.pooled, layout, view, &mut gates);
-        }
-        let hidden = &mut self.hidden[slot];
-        for (k, &h) in hidden.iter().enumerate() {
-            add_row(&mut gates, h, &weights[layout.recurrent + k * GATES..]);
+            features(weights, layout.view, layout.pooled, view, &mut self.features);
+            add_rows(&mut gates, layout.pooled, &self.features, hidden, rows);
         }
         let cell = &mut self.cell[slot];
         for i in 0..HIDDEN {
@@ -259,55 +264,84 @@ impl Brains {
     }
 }
 
-/// Convolution, ReLU and pooling of the view, and what the LSTM's input weights make of them.
+/// Convolution, ReLU and pooling of the view into `[channels, pooled, pooled]`.
 #[inline(always)]
-fn features(
-    weights: &[f32],
-    size: usize,
-    pooled: usize,
-    layout: Layout,
-    view: &[f32],
-    gates: &mut [f32; GATES],
-) {
+fn features(weights: &[f32], size: usize, pooled: usize, view: &[f32], out: &mut [f32]) {
     let view = &view[..size * size];
-    for row in 0..pooled {
-        for first in (0..pooled).step_by(LANES / 4) {
-            // A vector holds the 2x2 positions of up to four pooled cells side by side.
-            let cells = (pooled - first).min(LANES / 4);
-            let mut taps = [[0.0; LANES]; TAPS];
-            for (tap, lanes) in taps.iter_mut().enumerate() {
-                for cell in 0..cells {
-                    for corner in 0..4 {
-                        let y = 2 * row + corner / 2 + tap / 3;
-                        let x = 2 * (first + cell) + corner % 2 + tap % 3;
-                        lanes[corner * (LANES / 4) + cell] = view[y * size + x];
-                    }
+    let out = &mut out[..CHANNELS * pooled * pooled];
+    let pooled_cells = pooled * pooled;
+    for first in (0..pooled_cells).step_by(GROUP) {
+        // A vector holds the 2x2 positions of up to four pooled cells side by side.
+        let cells = (pooled_cells - first).min(GROUP);
+        let mut taps = [[0.0; LANES]; TAPS];
+        for (tap, lanes) in taps.iter_mut().enumerate() {
+            for cell in 0..cells {
+                let (row, col) = ((first + cell) / pooled, (first + cell) % pooled);
+                for corner in 0..4 {
+                    let y = 2 * row + corner / 2 + tap / 3;
+                    let x = 2 * col + corner % 2 + tap % 3;
+                    lanes[corner * GROUP + cell] = view[y * size + x];
                 }
             }
-            for channel in 0..CHANNELS {
-                let kernel = &weights[channel * TAPS..(channel + 1) * TAPS];
-                let mut sums: Lanes = [weights[layout.conv_bias + channel]; LANES];
-                for (lanes, &weight) in taps.iter().zip(kernel) {
-                    for i in 0..LANES {
-                        sums[i] += weight * lanes[i];
-                    }
-                }
-                for cell in 0..cells {
-                    let at = |corner: usize| sums[corner * (LANES / 4) + cell];
-                    let feature = at(0).max(at(1)).max(at(2)).max(at(3)).max(0.0);
-                    let k = (channel * pooled + row) * pooled + first + cell;
-                    add_row(gates, feature, &weights[layout.input + k * GATES..]);
+        }
+        for channel in 0..CHANNELS {
+            let kernel = &weights[channel * TAPS..(channel + 1) * TAPS];
+            let mut sums: Lanes = [weights[CONV + channel]; LANES];
+            for (lanes, &weight) in taps.iter().zip(kernel) {
+                for i in 0..LANES {
+                    sums[i] += weight * lanes[i];
                 }
             }
+            let mut largest = [0.0_f32; GROUP];
+            for corner in sums.as_chunks::<GROUP>().0 {
+                for cell in 0..GROUP {
+                    largest[cell] = largest[cell].max(corner[cell]);
+                }
+            }
+            out[channel * pooled_cells + first..][..cells].copy_from_slice(&largest[..cells]);
         }
     }
 }
 
+/// Adds to the gates what the LSTM's weights make of the features and of the hidden state, whose `rows`
+/// follow each other; a part of the gates at a time, which stays in registers.
 #[inline(always)]
-fn add_row(gates: &mut [f32; GATES], input: f32, row: &[f32]) {
-    let row = &row[..GATES];
-    for i in 0..GATES {
-        gates[i] += input * row[i];
+fn add_rows(
+    gates: &mut [f32; GATES],
+    pooled: usize,
+    features: &[f32],
+    hidden: &[f32; HIDDEN],
+    rows: &[[f32; GATES]],
+) {
+    const PART: usize = GATES / 4;
+    let (rows, recurrent) = rows.split_at(CHANNELS * pooled * pooled);
+    let features = &features[..rows.len()];
+    for first in (0..GATES).step_by(PART) {
+        let mut sums = [0.0; PART];
+        sums.copy_from_slice(&gates[first..first + PART]);
+        // The order of a sum is for ever: by rows of pooled cells, four of them, channels.
+        for row in 0..pooled {
+            for col in (0..pooled).step_by(GROUP) {
+                for channel in 0..CHANNELS {
+                    for cell in col..pooled.min(col + GROUP) {
+                        let k = (channel * pooled + row) * pooled + cell;
+                        add_row(&mut sums, features[k], &rows[k][first..first + PART]);
+                    }
+                }
+            }
+        }
+        for (k, &h) in hidden.iter().enumerate() {
+            add_row(&mut sums, h, &recurrent[k][first..first + PART]);
+        }
+        gates[first..first + PART].copy_from_slice(&sums);
+    }
+}
+
+#[inline(always)]
+fn add_row<const N: usize>(sums: &mut [f32; N], input: f32, row: &[f32]) {
+    let row = &row[..N];
+    for i in 0..N {
+        sums[i] += input * row[i];
     }
 }
 
