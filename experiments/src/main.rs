@@ -21,6 +21,7 @@ mod stats;
 mod tensorboard;
 mod trace;
 mod training;
+mod view;
 
 use std::io::Write;
 use std::process::ExitCode;

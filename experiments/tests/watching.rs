@@ -1,0 +1,225 @@
+//! An episode to look at: pictures, and a terminal that gets its own screen back.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
+
+mod common;
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::process::{Child, Stdio};
+use std::sync::{Arc, Mutex};
+
+use common::{Place, TINY, number, send, wait_until};
+use rustix::process::Signal;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
+
+const OTHER_SCREEN: &str = "\u{1b}[?1049h";
+const OWN_SCREEN: &str = "\u{1b}[?1049l";
+
+/// The program on a pseudo-terminal of 80x24.
+struct Watched {
+    child: Child,
+    keyboard: File,
+    /// Kept open, so that its settings can be looked at in the end.
+    terminal: File,
+    shown: Arc<Mutex<String>>,
+}
+
+impl Watched {
+    fn start(place: &Place, arguments: &str, no_color: &str) -> Watched {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+        let terminal = File::options().read(true).write(true).open(name).unwrap();
+        resize(&terminal, 80, 24);
+        let mut command = place.command(arguments);
+        command
+            .stdin(terminal.try_clone().unwrap())
+            .stdout(terminal.try_clone().unwrap())
+            .stderr(Stdio::piped());
+        command.env("TERM", "xterm-256color").env_remove("COLORTERM");
+        if !no_color.is_empty() {
+            command.env("NO_COLOR", no_color);
+        }
+        let child = command.spawn().unwrap();
+        let shown = Arc::new(Mutex::new(String::new()));
+        let mut reader = File::from(master);
+        let keyboard = reader.try_clone().unwrap();
+        let heard = Arc::clone(&shown);
+        std::thread::spawn(move || {
+            let (mut buffer, mut bytes) = ([0; 4096], Vec::new());
+            while let Ok(count @ 1..) = reader.read(&mut buffer) {
+                bytes.extend_from_slice(&buffer[..count]);
+                *heard.lock().unwrap() = String::from_utf8_lossy(&bytes).into_owned();
+            }
+        });
+        Watched { child, keyboard, terminal, shown }
+    }
+
+    fn shown(&self) -> String {
+        self.shown.lock().unwrap().clone()
+    }
+
+    fn wait_for(&self, text: &str) {
+        wait_until(|| self.shown().contains(text));
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.keyboard.write_all(keys.as_bytes()).unwrap();
+    }
+
+    fn raw(&self) -> bool {
+        !tcgetattr(&self.terminal).unwrap().local_modes.contains(LocalModes::ECHO)
+    }
+
+    /// Waits for the end and looks at what the terminal was left with.
+    fn ended(mut self) -> (Option<i32>, String) {
+        wait_until_ended(&mut self.child);
+        self.wait_for(OWN_SCREEN);
+        let shown = self.shown();
+        assert!(shown.rfind(OTHER_SCREEN) < shown.rfind(OWN_SCREEN), "on the other screen: {shown:?}");
+        assert!(shown.rfind("\u{1b}[?25l") < shown.rfind("\u{1b}[?25h"), "no cursor: {shown:?}");
+        assert!(!self.raw(), "the terminal does not echo");
+        let code = self.child.wait().unwrap().code();
+        let mut said = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        (code, said)
+    }
+}
+
+fn wait_until_ended(child: &mut Child) {
+    let child = std::cell::RefCell::new(child);
+    wait_until(|| child.borrow_mut().try_wait().unwrap().is_some());
+}
+
+fn resize(terminal: &File, columns: u16, rows: u16) {
+    tcsetwinsize(terminal, Winsize { ws_col: columns, ws_row: rows, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+}
+
+#[test]
+fn a_garden_is_watched_paused_resized_and_left() {
+    let place = Place::new();
+    let mut watched = Watched::start(&place, "watch gardener --seed 1", "");
+    watched.wait_for("generation");
+    assert!(watched.raw() && watched.shown().contains(OTHER_SCREEN));
+    watched.wait_for("gardener · evolved · seed 1");
+    assert!(watched.shown().contains("\u{1b}[38;5;"), "no colour");
+    watched.press(" ");
+    watched.wait_for("paused");
+    // The keys move down with the last line.
+    resize(&watched.terminal, 100, 40);
+    watched.wait_for("\u{1b}[40;1H");
+    watched.press("q");
+    assert_eq!(watched.ended(), (Some(0), String::new()));
+    assert!(place.names("").is_empty());
+}
+
+#[test]
+fn control_c_and_escape_leave_as_well() {
+    let place = Place::new();
+    for (key, env) in [("\u{3}", "k8s"), ("\u{1b}", "k8s-v4.6")] {
+        let mut watched = Watched::start(&place, &format!("watch {env} --agent random --seed 1"), "");
+        watched.wait_for("return so far");
+        watched.press(key);
+        assert_eq!(watched.ended(), (Some(0), String::new()), "{key:?}");
+    }
+}
+
+#[test]
+fn a_signal_gives_the_terminal_back() {
+    let place = Place::new();
+    for (signal, code, name) in [(Signal::TERM, 143, "SIGTERM"), (Signal::INT, 130, "SIGINT")] {
+        let watched = Watched::start(&place, "watch k8s --seed 1", "");
+        watched.wait_for("return so far");
+        send(&watched.child, signal);
+        assert_eq!(watched.ended(), (Some(code), format!("error: interrupted by {name}\n")));
+    }
+}
+
+#[test]
+fn an_episode_ends_on_the_screen_and_colours_can_be_left_out() {
+    let place = Place::new();
+    let arguments = "watch k8s --preset storm --agent random --seed 1 --set max_steps=12";
+    let mut watched = Watched::start(&place, arguments, "1");
+    watched.wait_for("return so far");
+    watched.press("++++++");
+    watched.wait_for("max_steps are over");
+    watched.press("q");
+    let shown = Arc::clone(&watched.shown);
+    assert_eq!(watched.ended(), (Some(0), String::new()));
+    let shown = shown.lock().unwrap();
+    assert!(!shown.contains("\u{1b}[38;") && !shown.contains("\u{1b}[48;"), "colour in spite of NO_COLOR");
+}
+
+#[test]
+fn where_nobody_can_watch_it_says_what_can_be_done() {
+    let place = Place::new();
+    let said = place.refused("watch gardener --seed 1");
+    assert!(said.contains("--gif FILE or --png FILE"), "{said}");
+    for (arguments, expected) in [
+        ("watch garden", "garden"),
+        ("watch gardener --agent planner --gif a.gif", "planner"),
+        ("watch k8s --gif nowhere/a.gif --seed 1 --set max_steps=5", "nowhere/a.gif"),
+        ("watch k8s --png nowhere/a.png --seed 1 --set max_steps=5", "nowhere/a.png"),
+        ("watch gardener --gif a.gif --steps 20000 --every 1 --set max_generations=20000", "--every"),
+    ] {
+        let said = place.refused(arguments);
+        assert!(said.contains(expected), "{arguments}: {said}");
+    }
+    for arguments in
+        ["watch k8s --steps 4", "watch k8s --every 4 --png a.png", "watch k8s --gif a.gif --every 0"]
+    {
+        assert_eq!(place.run(arguments).code, Some(2), "{arguments}");
+    }
+}
+
+/// Width and height of a PNG file, by its header.
+fn png_size(bytes: &[u8]) -> [u32; 2] {
+    assert!(bytes.starts_with(b"\x89PNG\r\n\x1a\n"));
+    [16, 20].map(|at| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap()))
+}
+
+#[test]
+fn pictures_are_new_files_the_same_for_the_same_seed() {
+    let place = Place::new();
+    let arguments = "watch gardener --seed 7 --steps 30 --every 10";
+    let ran = place.ok(&format!("{arguments} --gif a.gif --png a.png"));
+    assert!(ran.stdout.starts_with("wrote a.gif: 4 frames, "), "{ran:?}");
+    assert!(ran.stdout.contains("\nwrote a.png: after 30 steps, "), "{ran:?}");
+    assert!(place.bytes("a.gif").starts_with(b"GIF89a"));
+    assert_eq!(png_size(&place.bytes("a.png")), [300, 368]);
+    let said = place.refused("watch gardener --gif new.gif --png a.png");
+    assert!(said.contains("a.png") && said.contains("nothing was overwritten"), "{said}");
+    let quiet = place.ok(&format!("{arguments} --gif b.gif --png b.png --quiet --threads 1"));
+    assert_eq!(quiet.stdout, "");
+    assert!(place.bytes("a.gif") == place.bytes("b.gif") && place.bytes("a.png") == place.bytes("b.png"));
+    place.ok("watch gardener --seed 8 --steps 30 --png c.png");
+    assert!(place.bytes("a.png") != place.bytes("c.png"));
+}
+
+/// What is promised of a GIF with the defaults, of the episode that has most to show.
+#[test]
+fn a_gif_is_small_unless_more_is_asked_for() {
+    let place = Place::new();
+    place.ok("watch gardener --agent heuristic --seed 1 --gif a.gif");
+    assert!(place.bytes("a.gif").len() < 1_500_000);
+}
+
+/// The gardens that are watched and logged are the same, to the end of the episode.
+#[test]
+fn what_is_watched_is_what_gardener_plays() {
+    let place = Place::new();
+    let garden = format!("gardener --seed 5 {TINY}");
+    place.ok(&format!("{garden} --generations 60 --out run"));
+    let logged = place.csv("run/resonetics_data.csv");
+    let (populations, dirt) = (logged.column("Population"), logged.numbers("Total_Entropy"));
+    let mut watched = Watched::start(&place, &format!("watch {garden} --set max_generations=60"), "1");
+    watched.wait_for("max_generations are over");
+    watched.press("q");
+    let shown = Arc::clone(&watched.shown);
+    assert_eq!(watched.ended().0, Some(0));
+    let shown = shown.lock().unwrap();
+    let last = shown.rfind("max_generations are over").unwrap();
+    assert!(number(populations[59]) >= 0.0 && last > 0 && !dirt.is_empty());
+}
