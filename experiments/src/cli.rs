@@ -70,6 +70,8 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Look at an episode: in the terminal, or as a GIF or PNG file
     Watch(WatchArgs),
+    /// A page for this machine's browser: live worlds, and the runs with their files
+    Serve(ServeArgs),
     /// Measure how fast a world steps
     Throughput(ThroughputArgs),
     /// Check an environment's contract
@@ -358,6 +360,16 @@ pub struct PictureArgs {
     /// A frame of the GIF every K steps [default: such that some 150 frames show all of it]
     #[arg(long, value_name = "K", requires = "gif", allow_negative_numbers = true, value_parser = whole::<u32>(STEPS))]
     pub every: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Where the runs are
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub dir: PathBuf,
+    /// Port at 127.0.0.1; 0 draws a free one
+    #[arg(long, value_name = "PORT", default_value_t = 8090, allow_negative_numbers = true, value_parser = whole::<u16>(PORT))]
+    pub port: u16,
 }
 
 #[derive(Debug, Args)]

@@ -16,6 +16,7 @@ mod out;
 mod progress;
 mod rollout;
 mod run_dir;
+mod serve;
 mod setup;
 mod stats;
 mod tensorboard;

@@ -9,7 +9,7 @@ use crate::files::write_new;
 use crate::interrupt;
 use crate::out::say;
 use crate::progress::Progress;
-use crate::setup::{Setup, WorldSettings};
+use crate::setup::Setup;
 use crate::view::picture::{Film, Past, Picture};
 use crate::view::scene::Scene;
 use crate::view::show::Show;
@@ -24,10 +24,7 @@ const LAST_DELAY: u16 = 200;
 
 pub fn run(args: &WatchArgs, context: Context) -> Result<(), Failure> {
     let env = Setup::new(&args.env, &args.world)?;
-    let agent = args.agent.as_deref().unwrap_or(match env.settings {
-        WorldSettings::Gardener(_) => "evolved",
-        WorldSettings::K8s(_) => "heuristic",
-    });
+    let agent = args.agent.as_deref().unwrap_or(env.shown_agent());
     env.policy(agent, 1)?;
     let pictures = &args.pictures;
     if pictures.gif.is_some() || pictures.png.is_some() {

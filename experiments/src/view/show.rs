@@ -1,5 +1,7 @@
 //! An episode that somebody looks at.
 
+use std::time::Duration;
+
 use resonetics_envs::env::Ending;
 use resonetics_envs::gardener::GardenerEnv;
 use resonetics_envs::k8s::K8sEnv;
@@ -8,6 +10,17 @@ use crate::failure::Failure;
 use crate::rollout::{Playable, Rollout};
 use crate::setup::{Setup, WorldSettings};
 use crate::view::scene::Scene;
+
+/// Steps a second that can be chosen; from 20 on whole numbers of them for each picture.
+pub const RATES: [u32; 10] = [1, 2, 5, 10, 20, 40, 100, 200, 400, 1000];
+/// The time between two pictures at the fastest.
+pub const FASTEST: Duration = Duration::from_millis(50);
+
+/// The time between two pictures at so many steps a second, and the steps in it.
+pub fn pace(rate: u32) -> (Duration, u32) {
+    let between = Duration::from_secs(1) / rate;
+    if between >= FASTEST { (between, 1) } else { (FASTEST, rate / 20) }
+}
 
 enum World {
     Garden(Rollout<GardenerEnv>),
@@ -155,6 +168,14 @@ mod tests {
         let control = |setup: &Setup| Show::new(setup, "idle", 1).unwrap().scene();
         assert_eq!(reading(&control(&setup), "control"), "off");
         assert_eq!(reading(&control(&setup.with_control(true)), "survival mode"), "off");
+    }
+
+    #[test]
+    fn every_rate_takes_whole_steps() {
+        for rate in RATES {
+            let (between, together) = pace(rate);
+            assert_eq!(Duration::from_secs(1) / rate * together, between, "{rate} steps/s");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
@@ -10,14 +10,10 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, Ke
 use crate::failure::{self, Failure};
 use crate::interrupt;
 use crate::view::scene::Scene;
-use crate::view::show::Show;
+use crate::view::show::{FASTEST, RATES, Show, pace};
 
 mod draw;
 
-/// Steps a second that can be chosen; from 20 on whole numbers of them for each picture.
-const RATES: [u32; 10] = [1, 2, 5, 10, 20, 40, 100, 200, 400, 1000];
-/// The time between two looks at the signals, and between two pictures at the fastest.
-const ATTENTION: Duration = Duration::from_millis(50);
 /// The past that is kept for the curves: as much as the widest terminal shows.
 const PAST: usize = 512;
 
@@ -72,13 +68,6 @@ impl View {
         }
         Wish::Nothing
     }
-
-    /// The time between two pictures, and the steps in it.
-    fn pace(&self) -> (Duration, u32) {
-        let rate = RATES[self.rate];
-        let between = Duration::from_secs(1) / rate;
-        if between >= ATTENTION { (between, 1) } else { (ATTENTION, rate / 20) }
-    }
 }
 
 /// The terminal in raw mode on its other screen, until this is dropped or the program panics.
@@ -129,8 +118,8 @@ fn play(terminal: &mut DefaultTerminal, mut show: Show, title: String) -> Result
     loop {
         interrupt::check()?;
         terminal.draw(|frame| draw::draw(frame, &view, ink)).map_err(lost("draw on"))?;
-        let wait = due.saturating_duration_since(Instant::now()).min(ATTENTION);
-        let wait = if view.paused || show.ended() { ATTENTION } else { wait };
+        let wait = due.saturating_duration_since(Instant::now()).min(FASTEST);
+        let wait = if view.paused || show.ended() { FASTEST } else { wait };
         let mut steps = 0;
         if event::poll(wait).map_err(lost("read from"))? {
             if let Event::Key(key) = event::read().map_err(lost("read from"))? {
@@ -141,14 +130,14 @@ fn play(terminal: &mut DefaultTerminal, mut show: Show, title: String) -> Result
                 }
             }
         } else if !view.paused && Instant::now() >= due {
-            let (between, together) = view.pace();
+            let (between, together) = pace(RATES[view.rate]);
             // From now on, so that a slow terminal is not chased by steps that it has missed.
             due = Instant::now() + between;
             steps = together;
         }
         let started = Instant::now();
         for _ in 0..steps {
-            if show.ended() || started.elapsed() > ATTENTION {
+            if show.ended() || started.elapsed() > FASTEST {
                 break;
             }
             show.step()?;

@@ -9,9 +9,10 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Line;
 use ratatui::widgets::Sparkline;
 
-use super::{RATES, View};
+use super::View;
 use crate::view::colour::{Rgb, cividis, cube, is_light};
 use crate::view::scene::{Cells, Node, Scene};
+use crate::view::show::RATES;
 
 const KEYS: &str = "space pause   s step   + - speed   q quit";
 /// Columns of the numbers; a grid of 4x4 nodes and they fill 80 columns.
@@ -33,7 +34,7 @@ pub(super) enum Ink {
 }
 
 impl Ink {
-    /// What the environment says: NO_COLOR, and COLORTERM, which ssh does not hand on.
+    /// What the environment says: `NO_COLOR`, and `COLORTERM`, which ssh does not hand on.
     pub(super) fn of_terminal() -> Ink {
         let set = |name| var(name).unwrap_or_default();
         match set("COLORTERM").as_str() {
@@ -139,7 +140,7 @@ fn field(buffer: &mut Buffer, area: Rect, shares: &[f64], grid: [usize; 2], mark
 }
 
 fn mean(upper: f64, lower: Option<f64>) -> f64 {
-    (upper + lower.unwrap_or(upper)) / 2.0
+    f64::midpoint(upper, lower.unwrap_or(upper))
 }
 
 fn letter(share: f64) -> char {

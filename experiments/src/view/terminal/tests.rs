@@ -1,3 +1,6 @@
+use std::io::Read;
+use std::process::Command;
+
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
@@ -8,6 +11,9 @@ use super::*;
 use crate::setup::Setup;
 use crate::view::colour::cividis;
 use crate::view::scene::Cells;
+
+#[path = "../../../tests/common/pty.rs"]
+mod pty;
 
 fn show(env: &str, agent: &str, preset: &str) -> Show {
     Show::new(&Setup::preset(env, preset).unwrap(), agent, 1).unwrap()
@@ -195,12 +201,30 @@ fn keys_do_what_the_last_line_says() {
     assert_eq!(view.press(key(KeyCode::Char('c'))), Wish::Nothing);
 }
 
+/// The test starts itself a second time, in a pseudo-terminal, and panics there.
 #[test]
-fn every_rate_takes_whole_steps() {
-    let mut view = view(&show("k8s", "idle", "reference"));
-    for (rate, steps) in RATES.into_iter().enumerate() {
-        view.rate = rate;
-        let (between, together) = view.pace();
-        assert_eq!(Duration::from_secs(1) / steps * together, between, "{steps} steps/s");
+fn a_panic_gives_the_terminal_back_before_it_speaks() {
+    const INSIDE: &str = "PANIC_ON_THE_SCREEN";
+    if std::env::var_os(INSIDE).is_some() {
+        let _screen = Screen::open().unwrap();
+        panic!("on purpose");
     }
+    let (mut master, terminal) = pty::pair();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    let name = concat!(module_path!(), "::a_panic_gives_the_terminal_back_before_it_speaks");
+    let name = name.split_once("::").unwrap().1;
+    command.args([name, "--exact", "--nocapture"]).env(INSIDE, "1").env("RUST_BACKTRACE", "0");
+    command.stdin(terminal.try_clone().unwrap()).stderr(terminal.try_clone().unwrap());
+    let mut child = command.stdout(terminal).spawn().unwrap();
+    drop(command);
+    let (mut shown, mut buffer) = (Vec::new(), [0; 4096]);
+    // Reading ends with an error when nobody has the terminal open.
+    while let Ok(count @ 1..) = master.read(&mut buffer) {
+        shown.extend_from_slice(&buffer[..count]);
+    }
+    assert!(!child.wait().unwrap().success());
+    let shown = String::from_utf8(shown).unwrap();
+    let place = |what| shown.find(what).unwrap_or_else(|| panic!("no {what:?} in {shown:?}"));
+    assert!(place("\u{1b}[?1049h") < place("\u{1b}[?1049l"), "{shown:?}");
+    assert!(place("\u{1b}[?1049l") < place("on purpose"), "{shown:?}");
 }
