@@ -304,3 +304,17 @@ fn texts_stand_out_by_day_and_by_night_and_nothing_moves_unasked() {
     assert_eq!(browser.value("document.querySelectorAll('#readings dd').length"), 0);
     assert_eq!(browser.complaints, Vec::<Value>::new());
 }
+
+#[test]
+#[ignore = "writes docs/page.png"]
+fn screenshot() {
+    let mut browser = Browser::start().unwrap();
+    let served = Served::start();
+    browser.open(&format!("http://{}/", served.address));
+    let start = "Object.assign(document.querySelector('[name=rate]'), {value: 100}); Object.assign(document.querySelector('[name=agent]'), {value: 'heuristic'}); document.getElementById('choice').requestSubmit()";
+    browser.wait_until("document.querySelector('[name=agent]').length > 0");
+    browser.value(start);
+    browser.wait_until(&format!("{GENERATION} >= 250"));
+    browser.value("document.getElementById('pause').click()");
+    std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/page.png"), browser.picture()).unwrap();
+}

@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::num::NonZero;
@@ -16,7 +17,7 @@ use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 const OTHER_SCREEN: &str = "\u{1b}[?1049h";
 const OWN_SCREEN: &str = "\u{1b}[?1049l";
 
-/// The program on a pseudo-terminal of 80x24.
+/// The program on a pseudo-terminal of 80x24; `variable` is `NAME=VALUE`, or empty.
 struct Watched {
     child: Child,
     keyboard: File,
@@ -32,7 +33,7 @@ struct Shown {
 }
 
 impl Watched {
-    fn start(place: &Place, arguments: &str, no_color: &str) -> Watched {
+    fn start(place: &Place, arguments: &str, variable: &str) -> Watched {
         let (mut reader, terminal) = pty::pair();
         resize(&terminal, 80, 24);
         let mut command = place.command(arguments);
@@ -41,8 +42,8 @@ impl Watched {
             .stdout(terminal.try_clone().unwrap())
             .stderr(Stdio::piped());
         command.env("TERM", "xterm-256color").env_remove("COLORTERM");
-        if !no_color.is_empty() {
-            command.env("NO_COLOR", no_color);
+        if let Some((name, value)) = variable.split_once('=') {
+            command.env(name, value);
         }
         let child = command.spawn().unwrap();
         let emulator = vt100::Parser::default();
@@ -78,10 +79,10 @@ impl Watched {
 
     /// The value of a reading.
     fn reading(&self, name: &str) -> String {
-        let screen = self.screen();
-        let line =
-            screen.iter().find_map(|line| line.split_once(name)).unwrap_or_else(|| panic!("no {name}"));
-        line.1.trim().to_owned()
+        // Below the title.
+        let found =
+            self.screen()[1..].iter().find_map(|line| Some(line.split_once(name)?.1.trim().to_owned()));
+        found.unwrap_or_else(|| panic!("no {name}"))
     }
 
     fn resize(&self, columns: u16, rows: u16) {
@@ -169,7 +170,7 @@ fn a_signal_gives_the_terminal_back() {
 fn an_episode_ends_on_the_screen_and_colours_can_be_left_out() {
     let place = Place::new();
     let arguments = "watch k8s --preset storm --agent random --seed 1 --set max_steps=12";
-    let mut watched = Watched::start(&place, arguments, "1");
+    let mut watched = Watched::start(&place, arguments, "NO_COLOR=1");
     watched.wait_for("return so far");
     watched.press("++++++");
     watched.wait_for("max_steps are over");
@@ -241,7 +242,8 @@ fn what_is_watched_is_what_gardener_plays() {
     let garden = format!("gardener --seed 5 {TINY}");
     place.ok(&format!("{garden} --generations 60 --out run"));
     let logged = place.csv("run/resonetics_data.csv");
-    let mut watched = Watched::start(&place, &format!("watch {garden} --set max_generations=60"), "1");
+    let mut watched =
+        Watched::start(&place, &format!("watch {garden} --set max_generations=60"), "NO_COLOR=1");
     watched.press("++++");
     watched.wait_for("max_generations are over");
     for (column, name) in [
@@ -257,4 +259,72 @@ fn what_is_watched_is_what_gardener_plays() {
     }
     watched.press("q");
     assert_eq!(watched.ended(), (Some(0), String::new()));
+}
+
+/// The screen as an SVG image of cells of 9x18.
+fn svg(screen: &vt100::Screen) -> String {
+    let (rows, columns) = screen.size();
+    let (rows, columns) = (rows.get(), columns.get());
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" font-family=\"monospace\" font-size=\"15\">\n<rect width=\"100%\" height=\"100%\" fill=\"#14181f\"/>\n",
+        columns * 9,
+        rows * 18
+    );
+    let hex = |colour, default: &str| match colour {
+        vt100::Color::Rgb(red, green, blue) => format!("#{red:02x}{green:02x}{blue:02x}"),
+        _ => default.to_owned(),
+    };
+    for row in 0..rows {
+        for column in 0..columns {
+            let cell = screen.cell(row, column).unwrap();
+            let (x, y) = (column * 9, row * 18);
+            let mut fill = |y: u16, height: u16, colour: String| {
+                writeln!(
+                    svg,
+                    "<rect x=\"{x}\" y=\"{y}\" width=\"9\" height=\"{height}\" fill=\"{colour}\"/>"
+                )
+                .unwrap();
+            };
+            if cell.bgcolor() != vt100::Color::Default {
+                fill(y, 18, hex(cell.bgcolor(), ""));
+            }
+            let colour = hex(cell.fgcolor(), "#e8eaed");
+            match cell.contents().chars().next().unwrap_or(' ') {
+                ' ' => {}
+                '▀' => fill(y, 9, colour),
+                level @ '▁'..='█' => {
+                    let eighths = level as u16 - '▁' as u16 + 1;
+                    fill(y + 18 - 18 * eighths / 8, 18 * eighths / 8, colour);
+                }
+                letter => {
+                    let weight = if cell.bold() { " font-weight=\"bold\"" } else { "" };
+                    writeln!(
+                        svg,
+                        "<text x=\"{x}\" y=\"{}\" fill=\"{colour}\"{weight}>{letter}</text>",
+                        y + 14
+                    )
+                    .unwrap();
+                }
+            }
+        }
+    }
+    svg + "</svg>\n"
+}
+
+/// The terminal view of the README, from a real terminal.
+#[test]
+#[ignore = "writes docs/terminal.svg"]
+fn screenshot() {
+    let place = Place::new();
+    let arguments = "watch gardener --agent heuristic --seed 1";
+    let mut watched = Watched::start(&place, arguments, "COLORTERM=truecolor");
+    watched.wait_for("generation");
+    watched.press("+++++");
+    wait_until(|| watched.reading("generation").parse::<u32>().unwrap() >= 200);
+    watched.press(" ");
+    watched.wait_for("paused");
+    let svg = svg(watched.shown.lock().unwrap().emulator.screen());
+    std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/terminal.svg"), svg).unwrap();
+    watched.press("q");
+    watched.ended();
 }

@@ -14,8 +14,8 @@ use crate::view::show::{FASTEST, RATES, Show, pace};
 
 mod draw;
 
-/// The past that is kept for the curves: as much as the widest terminal shows.
-const PAST: usize = 512;
+/// The past that is kept for the curves, in steps: a whole garden by the rules.
+const PAST: usize = 2000;
 
 /// What the terminal shows.
 struct View {

@@ -1,4 +1,4 @@
-//! Chromium without a window, told what to do by the DevTools protocol over its pipe.
+//! Chromium without a window, told what to do over its debugging pipe.
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::panic)]
 
 use std::io::{BufRead, BufReader, Write};
@@ -29,7 +29,7 @@ impl Browser {
             asked.status().is_ok_and(|status| status.success())
         });
         let Some(name) = named else {
-            println!("skipped: there is no chromium");
+            let _ = writeln!(std::io::stderr(), "skipped: there is no chromium");
             return None;
         };
         let profile = tempfile::tempdir().unwrap();
@@ -42,7 +42,7 @@ impl Browser {
                 "--remote-debugging-pipe",
                 "--headless",
             ])
-            .args(["--no-sandbox", "--disable-gpu", "--no-first-run", "--window-size=1000,900"])
+            .args(["--no-sandbox", "--disable-gpu", "--no-first-run", "--window-size=1000,1200"])
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -56,8 +56,8 @@ impl Browser {
         let mut browser = Browser { child, told, heard, complaints, session, calls: 0, _profile: profile };
         let target = browser.call("Target.createTarget", &json!({"url": "about:blank"}));
         let attach = json!({"targetId": target["targetId"], "flatten": true});
-        browser.session =
-            browser.call("Target.attachToTarget", &attach)["sessionId"].as_str().unwrap().to_owned();
+        let attached = browser.call("Target.attachToTarget", &attach);
+        browser.session = attached["sessionId"].as_str().unwrap().into();
         for domain in ["Page", "Runtime", "Log"] {
             browser.call(&format!("{domain}.enable"), &json!({}));
         }
@@ -117,6 +117,25 @@ impl Browser {
             let pressed = json!({"type": kind, "key": key, "windowsVirtualKeyCode": code, "text": text});
             self.call("Input.dispatchKeyEvent", &pressed);
         }
+    }
+
+    /// The window as a PNG.
+    pub fn picture(&mut self) -> Vec<u8> {
+        let picture = self.call("Page.captureScreenshot", &json!({}));
+        let base64 = |letter: u8| match letter {
+            b'A'..=b'Z' => u32::from(letter - b'A'),
+            b'a'..=b'z' => u32::from(letter - b'a') + 26,
+            b'0'..=b'9' => u32::from(letter - b'0') + 52,
+            b'+' => 62,
+            _ => 63,
+        };
+        let text = picture["data"].as_str().unwrap().trim_end_matches('=').as_bytes();
+        let bytes = text.chunks(4).flat_map(|letters| {
+            let word = letters.iter().fold(0, |word, &letter| word << 6 | base64(letter));
+            let word = word << (6 * (4 - letters.len()));
+            word.to_be_bytes()[1..letters.len()].to_vec()
+        });
+        bytes.collect()
     }
 
     /// What the page is told of the wishes of who reads it, such as `prefers-color-scheme`.

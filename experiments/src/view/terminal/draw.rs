@@ -89,12 +89,17 @@ pub(super) fn draw(frame: &mut Frame<'_>, view: &View, ink: Ink) {
         let [label, curve] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
         frame.render_widget(Line::raw(name), label);
         frame.render_widget(Line::raw(format!("{:.0}%", 100.0 * share)).right_aligned(), label);
-        let from = past.len().saturating_sub(curve.width.into());
         // Eighths of a cell are seen; thousandths do not round them.
-        let shares = past[from..].iter().map(|share| (1000.0 * share.clamp(0.0, 1.0)) as u64);
+        let shares = squeezed(past, curve.width.into()).map(|share| (1000.0 * share.clamp(0.0, 1.0)) as u64);
         let style = Style::new().fg(ink.colour(cividis(0.75)));
         frame.render_widget(Sparkline::default().data(shares).max(1000).style(style), curve);
     }
+}
+
+/// At most `width` of the values, evenly spaced, the last one last.
+fn squeezed(past: &[f64], width: usize) -> impl Iterator<Item = f64> {
+    let shown = past.len().min(width);
+    (0..shown).map(move |i| past[(i + 1) * past.len() / shown - 1])
 }
 
 fn state(view: &View) -> String {
@@ -236,6 +241,15 @@ mod tests {
         let sum: f64 = (0..44 * 44).map(|i| small[i] * cells(i / 44) * cells(i % 44)).sum();
         assert!((sum - shares.iter().sum::<f64>()).abs() < 1e-9);
         assert_eq!(scaled(&[0.0, 1.0], [1, 2], [2, 4]), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn the_whole_past_is_squeezed_into_a_curve() {
+        let of = |past: &[f64], width| squeezed(past, width).collect::<Vec<_>>();
+        assert_eq!(of(&[0.1, 0.2], 5), [0.1, 0.2]);
+        assert_eq!(of(&[0.1, 0.2, 0.3, 0.4, 0.5, 0.6], 3), [0.2, 0.4, 0.6]);
+        assert_eq!(of(&[0.1, 0.2, 0.3], 2), [0.1, 0.3]);
+        assert!(of(&[0.1], 0).is_empty() && of(&[], 3).is_empty());
     }
 
     #[test]
