@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use crate::training::LearnerKind;
 
@@ -68,6 +68,10 @@ pub enum Command {
     Eval(EvalArgs),
     /// Replay a recorded trace and print the largest deviations
     Replay(ReplayArgs),
+    /// Look at an episode: in the terminal, or as a GIF or PNG file
+    Watch(WatchArgs),
+    /// A page for this machine's browser: live worlds, and the runs with their files
+    Serve(ServeArgs),
     /// Measure how fast a world steps
     Throughput(ThroughputArgs),
     /// Check an environment's contract
@@ -323,6 +327,49 @@ pub struct ReplayArgs {
     pub trace: PathBuf,
     #[command(flatten)]
     pub out: OutArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    /// gardener, k8s or k8s-v4.6
+    pub env: String,
+    /// Who acts [default: evolved in the garden, heuristic in the cluster]
+    #[arg(long, value_name = "NAME")]
+    pub agent: Option<String>,
+    #[command(flatten)]
+    pub seed: SeedArgs,
+    #[command(flatten)]
+    pub world: WorldArgs,
+    #[command(flatten)]
+    pub pictures: PictureArgs,
+}
+
+/// For pictures in place of the terminal.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "As files, without a terminal", group = ArgGroup::new("picture").args(["gif", "png"]).multiple(true))]
+pub struct PictureArgs {
+    /// Write the episode as an animated GIF; a file that exists is not overwritten
+    #[arg(long, value_name = "FILE")]
+    pub gif: Option<PathBuf>,
+    /// Write the last of it as a PNG
+    #[arg(long, value_name = "FILE")]
+    pub png: Option<PathBuf>,
+    /// Steps (or generations) at most [default: to the end of the episode]
+    #[arg(long, value_name = "N", requires = "picture", allow_negative_numbers = true, value_parser = whole::<u32>(STEPS))]
+    pub steps: Option<u32>,
+    /// A frame of the GIF every K steps [default: such that some 150 frames show all of it]
+    #[arg(long, value_name = "K", requires = "gif", allow_negative_numbers = true, value_parser = whole::<u32>(STEPS))]
+    pub every: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Where the runs are
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub dir: PathBuf,
+    /// Port at 127.0.0.1; 0 draws a free one
+    #[arg(long, value_name = "PORT", default_value_t = 8090, allow_negative_numbers = true, value_parser = whole::<u16>(PORT))]
+    pub port: u16,
 }
 
 #[derive(Debug, Args)]

@@ -16,11 +16,13 @@ mod out;
 mod progress;
 mod rollout;
 mod run_dir;
+mod serve;
 mod setup;
 mod stats;
 mod tensorboard;
 mod trace;
 mod training;
+mod view;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -199,6 +199,14 @@ impl Setup {
         agent_names(&self.settings)
     }
 
+    /// The agent that this world is shown with unless another one is asked for.
+    pub fn shown_agent(&self) -> &'static str {
+        match self.settings {
+            WorldSettings::K8s(_) => "heuristic",
+            WorldSettings::Gardener(_) => "evolved",
+        }
+    }
+
     /// The agent called `name`, for `envs` environments.
     ///
     /// # Errors

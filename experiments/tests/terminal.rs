@@ -8,9 +8,8 @@ use std::io::Read;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Place, Ran, TINY, end};
+use common::{Place, Ran, TINY, end, pty};
 use rustix::process::{Pid, Signal, kill_process};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 /// A bar comes after two seconds; who has seen none by then will see none.
 const PATIENCE: Duration = Duration::from_millis(3500);
@@ -18,11 +17,7 @@ const PATIENCE: Duration = Duration::from_millis(3500);
 /// What the program shows on standard error if that is a terminal, and after how long. It is
 /// interrupted when our patience ends, if it has not ended before.
 fn on_terminal(place: &Place, arguments: &str, no_color: &str) -> (String, Option<Duration>) {
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&master).unwrap();
-    unlockpt(&master).unwrap();
-    let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
-    let terminal = File::options().write(true).open(name).unwrap();
+    let (mut master, terminal) = pty::pair();
     let mut command = place.command(arguments);
     command.stdout(Stdio::null()).stderr(terminal).env("TERM", "xterm");
     if !no_color.is_empty() {
@@ -32,7 +27,6 @@ fn on_terminal(place: &Place, arguments: &str, no_color: &str) -> (String, Optio
     let start = Instant::now();
     let mut child = command.spawn().unwrap();
     drop(command);
-    let mut master = File::from(master);
     let reader = std::thread::spawn(move || {
         let (mut shown, mut first, mut buffer) = (Vec::new(), None, [0; 4096]);
         // On Linux reading ends with an error, not an end of file, when nobody has the terminal open.

@@ -4,7 +4,6 @@ mod brain;
 mod config;
 mod environment;
 mod grid;
-mod render;
 mod world;
 
 pub use brain::{BrainWeights, Brains, softmax};

@@ -3,7 +3,6 @@
 mod config;
 mod drift;
 mod environment;
-mod render;
 mod rules;
 mod shield;
 mod together;

@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use crate::out::say;
 
-const EXPERIMENTS: [(&str, &str); 9] = [
+const EXPERIMENTS: [(&str, &str); 10] = [
     ("cargo xtask demo", "the garden and the benchmark, from nothing"),
     (
         "cargo run --release -- benchmark --env k8s --agents random,heuristic,planner --episodes 50 --seed 1",
@@ -32,6 +32,10 @@ const EXPERIMENTS: [(&str, &str); 9] = [
     (
         "cargo run --release -- record k8s --agent planner --steps 100 --seed 1",
         "a trace that `replay` replays",
+    ),
+    (
+        "cargo run --release -- watch gardener --seed 1 --gif garden.gif",
+        "a garden to look at; in the terminal without --gif",
     ),
     ("cargo run --release -- throughput --env k8s --threads 1", "steps a second"),
 ];

@@ -12,9 +12,11 @@ mod list;
 mod record;
 mod replay;
 mod rerun;
+mod serve;
 mod throughput;
 mod throughput_train;
 mod train;
+mod watch;
 
 use std::hash::{BuildHasher, RandomState};
 use std::ops::RangeInclusive;
@@ -56,6 +58,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Record(args) => record::run(&args, context),
         Command::Train(args) => train::run(&args, context),
         Command::Eval(args) => eval::run(&args, context),
+        Command::Serve(args) => serve::run(&args, context),
+        Command::Watch(args) => watch::run(&args, context),
         Command::Replay(args) => replay::run(&args, context),
         Command::Throughput(args) => throughput::run(&args, context),
         Command::Check(args) => check::run(&args, context),

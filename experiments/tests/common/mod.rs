@@ -2,6 +2,8 @@
 #![allow(dead_code)] // every test file uses a part of this
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod pty;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,17 @@
+//! `serve`: the page, until Ctrl-C.
+
+use super::Context;
+use crate::cli::ServeArgs;
+use crate::failure::Failure;
+use crate::out::say;
+use crate::serve::Server;
+
+pub fn run(args: &ServeArgs, context: Context) -> Result<(), Failure> {
+    let server = Server::new(&args.dir, args.port)?;
+    // Also if quiet: who let a port be drawn has to know it.
+    say(format_args!("http://{}/", server.address()))?;
+    if !context.quiet {
+        say(format_args!("open it in a browser on this machine; Ctrl-C ends it"))?;
+    }
+    server.run()
+}

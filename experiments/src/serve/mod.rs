@@ -1,0 +1,160 @@
+//! A page for the browser of this machine: live worlds, and the runs below a directory.
+//!
+//! It listens at 127.0.0.1 only, reads and never writes. A name that another site has pointed at this
+//! address is refused by the Host header, and the page loads nothing from elsewhere.
+
+mod live;
+mod runs;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use resonetics_envs::registry::{ENVIRONMENTS, PRESETS};
+use serde_json::json;
+use tokio::runtime;
+
+use crate::failure::Failure;
+use crate::interrupt;
+use crate::setup::Setup;
+use crate::view::colour::cividis;
+use crate::view::show::RATES;
+
+/// Nothing but what this server sends: no inline script, no inline style, nobody's frame.
+const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// Colours of the ramp that the page is told.
+const RAMP: u32 = 64;
+/// The time between two looks at the signals.
+const ATTENTION: Duration = Duration::from_millis(100);
+
+/// What all requests share.
+struct Shared {
+    /// Where the runs are.
+    dir: PathBuf,
+    address: SocketAddr,
+}
+
+/// A server that listens.
+pub struct Server {
+    shared: Arc<Shared>,
+    listener: TcpListener,
+}
+
+impl Server {
+    /// Listens at 127.0.0.1 and `port`; 0 lets the system choose one.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] if the port is taken or `dir` is there and no directory.
+    pub fn new(dir: &Path, port: u16) -> Result<Server, Failure> {
+        if dir.exists() && !dir.is_dir() {
+            return Err(Failure::Usage(format!("{} is no directory; give --dir one of runs", dir.display())));
+        }
+        let at = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let refused = |error: io::Error| {
+            Failure::Usage(format!(
+                "cannot listen at {at}: {error}; choose another port with --port (0 draws a free one)"
+            ))
+        };
+        let listener = TcpListener::bind(at).map_err(refused)?;
+        listener.set_nonblocking(true).map_err(refused)?;
+        let address = listener.local_addr().map_err(refused)?;
+        Ok(Server { shared: Arc::new(Shared { dir: dir.to_path_buf(), address }), listener })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.shared.address
+    }
+
+    /// Serves until SIGINT or SIGTERM, which is how it ends in order.
+    ///
+    /// # Errors
+    /// [`Failure::Failed`] if the system gives no sockets or timers.
+    pub fn run(self) -> Result<(), Failure> {
+        let failed = |error: io::Error| Failure::Failed(format!("cannot start the server: {error}"));
+        let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(self.listener).map_err(failed)?;
+            tokio::spawn(axum::serve(listener, router(self.shared)).into_future());
+            while interrupt::check().is_ok() {
+                tokio::time::sleep(ATTENTION).await;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// All routes. A run's charts are files of the run.
+fn router(shared: Arc<Shared>) -> Router {
+    let fixed = |kind: &'static str, text: &'static str| get(move || async move { of_kind(kind, text) });
+    Router::new()
+        .route("/", fixed("text/html; charset=utf-8", include_str!("page.html")))
+        .route("/page.css", fixed("text/css; charset=utf-8", include_str!("page.css")))
+        .route("/page.js", fixed("text/javascript; charset=utf-8", include_str!("page.js")))
+        .route("/icon.svg", fixed("image/svg+xml", include_str!("icon.svg")))
+        .route("/worlds", get(worlds))
+        .route("/live/{env}", get(live::live))
+        .route("/runs", get(runs::list))
+        .route("/file", get(runs::file))
+        .layer(from_fn_with_state(Arc::clone(&shared), guarded))
+        .with_state(shared)
+}
+
+fn of_kind<T: IntoResponse>(kind: &'static str, body: T) -> Response {
+    ([(CONTENT_TYPE, kind)], body).into_response()
+}
+
+fn json(value: &serde_json::Value) -> Response {
+    of_kind("application/json", value.to_string())
+}
+
+fn refused(status: StatusCode, text: String) -> Response {
+    (status, of_kind("text/plain; charset=utf-8", text)).into_response()
+}
+
+/// Refuses requests for another host, and says to the browser what the page may do.
+async fn guarded(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let port = shared.address.port();
+    let ours = host == shared.address.to_string() || host == format!("localhost:{port}");
+    let mut response = if ours {
+        next.run(request).await
+    } else {
+        refused(StatusCode::MISDIRECTED_REQUEST, format!("this is http://{}/, not {host}\n", shared.address))
+    };
+    for (name, value) in [
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "no-referrer"),
+        (CACHE_CONTROL, "no-store"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// What can be chosen, and the colours of shares from 0 to 1.
+async fn worlds() -> Response {
+    let worlds = ENVIRONMENTS.iter().filter_map(|&(name, what)| {
+        let setup = Setup::preset(name, "reference").ok()?;
+        Some(json!({"name": name, "what": what, "agents": setup.agents(), "agent": setup.shown_agent()}))
+    });
+    let ramp: Vec<_> = (0..RAMP).map(|level| cividis(f64::from(level) / f64::from(RAMP - 1))).collect();
+    json(&json!({
+        "worlds": worlds.collect::<Vec<_>>(),
+        "presets": PRESETS.map(|(name, _)| name),
+        "rates": RATES,
+        "ramp": ramp,
+    }))
+}

@@ -1,0 +1,264 @@
+//! Scenes as pixels, for PNG and GIF files: the grid, a caption and a curve below it.
+
+use std::borrow::Cow;
+
+use font8x8::legacy::BASIC_LEGACY;
+use gif::{DisposalMethod, Encoder, Frame, Repeat};
+
+use crate::failure::Failure;
+use crate::view::colour::{Rgb, cividis};
+use crate::view::scene::{Cells, Node, Scene};
+
+/// Pixels are numbers of colours: these, and behind them the ramp.
+const COLOURS: [Rgb; 5] = [[0x14, 0x18, 0x1f], [0xff; 3], [0; 3], [0xd5, 0x5e, 0x00], [0x80; 3]];
+const BACKGROUND: u8 = 0;
+const LIGHT: u8 = 1;
+const DARK: u8 = 2;
+/// Out of memory.
+const ALARM: u8 = 3;
+/// In a film: as in the frame before.
+const UNCHANGED: u8 = 4;
+/// Fewer levels make smaller files.
+const LEVELS: u8 = 12;
+
+/// The side of a grid, where cells of whole pixels allow it.
+const SIDE: usize = 300;
+const GLYPH: usize = 8;
+const MARGIN: usize = 4;
+/// Two lines and the curve.
+const CAPTION: usize = 2 * (GLYPH + MARGIN) + MARGIN;
+const CURVE: usize = 40;
+
+/// The number of the colour of a share.
+fn shade(share: f64) -> u8 {
+    let level = (share.clamp(0.0, 1.0) * f64::from(LEVELS - 1)).round() as u8;
+    COLOURS.len() as u8 + level
+}
+
+/// Red, green and blue of each colour, one behind the other.
+fn palette() -> Vec<u8> {
+    let ramp = (0..LEVELS).map(|level| cividis(f64::from(level) / f64::from(LEVELS - 1)));
+    COLOURS.into_iter().chain(ramp).flatten().collect()
+}
+
+/// The past of a show for the curve below the grid: the first trend after each step so far, of as many
+/// steps as the whole width stands for.
+#[derive(Clone, Copy, Debug)]
+pub struct Past<'a> {
+    pub values: &'a [f64],
+    pub steps: usize,
+}
+
+/// A picture of numbered colours.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Picture {
+    width: usize,
+    height: usize,
+    /// Row by row.
+    pixels: Vec<u8>,
+}
+
+impl Picture {
+    /// Draws a scene.
+    pub fn of(scene: &Scene, past: Past<'_>) -> Picture {
+        let [rows, columns] = scene.grid;
+        let cell = (SIDE / rows.max(columns).max(1)).max(1);
+        let (width, below) = (columns * cell, rows * cell);
+        let height = below + CAPTION + CURVE;
+        let mut picture = Picture { width, height, pixels: vec![BACKGROUND; width * height] };
+        match &scene.cells {
+            Cells::Garden { dirt, gardeners } => picture.garden(cell, columns, dirt, gardeners),
+            Cells::Cluster { nodes, agent } => picture.cluster(cell, columns, nodes, *agent),
+        }
+        let line = |number: usize| below + MARGIN + number * (GLYPH + MARGIN);
+        let first: Vec<String> =
+            scene.readings[..2].iter().map(|(name, text)| format!("{name} {text}")).collect();
+        picture.write(MARGIN, line(0), &first.join("   "));
+        let (name, share) = scene.trends[0];
+        let now = format!("{name} {:.0}%", 100.0 * share);
+        picture.write(
+            MARGIN,
+            line(1),
+            &scene.ending.map_or(now.clone(), |ending| format!("{now}   {ending}")),
+        );
+        picture.curve(below + CAPTION, past);
+        picture
+    }
+
+    fn garden(&mut self, cell: usize, columns: usize, dirt: &[f32], gardeners: &[[usize; 2]]) {
+        for (i, &dirt) in dirt.iter().enumerate() {
+            self.fill(i % columns * cell, i / columns * cell, cell, cell, shade(dirt.into()));
+        }
+        for [row, column] in gardeners {
+            let (x, y) = (column * cell, row * cell);
+            self.fill(x, y, cell, cell, DARK);
+            // An edge keeps them apart from clean cells and from dirty ones.
+            let edge = usize::from(cell > 2);
+            self.fill(x + edge, y + edge, cell - 2 * edge, cell - 2 * edge, LIGHT);
+        }
+    }
+
+    /// A node's cpu as the left bar, its memory as the right one; light corners are critical nodes, a light
+    /// frame is the agent.
+    fn cluster(&mut self, cell: usize, columns: usize, nodes: &[Node], agent: [usize; 2]) {
+        let edge = (cell / 16).max(1);
+        let half = cell.saturating_sub(3 * edge) / 2;
+        let high = cell.saturating_sub(2 * edge);
+        for (i, node) in nodes.iter().enumerate() {
+            let (x, y) = (i % columns * cell, i / columns * cell);
+            let frame = if [i / columns, i % columns] == agent {
+                LIGHT
+            } else if node.out_of_memory {
+                ALARM
+            } else {
+                BACKGROUND
+            };
+            self.fill(x, y, cell, cell, frame);
+            self.fill(x + edge, y + edge, 2 * half + edge, high, DARK);
+            for (place, share) in [(0, node.cpu), (1, node.memory)] {
+                let filled = (f64::from(share) * high as f64).round() as usize;
+                let top = y + edge + high.saturating_sub(filled);
+                self.fill(x + edge + place * (half + edge), top, half, filled.min(high), shade(share.into()));
+            }
+            if node.critical {
+                self.fill(x + edge, y + edge, 2 * edge, 2 * edge, LIGHT);
+            }
+        }
+    }
+
+    fn curve(&mut self, top: usize, past: Past<'_>) {
+        for x in 0..self.width {
+            let Some(&share) = past.values.get(x * past.steps.max(1) / self.width) else { continue };
+            let filled = (share.clamp(0.0, 1.0) * CURVE as f64).round() as usize;
+            self.fill(x, top + CURVE - filled, 1, filled, shade(0.75));
+        }
+    }
+
+    /// Writes ASCII text; what is beyond the edge is cut.
+    fn write(&mut self, left: usize, top: usize, text: &str) {
+        for (place, letter) in text.bytes().enumerate() {
+            let glyph = BASIC_LEGACY[usize::from(letter).min(BASIC_LEGACY.len() - 1)];
+            for (y, bits) in glyph.into_iter().enumerate() {
+                for x in (0..GLYPH).filter(|x| bits >> x & 1 == 1) {
+                    self.fill(left + place * GLYPH + x, top + y, 1, 1, LIGHT);
+                }
+            }
+        }
+    }
+
+    /// A rectangle, as far as it is inside.
+    fn fill(&mut self, left: usize, top: usize, width: usize, height: usize, colour: u8) {
+        let (right, bottom) = ((left + width).min(self.width), (top + height).min(self.height));
+        for y in top..bottom {
+            self.pixels[y * self.width + left.min(right)..y * self.width + right].fill(colour);
+        }
+    }
+
+    /// Width and height as image files have them: a grid has at most 512 cells a side.
+    fn size(&self) -> [u16; 2] {
+        [self.width as u16, self.height as u16]
+    }
+
+    /// The bytes of a PNG file.
+    ///
+    /// # Errors
+    /// [`Failure::Failed`] if there is no memory for them.
+    pub fn png(&self) -> Result<Vec<u8>, Failure> {
+        let [width, height] = self.size();
+        let failed = |error| Failure::Failed(format!("cannot encode the picture as PNG: {error}"));
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, width.into(), height.into());
+        encoder.set_color(png::ColorType::Indexed);
+        encoder.set_depth(png::BitDepth::Eight);
+        encoder.set_palette(palette());
+        let mut writer = encoder.write_header().map_err(failed)?;
+        writer.write_image_data(&self.pixels).map_err(failed)?;
+        writer.finish().map_err(failed)?;
+        Ok(bytes)
+    }
+}
+
+/// Pictures one after another, as a GIF that repeats. Each frame holds only what has changed.
+pub struct Film {
+    encoder: Encoder<Vec<u8>>,
+    shown: Picture,
+    frames: usize,
+}
+
+impl Film {
+    /// A film that begins with `first`, for `delay` hundredths of a second.
+    ///
+    /// # Errors
+    /// [`Failure::Failed`] if there is no memory for it.
+    pub fn new(first: Picture, delay: u16) -> Result<Film, Failure> {
+        let [width, height] = first.size();
+        let mut encoder = Encoder::new(Vec::new(), width, height, &palette()).map_err(failed)?;
+        encoder.set_repeat(Repeat::Infinite).map_err(failed)?;
+        let mut film = Film { encoder, shown: first.clone(), frames: 0 };
+        film.frame([0, 0, first.width, first.height], first.pixels, delay)?;
+        Ok(film)
+    }
+
+    /// Shows `picture`, of the first one's size, for `delay` hundredths of a second.
+    ///
+    /// # Errors
+    /// [`Failure::Failed`] if there is no memory for it.
+    pub fn show(&mut self, picture: Picture, delay: u16) -> Result<(), Failure> {
+        let changed = |i: &usize| picture.pixels[*i] != self.shown.pixels[*i];
+        let width = picture.width;
+        let (mut left, mut right, mut top, mut bottom) = (width, 0, picture.height, 0);
+        for i in (0..picture.pixels.len()).filter(changed) {
+            (left, right) = (left.min(i % width), right.max(i % width + 1));
+            (top, bottom) = (top.min(i / width), bottom.max(i / width + 1));
+        }
+        if right == 0 {
+            // A frame cannot be empty.
+            (left, right, top, bottom) = (0, 1, 0, 1);
+        }
+        let inside = (top..bottom).flat_map(|y| y * width + left..y * width + right);
+        let pixels = inside.map(|i| if changed(&i) { picture.pixels[i] } else { UNCHANGED });
+        let pixels = pixels.collect();
+        self.frame([left, top, right - left, bottom - top], pixels, delay)?;
+        self.shown = picture;
+        Ok(())
+    }
+
+    fn frame(&mut self, rectangle: [usize; 4], pixels: Vec<u8>, delay: u16) -> Result<(), Failure> {
+        // Inside the first picture, whose sides are such numbers.
+        let [left, top, width, height] = rectangle.map(|place| place as u16);
+        let frame = Frame {
+            delay,
+            dispose: DisposalMethod::Keep,
+            transparent: Some(UNCHANGED),
+            left,
+            top,
+            width,
+            height,
+            buffer: Cow::Owned(pixels),
+            ..Frame::default()
+        };
+        self.encoder.write_frame(&frame).map_err(failed)?;
+        self.frames += 1;
+        Ok(())
+    }
+
+    /// Frames so far.
+    pub fn frames(&self) -> usize {
+        self.frames
+    }
+
+    /// The bytes of the GIF file.
+    ///
+    /// # Errors
+    /// [`Failure::Failed`] if there is no memory for them.
+    pub fn finish(self) -> Result<Vec<u8>, Failure> {
+        self.encoder.into_inner().map_err(failed)
+    }
+}
+
+fn failed(error: gif::EncodingError) -> Failure {
+    Failure::Failed(format!("cannot encode the pictures as GIF: {error}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+use gif::{ColorOutput, DecodeOptions};
+
+use super::*;
+
+/// A garden of 3x3 cells, and so of 100 pixels each.
+fn garden() -> Scene {
+    let dirt = vec![0.0, 0.5, 1.0, 0.25, 0.0, 0.0, 0.0, 0.0, 0.0];
+    Scene {
+        step: 7,
+        grid: [3, 3],
+        cells: Cells::Garden { dirt, gardeners: vec![[2, 1]] },
+        readings: vec![("generation", "7".to_owned()), ("population", "1".to_owned())],
+        trends: [("mean dirt", 0.25), ("risk", 0.5), ("population", 0.1)],
+        ending: None,
+    }
+}
+
+fn cluster() -> Scene {
+    let node = Node { cpu: 0.0, memory: 0.5, critical: false, out_of_memory: false };
+    let mut nodes = vec![node; 9];
+    nodes[1] = Node { cpu: 1.0, memory: 1.0, critical: true, out_of_memory: true };
+    Scene { cells: Cells::Cluster { nodes, agent: [1, 0] }, ..garden() }
+}
+
+const NONE: Past<'_> = Past { values: &[], steps: 10 };
+
+/// The colour at a place, by what a PNG decoder makes of the file.
+fn decoded(picture: &Picture) -> impl Fn(usize, usize) -> Rgb + use<> {
+    let bytes = picture.png().unwrap();
+    let mut decoder = png::Decoder::new(std::io::Cursor::new(bytes));
+    decoder.set_transformations(png::Transformations::EXPAND);
+    let mut reader = decoder.read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    let info = reader.next_frame(&mut pixels).unwrap();
+    let width = info.width as usize;
+    assert_eq!((width, info.height as usize, info.color_type), (300, 368, png::ColorType::Rgb));
+    move |x, y| [0, 1, 2].map(|i| pixels[3 * (y * width + x) + i])
+}
+
+#[test]
+fn a_garden_has_a_square_a_cell_and_gardeners_with_an_edge() {
+    let at = decoded(&Picture::of(&garden(), NONE));
+    assert_eq!((at(0, 0), at(99, 99)), (cividis(0.0), cividis(0.0)));
+    assert_eq!(at(200, 0), cividis(1.0), "the third cell of the first row");
+    assert_eq!(at(50, 250), cividis(0.0));
+    // Twelve levels: a half is the sixth, six elevenths up the ramp.
+    assert_eq!(at(150, 50), cividis(6.0 / 11.0));
+    assert_eq!((at(150, 250), at(100, 200), at(199, 299)), ([255; 3], [0; 3], [0; 3]));
+    let letters =
+        (0..300).flat_map(|x| (300..328).map(move |y| (x, y))).filter(|&(x, y)| at(x, y) == [255; 3]);
+    assert!(letters.count() > 300, "no caption");
+}
+
+#[test]
+fn a_node_has_two_bars_a_corner_and_a_frame() {
+    let at = decoded(&Picture::of(&cluster(), NONE));
+    // The second node: cpu and memory full, critical, out of memory.
+    assert_eq!((at(130, 50), at(170, 50)), (cividis(1.0), cividis(1.0)));
+    assert_eq!((at(110, 10), at(101, 50)), ([255; 3], COLOURS[usize::from(ALARM)]));
+    // The first of the second row: no cpu, half of the memory, the agent.
+    assert_eq!((at(30, 190), at(70, 110), at(70, 190)), ([0; 3], [0; 3], cividis(6.0 / 11.0)));
+    assert_eq!(at(1, 150), [255; 3]);
+    assert_eq!(at(201, 250), COLOURS[usize::from(BACKGROUND)]);
+}
+
+#[test]
+fn the_curve_is_as_high_as_the_share_and_as_long_as_the_past() {
+    let past = Past { values: &[0.0, 1.0, 0.5], steps: 10 };
+    let at = decoded(&Picture::of(&garden(), past));
+    let height = |x: usize| (328..368).filter(|&y| at(x, y) != COLOURS[usize::from(BACKGROUND)]).count();
+    assert_eq!([15, 45, 75, 105].map(height), [0, 40, 20, 0]);
+}
+
+/// What a viewer shows after each frame of a film, and for how long.
+fn played(bytes: &[u8]) -> Vec<(Vec<u8>, u16)> {
+    let mut options = DecodeOptions::new();
+    options.set_color_output(ColorOutput::Indexed);
+    let mut decoder = options.read_info(bytes).unwrap();
+    let (width, height) = (usize::from(decoder.width()), usize::from(decoder.height()));
+    assert_eq!(decoder.global_palette().unwrap()[..palette().len()], palette());
+    let mut screen = vec![u8::MAX; width * height];
+    let mut shown = Vec::new();
+    while let Some(frame) = decoder.read_next_frame().unwrap() {
+        for (i, &pixel) in frame.buffer.iter().enumerate() {
+            let (x, y) = (i % usize::from(frame.width), i / usize::from(frame.width));
+            if Some(pixel) != frame.transparent {
+                screen[(usize::from(frame.top) + y) * width + usize::from(frame.left) + x] = pixel;
+            }
+        }
+        shown.push((screen.clone(), frame.delay));
+    }
+    assert_eq!(decoder.repeat(), Repeat::Infinite);
+    shown
+}
+
+#[test]
+fn a_film_plays_its_pictures_for_their_times() {
+    let pictures = [garden(), cluster(), cluster(), garden()].map(|scene| Picture::of(&scene, NONE));
+    let mut film = Film::new(pictures[0].clone(), 5).unwrap();
+    for (picture, delay) in pictures[1..].iter().zip([6, 7, 200]) {
+        film.show(picture.clone(), delay).unwrap();
+    }
+    assert_eq!(film.frames(), 4);
+    let expected: Vec<_> = pictures.into_iter().map(|picture| picture.pixels).zip([5, 6, 7, 200]).collect();
+    assert!(played(&film.finish().unwrap()) == expected);
+}

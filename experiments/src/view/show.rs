@@ -1,0 +1,192 @@
+//! An episode that somebody looks at.
+
+use std::time::Duration;
+
+use resonetics_envs::env::Ending;
+use resonetics_envs::gardener::GardenerEnv;
+use resonetics_envs::k8s::K8sEnv;
+
+use crate::failure::Failure;
+use crate::rollout::{Playable, Rollout};
+use crate::setup::{Setup, WorldSettings};
+use crate::view::scene::Scene;
+
+/// Steps a second that can be chosen; from 20 on whole numbers of them for each picture.
+pub const RATES: [u32; 10] = [1, 2, 5, 10, 20, 40, 100, 200, 400, 1000];
+/// The time between two pictures at the fastest.
+pub const FASTEST: Duration = Duration::from_millis(50);
+
+/// The time between two pictures at so many steps a second, and the steps in it.
+pub fn pace(rate: u32) -> (Duration, u32) {
+    let between = Duration::from_secs(1) / rate;
+    if between >= FASTEST { (between, 1) } else { (FASTEST, rate / 20) }
+}
+
+enum World {
+    Garden(Rollout<GardenerEnv>),
+    Cluster(Rollout<K8sEnv>),
+}
+
+/// An episode, step by step: the one that `gardener` and `record` play with the same seed. Looking at it
+/// changes nothing.
+pub struct Show {
+    world: World,
+    /// Steps taken.
+    steps: u32,
+    ended: Option<Ending>,
+}
+
+impl Show {
+    /// The episode of `agent` with `seed`, before its first step.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] for an unknown agent.
+    pub fn new(setup: &Setup, agent: &str, seed: u64) -> Result<Show, Failure> {
+        let policy = setup.policy(agent, 1)?;
+        let world = match &setup.settings {
+            WorldSettings::Gardener(settings) => {
+                let mut rollout = Rollout::new(vec![GardenerEnv::new(settings.env.clone())], policy)?;
+                rollout.reset(&[seed]);
+                World::Garden(rollout)
+            }
+            WorldSettings::K8s(settings) => {
+                let mut rollout = Rollout::new(vec![K8sEnv::new(settings.env.clone())], policy)?;
+                rollout.reset(&[seed]);
+                World::Cluster(rollout)
+            }
+        };
+        Ok(Show { world, steps: 0, ended: None })
+    }
+
+    /// Takes a step; nothing happens once the episode is over.
+    ///
+    /// # Errors
+    /// [`Failure::Failed`] if the agent chooses an action that there is none of.
+    pub fn step(&mut self) -> Result<(), Failure> {
+        if self.ended.is_some() {
+            return Ok(());
+        }
+        self.ended = match &mut self.world {
+            World::Garden(rollout) => stepped(rollout)?,
+            World::Cluster(rollout) => stepped(rollout)?,
+        };
+        self.steps += 1;
+        Ok(())
+    }
+
+    /// Whether the episode is over.
+    pub fn ended(&self) -> bool {
+        self.ended.is_some()
+    }
+
+    /// What is to be seen now.
+    pub fn scene(&self) -> Scene {
+        match &self.world {
+            World::Garden(rollout) => Scene::garden(&rollout.envs.envs()[0], self.ended),
+            World::Cluster(rollout) => {
+                let total_reward = rollout.batch.episode_return[0];
+                Scene::cluster(&rollout.envs.envs()[0], self.steps, total_reward, self.ended)
+            }
+        }
+    }
+}
+
+fn stepped<E: Playable>(rollout: &mut Rollout<E>) -> Result<Option<Ending>, Failure> {
+    rollout.step()?;
+    let ending = Ending { terminated: rollout.batch.terminated[0], truncated: rollout.batch.truncated[0] };
+    Ok((ending.terminated || ending.truncated).then_some(ending))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::scene::Cells;
+
+    fn show(env: &str, agent: &str) -> Show {
+        Show::new(&Setup::preset(env, "reference").unwrap(), agent, 3).unwrap()
+    }
+
+    fn reading(scene: &Scene, name: &str) -> String {
+        let found = scene.readings.iter().find(|(reading, _)| *reading == name);
+        found.unwrap_or_else(|| panic!("no {name}")).1.clone()
+    }
+
+    #[test]
+    fn a_garden_is_seen_as_it_is() {
+        let mut show = show("gardener", "random");
+        for step in 0..30 {
+            let scene = show.scene();
+            let World::Garden(rollout) = &show.world else { panic!() };
+            let world = rollout.envs.envs()[0].world();
+            let Cells::Garden { dirt, gardeners } = &scene.cells else { panic!() };
+            assert_eq!((scene.step, scene.grid, dirt.as_slice()), (step, [60, 60], world.grid()));
+            assert!(gardeners.iter().eq(world.gardeners().iter().map(|gardener| &gardener.cell)));
+            let mean = dirt.iter().map(|&dirt| f64::from(dirt)).sum::<f64>() / 3600.0;
+            assert!((scene.trends[0].1 - mean).abs() < 1e-9);
+            assert_eq!(reading(&scene, "generation"), step.to_string());
+            assert_eq!(reading(&scene, "damping alpha"), format!("{:.2}", world.restraint().alpha));
+            show.step().unwrap();
+        }
+        let start = self::show("gardener", "random").scene();
+        assert_eq!(
+            (reading(&start, "population"), reading(&start, "mean energy")),
+            ("25".into(), "50.00".into())
+        );
+    }
+
+    #[test]
+    fn a_cluster_is_seen_as_it_is_and_ends_once() {
+        let mut show = show("k8s", "random");
+        let mut steps = 0;
+        while !show.ended() {
+            assert_eq!(show.scene().ending, None);
+            show.step().unwrap();
+            steps += 1;
+            let scene = show.scene();
+            let World::Cluster(rollout) = &show.world else { panic!() };
+            let (env, state) = (&rollout.envs.envs()[0], rollout.envs.envs()[0].state());
+            let Cells::Cluster { nodes, agent } = &scene.cells else { panic!() };
+            assert_eq!((scene.step, *agent), (steps, state.agent));
+            assert!(nodes.iter().map(|node| node.cpu).eq(state.cpu.iter().copied()));
+            assert!(nodes.iter().map(|node| node.memory).eq(state.memory.iter().copied()));
+            assert!(
+                nodes.iter().zip(&state.priority).all(|(node, &priority)| node.critical == (priority == 1.0))
+            );
+            // The count of the rules.
+            let out = nodes.iter().filter(|node| node.out_of_memory).count();
+            assert_eq!(out, resonetics_envs::env::Env::info(env).oom_nodes as usize);
+        }
+        let last = show.scene();
+        assert!(last.ending.is_some());
+        show.step().unwrap();
+        assert_eq!(show.scene(), last);
+    }
+
+    #[test]
+    fn the_control_layer_of_a_cluster_is_seen_if_it_is_on() {
+        let setup = Setup::preset("k8s", "storm").unwrap();
+        let control = |setup: &Setup| Show::new(setup, "idle", 1).unwrap().scene();
+        assert_eq!(reading(&control(&setup), "control"), "off");
+        assert_eq!(reading(&control(&setup.with_control(true)), "survival mode"), "off");
+    }
+
+    #[test]
+    fn every_rate_takes_whole_steps() {
+        for rate in RATES {
+            let (between, together) = pace(rate);
+            assert_eq!(Duration::from_secs(1) / rate * together, between, "{rate} steps/s");
+        }
+    }
+
+    #[test]
+    fn scenes_are_json() {
+        let json = serde_json::to_value(show("gardener", "random").scene()).unwrap();
+        assert_eq!(
+            (json["step"].as_u64(), json["garden"]["dirt"].as_array().unwrap().len()),
+            (Some(0), 3600)
+        );
+        assert_eq!(json["readings"][0], serde_json::json!(["generation", "0"]));
+        let json = serde_json::to_value(show("k8s", "random").scene()).unwrap();
+        assert_eq!(json["cluster"]["nodes"].as_array().unwrap().len(), 16);
+    }
+}

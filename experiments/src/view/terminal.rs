@@ -1,0 +1,150 @@
+//! A show on the terminal: the grid as coloured cells, its numbers and their past beside it.
+
+use std::io::{self, IsTerminal};
+use std::path::Path;
+use std::time::Instant;
+
+use ratatui::DefaultTerminal;
+use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+
+use crate::failure::{self, Failure};
+use crate::interrupt;
+use crate::view::scene::Scene;
+use crate::view::show::{FASTEST, RATES, Show, pace};
+
+mod draw;
+
+/// The past that is kept for the curves, in steps: a whole garden by the rules.
+const PAST: usize = 2000;
+
+/// What the terminal shows.
+struct View {
+    title: String,
+    scene: Scene,
+    /// Of each trend, the oldest first.
+    past: [Vec<f64>; 3],
+    paused: bool,
+    /// Position in [`RATES`].
+    rate: usize,
+}
+
+/// What a key asks for.
+#[derive(Debug, PartialEq)]
+enum Wish {
+    Nothing,
+    Step,
+    Quit,
+}
+
+impl View {
+    fn new(title: String, scene: Scene) -> View {
+        let past = scene.trends.map(|(_, share)| vec![share]);
+        View { title, scene, past, paused: false, rate: 3 }
+    }
+
+    fn show(&mut self, scene: Scene) {
+        for (past, (_, share)) in self.past.iter_mut().zip(scene.trends) {
+            if past.len() == PAST {
+                past.remove(0);
+            }
+            past.push(share);
+        }
+        self.scene = scene;
+    }
+
+    fn press(&mut self, key: KeyEvent) -> Wish {
+        match key.code {
+            _ if key.kind == KeyEventKind::Release => {}
+            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => return Wish::Quit,
+            KeyCode::Char('q') | KeyCode::Esc => return Wish::Quit,
+            KeyCode::Char(' ') => self.paused = !self.paused,
+            KeyCode::Char('s') | KeyCode::Right => {
+                self.paused = true;
+                return Wish::Step;
+            }
+            KeyCode::Char('+' | '=') => self.rate = (self.rate + 1).min(RATES.len() - 1),
+            KeyCode::Char('-') => self.rate = self.rate.saturating_sub(1),
+            _ => {}
+        }
+        Wish::Nothing
+    }
+}
+
+/// The terminal in raw mode on its other screen, until this is dropped or the program panics.
+struct Screen(DefaultTerminal);
+
+impl Screen {
+    fn open() -> io::Result<Screen> {
+        ratatui::try_init().map(Screen)
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        // A terminal that has gone away needs no restoring.
+        let _ = ratatui::try_restore();
+    }
+}
+
+/// Whether somebody can watch: refused in a pipe, before the work.
+///
+/// # Errors
+/// [`Failure::Usage`] if standard input or output is no terminal.
+pub fn check() -> Result<(), Failure> {
+    if io::stdin().is_terminal() && io::stdout().is_terminal() {
+        return Ok(());
+    }
+    Err(Failure::Usage(
+        "this is no terminal to watch on: run it in one, or write pictures with --gif FILE or --png FILE"
+            .to_owned(),
+    ))
+}
+
+/// Shows `show` until who watches has seen enough.
+///
+/// # Errors
+/// [`Failure::Interrupted`]; [`Failure::Failed`] if the terminal goes away.
+pub fn watch(show: Show, title: String) -> Result<(), Failure> {
+    let terminal = Path::new("the terminal");
+    let mut screen = Screen::open().map_err(failure::io("open", terminal))?;
+    play(&mut screen.0, show, title)
+}
+
+fn play(terminal: &mut DefaultTerminal, mut show: Show, title: String) -> Result<(), Failure> {
+    let lost = |what: &'static str| failure::io(what, Path::new("the terminal"));
+    let ink = draw::Ink::of_terminal();
+    let mut view = View::new(title, show.scene());
+    let mut due = Instant::now();
+    loop {
+        interrupt::check()?;
+        terminal.draw(|frame| draw::draw(frame, &view, ink)).map_err(lost("draw on"))?;
+        let wait = due.saturating_duration_since(Instant::now()).min(FASTEST);
+        let wait = if view.paused || show.ended() { FASTEST } else { wait };
+        let mut steps = 0;
+        if event::poll(wait).map_err(lost("read from"))? {
+            if let Event::Key(key) = event::read().map_err(lost("read from"))? {
+                match view.press(key) {
+                    Wish::Nothing => {}
+                    Wish::Step => steps = 1,
+                    Wish::Quit => return Ok(()),
+                }
+            }
+        } else if !view.paused && Instant::now() >= due {
+            let (between, together) = pace(RATES[view.rate]);
+            // From now on, so that a slow terminal is not chased by steps that it has missed.
+            due = Instant::now() + between;
+            steps = together;
+        }
+        let started = Instant::now();
+        for _ in 0..steps {
+            if show.ended() || started.elapsed() > FASTEST {
+                break;
+            }
+            show.step()?;
+            view.show(show.scene());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
