@@ -115,7 +115,8 @@ pub trait Together<E>: Send {
     /// Makes `env` that of `lane`.
     fn put(&mut self, lane: usize, env: E);
 
-    /// As [`Env::step`], of each. The actions have been checked.
+    /// As [`Env::step`], of each. The actions have been checked. Where an episode is over, what is written is
+    /// not looked at, and the reset that follows must go as if there had been no such step.
     fn step(&mut self, actions: &[usize; LANES], rows: Rows<'_>);
 }
 

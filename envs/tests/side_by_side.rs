@@ -23,7 +23,14 @@ fn configs() -> [K8sConfig; 4] {
     let mut ramp = K8sConfig { clean_cost: 9.0, scale_cost: 20.0, ..short.clone() };
     ramp.drift.schedule = Schedule::Shocks;
     let small = K8sConfig { height: 3, width: 5, terminate_on_any_oom: true, ..short.clone() };
-    let hot = K8sConfig { hotspot_threshold: 0.3, oom_terminate_threshold: 3, ..short.clone() };
+    let hot = K8sConfig {
+        hotspot_threshold: 0.3,
+        oom_terminate_threshold: 3,
+        terminate_on_any_oom: false,
+        critical_oom_terminate: false,
+        mem_drift_mu: 0.03,
+        ..short.clone()
+    };
     [short, ramp, small, hot]
 }
 
@@ -95,7 +102,7 @@ fn a_vector_shows_of_each_lane_what_it_shows_alone() {
 #[test]
 fn a_saved_vector_goes_on_as_if_it_had_not_stopped() {
     for autoreset in [Autoreset::SameStep, Autoreset::NextStep] {
-        let [config, ..] = configs();
+        let [.., config] = configs();
         let mut vector = VecEnv::new(vec![K8sEnv::new(config.clone()); LANES], autoreset).unwrap();
         let mut batch = vector.batch();
         vector.reset(SEED, &mut batch);
@@ -103,13 +110,20 @@ fn a_saved_vector_goes_on_as_if_it_had_not_stopped() {
             let actions: Vec<usize> = (0..LANES).map(|lane| action(lane, step)).collect();
             vector.step(&actions, batch).unwrap();
         };
-        // Episodes have at most 40 steps: after 41 some lanes are at rest, where the mode knows rest.
-        (0..41).for_each(|number| step(&mut vector, &mut batch, number));
+        // Saved where some cluster goes on with a critical node out of memory.
+        let critical = |vector: &VecEnv<K8sEnv>, lane| vector.env(lane).info().critical_oom > 0;
+        let mut number = 0;
+        while !(0..LANES).any(|lane| !batch.terminated[lane] && critical(&vector, lane)) {
+            step(&mut vector, &mut batch, number);
+            number += 1;
+            assert!(number < STEPS);
+        }
         let saved = vector.save().unwrap();
         let mut other = VecEnv::new(vec![K8sEnv::new(config); LANES], autoreset).unwrap();
         let mut others = other.batch();
         other.restore(&saved, &mut others).unwrap();
-        for number in 41..STEPS {
+        assert_eq!(saved, other.save().unwrap());
+        for number in number..STEPS {
             step(&mut vector, &mut batch, number);
             step(&mut other, &mut others, number);
             assert_eq!(batch.observations, others.observations);

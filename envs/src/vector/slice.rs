@@ -229,17 +229,13 @@ impl<'a, E: ParallelEnv> Slice<'a, E> {
     #[inline(never)]
     fn step_some(&mut self, shape: Shape, autoreset: Autoreset, index: usize, actions: &[usize]) {
         let first = index * LANES;
-        let over: [Option<E>; LANES] = std::array::from_fn(|lane| {
-            self.tallies[first + lane].ended().then(|| self.together[index].get(lane))
-        });
+        let over: [bool; LANES] = std::array::from_fn(|lane| self.tallies[first + lane].ended());
         self.step_sixteen(shape, index, actions);
         for (lane, over) in over.into_iter().enumerate() {
-            match over {
-                Some(env) => {
-                    self.together[index].put(lane, env);
-                    self.rest(shape, autoreset, first + lane);
-                }
-                None => self.end_if_over(shape, autoreset, first + lane),
+            if over {
+                self.rest(shape, autoreset, first + lane);
+            } else {
+                self.end_if_over(shape, autoreset, first + lane);
             }
         }
     }
