@@ -7,7 +7,7 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use resonetics_envs::cpu::{CpuPath, Work};
 use resonetics_envs::env::Env;
-use resonetics_envs::k8s::{ACTIONS, K8sConfig, K8sEnv, OBSERVATION};
+use resonetics_envs::k8s::{ACTIONS, K8sConfig, K8sEnv, OBSERVATION, Parts};
 use resonetics_envs::math::{LANES, Lanes};
 use resonetics_envs::stream::{Domain, Key};
 use resonetics_envs::vector::{Autoreset, VecEnv};
@@ -23,29 +23,29 @@ impl Work for Normals {
     }
 }
 
-struct Drift<'a>(&'a mut K8sEnv, &'a Lanes, &'a Lanes);
+struct Drift<'a>(&'a mut Parts, &'a Lanes, &'a Lanes);
 
 impl Work for Drift<'_> {
     type Output = bool;
 
     #[inline(always)]
     fn run(self) -> bool {
-        self.0.drift_alone(self.1, self.2)
+        self.0.drift(self.1, self.2)
     }
 }
 
-struct Load<'a>(&'a K8sEnv);
+struct Load<'a>(&'a Parts);
 
 impl Work for Load<'_> {
-    type Output = f32;
+    type Output = Lanes;
 
     #[inline(always)]
-    fn run(self) -> f32 {
-        self.0.load_alone()
+    fn run(self) -> Lanes {
+        self.0.load()
     }
 }
 
-struct Observe<'a>(&'a K8sEnv, &'a mut [f32; OBSERVATION]);
+struct Observe<'a>(&'a Parts, &'a mut [[f32; OBSERVATION]; LANES]);
 
 impl Work for Observe<'_> {
     type Output = ();
@@ -81,19 +81,20 @@ fn normals(c: &mut Criterion) {
 
 /// What a step does beside drawing its noise: adding it, the mean load, the observation.
 fn parts(c: &mut Criterion) {
-    let mut group = c.benchmark_group("parts of a k8s step");
+    let mut group = c.benchmark_group("parts of a step of 16 clusters");
+    group.throughput(Throughput::Elements(LANES as u64));
     let (cpu, memory): (Lanes, Lanes) = ([0.001; LANES], [-0.001; LANES]);
-    let mut env = K8sEnv::new(K8sConfig::default());
-    let mut observation = [0.0; OBSERVATION];
+    let mut clusters = Parts::new();
+    let mut observations = [[0.0; OBSERVATION]; LANES];
     for path in CpuPath::available() {
         path.force();
         let id = |part: &str| BenchmarkId::new(part, path);
         group.bench_function(id("drift"), |b| {
-            b.iter(|| CpuPath::dispatch(Drift(&mut env, black_box(&cpu), black_box(&memory))));
+            b.iter(|| CpuPath::dispatch(Drift(&mut clusters, black_box(&cpu), black_box(&memory))));
         });
-        group.bench_function(id("load"), |b| b.iter(|| CpuPath::dispatch(Load(black_box(&env)))));
+        group.bench_function(id("load"), |b| b.iter(|| CpuPath::dispatch(Load(black_box(&clusters)))));
         group.bench_function(id("observation"), |b| {
-            b.iter(|| CpuPath::dispatch(Observe(black_box(&env), black_box(&mut observation))));
+            b.iter(|| CpuPath::dispatch(Observe(black_box(&clusters), black_box(&mut observations))));
         });
     }
     group.finish();

@@ -10,7 +10,7 @@ use ndarray::Array2;
 use resonetics_agents::{Evolved, GardenerHeuristic, GardenerHeuristicConfig, Observations, Policy};
 use resonetics_envs::cpu::{CpuPath, Work};
 use resonetics_envs::gardener::{GardenerConfig, GardenerEnv};
-use resonetics_envs::k8s::{ACTIONS, K8sConfig, K8sEnv, OBSERVATION};
+use resonetics_envs::k8s::{ACTIONS, K8sConfig, K8sEnv, OBSERVATION, Parts};
 use resonetics_envs::math::{LANES, Lanes};
 use resonetics_envs::stream::{Domain, Key};
 use resonetics_envs::vector::{Autoreset, VecEnv};
@@ -30,7 +30,7 @@ enum Part {
 struct Repeat<'a> {
     part: Part,
     count: u32,
-    env: &'a mut K8sEnv,
+    clusters: &'a mut Parts,
 }
 
 impl Work for Repeat<'_> {
@@ -40,14 +40,14 @@ impl Work for Repeat<'_> {
     fn run(self) {
         let key = Key::new(1, Domain::Episode, 0);
         let (cpu, memory): (Lanes, Lanes) = ([0.001; LANES], [-0.001; LANES]);
-        let mut observation = [0.0; OBSERVATION];
+        let mut observations = [[0.0; OBSERVATION]; LANES];
         for step in 0..self.count {
             match self.part {
                 Part::Words => _ = black_box(key.lanes(black_box(step), 0)),
                 Part::Normals => _ = black_box(key.normals(black_box(step), 0)),
-                Part::Drift => _ = black_box(self.env.drift_alone(black_box(&cpu), black_box(&memory))),
-                Part::Load => _ = black_box(black_box(&mut *self.env).load_alone()),
-                Part::Observation => black_box(&mut *self.env).observe(black_box(&mut observation)),
+                Part::Drift => _ = black_box(self.clusters.drift(black_box(&cpu), black_box(&memory))),
+                Part::Load => _ = black_box(black_box(&mut *self.clusters).load()),
+                Part::Observation => black_box(&mut *self.clusters).observe(black_box(&mut observations)),
             }
         }
     }
@@ -108,7 +108,7 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let count = count.parse().expect("a number of repetitions");
-    let mut env = K8sEnv::new(K8sConfig::default());
+    let mut clusters = Parts::new();
     let part = match part.as_str() {
         "step" => {
             steps(count);
@@ -124,6 +124,6 @@ fn main() -> ExitCode {
         "load" => Part::Load,
         _ => Part::Observation,
     };
-    CpuPath::dispatch(Repeat { part, count, env: &mut env });
+    CpuPath::dispatch(Repeat { part, count, clusters: &mut clusters });
     ExitCode::SUCCESS
 }

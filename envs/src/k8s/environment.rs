@@ -265,20 +265,6 @@ impl K8sEnv {
         }
     }
 
-    /// A part of a step on its own, for benches: adds a noise, each `[nodes]`, and yields whether any node
-    /// is out of memory.
-    #[inline(always)]
-    pub fn drift_alone(&mut self, cpu: &[f32], memory: &[f32]) -> bool {
-        let shared = Arc::clone(&self.shared);
-        rules::drift(&shared.params, self.nodes_mut(), &Recorded { cpu, memory })
-    }
-
-    /// A part of a step on its own, for benches: the mean over all cpu and memory values.
-    #[inline(always)]
-    pub fn load_alone(&self) -> f32 {
-        rules::average_load(&self.shared.params, self.nodes())[0]
-    }
-
     /// One step of the rules alone: with a recorded noise, each `[nodes]`, in place of the stream's,
     /// and without the shield.
     ///

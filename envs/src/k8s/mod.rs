@@ -12,3 +12,4 @@ pub use drift::{DriftConfig, Schedule};
 pub use environment::{K8sEnv, K8sInfo, K8sState};
 pub use rules::{ACTIONS, OBSERVATION, PRIORITIES};
 pub use shield::toward_worst;
+pub use together::Parts;

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use crate::cpu::{CpuPath, Work};
-use crate::env::{Rows, Together};
+use crate::env::{Env, Rows, Together};
+use crate::k8s::config::K8sConfig;
 use crate::k8s::environment::{K8sEnv, Shared};
-use crate::k8s::rules::{self, Block, Drawn, OBSERVATION, Scalars};
-use crate::math::LANES;
+use crate::k8s::rules::{self, Block, Drawn, Noise, OBSERVATION, Scalars};
+use crate::math::{LANES, Lanes};
 use crate::stream::{Key, Keys};
 
 /// The states of sixteen clusters of one block of nodes and without the shield.
@@ -106,11 +107,60 @@ impl Work for StepSixteen<'_> {
     }
 }
 
+/// The parts of a step on their own, of sixteen clusters, for benches.
+pub struct Parts(Sixteen);
+
+impl Parts {
+    /// Of clusters with the reference settings, just reset.
+    pub fn new() -> Parts {
+        let mut env = K8sEnv::new(K8sConfig::default());
+        env.reset(Some(1), &mut [0.0; OBSERVATION]);
+        Parts(Sixteen::new(&vec![env; LANES]))
+    }
+
+    /// Adds a noise to the cpu and the memory of every node, the same to all; yields whether a node is out of
+    /// memory.
+    #[inline(always)]
+    pub fn drift(&mut self, cpu: &Lanes, memory: &Lanes) -> bool {
+        let Parts(Sixteen { block, shared, .. }) = self;
+        rules::drift(&shared.params, std::slice::from_mut(block), &Same([*cpu, *memory]))
+    }
+
+    /// The mean over all cpu and memory values.
+    #[inline(always)]
+    pub fn load(&self) -> Lanes {
+        rules::average_load(&self.0.shared.params, std::slice::from_ref(&self.0.block))
+    }
+
+    /// Writes the observations.
+    #[inline(always)]
+    pub fn observe(&self, observations: &mut [[f32; OBSERVATION]; LANES]) {
+        let Sixteen { block, scalars, shared, .. } = &self.0;
+        for (lane, observation) in observations.iter_mut().enumerate() {
+            rules::observe(&shared.params, scalars, std::slice::from_ref(block), lane, observation);
+        }
+    }
+}
+
+impl Default for Parts {
+    fn default() -> Parts {
+        Parts::new()
+    }
+}
+
+/// A noise that is the same for all nodes.
+struct Same([Lanes; 2]);
+
+impl Noise<LANES> for Same {
+    #[inline(always)]
+    fn two_nodes(&self, _first: usize, _node: usize) -> [[Lanes; 2]; 2] {
+        [self.0, self.0]
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::env::Env;
-    use crate::k8s::K8sConfig;
 
     #[test]
     fn a_cluster_comes_out_as_it_went_in() {

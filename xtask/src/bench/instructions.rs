@@ -13,9 +13,9 @@ use crate::cargo;
 const PARTS: [(&str, &str, [u32; 2]); 8] = [
     ("words", "random words for 16 lanes", FEW_AND_MANY),
     ("normals", "32 normals, for the cpu and memory of 16 nodes", FEW_AND_MANY),
-    ("drift", "drift of 16 nodes, and which are out of memory", FEW_AND_MANY),
-    ("load", "load of 16 nodes", FEW_AND_MANY),
-    ("observation", "an observation", FEW_AND_MANY),
+    ("drift", "drift of 16 clusters of 16 nodes, and whether one is out of memory", FEW_AND_MANY),
+    ("load", "mean loads of 16 clusters", FEW_AND_MANY),
+    ("observation", "observations of 16 clusters", FEW_AND_MANY),
     ("step", "a whole step of a cluster in a vector of 64", FEW_AND_MANY),
     ("generation-evolved", "a generation of a garden with about 20 evolved brains", [300, 900]),
     ("generation-heuristic", "a generation of a garden with 80 heuristic gardeners", [300, 900]),
