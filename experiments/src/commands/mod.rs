@@ -20,6 +20,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+use resonetics_analysis::chart::ChartError;
 use resonetics_envs::config::line_of;
 use serde::{Deserialize, Serialize};
 use toml::de::DeTable;
@@ -253,6 +254,12 @@ fn reported(
 fn described<const N: usize>(command: &str, values: [(&str, toml::Value); N]) -> toml::Table {
     let values = values.into_iter().map(|(key, value)| (key.to_owned(), value));
     [("command".to_owned(), command.into())].into_iter().chain(values).collect()
+}
+
+/// Writes a figure into a new file.
+fn write_figure(path: &Path, svg: Result<String, ChartError>) -> Result<(), Failure> {
+    let svg = svg.map_err(|error| Failure::Failed(error.to_string()))?;
+    write_new(path, svg.as_bytes())
 }
 
 /// A number for a CSV cell, six decimals; empty where there is none.

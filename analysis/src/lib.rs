@@ -1,0 +1,9 @@
+//! What runs wrote, read back and looked at: readers, statistics, figures, reports.
+//!
+//! Plain data: no world, no clock, and no file is written.
+// Statistics and figures are no trajectory: the system's ln and exp will do.
+#![allow(clippy::disallowed_methods)]
+
+pub mod chart;
+pub mod picture;
+pub mod stats;
