@@ -6,4 +6,6 @@
 
 pub mod chart;
 pub mod picture;
+pub mod read;
 pub mod stats;
+pub mod thinned;
