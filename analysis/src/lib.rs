@@ -4,8 +4,13 @@
 // Statistics and figures are no trajectory: the system's ln and exp will do.
 #![allow(clippy::disallowed_methods)]
 
+pub mod agents;
 pub mod chart;
+pub mod garden;
+pub mod lives;
 pub mod picture;
 pub mod read;
+pub mod report;
 pub mod stats;
 pub mod thinned;
+pub mod trainings;
