@@ -8,6 +8,7 @@ mod drift;
 mod failure;
 mod files;
 mod garden_csv;
+mod inputs;
 mod interrupt;
 mod memory;
 mod monitor;

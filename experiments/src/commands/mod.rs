@@ -1,5 +1,6 @@
 //! The commands, one file each, and what those that compute have in common.
 
+mod analyze;
 mod benchmark;
 mod check;
 mod controls;
@@ -57,6 +58,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Record(args) => record::run(&args, context),
         Command::Train(args) => train::run(&args, context),
         Command::Eval(args) => eval::run(&args, context),
+        Command::Analyze(args) => analyze::run("analyze", &args, context),
+        Command::Report(args) => analyze::run("report", &args, context),
         Command::Replay(args) => replay::run(&args, context),
         Command::Throughput(args) => throughput::run(&args, context),
         Command::Check(args) => check::run(&args, context),
