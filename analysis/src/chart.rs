@@ -121,7 +121,8 @@ pub fn lines(
                 });
             }
         }
-        legend(&mut chart, labels, size)
+        // The title says what a single curve is.
+        if names.len() > 1 { legend(&mut chart, labels, size) } else { Ok(()) }
     })
 }
 
@@ -150,6 +151,7 @@ pub fn intervals(title: &str, x: &str, estimates: &[Estimate], size: Size) -> Re
             .configure_mesh()
             .x_desc(x)
             .label_style(("sans-serif", size.text()))
+            .axis_desc_style(("sans-serif", size.text()))
             .x_labels(if size == Size::Wide { 10 } else { 5 })
             .x_label_formatter(&number_format(&(low - margin..high + margin)))
             .disable_y_mesh()
@@ -160,9 +162,12 @@ pub fn intervals(title: &str, x: &str, estimates: &[Estimate], size: Size) -> Re
             let y = rows - row as f64 - 0.7;
             let colour = PALETTE[row % PALETTE.len()];
             if let Some(Interval { low, high }) = estimate.interval {
-                chart.draw_series([PathElement::new(vec![(low, y), (high, y)], colour.stroke_width(5))])?;
+                chart.draw_series([PathElement::new(
+                    vec![(low, y), (high, y)],
+                    colour.mix(0.5).stroke_width(9),
+                )])?;
             }
-            chart.draw_series([Circle::new((estimate.value, y), 7, colour.filled())])?;
+            chart.draw_series([Circle::new((estimate.value, y), 4, colour.filled())])?;
             let name =
                 Text::new(estimate.name.clone(), (low - margin, y + 0.55), ("sans-serif", size.text()));
             chart.draw_series([name])?;
@@ -271,6 +276,7 @@ fn plane<'a, 'b>(
         .x_desc(labels.x)
         .y_desc(labels.y)
         .label_style(("sans-serif", size.text()))
+        .axis_desc_style(("sans-serif", size.text()))
         .x_labels(if size == Size::Wide { 10 } else { 5 })
         .x_label_formatter(&x_format)
         .y_label_formatter(&y_format)
@@ -373,7 +379,7 @@ mod tests {
         let both = [one("a", Some(Interval { low: 1.0, high: 3.0 })), one("b", None)];
         let svg = intervals("a title", "return", &both, Size::Wide).unwrap();
         let lines =
-            |colour| svg.lines().filter(|l| l.contains("stroke-width=\"5\"") && l.contains(colour)).count();
+            |colour| svg.lines().filter(|l| l.contains("stroke-width=\"9\"") && l.contains(colour)).count();
         assert_eq!((lines("#0072B2"), lines("#E66100")), (1, 0), "{svg}");
         assert_eq!(svg.matches("<circle").count(), 2);
     }

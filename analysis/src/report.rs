@@ -20,7 +20,7 @@ pub struct Report {
     /// The runs that the files come from.
     pub runs: Vec<Run>,
     /// Settings in which the runs differ.
-    pub differences: Option<Table>,
+    pub differences: Vec<Table>,
     /// What the reader should know of the files: cut lines, assumptions.
     pub notes: Vec<String>,
     /// The command that makes this report again, and the program's version.
@@ -154,6 +154,12 @@ pub fn p_text(p: f64) -> String {
     if p < 0.001 { "<0.001".to_owned() } else { format!("{p:.3}") }
 }
 
+/// `text` with a large first letter.
+pub fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 impl Table {
     /// A table without rows.
     pub fn new(caption: impl Into<String>, columns: &[&str]) -> Table {
@@ -202,7 +208,7 @@ impl Report {
                 text += &format!("{}\n", table.text());
             }
         }
-        if let Some(table) = &self.differences {
+        for table in &self.differences {
             text += &format!("{}\n", table.text());
         }
         for note in &self.notes {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::chart::{ChartError, Corner, Curve, Labels, lines, range};
 use crate::read::log::{Column, Log};
-use crate::report::{Cell, Figure, Part, Table};
+use crate::report::{Cell, Figure, Part, Table, capitalised};
 use crate::stats::bootstrap::bootstrap_interval;
 use crate::stats::summary::interquartile_mean;
 
@@ -239,11 +239,13 @@ fn figure(
         legend: if shown.less { Corner::UpperRight } else { Corner::LowerRight },
     };
     let band = if banded {
-        "Runs that differ in the seed alone share a curve: their interquartile mean with its 95% bootstrap band."
+        " Runs that differ in the seed alone share a curve: their interquartile mean with its 95% bootstrap band."
+    } else if curves.iter().any(|curve| !curve.band.is_empty()) {
+        " The band spans the least and the greatest value where several rows share a point."
     } else {
-        "A band spans the least and the greatest value where several rows share a point."
+        ""
     };
-    let caption = format!("{title} over the steps: {unit}. {band}");
+    let caption = format!("{} over the steps: {unit}.{band}", capitalised(&title));
     Figure::new(format!("{}-{column}", shown.kind), caption, |size| {
         lines(&labels, 0.0..end, y.clone(), &curves, size)
     })

@@ -166,25 +166,27 @@ impl Inputs {
         if told.is_empty() { format!("{} runs", among.len()) } else { told.join(", ") }
     }
 
-    /// The settings in which the runs differ, a row a setting; `None` if there are none.
-    pub fn differences(&self) -> Option<Table> {
-        let runs: Vec<&Run> = self.runs.iter().filter(|run| !run.config.is_empty()).collect();
-        let keys = differing(runs.iter().copied());
-        // Runs of different commands have little in common: what only one of them has is no difference.
-        let settings: Vec<_> = runs.iter().map(|run| flattened(&run.config)).collect();
-        let names: Vec<&str> =
-            ["setting"].into_iter().chain(runs.iter().map(|run| run.name.as_str())).collect();
-        let mut table = Table::new("Settings that are not the same everywhere", &names);
-        for key in keys {
-            if settings.iter().filter(|settings| settings.contains_key(&key)).count() > 1 {
-                let cell = |settings: &BTreeMap<String, String>| {
-                    Cell::text(settings.get(&key).map_or("–", String::as_str))
-                };
-                table.rows.push([Cell::text(&key)].into_iter().chain(settings.iter().map(cell)).collect());
-            }
+    /// The settings in which runs of the same command differ: a table a command, a row a setting.
+    pub fn differences(&self) -> Vec<Table> {
+        let mut of_command: BTreeMap<String, Vec<&Run>> = BTreeMap::new();
+        for run in self.runs.iter().filter(|run| !run.config.is_empty()) {
+            let command = flattened(&run.config).remove("command").unwrap_or_default();
+            of_command.entry(command).or_default().push(run);
         }
-        (!table.rows.is_empty()).then_some(table)
+        of_command.iter().filter_map(|(command, runs)| differences(command, runs)).collect()
     }
+}
+
+fn differences(command: &str, runs: &[&Run]) -> Option<Table> {
+    let names: Vec<&str> = ["setting"].into_iter().chain(runs.iter().map(|run| run.name.as_str())).collect();
+    let mut table = Table::new(format!("Settings in which the runs of {command} differ"), &names);
+    let settings: Vec<_> = runs.iter().map(|run| flattened(&run.config)).collect();
+    for key in differing(runs.iter().copied()) {
+        let value =
+            |settings: &BTreeMap<String, String>| Cell::text(settings.get(&key).map_or("–", String::as_str));
+        table.rows.push([Cell::text(&key)].into_iter().chain(settings.iter().map(value)).collect());
+    }
+    (!table.rows.is_empty()).then_some(table)
 }
 
 /// The keys of the settings that are not the same in all `runs`.
@@ -312,7 +314,7 @@ mod tests {
         assert_eq!(three.group(2, &all), "env.settings.x=2");
         assert_eq!(three.group(0, &[0]), "r0");
         assert_eq!(three.group(0, &[0, 1]), "2 runs");
-        let table = three.differences().unwrap();
+        let table = &three.differences()[0];
         assert_eq!(
             table.rows.iter().map(|row| row[0].text.as_str()).collect::<Vec<_>>(),
             ["env.settings.x", "seed"]

@@ -5,12 +5,12 @@ use serde_json::json;
 use super::{AHEAD, BINS, DIRTY, Garden, SIGNALS};
 use crate::chart::{ChartError, Corner, Labels, Size, lines, shares};
 use crate::read::garden::VERDICTS;
-use crate::report::{Cell, Figure, Part, Table};
+use crate::report::{Cell, Figure, Part, Table, capitalised};
 use crate::stats::roc::Roc;
 use crate::stats::summary::{mean, quantile};
 use crate::thinned::Thinned;
 
-/// Gardens that get a figure of their own.
+/// Groups of gardens of which the first gets a figure of its own.
 const DRAWN: usize = 4;
 
 /// What a report says of `gardens`, of which there is at least one.
@@ -20,15 +20,16 @@ const DRAWN: usize = 4;
 pub fn part(gardens: &[Garden]) -> Result<Part, ChartError> {
     let rocs: Vec<Roc> = (0..SIGNALS.len()).map(|signal| pooled(gardens, signal)).collect();
     let mut figures = vec![dirt_figure(gardens)?];
-    for (number, garden) in (1..).zip(gardens).take(DRAWN) {
-        figures.push(garden_figure(garden, number)?);
+    let groups = groups(gardens);
+    for (number, (_, members)) in (1..).zip(&groups).take(DRAWN) {
+        figures.push(garden_figure(members[0], number)?);
     }
     figures.push(verdict_figure(gardens)?);
     figures.extend(roc_figure(&rocs)?);
     let mut sentences = misleading(gardens);
-    if gardens.len() > DRAWN {
+    if groups.len() < gardens.len() || groups.len() > DRAWN {
         sentences.push(format!(
-            "{} gardens were read; the first {DRAWN} have a figure of their own, all are in the tables and in analysis.json.",
+            "{} gardens were read; of those with the same settings the first has a figure of its own (of {DRAWN} settings at most).",
             gardens.len()
         ));
     }
@@ -50,9 +51,15 @@ pub fn part(gardens: &[Garden]) -> Result<Part, ChartError> {
     })
 }
 
+/// The counts of all gardens of those groups in which one was lost: gardens with other settings, which
+/// hold, would make any signal look good.
 fn pooled(gardens: &[Garden], signal: usize) -> Roc {
     let mut all = Roc::default();
-    gardens.iter().for_each(|garden| all.merge(&garden.signals[signal].roc));
+    for (_, members) in groups(gardens) {
+        if members.iter().any(|garden| garden.lost_at.is_some()) {
+            members.iter().for_each(|garden| all.merge(&garden.signals[signal].roc));
+        }
+    }
     all
 }
 
@@ -295,9 +302,4 @@ fn roc_figure(rocs: &[Roc]) -> Result<Option<Figure>, ChartError> {
     };
     let caption = "ROC curves, with their areas: a signal that foretells hugs the upper left corner, one below the diagonal falls when the loss comes near. Scores are told apart to 0.0001.";
     Figure::new("garden-roc", caption, |size| lines(&labels, 0.0..1.0, 0.0..1.0, &curves, size)).map(Some)
-}
-
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -40,8 +40,11 @@ pub fn page(report: &Report) -> String {
                         }
                     }
                     @for (number, part) in (1..).zip(&report.parts) { (section(number, part)) }
-                    @if let Some(differences) = &report.differences {
-                        section { h2 { "What differs between the runs" } (table(differences)) }
+                    @if !report.differences.is_empty() {
+                        section {
+                            h2 { "What differs between the runs" }
+                            @for differences in &report.differences { (table(differences)) }
+                        }
                     }
                     @if !report.notes.is_empty() {
                         section {
@@ -86,9 +89,10 @@ fn table(table: &Table) -> Markup {
         |column: usize| table.rows.iter().filter_map(|row| row.get(column)).any(|cell| cell.value.is_some());
     let class = |column: usize| is_number(column).then_some("number");
     html! {
+        // The caption stands outside what scrolls, or a phone would cut it.
+        p.caption { (table.caption) }
         div.scroll tabindex="0" role="region" aria-label=(table.caption) {
             table {
-                caption { (table.caption) }
                 thead {
                     tr {
                         @for (column, name) in table.columns.iter().enumerate() {

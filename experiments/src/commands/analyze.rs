@@ -188,7 +188,7 @@ fn report(inputs: &mut Inputs, found: &Found, baseline: Option<&str>) -> Result<
     if !found.drifts.is_empty() {
         report.parts.push(trainings::drift_part(&found.drifts).map_err(drawn)?);
     }
-    report.differences = if inputs.runs.len() > 1 { inputs.differences() } else { None };
+    report.differences = inputs.differences();
     report.runs.clone_from(&inputs.runs);
     report.notes.clone_from(&inputs.notes);
     let typed = std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned());

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use resonetics_analysis::report::capitalised;
 use resonetics_analysis::stats::Interval;
 use resonetics_analysis::stats::bootstrap::bootstrap_interval;
 use resonetics_analysis::stats::compare::{paired_counts, probability_of_improvement};
@@ -262,9 +263,4 @@ fn episode_row(agent: &str, number: usize, episode: &Episode) -> [String; 11] {
         cell(Some(episode.avg_load)),
         cell(episode.budget),
     ]
-}
-
-fn capitalised(name: &str) -> String {
-    let mut letters = name.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
