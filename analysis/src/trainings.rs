@@ -151,7 +151,7 @@ fn remarks(trainings: &[Training]) -> Vec<String> {
         for column in &training.log.columns {
             if let Some((line, count)) = column.not_finite {
                 remarks.push(format!(
-                    "{}: {count} values of {} are NaN or infinite, the first in line {line}: the curve has gaps there.",
+                    "{}: values of {} that are NaN or infinite: {count}, the first in line {line}; the curve has gaps there.",
                     training.name, column.name
                 ));
             }

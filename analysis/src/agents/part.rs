@@ -116,7 +116,7 @@ fn remarks(world: &World) -> Vec<String> {
     for agent in &world.agents {
         if let Some((line, count)) = agent.played.not_finite {
             remarks.push(format!(
-                "{} has {count} returns that are NaN or infinite, the first in line {line}: no aggregate of it is given.",
+                "{} has returns that are NaN or infinite: {count}, the first in line {line}; no aggregate of it is given.",
                 agent.name
             ));
         }

@@ -36,17 +36,21 @@ pub fn part(gardens: &[Garden]) -> Result<Part, ChartError> {
     let not_finite: u64 = gardens.iter().map(|garden| garden.not_finite).sum();
     if not_finite > 0 {
         sentences.push(format!(
-            "{not_finite} numbers are NaN or infinite: they are left out of what needs them, and curves have gaps there."
+            "Numbers that are NaN or infinite: {not_finite}. They are left out of what needs them, and curves have gaps there."
         ));
     }
     let areas: Vec<_> =
         SIGNALS.iter().zip(&rocs).map(|(name, roc)| json!({ "signal": name, "area": roc.area() })).collect();
+    let mut tables = vec![summary_table(gardens), transition_table(gardens)];
+    if gardens.iter().any(|garden| garden.lost_at.is_some()) {
+        tables.insert(1, signal_table(gardens, &rocs));
+    }
     Ok(Part {
         question: "Did the garden survive, and was its loss foretold?".to_owned(),
         answer: answer(gardens, &rocs),
         sentences,
         figures,
-        tables: vec![summary_table(gardens), signal_table(gardens, &rocs), transition_table(gardens)],
+        tables,
         findings: json!({ "kind": "garden", "gardens": gardens, "areas_of_all": areas, "ahead_generations": AHEAD }),
     })
 }
@@ -231,7 +235,7 @@ fn dirt_figure(gardens: &[Garden]) -> Result<Figure, ChartError> {
         title: "Dirt",
         x: "generation",
         y: "mean dirt of a cell (0 to 1)",
-        legend: Corner::LowerRight,
+        legend: Corner::MiddleRight,
     };
     let caption = format!(
         "Mean dirt of a cell over the generations. A garden is lost when it stays at or above {} for {} generations.",

@@ -48,7 +48,9 @@ pub fn run(command: &'static str, args: &AnalyzeArgs, context: Context) -> Resul
     let dir = RunDir::create(args.out.out.as_deref(), record, &config.to_string())?;
     let path = dir.path().to_path_buf();
     dir.finish(write(&path, &report))?;
-    say(format_args!("{}", report.text().trim_end()))?;
+    if !context.quiet {
+        say(format_args!("{}\n", report.text().trim_end()))?;
+    }
     say(format_args!("report: {}", path.join("report.html").display()))
 }
 
