@@ -325,7 +325,7 @@ pub fn range(values: impl Iterator<Item = f64>) -> Option<Range<f64>> {
     let finite = values.filter(|value| value.is_finite());
     let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
     let room = if high > low { 0.05 * (high - low) } else { 0.5 * low.abs().max(1.0) };
-    (low <= high).then(|| low - room..high + room)
+    (low <= high).then_some(low - room..high + room)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ pub fn row(generation: &Generation) -> [String; 12] {
         avg_energy: generation.avg_energy,
         total_entropy: generation.total_entropy,
         emergency_moves: generation.emergency_moves.into(),
-        isolation_saves: generation.isolation_saves.into(),
+        isolation_saves: generation.isolation_saves,
         entropy_gradient: generation.entropy_gradient,
         population_volatility: generation.population_volatility.into(),
         emergency_ratio: generation.emergency_ratio,

@@ -100,14 +100,12 @@ impl Inputs {
     }
 
     fn push(&mut self, path: &Path, folder: &Path) -> Result<(), Failure> {
-        let run = match self.folders.iter().position(|known| known == folder) {
-            Some(run) => run,
-            None => {
-                self.runs.push(described(folder)?);
-                self.folders.push(folder.to_path_buf());
-                self.runs.len() - 1
-            }
-        };
+        let known = self.folders.iter().position(|known| known == folder);
+        let run = known.unwrap_or(self.runs.len());
+        if known.is_none() {
+            self.runs.push(described(folder)?);
+            self.folders.push(folder.to_path_buf());
+        }
         self.files.push(Input { path: path.to_path_buf(), run, name: String::new() });
         Ok(())
     }

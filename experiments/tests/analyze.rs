@@ -181,14 +181,11 @@ fn bad_files_are_refused_with_their_place() {
 fn what_is_missing_is_said() {
     let place = Place::new();
     let header = garden::COLUMNS.join(",").replace("Flow,", "");
-    let rows: String = (1..=80)
-        .map(|n| {
-            format!(
-                "{n},25,49.62,{},0,0,8.897,0,0.0000,0.0623,creative\r\n",
-                if n == 10 { "NaN" } else { "3000.50" }
-            )
-        })
-        .collect();
+    let mut rows = String::new();
+    for n in 1..=80 {
+        let dirt = if n == 10 { "NaN" } else { "3000.50" };
+        rows += &format!("{n},25,49.62,{dirt},0,0,8.897,0,0.0000,0.0623,creative\r\n");
+    }
     place.write("old.csv", format!("{header}\r\n{rows}81,25,49"));
     let said = place.ok("analyze old.csv --out old").stdout;
     for part in [

@@ -70,7 +70,7 @@ fn decimals(world: &World) -> usize {
 fn answer(world: &World, name_it: bool) -> String {
     let place = if name_it { format!("In {}: ", world.name) } else { String::new() };
     let ranked = |agents: &mut Vec<&Agent>| {
-        agents.sort_by(|a, b| b.iqm.unwrap_or_default().total_cmp(&a.iqm.unwrap_or_default()))
+        agents.sort_by(|a, b| b.iqm.unwrap_or_default().total_cmp(&a.iqm.unwrap_or_default()));
     };
     let mut agents: Vec<&Agent> = world.agents.iter().filter(|agent| agent.iqm.is_some()).collect();
     ranked(&mut agents);

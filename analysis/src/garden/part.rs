@@ -61,7 +61,9 @@ fn pooled(gardens: &[Garden], signal: usize) -> Roc {
     let mut all = Roc::default();
     for (_, members) in groups(gardens) {
         if members.iter().any(|garden| garden.lost_at.is_some()) {
-            members.iter().for_each(|garden| all.merge(&garden.signals[signal].roc));
+            for garden in members {
+                all.merge(&garden.signals[signal].roc);
+            }
         }
     }
     all

@@ -76,7 +76,7 @@ pub fn read(table: &mut Table, go_on: GoOn<'_>) -> Result<Vec<Played>, ReadError
             played.terminated += ended;
         }
         rows += 1;
-        if rows % 4096 == 0 && !go_on() {
+        if rows.is_multiple_of(4096) && !go_on() {
             return Err(ReadError::Stopped);
         }
     }

@@ -100,7 +100,7 @@ pub fn read(table: &mut Table, go_on: GoOn<'_>, mut take: impl FnMut(Generation)
     let flow = table.column("Flow");
     let verdict = table.header().len() - 1;
     let mut last: Option<u64> = None;
-    let mut rows = 0;
+    let mut rows = 0_u64;
     while let Some(row) = table.row()? {
         // The verdict is the last cell: whole, it says that nothing is missing.
         if row.unfinished && row.word(verdict, &VERDICTS).is_err() {
@@ -136,7 +136,7 @@ pub fn read(table: &mut Table, go_on: GoOn<'_>, mut take: impl FnMut(Generation)
         last = Some(generation.generation);
         rows += 1;
         take(generation);
-        if rows % 4096 == 0 && !go_on() {
+        if rows.is_multiple_of(4096) && !go_on() {
             return Err(ReadError::Stopped);
         }
     }

@@ -84,7 +84,7 @@ pub fn read(table: &mut Table, go_on: GoOn<'_>) -> Result<Log, ReadError> {
         }
         log.steps = steps;
         log.rows += 1;
-        if log.rows % 4096 == 0 && !go_on() {
+        if log.rows.is_multiple_of(4096) && !go_on() {
             return Err(ReadError::Stopped);
         }
     }

@@ -73,8 +73,8 @@ impl Table {
             last.pop();
         }
         // Windows programs begin UTF-8 files with this mark.
-        if let Some(first) = header.first_mut().and_then(|first| first.strip_prefix('\u{feff}')) {
-            header[0] = first.to_owned();
+        if let Some(first) = header.first_mut().filter(|first| first.starts_with('\u{feff}')) {
+            first.remove(0);
         }
         table.header = header;
         Ok(table)

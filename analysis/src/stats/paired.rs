@@ -59,7 +59,7 @@ fn exact(ranks: &[usize], smaller: usize) -> f64 {
     for &rank in ranks {
         for sum in (0..shares.len()).rev() {
             let with = if sum >= rank { shares[sum - rank] } else { 0.0 };
-            shares[sum] = (shares[sum] + with) / 2.0;
+            shares[sum] = f64::midpoint(shares[sum], with);
         }
     }
     (2.0 * shares[..=smaller].iter().sum::<f64>()).min(1.0)

@@ -101,7 +101,9 @@ mod tests {
             (0.1, false),
         ];
         let mut roc = Roc::default();
-        ranked.iter().for_each(|&(score, positive)| roc.add(score, positive));
+        for (score, positive) in ranked {
+            roc.add(score, positive);
+        }
         let points = roc.points().unwrap();
         assert_eq!(points.len(), 21);
         assert_eq!(points[..5], [(0.0, 0.0), (0.0, 0.1), (0.0, 0.2), (0.1, 0.2), (0.1, 0.3)]);
