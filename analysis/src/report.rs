@@ -86,6 +86,8 @@ pub struct Run {
     pub command: String,
     /// Version, commit, machine; empty if unknown.
     pub made_by: String,
+    /// When it started, in UTC; empty if unknown. Texts sort as times do.
+    pub started_at: String,
     /// How it ended; empty if unknown.
     pub status: String,
     /// The whole config.toml; empty if there is none.

@@ -80,7 +80,8 @@ impl Inputs {
             for below in children(folder)? {
                 if below.join("run.json").is_file() {
                     let paths = of_run(&below)?;
-                    if paths.is_empty() {
+                    // Reports stand beside the runs that they are of.
+                    if paths.is_empty() && !below.join("report.html").is_file() {
                         self.notes.push(format!("{} holds nothing to analyze: left out", below.display()));
                     }
                     for path in paths {
@@ -272,7 +273,8 @@ fn described(folder: &Path) -> Result<Run, Failure> {
     } else {
         String::new()
     };
-    Ok(Run { name: String::new(), command, made_by, status: word(&record["status"]), config })
+    let (started_at, status) = (word(&record["started_at"]), word(&record["status"]));
+    Ok(Run { name: String::new(), command, made_by, started_at, status, config })
 }
 
 /// `resonetics` with `arguments` as they are typed into a shell.

@@ -2,10 +2,11 @@
 
 use serde_json::json;
 
-use super::{Agent, World, overall};
+use super::{Agent, World, against, overall};
 use crate::chart::{ChartError, Corner, Curve, Estimate, Labels, intervals, lines, range};
 use crate::read::episodes::KEPT;
 use crate::report::{Cell, Figure, Part, Table, p_text};
+use crate::stats::Interval;
 use crate::stats::aggregate::performance_profile;
 use crate::stats::bootstrap::RESAMPLES;
 
@@ -90,10 +91,17 @@ fn answer(world: &World, name_it: bool) -> String {
     let Some(second) = rest.first() else {
         return format!("{place}{} is alone; its interquartile mean return is {}.", best.name, shown(best));
     };
-    let apart = match (best.iqm_interval, second.iqm_interval) {
-        (Some(high), Some(low)) if high.low > low.high => "their intervals lie apart",
-        (Some(_), Some(_)) => "their intervals overlap, so the order of these two is not shown",
-        _ => "without intervals, the order is not shown",
+    let beside = against(&best.played, &second.played);
+    let apart = match (beside.difference, beside.difference_interval) {
+        (Some(difference), Some(Interval { low, high })) => {
+            let word =
+                if low > 0.0 || high < 0.0 { "the mean difference is" } else { "no difference is shown:" };
+            format!(
+                "on the {} seeds that both played {word} {difference:+.digits$} (95% {low:+.digits$} to {high:+.digits$})",
+                beside.pairs
+            )
+        }
+        _ => "too few seeds were played by both to say more".to_owned(),
     };
     format!(
         "{place}{} has the highest interquartile mean return, {}, before {} with {}; {apart}.",

@@ -115,13 +115,15 @@ fn table(table: &Table) -> Markup {
 }
 
 fn runs(report: &Report) -> Markup {
-    let commands = || report.runs.iter().filter(|run| !run.command.is_empty());
+    // A benchmark may need a training that came before it.
+    let mut commands: Vec<_> = report.runs.iter().filter(|run| !run.command.is_empty()).collect();
+    commands.sort_by(|a, b| a.started_at.cmp(&b.started_at));
     html! {
-        @if commands().next().is_some() {
+        @if !commands.is_empty() {
             section {
                 h2 { "To reproduce" }
                 p { "In this order; each writes a new folder, so choose another " code { "--out" } " where one is taken." }
-                pre tabindex="0" { code { @for run in commands() { (run.command) "\n" } } }
+                pre tabindex="0" { code { @for run in commands { (run.command) "\n" } } }
             }
         }
         @if !report.runs.is_empty() {
