@@ -18,6 +18,14 @@ pub fn claim(out: Option<&Path>, command: &str) -> Result<PathBuf, Failure> {
     }
 }
 
+/// Refuses what [`claim`] would refuse of `out`, before there is work to lose.
+///
+/// # Errors
+/// [`Failure::Usage`] if `out` holds anything already.
+pub fn check(out: Option<&Path>) -> Result<(), Failure> {
+    out.filter(|out| out.exists()).map_or(Ok(()), refuse_unless_empty)
+}
+
 fn named(out: &Path) -> Result<PathBuf, Failure> {
     if let Some(parent) = out.parent().filter(|parent| *parent != Path::new("")) {
         match fs::create_dir_all(parent) {

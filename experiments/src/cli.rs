@@ -66,6 +66,10 @@ pub enum Command {
     Train(Box<TrainArgs>),
     /// Measure a trained Prophet, also with noise on what it sees or a faster drift
     Eval(EvalArgs),
+    /// Look at what runs wrote: statistics, figures, one page to read
+    Analyze(AnalyzeArgs),
+    /// The same for whole runs, side by side
+    Report(AnalyzeArgs),
     /// Replay a recorded trace and print the largest deviations
     Replay(ReplayArgs),
     /// Look at an episode: in the terminal, or as a GIF or PNG file
@@ -317,6 +321,18 @@ pub struct EvalArgs {
     pub drift_scale: f64,
     #[command(flatten)]
     pub seed: SeedArgs,
+    #[command(flatten)]
+    pub out: OutArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct AnalyzeArgs {
+    /// Run directories; analyze also takes CSV files and folders of runs
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// The agent that the others are compared with [default: the first]
+    #[arg(long, value_name = "NAME")]
+    pub baseline: Option<String>,
     #[command(flatten)]
     pub out: OutArgs,
 }

@@ -1,37 +1,30 @@
-//! The format of `resonetics_data.csv` (RULES section 2.3).
+//! A generation of the world as a row of `resonetics_data.csv` (RULES section 2.3).
 
+use resonetics_analysis::read::garden;
 use resonetics_envs::gardener::Generation;
+use resonetics_envs::risk::Verdict;
 
-/// The columns of `resonetics_data.csv`.
-pub const COLUMNS: [&str; 12] = [
-    "Gen",
-    "Population",
-    "Avg_Energy",
-    "Total_Entropy",
-    "Emergency_Moves",
-    "Isolation_Saves",
-    "Entropy_Gradient",
-    "Population_Volatility",
-    "Emergency_Ratio",
-    "Collapse_Risk",
-    "Flow",
-    "Verdict",
-];
+pub use garden::COLUMNS;
 
 /// A generation as a row of `resonetics_data.csv`.
 pub fn row(generation: &Generation) -> [String; 12] {
-    [
-        generation.generation.to_string(),
-        generation.population.to_string(),
-        format!("{:.2}", generation.avg_energy),
-        format!("{:.2}", generation.total_entropy),
-        generation.emergency_moves.to_string(),
-        generation.isolation_saves.to_string(),
-        format!("{:.3}", generation.entropy_gradient),
-        generation.population_volatility.to_string(),
-        format!("{:.4}", generation.emergency_ratio),
-        format!("{:.4}", generation.collapse_risk),
-        format!("{:.4}", generation.flow),
-        generation.verdict.name().to_owned(),
-    ]
+    let row = garden::Generation {
+        generation: generation.generation.into(),
+        population: generation.population as u64,
+        avg_energy: generation.avg_energy,
+        total_entropy: generation.total_entropy,
+        emergency_moves: generation.emergency_moves.into(),
+        isolation_saves: generation.isolation_saves,
+        entropy_gradient: generation.entropy_gradient,
+        population_volatility: generation.population_volatility.into(),
+        emergency_ratio: generation.emergency_ratio,
+        collapse_risk: generation.collapse_risk,
+        flow: Some(generation.flow),
+        verdict: match generation.verdict {
+            Verdict::Creative => 0,
+            Verdict::Bubble => 1,
+            Verdict::Collapse => 2,
+        },
+    };
+    row.cells()
 }

@@ -16,7 +16,7 @@ mod results;
 
 const USAGE: &str = "usage: cargo xtask demo | test [--no-torch] | results | bench … | libtorch [--cuda]
 
-  demo      builds, runs the gardens and the benchmark, writes into runs/, says what to open
+  demo      builds, runs the gardens and the benchmark, writes into runs/, ends with the path of a report
   test      format, lints with warnings denied, documentation, all tests and examples, with libtorch
             (provided if need be) and without; --no-torch: only without
   results   makes everything in results/ again
@@ -96,7 +96,8 @@ fn resonetics(what: &str, arguments: &[&str]) -> Result<(), String> {
 
 fn demo() -> Result<(), String> {
     cargo("building (a minute or two the first time)", &["build", "--release"])?;
-    let runs = root().join("runs");
+    let root = root().canonicalize().map_err(|error| format!("where am I? {error}"))?;
+    let runs = root.join("runs");
     let number = (1..10_000).find(|number| !runs.join(format!("demo-{number:04}")).exists()).unwrap_or(1);
     let folder = format!("runs/demo-{number:04}");
     let out = |name: &str| format!("{folder}/{name}");
@@ -121,6 +122,11 @@ fn demo() -> Result<(), String> {
         "the same clusters, 50 paired seeds: random, heuristic, a planner that sees everything, Prophet",
         &[&["benchmark"], &run[..]].concat(),
     )?;
+    let report = out("report");
+    resonetics(
+        "all of it on one page",
+        &["report", &benchmark, &prophet, &evolved, &heuristic, "--quiet", "--out", &report],
+    )?;
     println!("\nOpen next:");
     println!("  {evolved}/resonetics_data.csv    2,000 generations: dirt, population, risk, verdict");
     println!("  {heuristic}/resonetics_data.csv  the same where the gardeners win");
@@ -131,6 +137,7 @@ fn demo() -> Result<(), String> {
     println!("\nThen: cargo run --release -- rerun {benchmark}   repeats it, bit for bit");
     println!("      cargo run --release -- controls            does the control layer help?");
     println!("      cargo run --release -- experiments         everything there is to run");
+    println!("\nThe report, for any browser: {}", root.join(&report).join("report.html").display());
     Ok(())
 }
 

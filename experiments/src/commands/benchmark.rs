@@ -2,6 +2,11 @@
 
 use std::path::Path;
 
+use resonetics_analysis::report::capitalised;
+use resonetics_analysis::stats::Interval;
+use resonetics_analysis::stats::bootstrap::bootstrap_interval;
+use resonetics_analysis::stats::compare::{paired_counts, probability_of_improvement};
+use resonetics_analysis::stats::summary::{interquartile_mean, mean, standard_deviation};
 use resonetics_envs::stream::{Domain, Key, Stream, lane_seed};
 use serde::{Deserialize, Serialize};
 
@@ -14,10 +19,6 @@ use crate::out::say;
 use crate::progress::Progress;
 use crate::rollout::{Episode, play};
 use crate::setup::{Setup, WorldSettings};
-use crate::stats::Interval;
-use crate::stats::bootstrap::bootstrap_interval;
-use crate::stats::compare::{paired_counts, probability_of_improvement};
-use crate::stats::summary::{interquartile_mean, mean, standard_deviation};
 
 const EPISODE_COLUMNS: [&str; 11] = [
     "agent",
@@ -262,9 +263,4 @@ fn episode_row(agent: &str, number: usize, episode: &Episode) -> [String; 11] {
         cell(Some(episode.avg_load)),
         cell(episode.budget),
     ]
-}
-
-fn capitalised(name: &str) -> String {
-    let mut letters = name.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

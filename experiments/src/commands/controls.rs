@@ -2,23 +2,22 @@
 
 use std::path::Path;
 
-use plotters::prelude::SeriesLabelPosition;
+use resonetics_analysis::chart::{self, Corner, Curve, Labels, Size};
+use resonetics_analysis::stats::log_rank::{LogRank, log_rank_test};
+use resonetics_analysis::stats::restricted_mean::{paired_restricted_mean_interval, restricted_mean};
+use resonetics_analysis::stats::survival::{Lifetime, kaplan_meier, median_survival};
+use resonetics_analysis::stats::{Interval, bootstrap::RESAMPLES};
 use resonetics_envs::stream::{Domain, Key, Stream, lane_seed};
 use serde::{Deserialize, Serialize};
 
-use super::{Context, cell, seed, within};
+use super::{Context, cell, seed, within, write_figure};
 use crate::cli::{ControlsArgs, PAIRS, WorldArgs};
 use crate::failure::Failure;
-use crate::figure::{self, Curve, Labels};
 use crate::files::CsvFile;
 use crate::out::say;
 use crate::progress::Progress;
 use crate::rollout::{Episode, play};
 use crate::setup::Setup;
-use crate::stats::log_rank::{LogRank, log_rank_test};
-use crate::stats::restricted_mean::{paired_restricted_mean_interval, restricted_mean};
-use crate::stats::survival::{Lifetime, kaplan_meier, median_survival};
-use crate::stats::{Interval, bootstrap::RESAMPLES};
 
 const LIFETIMES: [&str; 7] = ["world", "agent", "control", "episode", "seed", "lifetime", "lost"];
 
@@ -220,12 +219,12 @@ fn draw_survival(dir: &Path, plan: &WorldPlan, lives: &Lives) -> Result<(), Fail
         let rows = kaplan_meier(&lifetimes(episodes)).unwrap_or_default();
         end = rows.last().map_or(end, |row| end.max(row.time));
         let bound = |pick: fn(Interval) -> f64| {
-            figure::steps(rows.iter().map(move |row| (row.time, row.interval.map_or(row.survival, pick))))
+            chart::steps(rows.iter().map(move |row| (row.time, row.interval.map_or(row.survival, pick))))
         };
         let (low, high) = (bound(|interval| interval.low), bound(|interval| interval.high));
         curves.push(Curve {
             name: format!("control {control}"),
-            points: figure::steps(rows.iter().map(|row| (row.time, row.survival))),
+            points: chart::steps(rows.iter().map(|row| (row.time, row.survival))),
             band: low.iter().zip(&high).map(|(low, high)| (low.0, low.1, high.1)).collect(),
         });
     }
@@ -233,10 +232,10 @@ fn draw_survival(dir: &Path, plan: &WorldPlan, lives: &Lives) -> Result<(), Fail
         title: &format!("{} ({}), {} agent: share still alive", plan.env.name, plan.env.preset, plan.agent),
         x: unit(plan),
         y: "share",
-        legend: SeriesLabelPosition::LowerLeft,
+        legend: Corner::LowerLeft,
     };
     let path = dir.join(format!("survival-{}.svg", plan.env.name));
-    figure::draw(&path, &labels, 0.0..end, 0.0..1.0, &curves)
+    write_figure(&path, chart::lines(&labels, 0.0..end, 0.0..1.0, &curves, Size::Wide))
 }
 
 fn unit(plan: &WorldPlan) -> &'static str {
@@ -255,7 +254,9 @@ fn lost(episodes: &[Episode]) -> usize {
 }
 
 fn load(episodes: &[Episode]) -> Option<f64> {
-    crate::stats::summary::mean(&episodes.iter().map(|episode| episode.avg_load).collect::<Vec<_>>())
+    resonetics_analysis::stats::summary::mean(
+        &episodes.iter().map(|episode| episode.avg_load).collect::<Vec<_>>(),
+    )
 }
 
 fn median(episodes: &[Episode]) -> Option<f64> {

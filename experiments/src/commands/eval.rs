@@ -1,6 +1,8 @@
 //! `eval`: how a trained Prophet fares, also where it sees badly or the world drifts faster.
 
 use resonetics_agents::{Noisy, Policy};
+use resonetics_analysis::stats::bootstrap::bootstrap_interval;
+use resonetics_analysis::stats::summary::{mean, standard_deviation};
 use resonetics_envs::config::ConfigError;
 use resonetics_envs::stream::{Domain, Key, Stream, lane_seed};
 use serde_json::json;
@@ -11,8 +13,6 @@ use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::rollout::play_with;
 use crate::setup::{Setup, WorldSettings};
-use crate::stats::bootstrap::bootstrap_interval;
-use crate::stats::summary::{mean, standard_deviation};
 use crate::training::Trained;
 
 pub fn run(args: &EvalArgs, context: Context) -> Result<(), Failure> {

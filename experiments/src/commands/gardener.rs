@@ -2,17 +2,17 @@
 
 use std::path::Path;
 
-use plotters::prelude::SeriesLabelPosition;
 use rayon::prelude::*;
+use resonetics_analysis::chart::{self, Corner, Curve, Labels, Size};
+use resonetics_analysis::stats::summary::mean;
 use resonetics_envs::gardener::{GardenerConfig, GardenerEnv, Generation};
 use resonetics_envs::risk::Verdict;
 use resonetics_envs::stream::lane_seed;
 use serde::{Deserialize, Serialize};
 
-use super::{Context, cell, seed, within};
+use super::{Context, cell, seed, within, write_figure};
 use crate::cli::{GENERATIONS, GardenerArgs, RUNS};
 use crate::failure::{self, Failure};
-use crate::figure::{self, Curve, Labels};
 use crate::files::CsvFile;
 use crate::garden_csv;
 use crate::interrupt;
@@ -20,7 +20,6 @@ use crate::out::say;
 use crate::progress::Progress;
 use crate::rollout::Rollout;
 use crate::setup::{Setup, WorldSettings};
-use crate::stats::summary::mean;
 
 /// The columns of `summary.csv`, a row a run.
 const SUMMARY: [&str; 12] = [
@@ -136,10 +135,11 @@ impl Plan {
             title: "Dirt in the garden",
             x: "generation",
             y: "mean dirt of a cell",
-            legend: SeriesLabelPosition::LowerRight,
+            legend: Corner::LowerRight,
         };
         let x = 0.0..f64::from(self.generations);
-        figure::draw(&dir.join("dirt.svg"), &labels, x, 0.0..1.0, &curves.collect::<Vec<_>>())?;
+        let svg = chart::lines(&labels, x, 0.0..1.0, &curves.collect::<Vec<_>>(), Size::Wide);
+        write_figure(&dir.join("dirt.svg"), svg)?;
         self.tell(&runs)
     }
 

@@ -1,5 +1,6 @@
 //! The commands, one file each, and what those that compute have in common.
 
+mod analyze;
 mod benchmark;
 mod check;
 mod controls;
@@ -22,6 +23,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+use resonetics_analysis::chart::ChartError;
 use resonetics_envs::config::line_of;
 use serde::{Deserialize, Serialize};
 use toml::de::DeTable;
@@ -60,6 +62,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Eval(args) => eval::run(&args, context),
         Command::Serve(args) => serve::run(&args, context),
         Command::Watch(args) => watch::run(&args, context),
+        Command::Analyze(args) => analyze::run("analyze", &args, context),
+        Command::Report(args) => analyze::run("report", &args, context),
         Command::Replay(args) => replay::run(&args, context),
         Command::Throughput(args) => throughput::run(&args, context),
         Command::Check(args) => check::run(&args, context),
@@ -257,6 +261,12 @@ fn reported(
 fn described<const N: usize>(command: &str, values: [(&str, toml::Value); N]) -> toml::Table {
     let values = values.into_iter().map(|(key, value)| (key.to_owned(), value));
     [("command".to_owned(), command.into())].into_iter().chain(values).collect()
+}
+
+/// Writes a figure into a new file.
+fn write_figure(path: &Path, svg: Result<String, ChartError>) -> Result<(), Failure> {
+    let svg = svg.map_err(|error| Failure::Failed(error.to_string()))?;
+    write_new(path, svg.as_bytes())
 }
 
 /// A number for a CSV cell, six decimals; empty where there is none.

@@ -82,10 +82,10 @@ impl Show {
     /// What is to be seen now.
     pub fn scene(&self) -> Scene {
         match &self.world {
-            World::Garden(rollout) => Scene::garden(&rollout.envs.envs()[0], self.ended),
+            World::Garden(rollout) => Scene::garden(&rollout.envs.env(0), self.ended),
             World::Cluster(rollout) => {
                 let total_reward = rollout.batch.episode_return[0];
-                Scene::cluster(&rollout.envs.envs()[0], self.steps, total_reward, self.ended)
+                Scene::cluster(&rollout.envs.env(0), self.steps, total_reward, self.ended)
             }
         }
     }
@@ -117,7 +117,7 @@ mod tests {
         for step in 0..30 {
             let scene = show.scene();
             let World::Garden(rollout) = &show.world else { panic!() };
-            let world = rollout.envs.envs()[0].world();
+            let world = rollout.envs.env(0).world();
             let Cells::Garden { dirt, gardeners } = &scene.cells else { panic!() };
             assert_eq!((scene.step, scene.grid, dirt.as_slice()), (step, [60, 60], world.grid()));
             assert!(gardeners.iter().eq(world.gardeners().iter().map(|gardener| &gardener.cell)));
@@ -144,7 +144,7 @@ mod tests {
             steps += 1;
             let scene = show.scene();
             let World::Cluster(rollout) = &show.world else { panic!() };
-            let (env, state) = (&rollout.envs.envs()[0], rollout.envs.envs()[0].state());
+            let (env, state) = (&rollout.envs.env(0), rollout.envs.envs()[0].state());
             let Cells::Cluster { nodes, agent } = &scene.cells else { panic!() };
             assert_eq!((scene.step, *agent), (steps, state.agent));
             assert!(nodes.iter().map(|node| node.cpu).eq(state.cpu.iter().copied()));

@@ -26,8 +26,11 @@ pub fn probability_of_improvement(x: &[f64], y: &[f64]) -> Option<f64> {
 /// How often one side of a paired comparison won, tied and lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PairedCounts {
+    /// Pairs in which the first is higher.
     pub wins: usize,
+    /// Pairs of equals.
     pub ties: usize,
+    /// Pairs in which the second is higher.
     pub losses: usize,
 }
 

@@ -3,15 +3,15 @@
 use super::survival::Lifetime;
 
 /// Made-up scores with ties inside and across the two samples.
-pub const X: [f64; 11] = [3.5, -1.25, 8.0, 2.0, 2.0, 11.5, 0.75, 4.0, -6.5, 9.25, 1.0];
-pub const Y: [f64; 9] = [2.0, -3.0, 4.0, 0.5, 7.5, -6.5, 1.0, 2.0, 3.5];
+pub(super) const X: [f64; 11] = [3.5, -1.25, 8.0, 2.0, 2.0, 11.5, 0.75, 4.0, -6.5, 9.25, 1.0];
+pub(super) const Y: [f64; 9] = [2.0, -3.0, 4.0, 0.5, 7.5, -6.5, 1.0, 2.0, 3.5];
 
-pub fn assert_close(actual: f64, expected: f64, tolerance: f64) {
+pub(super) fn assert_close(actual: f64, expected: f64, tolerance: f64) {
     assert!((actual - expected).abs() <= tolerance, "{actual} is not within {tolerance} of {expected}");
 }
 
 /// Censored lifetimes, then lost ones.
-pub fn lifetimes(censored: &[f64], lost: &[f64]) -> Vec<Lifetime> {
+pub(super) fn lifetimes(censored: &[f64], lost: &[f64]) -> Vec<Lifetime> {
     let with = |lost| move |&time: &f64| Lifetime { time, lost };
     let censored = censored.iter().map(with(false));
     censored.chain(lost.iter().map(with(true))).collect()
@@ -35,19 +35,19 @@ fn from_signed(times: &[f64]) -> Vec<Lifetime> {
     times.iter().map(lifetime).collect()
 }
 
-pub fn six_mp() -> Vec<Lifetime> {
+pub(super) fn six_mp() -> Vec<Lifetime> {
     from_signed(&SIX_MP)
 }
 
-pub fn placebo() -> Vec<Lifetime> {
+pub(super) fn placebo() -> Vec<Lifetime> {
     from_signed(&PLACEBO)
 }
 
 /// Two made-up groups with losses and censorings at the same times.
-pub fn tied_a() -> Vec<Lifetime> {
+pub(super) fn tied_a() -> Vec<Lifetime> {
     from_signed(&[1.0, 2.0, -2.0, 3.0, 3.0, -3.0, -5.0, 5.0])
 }
 
-pub fn tied_b() -> Vec<Lifetime> {
+pub(super) fn tied_b() -> Vec<Lifetime> {
     from_signed(&[2.0, -2.0, 3.0, -4.0, 5.0, 6.0, -6.0])
 }

@@ -1,28 +1,35 @@
-//! Statistics for comparing agents: robust summaries, bootstrap intervals and
-//! survival analysis of how long a run lasts before it loses.
+//! Statistics for comparing agents: robust summaries, bootstrap intervals, survival analysis of how
+//! long a run lasts before it loses, and how well a score foretells the loss.
 //!
-//! Everything is a plain function on slices. Inputs must be finite; a function
+//! Nearly everything is a plain function on slices. Inputs must be finite; a function
 //! returns `None` where they are not, or where there are too few of them for
 //! the quantity to be defined. No function panics.
 // No trajectory depends on these: the system's ln and exp will do.
 #![allow(clippy::disallowed_methods)]
 
+pub mod aggregate;
 pub mod bootstrap;
 pub mod compare;
+pub mod correlation;
 pub mod log_rank;
+pub mod paired;
 pub mod restricted_mean;
+pub mod roc;
 pub mod summary;
 pub mod survival;
 
 #[cfg(test)]
 mod test_data;
 
+use serde::Serialize;
 use statrs::distribution::{ContinuousCDF, Normal};
 
 /// A two-sided 95% interval, in the units of the quantity it is about.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Interval {
+    /// Lower end.
     pub low: f64,
+    /// Upper end, at least `low`.
     pub high: f64,
 }
 

@@ -51,18 +51,18 @@ pub fn paired_bootstrap_interval<T: Copy>(
 }
 
 /// The middle 95% of `RESAMPLES` replicates, `None` if any is undefined.
-fn percentile_interval(mut replicate: impl FnMut() -> Option<f64>) -> Option<Interval> {
+pub(super) fn percentile_interval(mut replicate: impl FnMut() -> Option<f64>) -> Option<Interval> {
     let replicates: Vec<f64> = (0..RESAMPLES).map(|_| replicate()).collect::<Option<_>>()?;
     Some(Interval { low: quantile(&replicates, 0.025)?, high: quantile(&replicates, 0.975)? })
 }
 
 /// `len` indices below `len`, drawn with replacement; `len` must not be 0.
-fn draw_indices(len: usize, rng: &mut impl Rng) -> Vec<usize> {
+pub(super) fn draw_indices(len: usize, rng: &mut impl Rng) -> Vec<usize> {
     (0..len).map(|_| rng.random_range(0..len)).collect()
 }
 
 /// The elements of `sample` at `indices`, which must be in range.
-fn pick<T: Copy>(sample: &[T], indices: &[usize]) -> Vec<T> {
+pub(super) fn pick<T: Copy>(sample: &[T], indices: &[usize]) -> Vec<T> {
     indices.iter().map(|&i| sample[i]).collect()
 }
 

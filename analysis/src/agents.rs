@@ -1,0 +1,360 @@
+//! Agents beside each other (Agarwal et al. 2021): aggregates with intervals, chances, paired tests.
+
+mod part;
+
+pub use part::part;
+
+use std::collections::{HashMap, HashSet};
+
+use resonetics_numerics::stream::{Domain, Key, Stream};
+use serde::Serialize;
+
+use crate::read::episodes::Played;
+use crate::stats::Interval;
+use crate::stats::aggregate::{
+    improvement_over_tasks, independent_bootstrap_interval, interquartile_mean_of_tasks, mean_of_tasks,
+    median_of_tasks, optimality_gap, stratified_bootstrap_interval,
+};
+use crate::stats::bootstrap::bootstrap_interval;
+use crate::stats::paired::{holm, signed_rank_p};
+use crate::stats::summary::{interquartile_mean, mean, quantile};
+
+/// What one agent did in one world.
+#[derive(Clone, Debug, Serialize)]
+pub struct Agent {
+    /// Its name; with its run where the same seeds were played twice.
+    pub name: String,
+    /// Episodes that were played.
+    pub episodes: u64,
+    /// Mean return.
+    pub mean: Option<f64>,
+    /// Median return.
+    pub median: Option<f64>,
+    /// Interquartile mean of the returns.
+    pub iqm: Option<f64>,
+    /// Its 95% interval by bootstrap.
+    pub iqm_interval: Option<Interval>,
+    /// By how much the returns fall short of the world's target on average.
+    pub optimality_gap: Option<f64>,
+    /// Mean length of an episode in steps.
+    pub steps: Option<f64>,
+    /// Share of the episodes that ended by loss.
+    pub lost: f64,
+    /// How it compares with the baseline; `None` for the baseline itself.
+    pub against_baseline: Option<Comparison>,
+    #[serde(skip)]
+    played: Played,
+}
+
+/// An agent beside the baseline.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Comparison {
+    /// The chance that an episode of it beats one of the baseline, ties counting half.
+    pub improvement: Option<f64>,
+    /// Its 95% interval.
+    pub improvement_interval: Option<Interval>,
+    /// Episodes that both played with the same seed.
+    pub pairs: usize,
+    /// Mean difference of those pairs.
+    pub difference: Option<f64>,
+    /// Its 95% interval.
+    pub difference_interval: Option<Interval>,
+    /// Wilcoxon's signed-rank test of those pairs.
+    pub p: Option<f64>,
+    /// The same, for as many agents as there are (Holm).
+    pub p_holm: Option<f64>,
+}
+
+/// All agents in one world.
+#[derive(Clone, Debug, Serialize)]
+pub struct World {
+    /// Its name.
+    pub name: String,
+    /// Whom the others are compared with.
+    pub baseline: String,
+    /// The highest mean return: the target of the optimality gap.
+    pub target: Option<f64>,
+    /// Whose it is.
+    pub target_of: Option<String>,
+    /// In the order of the files.
+    pub agents: Vec<Agent>,
+}
+
+/// Scores over several worlds, 0 the baseline's mean and 1 the best mean of each world.
+#[derive(Clone, Debug, Serialize)]
+pub struct Overall {
+    /// The agent.
+    pub name: String,
+    /// Mean over worlds of the means.
+    pub mean: Option<f64>,
+    /// Median over worlds of the means.
+    pub median: Option<f64>,
+    /// Interquartile mean of all episodes.
+    pub iqm: Option<f64>,
+    /// Its 95% interval, episodes resampled inside each world.
+    pub iqm_interval: Option<Interval>,
+    /// Mean shortfall from 1.
+    pub optimality_gap: Option<f64>,
+    /// Mean over worlds of the chance to beat the baseline.
+    pub improvement: Option<f64>,
+}
+
+/// The episodes of one file.
+#[derive(Clone, Debug)]
+pub struct Benchmark {
+    /// The run's name.
+    pub run: String,
+    /// The world with its settings; files of one world share it.
+    pub world: String,
+    /// Agent by agent.
+    pub agents: Vec<Played>,
+}
+
+/// Intervals are the same every time.
+fn stream(index: u64) -> Stream {
+    Stream::new(Key::new(0, Domain::Statistics, index))
+}
+
+/// Brings the agents of each world together and compares them with `baseline`, or with the first.
+///
+/// # Errors
+/// That a world has no agent called `baseline`, with those there are.
+pub fn worlds(files: &[Benchmark], baseline: Option<&str>) -> Result<Vec<World>, String> {
+    let mut names: Vec<&str> = Vec::new();
+    for file in files {
+        if !names.contains(&file.world.as_str()) {
+            names.push(&file.world);
+        }
+    }
+    names
+        .into_iter()
+        .map(|world| {
+            let of_world: Vec<&Benchmark> = files.iter().filter(|file| file.world == world).collect();
+            compared(world, together(&of_world), baseline)
+        })
+        .collect()
+}
+
+/// One [`Played`] an agent. Files that share seeds played the same episodes: their agents are told apart
+/// by run; others add to each other.
+fn together(files: &[&Benchmark]) -> Vec<Played> {
+    let mut agents: Vec<Played> = Vec::new();
+    for file in files {
+        for played in &file.agents {
+            let known = agents.iter_mut().find(|known| known.agent == played.agent);
+            let Some(known) = known else {
+                agents.push(played.clone());
+                continue;
+            };
+            let seeds: HashSet<u64> = known.seeds.iter().copied().collect();
+            if played.seeds.iter().any(|seed| seeds.contains(seed)) {
+                agents.push(Played { agent: format!("{} ({})", played.agent, file.run), ..played.clone() });
+            } else {
+                known.episodes += played.episodes;
+                known.terminated += played.terminated;
+                known.seeds.extend(&played.seeds);
+                known.returns.extend(&played.returns);
+                known.steps.extend(&played.steps);
+                known.not_finite = known.not_finite.or(played.not_finite);
+            }
+        }
+    }
+    agents
+}
+
+fn compared(name: &str, agents: Vec<Played>, baseline: Option<&str>) -> Result<World, String> {
+    let known = || agents.iter().map(|played| played.agent.as_str()).collect::<Vec<_>>().join(", ");
+    let first = match baseline {
+        None => 0,
+        Some(baseline) => agents
+            .iter()
+            .position(|played| played.agent == baseline)
+            .ok_or_else(|| format!("no agent is called `{baseline}` in {name}; there are: {}", known()))?,
+    };
+    let means = agents.iter().filter_map(|played| Some((mean(&played.returns)?, &played.agent)));
+    let best = means.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(mean, agent)| (mean, agent.clone()));
+    let target = best.as_ref().map(|(mean, _)| *mean);
+    let mut compared: Vec<Agent> = Vec::new();
+    for (index, played) in agents.iter().enumerate() {
+        let returns = std::slice::from_ref(&played.returns);
+        compared.push(Agent {
+            name: played.agent.clone(),
+            episodes: played.episodes,
+            mean: mean(&played.returns),
+            median: quantile(&played.returns, 0.5),
+            iqm: interquartile_mean(&played.returns),
+            iqm_interval: stratified_bootstrap_interval(returns, interquartile_mean_of_tasks, &mut stream(0)),
+            optimality_gap: target.and_then(|target| optimality_gap(returns, target)),
+            steps: mean(&played.steps),
+            lost: played.terminated as f64 / played.returns.len().max(1) as f64,
+            against_baseline: (index != first).then(|| against(played, &agents[first])),
+            played: played.clone(),
+        });
+    }
+    correct_for_many(&mut compared);
+    Ok(World {
+        name: name.to_owned(),
+        baseline: agents[first].agent.clone(),
+        target,
+        target_of: best.map(|(_, agent)| agent),
+        agents: compared,
+    })
+}
+
+fn against(played: &Played, baseline: &Played) -> Comparison {
+    let (x, y) = (std::slice::from_ref(&played.returns), std::slice::from_ref(&baseline.returns));
+    let by_seed: HashMap<u64, f64> =
+        baseline.seeds.iter().copied().zip(baseline.returns.iter().copied()).collect();
+    let pairs: Vec<(f64, f64)> = played
+        .seeds
+        .iter()
+        .zip(&played.returns)
+        .filter_map(|(seed, &mine)| by_seed.get(seed).map(|&theirs| (mine, theirs)))
+        .collect();
+    let (mine, theirs): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
+    let differences: Vec<f64> = pairs.iter().map(|(mine, theirs)| mine - theirs).collect();
+    // Pairs of samples as large as 50,000 would take minutes; there the chance has no width to speak of.
+    let small = played.returns.len() <= 5_000;
+    let interval = || independent_bootstrap_interval(x, y, improvement_over_tasks, &mut stream(1));
+    Comparison {
+        improvement: improvement_over_tasks(x, y),
+        improvement_interval: if small { interval() } else { None },
+        pairs: pairs.len(),
+        difference: mean(&differences),
+        difference_interval: bootstrap_interval(&differences, mean, &mut stream(2)),
+        p: signed_rank_p(&mine, &theirs),
+        p_holm: None,
+    }
+}
+
+fn correct_for_many(agents: &mut [Agent]) {
+    let tested: Vec<(usize, f64)> = agents
+        .iter()
+        .enumerate()
+        .filter_map(|(index, agent)| Some((index, agent.against_baseline.as_ref()?.p?)))
+        .collect();
+    let corrected = holm(&tested.iter().map(|(_, p)| *p).collect::<Vec<_>>());
+    for ((index, _), p) in tested.iter().zip(corrected) {
+        if let Some(comparison) = &mut agents[*index].against_baseline {
+            comparison.p_holm = Some(p);
+        }
+    }
+}
+
+/// The agents that were in all of several worlds, over those worlds; empty for one world, and where in
+/// some world no agent is better than the baseline, so that there is no scale.
+pub fn overall(worlds: &[World]) -> Vec<Overall> {
+    let Some((first, others)) = worlds.split_first().filter(|(_, others)| !others.is_empty()) else {
+        return Vec::new();
+    };
+    let agent = |world: &World, name: &str| world.agents.iter().find(|agent| agent.name == name).cloned();
+    let normalised = |name: &str| -> Option<Vec<Vec<f64>>> {
+        let scores = |world: &World| {
+            let zero = agent(world, &world.baseline)?.mean?;
+            let span = world.target? - zero;
+            let returns = agent(world, name)?.played.returns;
+            (span > 0.0).then(|| returns.iter().map(|score| (score - zero) / span).collect())
+        };
+        worlds.iter().map(scores).collect()
+    };
+    if others.iter().any(|world| world.baseline != first.baseline) {
+        return Vec::new();
+    }
+    let baseline = normalised(&first.baseline);
+    let one = |agent: &Agent| {
+        let scores = normalised(&agent.name)?;
+        let beats = |baseline| improvement_over_tasks(&scores, baseline);
+        Some(Overall {
+            name: agent.name.clone(),
+            mean: mean_of_tasks(&scores),
+            median: median_of_tasks(&scores),
+            iqm: interquartile_mean_of_tasks(&scores),
+            iqm_interval: stratified_bootstrap_interval(&scores, interquartile_mean_of_tasks, &mut stream(3)),
+            optimality_gap: optimality_gap(&scores, 1.0),
+            improvement: baseline.as_deref().filter(|_| agent.name != first.baseline).and_then(beats),
+        })
+    };
+    first.agents.iter().filter_map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn played(agent: &str, scores: &[(u64, f64)]) -> Played {
+        Played {
+            agent: agent.to_owned(),
+            episodes: scores.len() as u64,
+            seeds: scores.iter().map(|score| score.0).collect(),
+            returns: scores.iter().map(|score| score.1).collect(),
+            steps: vec![10.0; scores.len()],
+            terminated: 1,
+            not_finite: None,
+        }
+    }
+
+    fn file(run: &str, world: &str, agents: Vec<Played>) -> Benchmark {
+        Benchmark { run: run.to_owned(), world: world.to_owned(), agents }
+    }
+
+    /// Pairs are found by seed, whatever the order, and those without a partner stay out.
+    #[test]
+    fn pairs_are_found_by_seed() {
+        let a = played("a", &[(1, 1.0), (2, 2.0), (3, 3.0), (9, 100.0)]);
+        let b = played("b", &[(3, 4.0), (1, 2.0), (2, 3.0)]);
+        let worlds = worlds(&[file("r", "k8s", vec![a, b])], None).unwrap();
+        let b = worlds[0].agents[1].against_baseline.as_ref().unwrap();
+        assert_eq!((b.pairs, b.difference), (3, Some(1.0)));
+        assert_eq!(b.p, Some(0.25), "three of three positive: 2 / 2^3");
+        assert!(worlds[0].agents[0].against_baseline.is_none());
+        // a's mean, 26.5, is the best; b falls short of it by 23.5 on average.
+        assert_eq!(worlds[0].agents[1].optimality_gap, Some(23.5));
+    }
+
+    #[test]
+    fn episodes_add_up_unless_their_seeds_are_the_same() {
+        let one = file("one", "k8s", vec![played("a", &[(1, 1.0)])]);
+        let more = file("more", "k8s", vec![played("a", &[(2, 2.0)])]);
+        let again = file("again", "k8s", vec![played("a", &[(1, 3.0)])]);
+        let names = |files: &[Benchmark]| {
+            let worlds = worlds(files, None).unwrap();
+            worlds[0].agents.iter().map(|agent| (agent.name.clone(), agent.episodes)).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&[one.clone(), more]), [("a".to_owned(), 2)]);
+        assert_eq!(names(&[one, again]), [("a".to_owned(), 1), ("a (again)".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn one_episode_has_no_interval_and_nan_no_mean() {
+        let agents = vec![played("a", &[(1, 1.0)]), played("b", &[(1, f64::NAN), (2, 2.0)])];
+        let worlds = worlds(&[file("r", "k8s", agents)], None).unwrap();
+        let [a, b] = &worlds[0].agents[..] else { panic!("two agents") };
+        assert_eq!((a.mean, a.iqm_interval), (Some(1.0), None));
+        assert_eq!((b.mean, b.iqm, b.optimality_gap), (None, None, None));
+    }
+
+    #[test]
+    fn an_unknown_baseline_is_refused_with_those_there_are() {
+        let files = [file("r", "k8s", vec![played("a", &[(1, 1.0)]), played("b", &[(1, 1.0)])])];
+        let refused = worlds(&files, Some("c")).unwrap_err();
+        assert_eq!(refused, "no agent is called `c` in k8s; there are: a, b");
+        assert_eq!(worlds(&files, Some("b")).unwrap()[0].baseline, "b");
+    }
+
+    /// Worlds of different scale weigh the same: 0 is the baseline, 1 the best.
+    #[test]
+    fn several_worlds_are_brought_to_one_scale() {
+        let small = file("r", "small", vec![played("a", &[(1, 0.0)]), played("b", &[(1, 1.0)])]);
+        let large = file(
+            "s",
+            "large",
+            vec![played("a", &[(1, 100.0)]), played("b", &[(1, 300.0)]), played("c", &[(1, 1.0)])],
+        );
+        let worlds = worlds(&[small, large], None).unwrap();
+        let overall = overall(&worlds);
+        let means: Vec<_> = overall.iter().map(|agent| (agent.name.as_str(), agent.mean)).collect();
+        assert_eq!(means, [("a", Some(0.0)), ("b", Some(1.0))]);
+        assert_eq!(overall[1].improvement, Some(1.0));
+        assert!(super::overall(&worlds[..1]).is_empty());
+    }
+}

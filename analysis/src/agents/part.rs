@@ -1,0 +1,270 @@
+//! Agents in a report.
+
+use serde_json::json;
+
+use super::{Agent, World, against, overall};
+use crate::chart::{ChartError, Corner, Curve, Estimate, Labels, intervals, lines, range};
+use crate::read::episodes::KEPT;
+use crate::report::{Cell, Figure, Part, Table, p_text};
+use crate::stats::Interval;
+use crate::stats::aggregate::performance_profile;
+use crate::stats::bootstrap::RESAMPLES;
+
+/// What a report says of `worlds`, of which there is at least one.
+///
+/// # Errors
+/// That a figure cannot be drawn.
+pub fn part(worlds: &[World]) -> Result<Part, ChartError> {
+    let mut part = Part {
+        question: "Which agent does best?".to_owned(),
+        answer: worlds.iter().map(|world| answer(world, worlds.len() > 1)).collect::<Vec<_>>().join(" "),
+        ..Part::default()
+    };
+    for (number, world) in (1..).zip(worlds) {
+        part.sentences.extend(remarks(world));
+        part.figures.extend(interval_figure(world, number)?);
+        part.figures.extend(profile_figure(world, number)?);
+        part.tables.push(aggregate_table(world));
+        part.tables.extend(comparison_table(world));
+    }
+    let over_all = overall(worlds);
+    if worlds.len() > 1 && over_all.is_empty() {
+        part.sentences.push("The worlds are not brought to one scale: no agent but the baseline was in all of them, or none beats it.".to_owned());
+    }
+    if !over_all.is_empty() {
+        let mut table = Table::new(
+            "Over all worlds, on a scale where 0 is the baseline's mean and 1 the best mean of each world",
+            &[
+                "agent",
+                "mean",
+                "median",
+                "interquartile mean",
+                "95%",
+                "optimality gap",
+                "chance to beat the baseline",
+            ],
+        );
+        for agent in &over_all {
+            table.rows.push(vec![
+                Cell::text(&agent.name),
+                Cell::number(agent.mean, 3),
+                Cell::number(agent.median, 3),
+                Cell::number(agent.iqm, 3),
+                Cell::interval(agent.iqm_interval, 3),
+                Cell::number(agent.optimality_gap, 3),
+                Cell::number(agent.improvement, 3),
+            ]);
+        }
+        part.tables.push(table);
+    }
+    part.findings = json!({ "kind": "agents", "worlds": worlds, "over_all_worlds": over_all });
+    Ok(part)
+}
+
+/// Decimals that show three digits or so of differences in returns.
+fn decimals(world: &World) -> usize {
+    let highest =
+        world.agents.iter().filter_map(|agent| agent.mean).fold(0.0, |high: f64, mean| high.max(mean.abs()));
+    if highest >= 1000.0 { 0 } else { 2 }
+}
+
+fn answer(world: &World, name_it: bool) -> String {
+    let place = if name_it { format!("In {}: ", world.name) } else { String::new() };
+    let ranked = |agents: &mut Vec<&Agent>| {
+        agents.sort_by(|a, b| b.iqm.unwrap_or_default().total_cmp(&a.iqm.unwrap_or_default()));
+    };
+    let mut agents: Vec<&Agent> = world.agents.iter().filter(|agent| agent.iqm.is_some()).collect();
+    ranked(&mut agents);
+    let digits = decimals(world);
+    let shown = |agent: &Agent| {
+        let iqm = agent.iqm.unwrap_or_default();
+        match agent.iqm_interval {
+            Some(interval) => {
+                format!("{iqm:.digits$} (95% {:.digits$} to {:.digits$})", interval.low, interval.high)
+            }
+            None => format!("{iqm:.digits$}, one episode, so no interval"),
+        }
+    };
+    let [best, rest @ ..] = &agents[..] else {
+        return format!("{place}that cannot be said: no agent has finite returns.");
+    };
+    let Some(second) = rest.first() else {
+        return format!("{place}{} is alone; its interquartile mean return is {}.", best.name, shown(best));
+    };
+    let beside = against(&best.played, &second.played);
+    let apart = match (beside.difference, beside.difference_interval) {
+        (Some(difference), Some(Interval { low, high })) => {
+            let word =
+                if low > 0.0 || high < 0.0 { "the mean difference is" } else { "no difference is shown:" };
+            format!(
+                "on the {} seeds that both played {word} {difference:+.digits$} (95% {low:+.digits$} to {high:+.digits$})",
+                beside.pairs
+            )
+        }
+        _ => "too few seeds were played by both to say more".to_owned(),
+    };
+    format!(
+        "{place}{} has the highest interquartile mean return, {}, before {} with {}; {apart}.",
+        best.name,
+        shown(best),
+        second.name,
+        shown(second)
+    )
+}
+
+fn remarks(world: &World) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if let (Some(target), Some(of)) = (world.target, &world.target_of) {
+        let digits = decimals(world);
+        remarks.push(format!(
+            "{}: the optimality gap is the mean shortfall from {target:.digits$}, the mean return of {of}, the best here; the baseline is {}. Intervals are percentile bootstraps of {RESAMPLES} resamples.",
+            world.name, world.baseline
+        ));
+    }
+    for agent in &world.agents {
+        if let Some((line, count)) = agent.played.not_finite {
+            remarks.push(format!(
+                "{} has returns that are NaN or infinite: {count}, the first in line {line}; no aggregate of it is given.",
+                agent.name
+            ));
+        }
+        if agent.episodes > KEPT as u64 {
+            remarks.push(format!(
+                "{} played {} episodes: the first {KEPT} are looked at.",
+                agent.name, agent.episodes
+            ));
+        }
+        if agent.episodes == 1 {
+            remarks.push(format!("{} played one episode: there is no interval.", agent.name));
+        }
+    }
+    let lengths = || world.agents.iter().map(|agent| agent.episodes);
+    if lengths().min() != lengths().max() {
+        remarks.push(format!(
+            "{}: the agents played different numbers of episodes; pairs are those with the same seed.",
+            world.name
+        ));
+    }
+    remarks
+}
+
+fn aggregate_table(world: &World) -> Table {
+    let digits = decimals(world);
+    let mut table = Table::new(
+        format!("Returns in {}", world.name),
+        &[
+            "agent",
+            "episodes",
+            "mean",
+            "median",
+            "interquartile mean",
+            "95%",
+            "optimality gap",
+            "lost",
+            "steps, mean",
+        ],
+    );
+    for agent in &world.agents {
+        table.rows.push(vec![
+            Cell::text(&agent.name),
+            Cell::count(agent.episodes),
+            Cell::number(agent.mean, digits),
+            Cell::number(agent.median, digits),
+            Cell::number(agent.iqm, digits),
+            Cell::interval(agent.iqm_interval, digits),
+            Cell::number(agent.optimality_gap, digits),
+            Cell::share(Some(agent.lost)),
+            Cell::number(agent.steps, 1),
+        ]);
+    }
+    table
+}
+
+fn comparison_table(world: &World) -> Option<Table> {
+    let digits = decimals(world);
+    let mut table = Table::new(
+        format!(
+            "Beside the baseline {} in {}: chance that an episode beats one of its, and pairs with the same seed",
+            world.baseline, world.name
+        ),
+        &[
+            "agent",
+            "chance",
+            "chance, 95%",
+            "pairs",
+            "mean difference",
+            "difference, 95%",
+            "signed-rank p",
+            "p, Holm",
+        ],
+    );
+    for agent in &world.agents {
+        let Some(comparison) = &agent.against_baseline else { continue };
+        table.rows.push(vec![
+            Cell::text(&agent.name),
+            Cell::number(comparison.improvement, 3),
+            Cell::interval(comparison.improvement_interval, 3),
+            Cell::count(comparison.pairs as u64),
+            Cell::number(comparison.difference, digits),
+            Cell::interval(comparison.difference_interval, digits),
+            Cell::p(comparison.p),
+            Cell::p(comparison.p_holm),
+        ]);
+    }
+    (!table.rows.is_empty()).then_some(table)
+}
+
+fn interval_figure(world: &World, number: u32) -> Result<Option<Figure>, ChartError> {
+    let estimate = |agent: &Agent| {
+        Some(Estimate { name: agent.name.clone(), value: agent.iqm?, interval: agent.iqm_interval })
+    };
+    let estimates: Vec<Estimate> = world.agents.iter().filter_map(estimate).collect();
+    if estimates.is_empty() {
+        return Ok(None);
+    }
+    let best = world
+        .agents
+        .iter()
+        .filter_map(|agent| agent.against_baseline.as_ref()?.p_holm)
+        .fold(None, |least: Option<f64>, p| Some(least.map_or(p, |least| least.min(p))));
+    let tested = best.map_or_else(String::new, |p| {
+        format!(" The smallest corrected p-value against the baseline is {}.", p_text(p))
+    });
+    let caption = format!(
+        "Interquartile mean of the returns in {}, with its 95% interval where there is one.{tested}",
+        world.name
+    );
+    let title = format!("Interquartile mean return, {}", world.name);
+    Figure::new(format!("agents-{number}"), caption, |size| {
+        intervals(&title, "return of an episode", &estimates, size)
+    })
+    .map(Some)
+}
+
+fn profile_figure(world: &World, number: u32) -> Result<Option<Figure>, ChartError> {
+    let finite: Vec<&Agent> = world.agents.iter().filter(|agent| agent.mean.is_some()).collect();
+    let all = finite.iter().flat_map(|agent| &agent.played.returns).copied();
+    let Some(x) = range(all) else { return Ok(None) };
+    let taus: Vec<f64> = (0..=200).map(|i| x.start + (x.end - x.start) * f64::from(i) / 200.0).collect();
+    let curve = |agent: &&Agent| {
+        let shares = performance_profile(std::slice::from_ref(&agent.played.returns), &taus)?;
+        let points = taus.iter().copied().zip(shares).collect();
+        Some(Curve { name: agent.name.clone(), points, band: Vec::new() })
+    };
+    let curves: Vec<Curve> = finite.iter().filter_map(curve).collect();
+    let title = format!("Performance profile, {}", world.name);
+    let labels = Labels {
+        title: &title,
+        x: "return of an episode",
+        y: "share of the episodes above",
+        legend: Corner::LowerLeft,
+    };
+    let caption = format!(
+        "Share of the episodes in {} with a return above each value: a curve further to the right is better; where curves cross, neither agent is better everywhere.",
+        world.name
+    );
+    Figure::new(format!("profile-{number}"), caption, |size| {
+        lines(&labels, x.clone(), 0.0..1.0, &curves, size)
+    })
+    .map(Some)
+}

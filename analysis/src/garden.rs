@@ -1,0 +1,346 @@
+//! What the log of a garden says: did it live, and did risk, flow and verdict say so in time?
+
+mod part;
+
+pub use part::part;
+
+use std::collections::VecDeque;
+
+use serde::Serialize;
+
+use crate::read::garden::{Generation, read};
+use crate::read::{GoOn, ReadError, Table};
+use crate::stats::correlation::Correlation;
+use crate::stats::roc::Roc;
+use crate::thinned::Thinned;
+
+/// A warning is about a loss at most so many generations ahead.
+pub const AHEAD: u64 = 50;
+
+/// Bins of the dirt in which the verdicts are counted.
+const BINS: usize = 10;
+
+/// The settings that a log is read with (RULES sections 2.2 and 2.4).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Rules {
+    /// Cells of the grid.
+    pub cells: u64,
+    /// The garden is lost when its mean dirt is at or above this ...
+    pub lost_share: f64,
+    /// ... for so many generations in a row.
+    pub lost_generations: u64,
+    /// The verdict is collapse from this risk on.
+    pub collapse_risk: f64,
+    /// Control goes into survival mode from this flow on.
+    pub survival_flow: f64,
+}
+
+/// What could have warned, in the order of [`Garden::signals`].
+pub const SIGNALS: [&str; 4] = ["risk", "flow", "verdict", "dirt"];
+
+/// From this mean dirt on the dirt itself warns: what a look at the garden would say.
+const DIRTY: f64 = 0.5;
+
+/// What a signal said before the loss.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Signal {
+    /// Whether the file has it at all.
+    pub present: bool,
+    /// The first generation at or before the loss (or the end) at which it warned.
+    pub first_warning: Option<u64>,
+    /// How many generations before the loss that was.
+    pub lead: Option<u64>,
+    /// Its area under the ROC curve for a loss within 50 generations.
+    pub area: Option<f64>,
+    /// The counts behind `area`.
+    #[serde(skip)]
+    pub roc: Roc,
+}
+
+/// What one log says.
+#[derive(Clone, Debug, Serialize)]
+pub struct Garden {
+    /// What the report calls it.
+    pub name: String,
+    /// The runs that differ in nothing but the seed share this.
+    pub group: String,
+    /// The settings it was read with.
+    pub rules: Rules,
+    /// Rows.
+    pub generations: u64,
+    /// The generation at which it was lost, `None` if it was not.
+    pub lost_at: Option<u64>,
+    /// Generations with each verdict, in the order of [`VERDICTS`](crate::read::garden::VERDICTS).
+    pub verdicts: [u64; 3],
+    /// How often verdict i was followed by verdict j.
+    pub transitions: [[u64; 3]; 3],
+    /// Mean of the mean dirt of a cell over all generations, in [0, 1].
+    pub dirt_mean: Option<f64>,
+    /// The mean dirt at the end.
+    pub dirt_end: Option<f64>,
+    /// Pearson's correlation of risk and dirt.
+    pub risk_dirt_correlation: Option<f64>,
+    /// Generations at or above the dirt at which a garden is lost, and those of them that read creative.
+    pub saturated: u64,
+    /// See `saturated`.
+    pub saturated_creative: u64,
+    /// Numbers that are NaN or infinite, left out of what needs them.
+    pub not_finite: u64,
+    /// In the order of [`SIGNALS`].
+    pub signals: [Signal; 4],
+    /// Generations with each verdict in each tenth of the dirt.
+    pub verdicts_by_dirt: [[u64; 3]; BINS],
+    #[serde(skip)]
+    dirt: Thinned,
+    #[serde(skip)]
+    risk: Thinned,
+    #[serde(skip)]
+    flow: Thinned,
+}
+
+impl Garden {
+    /// Reads `table`, a [`Kind::Garden`](crate::read::Kind::Garden); any number of generations in the same
+    /// memory.
+    ///
+    /// # Errors
+    /// As [`read`]; also that there is more dirt than `rules.cells` can hold.
+    pub fn read(
+        table: &mut Table,
+        name: &str,
+        group: &str,
+        rules: Rules,
+        go_on: GoOn<'_>,
+    ) -> Result<Garden, ReadError> {
+        let mut reading = Reading::new(name, group, rules);
+        let mut too_much = None;
+        read(table, go_on, |generation| {
+            if generation.total_entropy > rules.cells as f64 * 1.001 {
+                too_much.get_or_insert(generation);
+            }
+            reading.add(&generation);
+        })?;
+        if let Some(Generation { generation, total_entropy, .. }) = too_much {
+            let problem = format!(
+                "generation {generation} has a Total_Entropy of {total_entropy}, more than {} cells can hold: \
+                 put the run's config.toml beside the file, it says how many there are",
+                rules.cells
+            );
+            return Err(table.at(1, problem));
+        }
+        Ok(reading.finish())
+    }
+
+    /// How long it lived, in generations: until the loss or the end of the log.
+    pub fn lifetime(&self) -> u64 {
+        self.lost_at.unwrap_or(self.generations)
+    }
+
+    /// Share of the generations with verdict `verdict`.
+    pub fn share(&self, verdict: usize) -> f64 {
+        self.verdicts[verdict] as f64 / self.generations as f64
+    }
+}
+
+/// A garden of which the rest is still to come.
+struct Reading {
+    garden: Garden,
+    /// Generations at or above the dirt of a loss, in a row until now.
+    in_a_row: u64,
+    /// Scores of generations of which it is not known yet whether the loss is near.
+    pending: VecDeque<[Option<f64>; 4]>,
+    last_verdict: Option<usize>,
+    correlation: Correlation,
+    dirt_sum: f64,
+    dirt_rows: u64,
+}
+
+impl Reading {
+    fn new(name: &str, group: &str, rules: Rules) -> Reading {
+        let garden = Garden {
+            name: name.to_owned(),
+            group: group.to_owned(),
+            rules,
+            generations: 0,
+            lost_at: None,
+            verdicts: [0; 3],
+            transitions: [[0; 3]; 3],
+            dirt_mean: None,
+            dirt_end: None,
+            risk_dirt_correlation: None,
+            saturated: 0,
+            saturated_creative: 0,
+            not_finite: 0,
+            signals: Default::default(),
+            verdicts_by_dirt: [[0; 3]; BINS],
+            dirt: Thinned::default(),
+            risk: Thinned::default(),
+            flow: Thinned::default(),
+        };
+        Reading {
+            garden,
+            in_a_row: 0,
+            pending: VecDeque::new(),
+            last_verdict: None,
+            correlation: Correlation::default(),
+            dirt_sum: 0.0,
+            dirt_rows: 0,
+        }
+    }
+
+    fn add(&mut self, row: &Generation) {
+        let finite = |value: f64| value.is_finite().then_some(value);
+        let garden = &mut self.garden;
+        let (risk, flow) = (finite(row.collapse_risk), row.flow.and_then(finite));
+        let dirt = finite(row.total_entropy).map(|entropy| entropy / garden.rules.cells as f64);
+        garden.not_finite += [risk.is_none(), dirt.is_none(), flow.is_none() && row.flow.is_some()]
+            .map(u64::from)
+            .iter()
+            .sum::<u64>();
+        garden.generations += 1;
+        garden.verdicts[row.verdict] += 1;
+        if let Some(before) = self.last_verdict.replace(row.verdict) {
+            garden.transitions[before][row.verdict] += 1;
+        }
+        let x = row.generation as f64;
+        garden.dirt.add(x, dirt.unwrap_or(f64::NAN));
+        garden.risk.add(x, risk.unwrap_or(f64::NAN));
+        if row.flow.is_some() {
+            garden.flow.add(x, flow.unwrap_or(f64::NAN));
+        }
+        let saturated = dirt.is_some_and(|dirt| dirt >= garden.rules.lost_share);
+        if let Some(dirt) = dirt {
+            garden.dirt_end = Some(dirt);
+            self.dirt_sum += dirt;
+            self.dirt_rows += 1;
+            garden.verdicts_by_dirt[((dirt * BINS as f64) as usize).min(BINS - 1)][row.verdict] += 1;
+            if let Some(risk) = risk {
+                self.correlation.add(risk, dirt);
+            }
+        }
+        garden.saturated += u64::from(saturated);
+        garden.saturated_creative += u64::from(saturated && row.verdict == 0);
+        if garden.lost_at.is_none() {
+            self.before_the_loss(row, [risk, flow, Some(row.verdict as f64 / 2.0), dirt], saturated);
+        }
+    }
+
+    fn before_the_loss(&mut self, row: &Generation, scores: [Option<f64>; 4], saturated: bool) {
+        let garden = &mut self.garden;
+        let from = [garden.rules.collapse_risk, garden.rules.survival_flow, 0.5, DIRTY];
+        for ((signal, score), from) in garden.signals.iter_mut().zip(scores).zip(from) {
+            signal.present |= score.is_some();
+            if score.is_some_and(|score| score >= from) {
+                signal.first_warning.get_or_insert(row.generation);
+            }
+        }
+        self.in_a_row = if saturated { self.in_a_row + 1 } else { 0 };
+        if self.in_a_row == garden.rules.lost_generations {
+            garden.lost_at = Some(row.generation);
+            self.settle(0, true);
+            return;
+        }
+        self.pending.push_back(scores);
+        self.settle(AHEAD as usize, false);
+    }
+
+    /// Counts what is pending, but for the last `keep` generations.
+    fn settle(&mut self, keep: usize, positive: bool) {
+        while self.pending.len() > keep {
+            let scores = self.pending.pop_front().unwrap_or_default();
+            for (signal, score) in self.garden.signals.iter_mut().zip(scores) {
+                if let Some(score) = score {
+                    signal.roc.add(score, positive);
+                }
+            }
+        }
+    }
+
+    /// Of the last generations of a garden that was not lost nobody knows what followed: they count for
+    /// nothing.
+    fn finish(self) -> Garden {
+        let mut garden = self.garden;
+        garden.dirt_mean = (self.dirt_rows > 0).then(|| self.dirt_sum / self.dirt_rows as f64);
+        garden.risk_dirt_correlation = self.correlation.value();
+        for signal in &mut garden.signals {
+            signal.area = signal.roc.area();
+            signal.lead = garden.lost_at.zip(signal.first_warning).map(|(lost, first)| lost - first);
+        }
+        garden
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULES: Rules =
+        Rules { cells: 100, lost_share: 0.75, lost_generations: 3, collapse_risk: 0.72, survival_flow: 0.85 };
+
+    fn garden(rows: impl Iterator<Item = (f64, f64, usize)>) -> Garden {
+        let mut reading = Reading::new("one", "all", RULES);
+        for (generation, (dirt, risk, verdict)) in (1..).zip(rows) {
+            reading.add(&Generation {
+                generation,
+                population: 1,
+                avg_energy: 1.0,
+                total_entropy: 100.0 * dirt,
+                emergency_moves: 0,
+                isolation_saves: 0,
+                entropy_gradient: 0.0,
+                population_volatility: 0,
+                emergency_ratio: 0.0,
+                collapse_risk: risk,
+                flow: None,
+                verdict,
+            });
+        }
+        reading.finish()
+    }
+
+    /// Clean for 100 generations with a risk of 0.1, then 40 half dirty ones with 0.8, then lost at the
+    /// third above 0.75: generation 143.
+    #[test]
+    fn loss_lead_and_area_by_hand() {
+        let rows = |i: u32| match i {
+            0..100 => (0.2, 0.1, 0),
+            100..140 => (0.5, 0.8, 1),
+            _ => (0.9, 0.3, 0),
+        };
+        let garden = garden((0..200).map(rows));
+        assert_eq!((garden.lost_at, garden.generations), (Some(143), 200));
+        let [risk, flow, verdict, dirt] = &garden.signals;
+        for warned in [risk, verdict, dirt] {
+            assert_eq!((warned.first_warning, warned.lead), (Some(101), Some(42)));
+        }
+        assert_eq!((flow.present, flow.lead, flow.area), (false, None, None));
+        // Generations 93 to 142 are positive: 8 with risk 0.1, 40 with 0.8, 2 with 0.3; 1 to 92 are not,
+        // all with 0.1. The 42 are above all of them, the 8 tie.
+        assert!((risk.area.unwrap() - (42.0 + 4.0) / 50.0).abs() < 1e-12);
+        assert_eq!((garden.saturated, garden.saturated_creative), (60, 60));
+        assert_eq!(garden.transitions, [[99 + 59, 1, 0], [1, 39, 0], [0, 0, 0]]);
+        assert_eq!(garden.verdicts_by_dirt[5], [0, 40, 0]);
+        assert_eq!(garden.lifetime(), 143);
+    }
+
+    /// A garden that holds has no positive moment, and its last 50 generations say nothing.
+    #[test]
+    fn a_garden_that_holds_has_no_area() {
+        let holds = garden((0..60).map(|i| (0.2, f64::from(i) / 100.0, 0)));
+        assert_eq!((holds.lost_at, holds.lifetime()), (None, 60));
+        let mut roc = holds.signals[0].roc.clone();
+        assert_eq!(roc.area(), None);
+        // Ten generations count, with risks up to 0.09: a positive one at 0.05 is above five and ties one.
+        roc.add(0.05, true);
+        assert!((roc.area().unwrap() - 0.55).abs() < 1e-12);
+    }
+
+    /// Two saturated generations and a rest are no loss; NaN breaks a row and is counted.
+    #[test]
+    fn only_generations_in_a_row_count() {
+        let dirt = [0.8, 0.8, 0.1, 0.8, 0.8, f64::NAN, 0.8];
+        let garden = garden(dirt.into_iter().map(|dirt| (dirt, f64::NAN, 0)));
+        assert_eq!((garden.lost_at, garden.saturated, garden.not_finite), (None, 5, 8));
+        assert_eq!(garden.risk_dirt_correlation, None);
+        assert!(!garden.signals[0].present);
+    }
+}

@@ -1,0 +1,311 @@
+//! Gardens in a report.
+
+use serde_json::json;
+
+use super::{AHEAD, BINS, DIRTY, Garden, SIGNALS};
+use crate::chart::{ChartError, Corner, Labels, Size, lines, shares};
+use crate::read::garden::VERDICTS;
+use crate::report::{Cell, Figure, Part, Table, capitalised};
+use crate::stats::roc::Roc;
+use crate::stats::summary::{mean, quantile};
+use crate::thinned::Thinned;
+
+/// Groups of gardens of which the first gets a figure of its own.
+const DRAWN: usize = 4;
+
+/// What a report says of `gardens`, of which there is at least one.
+///
+/// # Errors
+/// That a figure cannot be drawn.
+pub fn part(gardens: &[Garden]) -> Result<Part, ChartError> {
+    let rocs: Vec<Roc> = (0..SIGNALS.len()).map(|signal| pooled(gardens, signal)).collect();
+    let mut figures = vec![dirt_figure(gardens)?];
+    let groups = groups(gardens);
+    for (number, (_, members)) in (1..).zip(&groups).take(DRAWN) {
+        figures.push(garden_figure(members[0], number)?);
+    }
+    figures.push(verdict_figure(gardens)?);
+    figures.extend(roc_figure(&rocs)?);
+    let mut sentences = misleading(gardens);
+    if groups.len() < gardens.len() || groups.len() > DRAWN {
+        sentences.push(format!(
+            "{} gardens were read; of those with the same settings the first has a figure of its own (of {DRAWN} settings at most).",
+            gardens.len()
+        ));
+    }
+    let not_finite: u64 = gardens.iter().map(|garden| garden.not_finite).sum();
+    if not_finite > 0 {
+        sentences.push(format!(
+            "Numbers that are NaN or infinite: {not_finite}. They are left out of what needs them, and curves have gaps there."
+        ));
+    }
+    let areas: Vec<_> =
+        SIGNALS.iter().zip(&rocs).map(|(name, roc)| json!({ "signal": name, "area": roc.area() })).collect();
+    let mut tables = vec![summary_table(gardens), transition_table(gardens)];
+    if gardens.iter().any(|garden| garden.lost_at.is_some()) {
+        tables.insert(1, signal_table(gardens, &rocs));
+    }
+    Ok(Part {
+        question: "Did the garden survive, and was its loss foretold?".to_owned(),
+        answer: answer(gardens, &rocs),
+        sentences,
+        figures,
+        tables,
+        findings: json!({ "kind": "garden", "gardens": gardens, "areas_of_all": areas, "ahead_generations": AHEAD }),
+    })
+}
+
+/// The counts of all gardens of those groups in which one was lost: gardens with other settings, which
+/// hold, would make any signal look good.
+fn pooled(gardens: &[Garden], signal: usize) -> Roc {
+    let mut all = Roc::default();
+    for (_, members) in groups(gardens) {
+        if members.iter().any(|garden| garden.lost_at.is_some()) {
+            for garden in members {
+                all.merge(&garden.signals[signal].roc);
+            }
+        }
+    }
+    all
+}
+
+/// The groups in the order in which they come, each with its gardens.
+fn groups(gardens: &[Garden]) -> Vec<(&str, Vec<&Garden>)> {
+    let mut groups: Vec<(&str, Vec<&Garden>)> = Vec::new();
+    for garden in gardens {
+        match groups.iter_mut().find(|(group, _)| *group == garden.group) {
+            Some((_, members)) => members.push(garden),
+            None => groups.push((&garden.group, vec![garden])),
+        }
+    }
+    groups
+}
+
+fn lost_text(gardens: &[&Garden]) -> String {
+    let lost: Vec<f64> = gardens.iter().filter_map(|garden| garden.lost_at).map(|at| at as f64).collect();
+    match (mean(&lost), gardens.len()) {
+        (None, 1) => format!("was not lost in {} generations", gardens[0].generations),
+        (None, n) => format!("{n} of {n} held to the end of the log"),
+        (Some(at), 1) => format!("was lost at generation {at:.0}"),
+        (Some(at), n) => format!("{} of {n} were lost, at generation {at:.0} on average", lost.len()),
+    }
+}
+
+fn answer(gardens: &[Garden], rocs: &[Roc]) -> String {
+    let groups = groups(gardens);
+    let outcome = match &groups[..] {
+        [(_, members)] if members.len() == 1 => format!("The garden {}.", lost_text(members)),
+        [(_, members)] => format!("{}.", capitalised(&lost_text(members))),
+        many => {
+            let each: Vec<_> =
+                many.iter().map(|(group, members)| format!("{group}: {}", lost_text(members))).collect();
+            format!("{}.", each.join("; "))
+        }
+    };
+    let lost = gardens.iter().filter(|garden| garden.lost_at.is_some()).count();
+    if lost == 0 {
+        return outcome;
+    }
+    let warned = gardens.iter().filter(|garden| garden.signals[0].lead.is_some()).count();
+    let risk = match rocs[0].area() {
+        Some(area) => format!(
+            "as a score for a loss within {AHEAD} generations it has an area under the ROC curve of {area:.2} (0.5 is guessing)"
+        ),
+        None => "how well it foretells cannot be said".to_owned(),
+    };
+    let said = match (warned, lost) {
+        (0, 1) => "The risk never reached the verdict collapse before that".to_owned(),
+        (0, _) => format!("The risk reached the verdict collapse before none of the {lost} losses"),
+        (warned, _) => format!("The risk reached the verdict collapse before {warned} of {lost} losses"),
+    };
+    format!("{outcome} {said}; {risk}.")
+}
+
+/// Where the verdict says another thing than the dirt.
+fn misleading(gardens: &[Garden]) -> Vec<String> {
+    let total = |of: fn(&Garden) -> u64| gardens.iter().map(of).sum::<u64>();
+    let (saturated, creative) = (total(|garden| garden.saturated), total(|garden| garden.saturated_creative));
+    let generations = total(|garden| garden.generations);
+    let mut sentences = Vec::new();
+    if creative > 0 {
+        let misled = 100.0 * creative as f64 / saturated as f64;
+        let strength = if misled >= 50.0 { "The verdict misleads" } else { "At times the verdict misleads" };
+        sentences.push(format!(
+            "{strength}: in {saturated} of {generations} generations the garden is saturated (mean dirt at or above {:.0}%), \
+             and {misled:.1}% of these read creative. Risk and verdict look at change, and a garden that is full of dirt does not change.",
+            100.0 * gardens[0].rules.lost_share
+        ));
+    }
+    let clean = gardens.iter().flat_map(|garden| &garden.verdicts_by_dirt[..BINS / 4]);
+    let (all, collapse) = clean.fold((0, 0), |(all, bad), bin| (all + bin.iter().sum::<u64>(), bad + bin[2]));
+    if collapse > 0 {
+        sentences.push(format!(
+            "{collapse} of {all} generations with a mean dirt below 20% read collapse: a warning in vain."
+        ));
+    }
+    sentences
+}
+
+fn summary_table(gardens: &[Garden]) -> Table {
+    let mut table = Table::new(
+        "Each garden",
+        &[
+            "garden",
+            "generations",
+            "lost at",
+            "dirt, mean",
+            "dirt, end",
+            "creative",
+            "bubble",
+            "collapse",
+            "risk-dirt correlation",
+        ],
+    );
+    for garden in gardens {
+        table.rows.push(vec![
+            Cell::text(&garden.name),
+            Cell::count(garden.generations),
+            garden.lost_at.map_or_else(|| Cell::text("–"), Cell::count),
+            Cell::share(garden.dirt_mean),
+            Cell::share(garden.dirt_end),
+            Cell::share(Some(garden.share(0))),
+            Cell::share(Some(garden.share(1))),
+            Cell::share(Some(garden.share(2))),
+            Cell::number(garden.risk_dirt_correlation, 2),
+        ]);
+    }
+    table
+}
+
+fn signal_table(gardens: &[Garden], rocs: &[Roc]) -> Table {
+    let lost: Vec<&Garden> = gardens.iter().filter(|garden| garden.lost_at.is_some()).collect();
+    let mut table = Table::new(
+        format!(
+            "What warned before the loss, and how well it tells the {AHEAD} generations before a loss from earlier ones"
+        ),
+        &["signal", "warns at", "warned before", "lead, generations (median)", "ROC area"],
+    );
+    let rules = gardens[0].rules;
+    let at = [
+        format!("{:.2}", rules.collapse_risk),
+        format!("{:.2}", rules.survival_flow),
+        "bubble".to_owned(),
+        format!("{:.0}% (half full)", 100.0 * DIRTY),
+    ];
+    for (number, (name, at)) in SIGNALS.into_iter().zip(at).enumerate() {
+        if !gardens.iter().any(|garden| garden.signals[number].present) {
+            continue;
+        }
+        let leads: Vec<f64> =
+            lost.iter().filter_map(|garden| garden.signals[number].lead).map(|lead| lead as f64).collect();
+        table.rows.push(vec![
+            Cell::text(name),
+            Cell::text(at),
+            Cell { text: format!("{} of {}", leads.len(), lost.len()), value: Some(leads.len() as f64) },
+            Cell::number(quantile(&leads, 0.5), 0),
+            Cell::number(rocs[number].area(), 3),
+        ]);
+    }
+    table
+}
+
+fn transition_table(gardens: &[Garden]) -> Table {
+    let mut table = Table::new(
+        "From one verdict to the next: share of the generations behind each verdict",
+        &["from", "generations", "to creative", "to bubble", "to collapse"],
+    );
+    for (from, name) in VERDICTS.into_iter().enumerate() {
+        let counts =
+            [0, 1, 2].map(|to| gardens.iter().map(|garden| garden.transitions[from][to]).sum::<u64>());
+        let all: u64 = counts.iter().sum();
+        let mut row = vec![Cell::text(name), Cell::count(all)];
+        row.extend(counts.map(|count| Cell::share((all > 0).then(|| count as f64 / all as f64))));
+        table.rows.push(row);
+    }
+    table
+}
+
+fn end(gardens: &[Garden]) -> f64 {
+    gardens.iter().map(|garden| garden.generations).max().unwrap_or(1).max(2) as f64
+}
+
+fn dirt_figure(gardens: &[Garden]) -> Result<Figure, ChartError> {
+    let several = groups(gardens).len() > 1;
+    let name = |garden: &Garden| if several { garden.group.clone() } else { garden.name.clone() };
+    let curves: Vec<_> = gardens.iter().map(|garden| garden.dirt.curve(&name(garden))).collect();
+    let labels = Labels {
+        title: "Dirt",
+        x: "generation",
+        y: "mean dirt of a cell (0 to 1)",
+        legend: Corner::MiddleRight,
+    };
+    let caption = format!(
+        "Mean dirt of a cell over the generations. A garden is lost when it stays at or above {} for {} generations.",
+        gardens[0].rules.lost_share, gardens[0].rules.lost_generations
+    );
+    Figure::new("garden-dirt", caption, |size: Size| {
+        lines(&labels, 0.0..end(gardens), 0.0..1.0, &curves, size)
+    })
+}
+
+fn garden_figure(garden: &Garden, number: u32) -> Result<Figure, ChartError> {
+    let mut curves = vec![garden.dirt.curve("dirt"), garden.risk.curve("risk")];
+    if garden.signals[1].present {
+        curves.push(garden.flow.curve("flow"));
+    }
+    if let Some(lost) = garden.lost_at {
+        let mut at = Thinned::default();
+        at.add(lost as f64, 0.0);
+        at.add(lost as f64, 1.0);
+        curves.push(at.curve("lost"));
+    }
+    let title = format!("{}: dirt, risk, flow", garden.name);
+    let labels = Labels { title: &title, x: "generation", y: "0 to 1", legend: Corner::MiddleRight };
+    let caption = format!("What {} was like and what its signals said of it.", garden.name);
+    let x = 0.0..end(std::slice::from_ref(garden));
+    Figure::new(format!("garden-{number}"), caption, |size| {
+        lines(&labels, x.clone(), 0.0..1.0, &curves, size)
+    })
+}
+
+fn verdict_figure(gardens: &[Garden]) -> Result<Figure, ChartError> {
+    let series: Vec<(&str, Vec<f64>)> = VERDICTS
+        .into_iter()
+        .enumerate()
+        .map(|(verdict, name)| {
+            let share = |bin: usize| {
+                let bins = || gardens.iter().map(|garden| garden.verdicts_by_dirt[bin]);
+                let all: u64 = bins().flatten().sum();
+                bins().map(|bin| bin[verdict]).sum::<u64>() as f64 / all as f64
+            };
+            (name, (0..BINS).map(share).collect())
+        })
+        .collect();
+    let labels = Labels {
+        title: "Verdict by dirt",
+        x: "mean dirt of a cell (0 to 1)",
+        y: "share of the generations",
+        legend: Corner::LowerRight,
+    };
+    let caption = "What the verdict says at each tenth of the dirt; a tenth in which no garden ever was is empty. A verdict that warned would change its colour towards the right.";
+    Figure::new("garden-verdicts", caption, |size| shares(&labels, &series, size))
+}
+
+fn roc_figure(rocs: &[Roc]) -> Result<Option<Figure>, ChartError> {
+    let curve = |(name, roc): (&&str, &Roc)| {
+        let points = roc.points()?;
+        Some(crate::chart::Curve { name: format!("{name} ({:.2})", roc.area()?), points, band: Vec::new() })
+    };
+    let curves: Vec<_> = SIGNALS.iter().zip(rocs).filter_map(curve).collect();
+    if curves.is_empty() {
+        return Ok(None);
+    }
+    let labels = Labels {
+        title: "Lost within 50 generations?",
+        x: "false alarm rate (share of earlier generations)",
+        y: "hit rate",
+        legend: Corner::LowerRight,
+    };
+    let caption = "ROC curves, with their areas: a signal that foretells hugs the upper left corner, one below the diagonal falls when the loss comes near. Scores are told apart to 0.0001.";
+    Figure::new("garden-roc", caption, |size| lines(&labels, 0.0..1.0, 0.0..1.0, &curves, size)).map(Some)
+}

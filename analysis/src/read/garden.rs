@@ -1,0 +1,147 @@
+//! `resonetics_data.csv`: its rows as they are written and read (RULES section 2.3).
+
+use serde::Serialize;
+
+use super::{GoOn, Kind, ReadError, Table};
+
+/// The columns. Files from elsewhere may lack Flow.
+pub const COLUMNS: [&str; 12] = [
+    "Gen",
+    "Population",
+    "Avg_Energy",
+    "Total_Entropy",
+    "Emergency_Moves",
+    "Isolation_Saves",
+    "Entropy_Gradient",
+    "Population_Volatility",
+    "Emergency_Ratio",
+    "Collapse_Risk",
+    "Flow",
+    "Verdict",
+];
+
+/// The verdicts, from the best.
+pub const VERDICTS: [&str; 3] = ["creative", "bubble", "collapse"];
+
+/// One generation.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Generation {
+    /// From 1.
+    pub generation: u64,
+    /// Gardeners.
+    pub population: u64,
+    /// Mean energy of a gardener.
+    pub avg_energy: f64,
+    /// Sum of the dirt of all cells.
+    pub total_entropy: f64,
+    /// Emergency moves in this generation.
+    pub emergency_moves: u64,
+    /// Rescues of the whole run so far.
+    pub isolation_saves: u64,
+    /// Change of the total entropy.
+    pub entropy_gradient: f64,
+    /// Change of the population, without sign.
+    pub population_volatility: u64,
+    /// Emergency moves a gardener.
+    pub emergency_ratio: f64,
+    /// In [0, 1].
+    pub collapse_risk: f64,
+    /// In [0, 1]; `None` in files without the column.
+    pub flow: Option<f64>,
+    /// Index into [`VERDICTS`].
+    pub verdict: usize,
+}
+
+impl Generation {
+    /// The cells of its row, in the order of [`COLUMNS`].
+    pub fn cells(&self) -> [String; 12] {
+        [
+            self.generation.to_string(),
+            self.population.to_string(),
+            format!("{:.2}", self.avg_energy),
+            format!("{:.2}", self.total_entropy),
+            self.emergency_moves.to_string(),
+            self.isolation_saves.to_string(),
+            format!("{:.3}", self.entropy_gradient),
+            self.population_volatility.to_string(),
+            format!("{:.4}", self.emergency_ratio),
+            format!("{:.4}", self.collapse_risk),
+            self.flow.map_or_else(String::new, |flow| format!("{flow:.4}")),
+            VERDICTS[self.verdict].to_owned(),
+        ]
+    }
+}
+
+/// The columns of files that lack Flow.
+pub(super) fn without_flow() -> Vec<&'static str> {
+    COLUMNS.into_iter().filter(|&column| column != "Flow").collect()
+}
+
+/// The first column of a header that is nearly a garden's.
+pub(super) fn wrong_header(table: &Table) -> ReadError {
+    let expected: Vec<&str> = if table.column("Flow").is_some() { COLUMNS.to_vec() } else { without_flow() };
+    let pairs = || table.header().iter().zip(&expected);
+    let problem = match pairs().position(|(found, expected)| found != expected) {
+        Some(at) => format!("column {} is `{}` where `{}` belongs", at + 1, table.header()[at], expected[at]),
+        None => format!("has {} columns where {} belong", table.header().len(), expected.len()),
+    };
+    table.at(1, format!("{problem}; the columns of {} are {}", Kind::Garden.file(), expected.join(",")))
+}
+
+/// Hands every generation of `table`, a [`Kind::Garden`], to `take`.
+///
+/// NaN and infinities are handed over. A last line that was cut is passed over; one that only lacks its
+/// line end is not.
+///
+/// # Errors
+/// [`ReadError`], also that there is no row, that a generation does not follow the one before, and that
+/// risk or flow are outside [0, 1].
+pub fn read(table: &mut Table, go_on: GoOn<'_>, mut take: impl FnMut(Generation)) -> Result<u64, ReadError> {
+    let flow = table.column("Flow");
+    let verdict = table.header().len() - 1;
+    let mut last: Option<u64> = None;
+    let mut rows = 0_u64;
+    while let Some(row) = table.row()? {
+        // The verdict is the last cell: whole, it says that nothing is missing.
+        if row.unfinished && row.word(verdict, &VERDICTS).is_err() {
+            table.pass_over();
+            break;
+        }
+        let share = |column: usize| {
+            let value = row.number(column)?;
+            // NaN passes: it is no number, rather than a wrong one.
+            if value.is_finite() && !(0.0..=1.0).contains(&value) {
+                return Err(row.refused(column, "numbers from 0 to 1"));
+            }
+            Ok(value)
+        };
+        let generation = Generation {
+            generation: row.whole(0)?,
+            population: row.whole(1)?,
+            avg_energy: row.number(2)?,
+            total_entropy: row.number(3)?,
+            emergency_moves: row.whole(4)?,
+            isolation_saves: row.whole(5)?,
+            entropy_gradient: row.number(6)?,
+            population_volatility: row.whole(7)?,
+            emergency_ratio: row.number(8)?,
+            collapse_risk: share(9)?,
+            flow: flow.map(share).transpose()?,
+            verdict: row.word(verdict, &VERDICTS)?,
+        };
+        if last.is_some_and(|last| Some(generation.generation) != last.checked_add(1)) {
+            let allowed = format!("{}, the generation behind the one before", last.unwrap_or_default() + 1);
+            return Err(row.refused(0, &allowed));
+        }
+        last = Some(generation.generation);
+        rows += 1;
+        take(generation);
+        if rows.is_multiple_of(4096) && !go_on() {
+            return Err(ReadError::Stopped);
+        }
+    }
+    if rows == 0 {
+        return Err(table.at(1, "a header and no generation: there is nothing to look at".to_owned()));
+    }
+    Ok(rows)
+}

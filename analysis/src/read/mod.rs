@@ -1,0 +1,153 @@
+//! Readers of the CSV files that runs write, row by row: a file of any length in the same memory.
+//!
+//! An error names file, line and column, what was found and what is allowed. What was passed over (a
+//! last line that was cut) is noted, not hidden.
+
+mod table;
+
+pub mod episodes;
+pub mod garden;
+pub mod lifetimes;
+pub mod log;
+
+use std::path::{Path, PathBuf};
+
+pub use table::{Row, Table};
+
+/// Why a file could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The system refused.
+    #[error("cannot read {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A line that cannot be meant.
+    #[error("{}, line {line}: {problem}", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: u64,
+        /// What is wrong and what is allowed.
+        problem: String,
+    },
+    /// A cell that cannot be meant.
+    #[error("{}, line {line}, column `{column}`: found `{found}`; allowed: {allowed}", path.display())]
+    Cell {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: u64,
+        /// The column's name in the header.
+        column: String,
+        /// What stands there, shortened.
+        found: String,
+        /// What may stand there.
+        allowed: String,
+    },
+    /// The caller said to stop.
+    #[error("stopped")]
+    Stopped,
+}
+
+/// What a file holds, by its header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A garden, generation by generation (RULES section 2.3), with the column Flow or without it.
+    Garden,
+    /// The episodes of a benchmark.
+    Episodes,
+    /// A training of Prophet, update by update.
+    Training,
+    /// The drift experiment, step by step.
+    Drift,
+    /// Lives with and without the control layer.
+    Lifetimes,
+}
+
+impl Kind {
+    const ALL: [Kind; 5] = [Kind::Garden, Kind::Episodes, Kind::Training, Kind::Drift, Kind::Lifetimes];
+
+    /// The name that the program gives to such a file.
+    pub fn file(self) -> &'static str {
+        match self {
+            Kind::Garden => "resonetics_data.csv",
+            Kind::Episodes => "episodes.csv",
+            Kind::Training => "training.csv",
+            Kind::Drift => "drift.csv",
+            Kind::Lifetimes => "lifetimes.csv",
+        }
+    }
+
+    /// The columns without which it is no such file.
+    fn columns(self) -> &'static [&'static str] {
+        match self {
+            Kind::Garden => &garden::COLUMNS,
+            Kind::Episodes => &episodes::COLUMNS,
+            Kind::Training => &log::TRAINING,
+            Kind::Drift => &log::DRIFT,
+            Kind::Lifetimes => &lifetimes::COLUMNS,
+        }
+    }
+
+    /// What `table` holds.
+    ///
+    /// # Errors
+    /// [`ReadError::Line`] or [`ReadError::Cell`] for a header that none of the kinds has, with what is
+    /// nearest.
+    pub fn of(table: &Table) -> Result<Kind, ReadError> {
+        let header = table.header();
+        if header == garden::COLUMNS || header == garden::without_flow() {
+            return Ok(Kind::Garden);
+        }
+        let has = |column: &&&str| header.iter().any(|name| name == **column);
+        let known = |kind: Kind| kind.columns().iter().filter(has).count();
+        let mut rest = Kind::ALL.into_iter().filter(|&kind| kind != Kind::Garden);
+        if let Some(kind) = rest.find(|&kind| known(kind) == kind.columns().len()) {
+            return Ok(kind);
+        }
+        let nearest = Kind::ALL.into_iter().max_by_key(|&kind| 100 * known(kind) / kind.columns().len());
+        match nearest.filter(|&kind| 2 * known(kind) > kind.columns().len()) {
+            Some(Kind::Garden) => Err(garden::wrong_header(table)),
+            Some(kind) => {
+                let missing: Vec<&str> =
+                    kind.columns().iter().copied().filter(|column| !has(&column)).collect();
+                Err(table.at(
+                    1,
+                    format!("is like a {} without the column `{}`", kind.file(), missing.join("`, `")),
+                ))
+            }
+            None => Err(table.at(
+                1,
+                format!(
+                    "`{}` is no header of a file that can be read; these are: {}",
+                    table::shortened(&header.join(",")),
+                    Kind::ALL
+                        .map(|kind| format!("{} ({},…)", kind.file(), kind.columns()[..3].join(",")))
+                        .join("; ")
+                ),
+            )),
+        }
+    }
+}
+
+/// Asked every few thousand rows whether to go on.
+pub type GoOn<'a> = &'a dyn Fn() -> bool;
+
+/// Opens the file at `path` and says what it holds.
+///
+/// # Errors
+/// As [`Table::open`] and [`Kind::of`].
+pub fn open(path: &Path) -> Result<(Kind, Table), ReadError> {
+    let table = Table::open(path)?;
+    let kind = Kind::of(&table)?;
+    Ok((kind, table))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,222 @@
+//! Bad input, each with the line and the column that are told.
+
+use std::fs;
+
+use tempfile::TempDir;
+
+use super::*;
+
+const HEADER: &str = "Gen,Population,Avg_Energy,Total_Entropy,Emergency_Moves,Isolation_Saves,Entropy_Gradient,\
+    Population_Volatility,Emergency_Ratio,Collapse_Risk,Flow,Verdict";
+const FIRST: &str = "1,25,49.62,8.90,0,0,8.897,0,0.0000,0.0623,0.0128,creative";
+const SECOND: &str = "2,25,49.28,17.95,0,0,-9.053,1,0.0000,0.1160,0.0198,collapse";
+
+struct File {
+    _dir: TempDir,
+    path: PathBuf,
+}
+
+fn file(text: impl AsRef<[u8]>) -> File {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("some.csv");
+    fs::write(&path, text).unwrap();
+    File { _dir: dir, path }
+}
+
+/// The generations of `text` and what was noted.
+fn garden(text: &str) -> Result<(Vec<garden::Generation>, Vec<String>), String> {
+    let file = file(text);
+    let shown = |error: ReadError| error.to_string().split_once("some.csv").unwrap().1.to_owned();
+    let (kind, mut table) = open(&file.path).map_err(shown)?;
+    assert_eq!(kind, Kind::Garden);
+    let mut all = Vec::new();
+    garden::read(&mut table, &|| true, |generation| all.push(generation)).map_err(shown)?;
+    Ok((all, table.notes().to_vec()))
+}
+
+fn refused(text: &str) -> String {
+    garden(text).unwrap_err()
+}
+
+#[test]
+fn rows_come_back_as_they_were_written() {
+    let (all, notes) = garden(&format!("{HEADER}\n{FIRST}\n{SECOND}\n")).unwrap();
+    let written: Vec<String> = all.iter().map(|generation| generation.cells().join(",")).collect();
+    assert_eq!(written, [FIRST, SECOND]);
+    assert!(notes.is_empty());
+    assert_eq!((all[1].entropy_gradient, all[1].flow, all[1].verdict), (-9.053, Some(0.0198), 2));
+}
+
+/// CRLF, a byte order mark, empty lines, no Flow, no line end behind the last whole line.
+#[test]
+fn files_from_elsewhere_are_read() {
+    let plain = garden(&format!("{HEADER}\n{FIRST}\n{SECOND}\n")).unwrap().0;
+    for text in [
+        format!("{HEADER}\r\n{FIRST}\r\n{SECOND}\r\n"),
+        format!("\u{feff}{HEADER}\n{FIRST}\n\n\n{SECOND}\n"),
+        format!("{HEADER}\n{FIRST}\n{SECOND}"),
+    ] {
+        assert_eq!(garden(&text), Ok((plain.clone(), Vec::new())), "{text:?}");
+    }
+    let eleven = |line: &str, flow: &str| line.replace(flow, "");
+    let text = format!("{}\n{}\n", eleven(HEADER, "Flow,"), eleven(FIRST, "0.0128,"));
+    let (all, _) = garden(&text).unwrap();
+    assert_eq!(all, [garden::Generation { flow: None, ..plain[0] }]);
+}
+
+#[test]
+fn a_last_line_that_was_cut_is_left_out_and_said() {
+    for cut in [1, 5, 20, SECOND.len() - 9, SECOND.len() - 1] {
+        for end in ["\n", "\r\n"] {
+            let text = format!("{HEADER}{end}{FIRST}{end}{}", &SECOND[..cut]);
+            let (all, notes) = garden(&text).unwrap();
+            assert_eq!(all.len(), 1, "{text}");
+            assert!(
+                notes[0].ends_with("some.csv, line 3: the last line was cut; it is left out"),
+                "{notes:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_with_its_place() {
+    let body = |row: &str| format!("{HEADER}\n{FIRST}\n{row}\n");
+    for (text, place) in [
+        (String::new(), ", line 1: the file is empty: a header is needed"),
+        (format!("{HEADER}\n"), ", line 1: a header and no generation: there is nothing to look at"),
+        (
+            format!("{HEADER}\n{}", &FIRST[..9]),
+            ", line 1: a header and no generation: there is nothing to look at",
+        ),
+        (
+            body("2,25,x,17.95,0,0,9.053,0,0,0.1,0.0198,creative"),
+            ", line 3, column `Avg_Energy`: found `x`; allowed: a number",
+        ),
+        (
+            body("2,-1,1,17.95,0,0,9.053,0,0,0.1,0.0198,creative"),
+            ", line 3, column `Population`: found `-1`; allowed: whole numbers from 0 on",
+        ),
+        (
+            body("2,25,1,,0,0,9.053,0,0,0.1,0.0198,creative"),
+            ", line 3, column `Total_Entropy`: found ``; allowed: a number",
+        ),
+        (
+            body("2,25,1,17.95,0,0,9.053,0,0,1.5,0.0198,creative"),
+            ", line 3, column `Collapse_Risk`: found `1.5`; allowed: numbers from 0 to 1",
+        ),
+        (
+            body("2,25,1,17.95,0,0,9.053,0,0,0.1,0.0198,splendid"),
+            ", line 3, column `Verdict`: found `splendid`; allowed: creative, bubble, collapse",
+        ),
+        (
+            body("4,25,1,17.95,0,0,9.053,0,0,0.1,0.0198,creative"),
+            ", line 3, column `Gen`: found `4`; allowed: 2, the generation behind the one before",
+        ),
+        (body("2,25,1"), ", line 3: has 3 cells where the header has 12"),
+    ] {
+        assert_eq!(refused(&text), place);
+    }
+    // With CRLF and empty lines too the line is the one that an editor shows.
+    let windows = format!("{HEADER}\r\n{FIRST}\r\n\r\n{SECOND}\r\n3,x,,,,,,,,,,\r\n");
+    assert!(
+        refused(&windows).starts_with(", line 5, column `Population`: found `x`"),
+        "{}",
+        refused(&windows)
+    );
+}
+
+#[test]
+fn a_header_that_is_none_is_told_what_is_nearest() {
+    for (header, said) in [
+        (HEADER.replace("Avg_Energy", "Energy"), ", line 1: column 3 is `Energy` where `Avg_Energy` belongs"),
+        (HEADER.replace(",Verdict", ""), ", line 1: has 11 columns where 12 belong"),
+        (
+            "a,b,c".to_owned(),
+            ", line 1: `a,b,c` is no header of a file that can be read; these are: resonetics_data.csv (Gen,",
+        ),
+        (
+            "agent,seed,steps,terminated,truncated".to_owned(),
+            ", line 1: is like a episodes.csv without the column `return`",
+        ),
+        ("agent,episodes,return_mean".to_owned(), ", line 1: `agent,episodes,return_mean` is no header"),
+    ] {
+        let refused = refused(&format!("{header}\n1,2,3\n"));
+        assert!(refused.starts_with(said), "{refused}");
+    }
+}
+
+#[test]
+fn nan_and_infinities_are_numbers() {
+    let row = "2,25,inf,NaN,0,0,-inf,0,0.0,NaN,nan,creative";
+    let (all, _) = garden(&format!("{HEADER}\n{FIRST}\n{row}\n")).unwrap();
+    assert!(all[1].avg_energy == f64::INFINITY && all[1].total_entropy.is_nan());
+    assert!(all[1].collapse_risk.is_nan() && all[1].flow.is_some_and(f64::is_nan));
+}
+
+#[test]
+fn a_file_that_is_no_text_or_not_there_is_refused() {
+    assert!(matches!(open(Path::new("no/such/file.csv")), Err(ReadError::Io { .. })));
+    let binary = file([0xff_u8, 0xfe, 0, 1, b'\n', 7, 8]);
+    let said = open(&binary.path).err().unwrap().to_string();
+    assert!(said.ends_with("some.csv, line 1: the header is no text (UTF-8)"), "{said}");
+}
+
+#[test]
+fn reading_stops_when_told() {
+    let rows: String = (1..=5000).map(|n| FIRST.replacen('1', &n.to_string(), 1) + "\n").collect();
+    let file = file(format!("{HEADER}\n{rows}"));
+    let (_, mut table) = open(&file.path).unwrap();
+    let stopped = garden::read(&mut table, &|| false, |_| ());
+    assert!(matches!(stopped, Err(ReadError::Stopped)));
+}
+
+const EPISODES: &str =
+    "agent,episode,seed,return,steps,terminated,truncated,oom_nodes,critical_oom,avg_load,budget";
+
+#[test]
+fn episodes_come_agent_by_agent() {
+    let rows = "a,1,7,1.5,500,false,true,0,0,0.2,8\nb,1,7,NaN,300,true,false,,,0.1,\na,2,9,2.5,400,true,false,0,0,0.3,8\nb,2,9,inf,1,true,false,,,0.1,\n";
+    let file = file(format!("{EPISODES}\n{rows}"));
+    let (kind, mut table) = open(&file.path).unwrap();
+    assert_eq!(kind, Kind::Episodes);
+    let agents = episodes::read(&mut table, &|| true).unwrap();
+    assert_eq!(agents.len(), 2);
+    assert_eq!((&agents[0].seeds, &agents[0].returns), (&vec![7, 9], &vec![1.5, 2.5]));
+    assert_eq!((agents[0].terminated, agents[0].not_finite), (1, None));
+    assert_eq!((agents[1].agent.as_str(), agents[1].not_finite), ("b", Some((3, 2))));
+}
+
+#[test]
+fn a_log_keeps_gaps_and_where_they_are() {
+    let header = "update,steps,episodes,return_mean,greedy_return,learning_rate,loss,value_loss,entropy,approx_kl,explained_variance,rollbacks";
+    let rows = "1,100,0,,,0.1,1,1,1,0,0,0\n2,200,3,5,4,0.1,NaN,1,1,0,0,0\n3,300,3,7,,0.1,2,1,1,0,0,1\n4,400,9,6,5,0.1,3,1,1,0,0,1";
+    let log_of = |rows: &str| {
+        let file = file(format!("{header}\n{rows}"));
+        let (kind, mut table) = open(&file.path).unwrap();
+        assert_eq!(kind, Kind::Training);
+        log::read(&mut table, &|| true).map(|log| (log, table.notes().len()))
+    };
+    let (log, notes) = log_of(rows).unwrap();
+    assert_eq!((log.rows, log.steps, notes), (3, 300.0, 1), "the last line has no end: it may be cut");
+    let returns = log.column("return_mean").unwrap();
+    assert_eq!((returns.first, returns.last), (Some((200.0, 5.0)), Some((300.0, 7.0))));
+    assert_eq!(log.column("loss").unwrap().not_finite, Some((3, 1)));
+    let backwards =
+        log_of("1,100,0,,,0.1,1,1,1,0,0,0\n2,100,3,5,4,0.1,1,1,1,0,0,0\n").unwrap_err().to_string();
+    assert!(backwards.ends_with(
+        "line 3, column `steps`: found `100`; allowed: more than 100, the steps of the row before"
+    ));
+}
+
+#[test]
+fn lives_come_world_by_world() {
+    let file = file(
+        "world,agent,control,episode,seed,lifetime,lost\nk8s,random,off,1,7,40,true\nk8s,random,on,1,7,90,false\n",
+    );
+    let (kind, mut table) = open(&file.path).unwrap();
+    assert_eq!(kind, Kind::Lifetimes);
+    let worlds = lifetimes::read(&mut table, &|| true).unwrap();
+    assert_eq!((worlds.len(), worlds[0].name.as_str()), (1, "k8s, random"));
+    assert_eq!((worlds[0].off[0].1.lost, worlds[0].on[0].1.time), (true, 90.0));
+}

@@ -1,0 +1,118 @@
+//! A curve of any length in the memory of one that fits a screen.
+
+use crate::chart::Curve;
+
+/// Buckets at most; more than a figure has columns of pixels.
+const BUCKETS: usize = 1_024;
+
+/// The least, the greatest and the mean value of every so many rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Thinned {
+    /// Rows in a bucket; doubles when there are too many buckets.
+    stride: u64,
+    rows: u64,
+    buckets: Vec<Bucket>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Bucket {
+    x: f64,
+    low: f64,
+    high: f64,
+    sum: f64,
+    count: u64,
+}
+
+impl Default for Thinned {
+    fn default() -> Thinned {
+        Thinned { stride: 1, rows: 0, buckets: Vec::new() }
+    }
+}
+
+impl Thinned {
+    /// Takes the next row; a value that is no finite number is a gap.
+    pub fn add(&mut self, x: f64, value: f64) {
+        if self.rows.is_multiple_of(self.stride) {
+            if self.buckets.len() == BUCKETS {
+                self.halve();
+            }
+            if self.rows.is_multiple_of(self.stride) {
+                self.buckets.push(Bucket {
+                    x,
+                    low: f64::INFINITY,
+                    high: f64::NEG_INFINITY,
+                    sum: 0.0,
+                    count: 0,
+                });
+            }
+        }
+        self.rows += 1;
+        if let Some(bucket) = self.buckets.last_mut().filter(|_| value.is_finite()) {
+            bucket.low = bucket.low.min(value);
+            bucket.high = bucket.high.max(value);
+            bucket.sum += value;
+            bucket.count += 1;
+        }
+    }
+
+    fn halve(&mut self) {
+        let pair = |pair: &[Bucket]| {
+            pair[1..].iter().fold(pair[0], |a, b| Bucket {
+                x: a.x,
+                low: a.low.min(b.low),
+                high: a.high.max(b.high),
+                sum: a.sum + b.sum,
+                count: a.count + b.count,
+            })
+        };
+        self.buckets = self.buckets.chunks(2).map(pair).collect();
+        self.stride *= 2;
+    }
+
+    /// (x, mean) of every bucket; NaN where it has no value.
+    pub fn points(&self) -> Vec<(f64, f64)> {
+        self.buckets.iter().map(|bucket| (bucket.x, bucket.sum / bucket.count as f64)).collect()
+    }
+
+    /// The curve of the means; where rows share a bucket, with the band from the least to the greatest.
+    pub fn curve(&self, name: &str) -> Curve {
+        let ends = |bucket: &Bucket| {
+            let empty = bucket.count == 0;
+            let or_gap = |value| if empty { f64::NAN } else { value };
+            (bucket.x, or_gap(bucket.low), or_gap(bucket.high))
+        };
+        let band = if self.stride > 1 { self.buckets.iter().map(ends).collect() } else { Vec::new() };
+        Curve { name: name.to_owned(), points: self.points(), band }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_curve_is_kept_as_it_is() {
+        let mut thinned = Thinned::default();
+        for (x, y) in [(1.0, 2.0), (2.0, f64::NAN), (3.0, 4.0)] {
+            thinned.add(x, y);
+        }
+        let curve = thinned.curve("one");
+        assert_eq!((curve.points[0], curve.points[2]), ((1.0, 2.0), (3.0, 4.0)));
+        assert!(curve.points[1].1.is_nan() && curve.band.is_empty());
+    }
+
+    /// A single spike among a million rows stays in the band, and the memory does not grow.
+    #[test]
+    fn a_spike_survives() {
+        let mut thinned = Thinned::default();
+        for row in 0..1_000_000 {
+            thinned.add(f64::from(row), if row == 654_321 { 9.0 } else { 1.0 });
+        }
+        let curve = thinned.curve("long");
+        assert!((BUCKETS / 2..=BUCKETS).contains(&curve.points.len()));
+        let spike = curve.band.iter().find(|(_, _, high)| *high == 9.0).unwrap();
+        assert!((654_321.0 - spike.0) < 2_048.0 && spike.0 <= 654_321.0);
+        let rows: u64 = thinned.buckets.iter().map(|bucket| bucket.count).sum();
+        assert_eq!(rows, 1_000_000);
+    }
+}

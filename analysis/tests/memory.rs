@@ -1,0 +1,109 @@
+//! A file of any length is read in the same memory. A program of its own, because its allocator counts.
+#![allow(unsafe_code)] // an allocator cannot be written without
+#![allow(clippy::unwrap_used)] // helpers of tests
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use resonetics_analysis::garden::{Garden, Rules};
+use resonetics_analysis::read::{Kind, episodes, log, open};
+
+struct Counting;
+
+thread_local! {
+    /// Bytes that this thread holds now, and the most it held.
+    static HELD: Cell<(isize, isize)> = const { Cell::new((0, 0)) };
+}
+
+fn count(bytes: isize) {
+    HELD.with(|held| {
+        let now = held.get().0 + bytes;
+        held.set((now, held.get().1.max(now)));
+    });
+}
+
+// SAFETY: every call is passed on to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size() as isize);
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count(-(layout.size() as isize));
+        // SAFETY: the caller keeps the contract of `dealloc`.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(size as isize - layout.size() as isize);
+        // SAFETY: the caller keeps the contract of `realloc`.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// The most bytes held while `path` is read, above those held before.
+fn peak(path: &Path) -> isize {
+    let before = HELD.with(|held| {
+        let now = held.get().0;
+        held.set((now, now));
+        now
+    });
+    let (kind, mut table) = open(path).unwrap();
+    match kind {
+        Kind::Garden => {
+            let rules = Rules {
+                cells: 3600,
+                lost_share: 0.75,
+                lost_generations: 50,
+                collapse_risk: 0.72,
+                survival_flow: 0.85,
+            };
+            drop(Garden::read(&mut table, "one", "all", rules, &|| true).unwrap());
+        }
+        Kind::Episodes => drop(episodes::read(&mut table, &|| true).unwrap()),
+        _ => drop(log::read(&mut table, &|| true).unwrap()),
+    }
+    HELD.with(|held| held.get().1) - before
+}
+
+fn file(header: &str, rows: u64, row: impl Fn(u64, &mut String)) -> tempfile::NamedTempFile {
+    let mut text = format!("{header}\n");
+    for number in 1..=rows {
+        row(number, &mut text);
+    }
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    file
+}
+
+/// Once its buckets are full a reader holds what it holds, whether 60,000 rows or ten times as many.
+#[test]
+fn ten_times_the_rows_take_no_more_memory() {
+    let garden = "Gen,Population,Avg_Energy,Total_Entropy,Emergency_Moves,Isolation_Saves,Entropy_Gradient,Population_Volatility,Emergency_Ratio,Collapse_Risk,Flow,Verdict";
+    let generation = |n: u64, text: &mut String| {
+        writeln!(text, "{n},25,49.62,{}.25,0,0,8.897,0,0.0000,0.{:04},0.0128,creative", n % 3000, n % 7000)
+            .unwrap();
+    };
+    let episodes =
+        "agent,episode,seed,return,steps,terminated,truncated,oom_nodes,critical_oom,avg_load,budget";
+    let episode = |n: u64, text: &mut String| {
+        writeln!(text, "random,{n},{n},{}.5,500,false,true,0,0,0.2,86", n % 40).unwrap();
+    };
+    let drift = "step,risk,smoothed_risk,mode,lr,gap_R,kernel,flow";
+    let step =
+        |n: u64, text: &mut String| writeln!(text, "{n},0.5,0.4,alert,0.01,0.{},0.2,0.1", n % 97).unwrap();
+    for (header, row) in
+        [(garden, &generation as &dyn Fn(u64, &mut String)), (episodes, &episode), (drift, &step)]
+    {
+        let [short, long] = [60_000, 600_000].map(|rows| peak(file(header, rows, row).path()));
+        assert!(long <= short + 4_096, "{header}: {short} bytes for 60,000 rows, {long} for 600,000");
+        assert!(long < 4_000_000, "{header}: {long} bytes");
+    }
+}

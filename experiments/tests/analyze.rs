@@ -1,0 +1,213 @@
+//! `analyze` and `report`: from what runs wrote to statistics, figures and one page.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
+
+mod common;
+
+use common::{Place, SMALL, TINY, number};
+use resonetics_analysis::read::{Kind, garden, open};
+use serde_json::Value;
+
+/// Runs of every kind that can be looked at, below `runs`.
+fn runs() -> Place {
+    let place = Place::new();
+    let dirty = "--set dirt_growth=0.08 --set lost.dirt_share=0.6 --set lost.generations=4";
+    place.ok(&format!("gardener --generations 300 --seed 5 --runs 3 --out runs/garden {TINY} {dirty} -q"));
+    place.ok("benchmark --agents random,heuristic,planner --episodes 20 --seed 1 --out runs/bench -q");
+    for seed in [1, 2, 3] {
+        place.ok(&format!("train --steps 1024 --seed {seed} --out runs/train-{seed} {SMALL} -q"));
+    }
+    place.ok("drift --steps 300 --seed 1 --no-monitor --out runs/drift -q");
+    place.ok("controls --env k8s --episodes 12 --seed 1 --out runs/controls -q");
+    place
+}
+
+fn part<'a>(analysis: &'a Value, kind: &str) -> &'a Value {
+    let parts = analysis["parts"].as_array().unwrap();
+    let found = parts.iter().find(|part| part["findings"]["kind"] == kind);
+    &found.unwrap_or_else(|| panic!("no {kind} in {analysis}"))["findings"]
+}
+
+#[track_caller]
+fn near(found: &Value, expected: f64) {
+    let found = found.as_f64().unwrap_or_else(|| panic!("{found}, expected {expected}"));
+    assert!((found - expected).abs() < 1e-5 * expected.abs().max(1.0), "{found}, expected {expected}");
+}
+
+/// What `analyze` reads agrees with what the commands themselves told.
+#[test]
+fn a_folder_of_runs_becomes_a_report() {
+    let place = runs();
+    let before = place.files("runs");
+    let ran = place.ok("analyze runs --out out");
+    assert!(before == place.files("runs"), "the runs are left as they are");
+    let analysis = place.json("out/analysis.json");
+
+    let summary = place.csv("runs/garden/summary.csv");
+    let gardens = &part(&analysis, "garden")["gardens"];
+    for (run, lost) in summary.column("lost_at").into_iter().enumerate() {
+        assert_eq!(gardens[run]["lost_at"].to_string(), lost, "this storm loses every garden");
+        for name in ["dirt_mean", "dirt_end"] {
+            // The log has two decimals of the dirt of all 64 cells.
+            let difference = gardens[run][name].as_f64().unwrap() - summary.numbers(name)[run];
+            assert!(difference.abs() < 1e-4, "{name} of run {run}");
+        }
+        for (verdict, name) in ["creative_share", "bubble_share", "collapse_share"].iter().enumerate() {
+            let share = gardens[run]["verdicts"][verdict].as_f64().unwrap() / 300.0;
+            assert!((share - summary.numbers(name)[run]).abs() < 1e-5);
+        }
+    }
+    let table = place.csv("runs/bench/benchmark.csv");
+    let agents = &part(&analysis, "agents")["worlds"][0]["agents"];
+    for (at, name) in table.column("agent").into_iter().enumerate() {
+        assert_eq!(agents[at]["name"], name);
+        near(&agents[at]["mean"], table.numbers("return_mean")[at]);
+        near(&agents[at]["iqm"], table.numbers("return_iqm")[at]);
+        if at > 0 {
+            let comparison = &agents[at]["against_baseline"];
+            near(&comparison["improvement"], number(table.column("probability_of_improvement")[at]));
+            assert_eq!(comparison["pairs"], 20);
+        }
+    }
+    let controls = place.csv("runs/controls/summary.csv");
+    let lives = &part(&analysis, "lifetimes")["worlds"][0];
+    near(&lives["mean_without"], controls.numbers("restricted_mean_without")[0]);
+    near(&lives["difference"], controls.numbers("difference")[0]);
+    let trainings = part(&analysis, "training")["runs"].as_array().unwrap();
+    let groups: Vec<&Value> = trainings.iter().map(|run| &run["group"]).collect();
+    assert!(groups.len() == 3 && groups.iter().all(|group| *group == groups[0]), "three seeds, one curve");
+    assert_eq!(part(&analysis, "drift")["runs"][0]["steps"], 299.0, "the first step is 0");
+
+    for part in analysis["parts"].as_array().unwrap() {
+        assert!(ran.stdout.contains(part["answer"].as_str().unwrap()), "{}", ran.stdout);
+        for name in part["figures"].as_array().unwrap() {
+            let name = name.as_str().unwrap();
+            assert!(place.text(&format!("out/figures/{name}.svg")).starts_with("<svg "), "{name}");
+            assert!(place.bytes(&format!("out/figures/{name}.png")).starts_with(b"\x89PNG"), "{name}");
+        }
+    }
+    assert!(ran.last_line().ends_with("report: out/report.html"), "{}", ran.stdout);
+    whole(&place.text("out/report.html"));
+}
+
+/// A page that needs nothing but itself.
+fn whole(page: &str) {
+    assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>"));
+    for loading in ["src=", "<link", "@import", "url(", "fetch(", "import(", "href=\"http", "NaN"] {
+        assert!(!page.contains(loading), "{loading} in the page");
+    }
+    for needed in [
+        "prefers-color-scheme: dark",
+        "@media print",
+        "width=device-width",
+        "<th scope=\"col\"",
+        "resonetics benchmark --agents",
+    ] {
+        assert!(page.contains(needed), "no {needed}");
+    }
+}
+
+#[test]
+fn whole_runs_stand_side_by_side() {
+    let place = Place::new();
+    for (agent, out) in [("evolved", "one"), ("heuristic", "two")] {
+        place.ok(&format!("gardener --generations 100 --seed 5 --agent {agent} --out {out} {TINY} -q"));
+    }
+    let said = place.ok("report one two").stdout;
+    assert!(
+        said.contains("agent=evolved") && said.contains("Settings in which the runs of gardener differ"),
+        "{said}"
+    );
+    assert_eq!(
+        place.names("runs/report-0001"),
+        ["analysis.json", "config.toml", "figures", "report.html", "run.json"]
+    );
+    let refused = place.refused("report one one/resonetics_data.csv");
+    assert!(
+        refused.contains("one/resonetics_data.csv is no run directory: it holds no run.json"),
+        "{refused}"
+    );
+    assert!(place.refused("analyze one --out two").contains("two already holds"));
+    assert!(place.refused("analyze one --baseline random").contains("there is no benchmark among the files"));
+}
+
+/// The published format: what is written is read, and written again it is the same.
+#[test]
+fn the_garden_format_goes_round() {
+    let place = Place::new();
+    place.ok(&format!(
+        "gardener --generations 400 --seed 5 --agent random --out out {TINY} --set dirt_growth=0.1 -q"
+    ));
+    let (kind, mut table) = open(&place.path("out/resonetics_data.csv")).unwrap();
+    assert_eq!(kind, Kind::Garden);
+    let mut text = garden::COLUMNS.join(",") + "\n";
+    garden::read(&mut table, &|| true, |generation| text += &(generation.cells().join(",") + "\n")).unwrap();
+    assert!(text == place.text("out/resonetics_data.csv"));
+}
+
+#[test]
+fn bad_files_are_refused_with_their_place() {
+    let place = Place::new();
+    let header = garden::COLUMNS.join(",");
+    let row = "1,25,49.62,8.90,0,0,8.897,0,0.0000,0.0623,0.0128,creative";
+    for (text, said) in [
+        (String::new(), "bad.csv, line 1: the file is empty"),
+        (format!("{header}\n"), "bad.csv, line 1: a header and no generation"),
+        ("a,b\n1,2\n".to_owned(), "bad.csv, line 1: `a,b` is no header of a file that can be read"),
+        (
+            format!("{header}\n{row}\n{}\n", row.replace("8.90", "much")),
+            "bad.csv, line 3, column `Total_Entropy`: found `much`; allowed: a number",
+        ),
+        (format!("{header}\n{}\n", row.replace("8.90", "9999")), "more than 3600 cells can hold"),
+    ] {
+        place.write("bad.csv", &text);
+        let refused = place.refused("analyze bad.csv");
+        assert!(refused.contains(said), "{refused}");
+    }
+    assert!(place.refused("analyze no/such.csv").contains("no/such.csv"));
+    std::fs::create_dir(place.path("empty")).unwrap();
+    assert!(place.refused("analyze empty").contains("empty holds nothing to analyze"));
+    place.ok("benchmark --agents random,heuristic --episodes 3 --seed 1 --out bench -q");
+    let refused = place.refused("analyze bench --baseline plannner");
+    assert!(
+        refused.contains("no agent is called `plannner` in k8s; there are: random, heuristic"),
+        "{refused}"
+    );
+    assert!(place.refused("analyze bench/benchmark.csv").contains("is no header of a file that can be read"));
+}
+
+/// From elsewhere: no Flow, Windows line ends, a last line that was cut, numbers that are none, and one
+/// episode alone. Said in words, and nothing is drawn that is not there.
+#[test]
+fn what_is_missing_is_said() {
+    let place = Place::new();
+    let header = garden::COLUMNS.join(",").replace("Flow,", "");
+    let mut rows = String::new();
+    for n in 1..=80 {
+        let dirt = if n == 10 { "NaN" } else { "3000.50" };
+        rows += &format!("{n},25,49.62,{dirt},0,0,8.897,0,0.0000,0.0623,creative\r\n");
+    }
+    place.write("old.csv", format!("{header}\r\n{rows}81,25,49"));
+    let said = place.ok("analyze old.csv --out old").stdout;
+    for part in [
+        "was lost at generation 60.",
+        "The verdict misleads",
+        "Numbers that are NaN or infinite: 1",
+        "old.csv, line 82: the last line was cut; it is left out",
+        "no config.toml of a garden beside it, so the rules' settings are assumed: 3600 cells",
+    ] {
+        assert!(said.contains(part), "no {part} in {said}");
+    }
+    assert!(
+        !place.text("old/figures/garden-1.svg").contains("\nflow\n"),
+        "a column that is not there is not drawn"
+    );
+    place.ok("benchmark --agents random --episodes 1 --seed 1 --out one -q");
+    let said = place.ok("analyze one").stdout;
+    assert!(said.contains("one episode, so no interval") || said.contains("there is no interval"), "{said}");
+    let episodes = "agent,episode,seed,return,steps,terminated,truncated,oom_nodes,critical_oom,avg_load,budget\n\
+        a,1,1,inf,500,false,true,0,0,0.2,8\na,2,2,1.5,500,false,true,0,0,0.2,8\nb,1,1,2.5,500,false,true,0,0,0.2,8\n";
+    place.write("episodes.csv", episodes);
+    let said = place.ok("analyze episodes.csv").stdout;
+    assert!(said.contains("a has returns that are NaN or infinite: 1, the first in line 2"), "{said}");
+    assert!(said.contains("different numbers of episodes"), "{said}");
+}
