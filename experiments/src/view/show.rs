@@ -117,7 +117,8 @@ mod tests {
         for step in 0..30 {
             let scene = show.scene();
             let World::Garden(rollout) = &show.world else { panic!() };
-            let world = rollout.envs.env(0).world();
+            let env = rollout.envs.env(0);
+            let world = env.world();
             let Cells::Garden { dirt, gardeners } = &scene.cells else { panic!() };
             assert_eq!((scene.step, scene.grid, dirt.as_slice()), (step, [60, 60], world.grid()));
             assert!(gardeners.iter().eq(world.gardeners().iter().map(|gardener| &gardener.cell)));
@@ -144,7 +145,8 @@ mod tests {
             steps += 1;
             let scene = show.scene();
             let World::Cluster(rollout) = &show.world else { panic!() };
-            let (env, state) = (&rollout.envs.env(0), rollout.envs.envs()[0].state());
+            let env = rollout.envs.env(0);
+            let state = env.state();
             let Cells::Cluster { nodes, agent } = &scene.cells else { panic!() };
             assert_eq!((scene.step, *agent), (steps, state.agent));
             assert!(nodes.iter().map(|node| node.cpu).eq(state.cpu.iter().copied()));
