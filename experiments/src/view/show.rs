@@ -156,7 +156,7 @@ mod tests {
             );
             // The count of the rules.
             let out = nodes.iter().filter(|node| node.out_of_memory).count();
-            assert_eq!(out, resonetics_envs::env::Env::info(env).oom_nodes as usize);
+            assert_eq!(out, resonetics_envs::env::Env::info(&*env).oom_nodes as usize);
         }
         let last = show.scene();
         assert!(last.ending.is_some());
