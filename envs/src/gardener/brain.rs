@@ -292,15 +292,23 @@ fn features(weights: &[f32], size: usize, pooled: usize, view: &[f32], out: &mut
                     sums[i] += weight * lanes[i];
                 }
             }
-            let mut largest = [0.0_f32; GROUP];
-            for corner in sums.as_chunks::<GROUP>().0 {
-                for cell in 0..GROUP {
-                    largest[cell] = largest[cell].max(corner[cell]);
-                }
+            // Else the compiler computes the sums four at a time, as the pooling takes them.
+            sums = math::in_memory(sums);
+            for i in 0..LANES / 2 {
+                sums[i] = larger(sums[i], sums[i + LANES / 2]);
             }
-            out[channel * pooled_cells + first..][..cells].copy_from_slice(&largest[..cells]);
+            for i in 0..GROUP {
+                sums[i] = larger(larger(sums[i], sums[i + GROUP]), 0.0);
+            }
+            out[channel * pooled_cells + first..][..cells].copy_from_slice(&sums[..cells]);
         }
     }
+}
+
+/// The larger of two numbers: without the look at NaN that [`f32::max`] takes.
+#[inline(always)]
+fn larger(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
 }
 
 /// Adds to the gates what the LSTM's weights make of the features and of the hidden state, whose `rows`
