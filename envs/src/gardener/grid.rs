@@ -52,48 +52,53 @@ struct MeasureGrid<'a> {
     bounds: (f32, f32),
 }
 
-/// The sums, lane by lane.
-#[derive(Default)]
-struct Sums {
-    total: [f64; LANES],
-    hot: [u32; LANES],
-    perturbed_total: [f64; LANES],
-    perturbed_hot: [u32; LANES],
-}
-
 impl MeasureGrid<'_> {
     #[inline(always)]
-    fn add(&self, sums: &mut Sums, i: usize, cell: f32, noise: f32) {
-        let perturbed = (cell + self.eps * noise).max(self.bounds.0).min(self.bounds.1);
-        sums.total[i] += f64::from(cell);
-        sums.perturbed_total[i] += f64::from(perturbed);
-        sums.hot[i] += u32::from(cell > self.hot);
-        sums.perturbed_hot[i] += u32::from(perturbed > self.hot);
+    fn perturbed(&self, cell: f32, noise: f32) -> f32 {
+        let perturbed = cell + self.eps * noise;
+        // Without the look at NaN that f32::max and min take.
+        let perturbed = if perturbed > self.bounds.0 { perturbed } else { self.bounds.0 };
+        if perturbed < self.bounds.1 { perturbed } else { self.bounds.1 }
+    }
+
+    /// Sums in f64, lane by lane, so that the order is the same on every CPU path.
+    #[inline(always)]
+    fn totals(&self) -> [f64; 2] {
+        let mut totals = [[0.0_f64; LANES]; 2];
+        let (cells, last_cells) = self.grid.as_chunks::<LANES>();
+        let (noises, last_noises) = self.noise.as_chunks::<LANES>();
+        for (cells, noises) in cells.iter().zip(noises) {
+            for i in 0..LANES {
+                totals[0][i] += f64::from(cells[i]);
+                totals[1][i] += f64::from(self.perturbed(cells[i], noises[i]));
+            }
+        }
+        for (i, (&cell, &noise)) in last_cells.iter().zip(last_noises).enumerate() {
+            totals[0][i] += f64::from(cell);
+            totals[1][i] += f64::from(self.perturbed(cell, noise));
+        }
+        totals.map(|lanes| lanes.iter().sum())
+    }
+
+    /// The cells that are hot, as they are and perturbed.
+    #[inline(always)]
+    fn hot(&self) -> [u32; 2] {
+        let mut hot = [0; 2];
+        for (&cell, &noise) in self.grid.iter().zip(self.noise) {
+            hot[0] += u32::from(cell > self.hot);
+            hot[1] += u32::from(self.perturbed(cell, noise) > self.hot);
+        }
+        hot
     }
 }
 
 impl Work for MeasureGrid<'_> {
     type Output = Measure;
 
-    /// Sums in f64, lane by lane, so that the order is the same on every CPU path.
     #[inline(always)]
     fn run(self) -> Measure {
-        let mut sums = Sums::default();
-        let mut cells = self.grid.chunks_exact(LANES);
-        let mut noises = self.noise.chunks_exact(LANES);
-        for (cells, noise) in cells.by_ref().zip(noises.by_ref()) {
-            for i in 0..LANES {
-                self.add(&mut sums, i, cells[i], noise[i]);
-            }
-        }
-        for (i, (&cell, &noise)) in cells.remainder().iter().zip(noises.remainder()).enumerate() {
-            self.add(&mut sums, i, cell, noise);
-        }
-        Measure {
-            total: sums.total.iter().sum(),
-            hot: f64::from(sums.hot.iter().sum::<u32>()),
-            perturbed_total: sums.perturbed_total.iter().sum(),
-            perturbed_hot: f64::from(sums.perturbed_hot.iter().sum::<u32>()),
-        }
+        // Two passes, as the sums of one fill the registers.
+        let ([total, perturbed_total], [hot, perturbed_hot]) = (self.totals(), self.hot());
+        Measure { total, hot: hot.into(), perturbed_total, perturbed_hot: perturbed_hot.into() }
     }
 }
