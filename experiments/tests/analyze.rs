@@ -148,7 +148,7 @@ fn the_garden_format_goes_round() {
         let mut values = log.column(name);
         values.sort_unstable();
         values.dedup();
-        assert!(values.len() > 2, "{name} says too little: {values:?}");
+        assert!(values.len() > 1, "{name} is always the same: {values:?}");
     }
     let published = place.text("out/resonetics_data.csv");
     let without_flow: String = published
@@ -296,6 +296,10 @@ fn screenshot() {
         window(&mut browser, width, height);
         browser.wish("prefers-color-scheme", scheme);
         browser.open(&format!("file://{}", out.join("report.html").display()));
+        if name == "phone" {
+            let strip = "[...document.querySelectorAll('figure')].find(figure => figure.textContent.includes('The strip'))";
+            browser.value(&format!("{strip}.scrollIntoView()"));
+        }
         std::fs::write(format!("{root}/docs/report-{name}.png"), browser.picture()).unwrap();
     }
 }

@@ -104,7 +104,9 @@ fn pooled(tasks: &[Vec<f64>]) -> usize {
 
 fn sorted(tasks: &[Vec<f64>]) -> Vec<Vec<f64>> {
     let mut tasks = tasks.to_vec();
-    tasks.iter_mut().for_each(|scores| scores.sort_by(f64::total_cmp));
+    for scores in &mut tasks {
+        scores.sort_by(f64::total_cmp);
+    }
     tasks
 }
 
