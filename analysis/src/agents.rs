@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use resonetics_numerics::stream::{Domain, Key, Stream};
 use serde::Serialize;
 
-use crate::read::episodes::Played;
+use crate::read::episodes::{KEPT, Played};
 use crate::stats::Interval;
 use crate::stats::aggregate::{
     improvement_over_tasks, independent_bootstrap_interval, interquartile_mean_of_tasks, mean_of_tasks,
@@ -149,8 +149,10 @@ fn together(files: &[&Benchmark]) -> Vec<Played> {
             let seeds: HashSet<u64> = known.seeds.iter().copied().collect();
             if played.seeds.iter().any(|seed| seeds.contains(seed)) {
                 agents.push(Played { agent: format!("{} ({})", played.agent, file.run), ..played.clone() });
-            } else {
-                known.episodes += played.episodes;
+                continue;
+            }
+            known.episodes += played.episodes;
+            if known.returns.len() + played.returns.len() <= KEPT {
                 known.terminated += played.terminated;
                 known.seeds.extend(&played.seeds);
                 known.returns.extend(&played.returns);
@@ -203,6 +205,15 @@ fn compared(name: &str, agents: Vec<Played>, baseline: Option<&str>) -> Result<W
 
 fn against(played: &Played, baseline: &Played) -> Comparison {
     let (x, y) = (std::slice::from_ref(&played.returns), std::slice::from_ref(&baseline.returns));
+    Comparison {
+        improvement: improvement_over_tasks(x, y),
+        improvement_interval: independent_bootstrap_interval(x, y, improvement_over_tasks, &mut stream(1)),
+        ..paired(played, baseline)
+    }
+}
+
+/// The comparison of the episodes that both played with the same seed.
+fn paired(played: &Played, baseline: &Played) -> Comparison {
     let by_seed: HashMap<u64, f64> =
         baseline.seeds.iter().copied().zip(baseline.returns.iter().copied()).collect();
     let pairs: Vec<(f64, f64)> = played
@@ -213,17 +224,12 @@ fn against(played: &Played, baseline: &Played) -> Comparison {
         .collect();
     let (mine, theirs): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
     let differences: Vec<f64> = pairs.iter().map(|(mine, theirs)| mine - theirs).collect();
-    // Pairs of samples as large as 50,000 would take minutes; there the chance has no width to speak of.
-    let small = played.returns.len() <= 5_000;
-    let interval = || independent_bootstrap_interval(x, y, improvement_over_tasks, &mut stream(1));
     Comparison {
-        improvement: improvement_over_tasks(x, y),
-        improvement_interval: if small { interval() } else { None },
         pairs: pairs.len(),
         difference: mean(&differences),
         difference_interval: bootstrap_interval(&differences, mean, &mut stream(2)),
         p: signed_rank_p(&mine, &theirs),
-        p_holm: None,
+        ..Comparison::default()
     }
 }
 
@@ -322,6 +328,21 @@ mod tests {
         };
         assert_eq!(names(&[one.clone(), more]), [("a".to_owned(), 2)]);
         assert_eq!(names(&[one, again]), [("a".to_owned(), 1), ("a (again)".to_owned(), 1)]);
+    }
+
+    /// Two files are more than are kept: the second is counted, not looked at, and that is said.
+    #[test]
+    fn no_more_episodes_are_looked_at_than_are_kept() {
+        let file = |name: &str, seeds: std::ops::Range<u64>| {
+            let scores: Vec<_> = seeds.map(|seed| (seed, f64::from(u8::from(name == "more")))).collect();
+            file(name, "k8s", vec![played("a", &scores)])
+        };
+        let kept = KEPT as u64;
+        let worlds = worlds(&[file("one", 0..kept - 1), file("more", kept..kept + 2)], None).unwrap();
+        let a = &worlds[0].agents[0];
+        assert_eq!((a.episodes, a.played.returns.len(), a.mean), (kept + 1, KEPT - 1, Some(0.0)));
+        let said = part(&worlds).unwrap().sentences.concat();
+        assert!(said.contains("a played 50001 episodes: 49999 of them are looked at"), "{said}");
     }
 
     #[test]

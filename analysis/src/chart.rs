@@ -1,4 +1,5 @@
-//! Figures as SVG: curves over time, estimates with their intervals, shares in bins.
+//! Figures as SVG: curves over time, a strip of shares below them, estimates with their intervals,
+//! shares in bins.
 //!
 //! Every function draws for one [`Size`] and yields the text of an SVG file with its own colours;
 //! [`themed`] makes of it what stands in a page and follows the page's colours.
@@ -23,6 +24,12 @@ const PALETTE: [RGBColor; 6] = [
     RGBColor(86, 180, 233),
     RGBColor(153, 112, 0),
 ];
+
+/// Of the palette, for the parts of a whole: none is that of one of the first three curves.
+const PARTS: [RGBColor; 3] = [PALETTE[4], PALETTE[5], PALETTE[3]];
+
+/// Where a strip lies below the curves, whose range is [0, 1].
+const STRIP: Range<f64> = -0.13..-0.04;
 
 /// The width and height of a figure, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +57,17 @@ pub struct Curve {
     pub points: Vec<(f64, f64)>,
     /// (x, low, high)
     pub band: Vec<(f64, f64, f64)>,
+}
+
+/// What was the case over x, as shares of up to three parts that add up to 1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Strip<'a> {
+    /// What the legend calls the parts.
+    pub names: [&'a str; 3],
+    /// (x, the share of each part from there to the next x); the last goes on to the end.
+    pub shares: Vec<(f64, [f64; 3])>,
+    /// A line across all at this x, with its name.
+    pub mark: Option<(&'a str, f64)>,
 }
 
 /// What is written around a figure; units belong into the names of the axes.
@@ -92,37 +110,49 @@ pub fn lines(
     size: Size,
 ) -> Result<String, ChartError> {
     drawn(labels.title, size.pixels(), |area| {
-        let mut chart = plane(area, labels, x, y, size)?;
-        let mut names: Vec<&str> = Vec::new();
-        for curve in curves {
-            let known = names.iter().position(|name| *name == curve.name);
-            let colour = PALETTE[known.unwrap_or(names.len()) % PALETTE.len()];
-            for band in curve.band.split(|(_, low, high)| !(low + high).is_finite()) {
-                let upper = band.iter().map(|&(x, _, high)| (x, high));
-                let lower = band.iter().rev().map(|&(x, low, _)| (x, low));
-                if !band.is_empty() {
-                    let corners: Vec<_> = upper.chain(lower).collect();
-                    chart.draw_series([Polygon::new(corners, colour.mix(0.18))])?;
-                }
-            }
-            for points in curve.points.split(|(_, y)| !y.is_finite()) {
-                if let [(x, y)] = *points {
-                    chart.draw_series([Circle::new((x, y), 2, colour.filled())])?;
-                } else if !points.is_empty() {
-                    chart.draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(2)))?;
-                }
-            }
-            if known.is_none() {
-                names.push(&curve.name);
-                // A series without a point carries the name: the curve itself may have gaps.
-                let nothing = chart.draw_series(LineSeries::new([], colour.stroke_width(2)))?;
-                nothing.label(curve.name.as_str()).legend(move |(x, y)| {
-                    PathElement::new(vec![(x, y), (x + 18, y)], colour.stroke_width(2))
-                });
+        let scale_from = y.start;
+        let mut chart = plane(area, labels, x, y, scale_from, size)?;
+        // The title says what a single curve is.
+        if add_curves(&mut chart, curves)? > 1 { legend(&mut chart, labels, size) } else { Ok(()) }
+    })
+}
+
+/// Draws `curves`, which lie in [0, 1], over `x`, and below them `strip`.
+///
+/// # Errors
+/// As [`lines`].
+pub fn lines_over_strip(
+    labels: &Labels<'_>,
+    x: Range<f64>,
+    curves: &[Curve],
+    strip: &Strip<'_>,
+    size: Size,
+) -> Result<String, ChartError> {
+    drawn(labels.title, size.pixels(), |area| {
+        let mut chart = plane(area, labels, x.clone(), STRIP.start..1.0, 0.0, size)?;
+        add_curves(&mut chart, curves)?;
+        let runs: Vec<_> = strip.shares.chunk_by(|a, b| a.1 == b.1).map(|run| run[0]).collect();
+        let ends = runs.iter().skip(1).map(|(start, _)| *start).chain([x.end]);
+        let mut bars = [const { Vec::new() }; 3];
+        for ((start, shares), end) in runs.iter().zip(ends) {
+            let mut floor = STRIP.start;
+            for (part, share) in shares.iter().enumerate().filter(|(_, share)| **share > 0.0) {
+                let top = floor + share * (STRIP.end - STRIP.start);
+                bars[part].push(Rectangle::new([(*start, floor), (end, top)], PARTS[part].filled()));
+                floor = top;
             }
         }
-        // The title says what a single curve is.
-        if names.len() > 1 { legend(&mut chart, labels, size) } else { Ok(()) }
+        for ((bars, name), colour) in bars.into_iter().zip(strip.names).zip(PARTS) {
+            add_bars(&mut chart, bars, name, colour)?;
+        }
+        if let Some((name, at)) = strip.mark {
+            let line = |from, to| PathElement::new(vec![from, to], BLACK.stroke_width(2));
+            chart
+                .draw_series([line((at, STRIP.start), (at, 1.0))])?
+                .label(name)
+                .legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 18, y)], BLACK.stroke_width(2)));
+        }
+        legend(&mut chart, labels, size)
     })
 }
 
@@ -176,34 +206,28 @@ pub fn intervals(title: &str, x: &str, estimates: &[Estimate], size: Size) -> Re
     })
 }
 
-/// Draws shares in `bins` of equal width over [0, 1], the series on top of each other; a bin of
+/// Draws up to three shares in `bins` of equal width over [0, 1], on top of each other; a bin of
 /// which the shares are not finite stays empty.
 ///
 /// # Errors
 /// As [`lines`].
 pub fn shares(labels: &Labels<'_>, series: &[(&str, Vec<f64>)], size: Size) -> Result<String, ChartError> {
     drawn(labels.title, size.pixels(), |area| {
-        let mut chart = plane(area, labels, 0.0..1.0, 0.0..1.0, size)?;
+        let mut chart = plane(area, labels, 0.0..1.0, 0.0..1.0, 0.0, size)?;
         let bins = series.first().map_or(0, |(_, shares)| shares.len());
         let mut floor = vec![0.0; bins];
         for (i, (name, shares)) in series.iter().enumerate() {
-            let colour = PALETTE[i % PALETTE.len()];
             let mut bars = Vec::new();
             for (bin, share) in shares.iter().enumerate() {
                 if share.is_finite() && *share > 0.0 {
                     let (left, right) =
                         ((bin as f64 + 0.06) / bins as f64, (bin as f64 + 0.94) / bins as f64);
-                    bars.push(Rectangle::new(
-                        [(left, floor[bin]), (right, floor[bin] + share)],
-                        colour.filled(),
-                    ));
+                    let corners = [(left, floor[bin]), (right, floor[bin] + share)];
+                    bars.push(Rectangle::new(corners, PARTS[i % PARTS.len()].filled()));
                     floor[bin] += share;
                 }
             }
-            chart
-                .draw_series(bars)?
-                .label(*name)
-                .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 14, y + 5)], colour.filled()));
+            add_bars(&mut chart, bars, name, PARTS[i % PARTS.len()])?;
         }
         legend(&mut chart, labels, size)
     })
@@ -255,12 +279,13 @@ fn drawn(
     Ok(svg)
 }
 
-/// The axes and the mesh.
+/// The axes and the mesh; what lies below `scale_from` is on no scale.
 fn plane<'a, 'b>(
     area: &'a Area<'b>,
     labels: &Labels<'_>,
     x: Range<f64>,
     y: Range<f64>,
+    scale_from: f64,
     size: Size,
 ) -> Result<Plane<'a, 'b>, Box<dyn Error>> {
     let (x_format, y_format) = (number_format(&x), number_format(&y));
@@ -279,10 +304,56 @@ fn plane<'a, 'b>(
         .axis_desc_style(("sans-serif", size.text()))
         .x_labels(if size == Size::Wide { 10 } else { 5 })
         .x_label_formatter(&x_format)
-        .y_label_formatter(&y_format)
+        .y_label_formatter(&|value| if *value < scale_from - 1e-9 { String::new() } else { y_format(value) })
         .light_line_style(TRANSPARENT)
         .draw()?;
     Ok(chart)
+}
+
+/// Draws curves and names each colour once; how many names there are.
+fn add_curves(chart: &mut Plane<'_, '_>, curves: &[Curve]) -> Result<usize, Box<dyn Error>> {
+    let mut names: Vec<&str> = Vec::new();
+    for curve in curves {
+        let known = names.iter().position(|name| *name == curve.name);
+        let colour = PALETTE[known.unwrap_or(names.len()) % PALETTE.len()];
+        for band in curve.band.split(|(_, low, high)| !(low + high).is_finite()) {
+            let upper = band.iter().map(|&(x, _, high)| (x, high));
+            let lower = band.iter().rev().map(|&(x, low, _)| (x, low));
+            if !band.is_empty() {
+                let corners: Vec<_> = upper.chain(lower).collect();
+                chart.draw_series([Polygon::new(corners, colour.mix(0.18))])?;
+            }
+        }
+        for points in curve.points.split(|(_, y)| !y.is_finite()) {
+            if let [(x, y)] = *points {
+                chart.draw_series([Circle::new((x, y), 2, colour.filled())])?;
+            } else if !points.is_empty() {
+                chart.draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(2)))?;
+            }
+        }
+        if known.is_none() {
+            names.push(&curve.name);
+            // A series without a point carries the name: the curve itself may have gaps.
+            let nothing = chart.draw_series(LineSeries::new([], colour.stroke_width(2)))?;
+            nothing
+                .label(curve.name.as_str())
+                .legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 18, y)], colour.stroke_width(2)));
+        }
+    }
+    Ok(names.len())
+}
+
+fn add_bars(
+    chart: &mut Plane<'_, '_>,
+    bars: Vec<Rectangle<(f64, f64)>>,
+    name: &str,
+    colour: RGBColor,
+) -> Drawn {
+    chart
+        .draw_series(bars)?
+        .label(name)
+        .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 14, y + 5)], colour.filled()));
+    Ok(())
 }
 
 fn legend<'a, 'b: 'a>(chart: &mut Plane<'a, 'b>, labels: &Labels<'_>, size: Size) -> Drawn {
@@ -373,6 +444,43 @@ mod tests {
         assert_eq!((blue("<polyline"), blue("<circle")), (1, 1), "{svg}");
     }
 
+    /// Places with the same shares share a bar, parts without a share have none, and the mark and all
+    /// names are there.
+    #[test]
+    fn a_strip_has_a_bar_for_each_part_of_each_run() {
+        let curve =
+            Curve { name: "dirt".to_owned(), points: vec![(0.0, 0.0), (10.0, 1.0)], band: Vec::new() };
+        let whole = |part: usize| std::array::from_fn(|i| if i == part { 1.0 } else { 0.0 });
+        let strip = Strip {
+            names: ["a", "b", "c"],
+            shares: vec![(0.0, whole(0)), (2.0, whole(0)), (4.0, [0.5, 0.0, 0.5]), (8.0, whole(1))],
+            mark: Some(("lost", 6.0)),
+        };
+        let svg = lines_over_strip(&labels(), 0.0..10.0, &[curve], &strip, Size::Wide).unwrap();
+        let bars = |colour: RGBColor| -> Vec<[f64; 4]> {
+            let hex = format!("#{:02X}{:02X}{:02X}", colour.0, colour.1, colour.2);
+            let drawn = svg.lines().filter(|line| line.starts_with("<rect") && line.contains(&hex));
+            let number = |line: &str, name: &str| -> f64 {
+                let (_, rest) = line.split_once(&format!(" {name}=\"")).unwrap();
+                rest.split_once('"').unwrap().0.parse().unwrap()
+            };
+            drawn.map(|line| ["x", "y", "width", "height"].map(|name| number(line, name))).collect()
+        };
+        let [a, b, c] = PARTS.map(bars);
+        // The last of each is its legend.
+        assert_eq!((a.len(), b.len(), c.len()), (3, 2, 2), "{svg}");
+        let near =
+            |found: f64, expected: f64| assert!((found - expected).abs() <= 2.0, "{found}, {expected}");
+        near(a[0][2], a[1][2]); // 0 to 4, 4 to 8
+        near(b[0][2], a[1][2] / 2.0); // 8 to 10
+        near(a[1][3], a[0][3] / 2.0); // half of the height
+        near(c[0][1] + c[0][3], a[1][1]); // above it
+        for name in ["a", "b", "c", "dirt", "lost", "1.0", "0.0"] {
+            assert_eq!(svg.matches(&format!("\n{name}\n")).count(), 1, "{name}");
+        }
+        assert!(!svg.contains("\n-0.1\n"), "the strip is on no scale");
+    }
+
     #[test]
     fn an_estimate_without_interval_has_no_line() {
         let one = |name: &str, interval| Estimate { name: name.to_owned(), value: 2.0, interval };
@@ -391,7 +499,7 @@ mod tests {
         let page = themed(&svg.unwrap(), "shares of \"a <b>\"");
         assert!(!page.contains("\"#"), "{page}");
         assert!(page.contains("aria-label=\"shares of &quot;a &lt;b>&quot;\""));
-        assert!(page.contains("a &lt;b&gt;") && page.contains("var(--curve-2, #E66100)"));
+        assert!(page.contains("a &lt;b&gt;") && page.contains("var(--curve-6, #997000)"));
     }
 
     #[test]

@@ -96,6 +96,9 @@ pub struct Garden {
     risk: Thinned,
     #[serde(skip)]
     flow: Thinned,
+    /// Whether it read each verdict, 1 or 0.
+    #[serde(skip)]
+    verdict: [Thinned; 3],
 }
 
 impl Garden {
@@ -112,21 +115,19 @@ impl Garden {
         go_on: GoOn<'_>,
     ) -> Result<Garden, ReadError> {
         let mut reading = Reading::new(name, group, rules);
-        let mut too_much = None;
-        read(table, go_on, |generation| {
-            if generation.total_entropy > rules.cells as f64 * 1.001 {
-                too_much.get_or_insert(generation);
+        let entropy = table.column("Total_Entropy").unwrap_or_default();
+        read(table, go_on, |row, generation| {
+            // The log has two decimals: a full garden may be rounded up.
+            if generation.total_entropy > rules.cells as f64 + 0.01 {
+                let allowed = format!(
+                    "at most {0}, the dirt that {0} cells can hold; the run's config.toml beside the file says how many there are",
+                    rules.cells
+                );
+                return Err(row.refused(entropy, &allowed));
             }
             reading.add(&generation);
+            Ok(())
         })?;
-        if let Some(Generation { generation, total_entropy, .. }) = too_much {
-            let problem = format!(
-                "generation {generation} has a Total_Entropy of {total_entropy}, more than {} cells can hold: \
-                 put the run's config.toml beside the file, it says how many there are",
-                rules.cells
-            );
-            return Err(table.at(1, problem));
-        }
         Ok(reading.finish())
     }
 
@@ -175,6 +176,7 @@ impl Reading {
             dirt: Thinned::default(),
             risk: Thinned::default(),
             flow: Thinned::default(),
+            verdict: Default::default(),
         };
         Reading {
             garden,
@@ -206,6 +208,9 @@ impl Reading {
         garden.risk.add(x, risk.unwrap_or(f64::NAN));
         if row.flow.is_some() {
             garden.flow.add(x, flow.unwrap_or(f64::NAN));
+        }
+        for (verdict, thinned) in garden.verdict.iter_mut().enumerate() {
+            thinned.add(x, f64::from(u8::from(verdict == row.verdict)));
         }
         let saturated = dirt.is_some_and(|dirt| dirt >= garden.rules.lost_share);
         if let Some(dirt) = dirt {

@@ -7,7 +7,7 @@ use resonetics_envs::risk::Verdict;
 pub use garden::COLUMNS;
 
 /// A generation as a row of `resonetics_data.csv`.
-pub fn row(generation: &Generation) -> [String; 12] {
+pub fn row(generation: &Generation) -> Vec<String> {
     let row = garden::Generation {
         generation: generation.generation.into(),
         population: generation.population as u64,

@@ -1,11 +1,14 @@
 //! `analyze` and `report`: from what runs wrote to statistics, figures and one page.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
+#[path = "common/browser.rs"]
+mod browser;
 mod common;
 
+use browser::Browser;
 use common::{Place, SMALL, TINY, number};
-use resonetics_analysis::read::{Kind, garden, open};
-use serde_json::Value;
+use resonetics_analysis::read::{Kind, Row, garden, open};
+use serde_json::{Value, json};
 
 /// Runs of every kind that can be looked at, below `runs`.
 fn runs() -> Place {
@@ -134,14 +137,42 @@ fn whole_runs_stand_side_by_side() {
 #[test]
 fn the_garden_format_goes_round() {
     let place = Place::new();
+    // Poor gardeners and a nervous risk: births, deaths, emergencies and all verdicts.
     place.ok(&format!(
-        "gardener --generations 400 --seed 5 --agent random --out out {TINY} --set dirt_growth=0.1 -q"
+        "gardener --generations 400 --seed 5 --agent random --out out {TINY} --set dirt_growth=0.1 \
+         --set clean_reward=1 --set birth_energy=3 --set move_cost=0.4 --set reproduce_threshold=6 \
+         --set reproduce_cost=4 --set risk.entropy_grad_scale=0.1 --set risk.ema_alpha=0.6 -q"
     ));
-    let (kind, mut table) = open(&place.path("out/resonetics_data.csv")).unwrap();
-    assert_eq!(kind, Kind::Garden);
-    let mut text = garden::COLUMNS.join(",") + "\n";
-    garden::read(&mut table, &|| true, |generation| text += &(generation.cells().join(",") + "\n")).unwrap();
-    assert!(text == place.text("out/resonetics_data.csv"));
+    let log = place.csv("out/resonetics_data.csv");
+    for name in garden::COLUMNS {
+        let mut values = log.column(name);
+        values.sort_unstable();
+        values.dedup();
+        assert!(values.len() > 1, "{name} is always the same: {values:?}");
+    }
+    let published = place.text("out/resonetics_data.csv");
+    let without_flow: String = published
+        .lines()
+        .map(|line| {
+            let mut cells: Vec<&str> = line.split(',').collect();
+            cells.remove(10);
+            cells.join(",") + "\n"
+        })
+        .collect();
+    for (text, columns) in [(published, 12), (without_flow, 11)] {
+        for end in ["\n", "\r\n"] {
+            place.write("again.csv", text.replace('\n', end));
+            let (kind, mut table) = open(&place.path("again.csv")).unwrap();
+            assert_eq!((kind, table.header().len()), (Kind::Garden, columns));
+            let mut written = table.header().join(",") + "\n";
+            let take = |_: &Row<'_>, generation: garden::Generation| {
+                written += &(generation.cells().join(",") + "\n");
+                Ok(())
+            };
+            garden::read(&mut table, &|| true, take).unwrap();
+            assert!(written == text, "{columns} columns, lines that end with {end:?}");
+        }
+    }
 }
 
 #[test]
@@ -157,7 +188,10 @@ fn bad_files_are_refused_with_their_place() {
             format!("{header}\n{row}\n{}\n", row.replace("8.90", "much")),
             "bad.csv, line 3, column `Total_Entropy`: found `much`; allowed: a number",
         ),
-        (format!("{header}\n{}\n", row.replace("8.90", "9999")), "more than 3600 cells can hold"),
+        (
+            format!("{header}\n{row}\n{}\n", row.replacen('1', "2", 1).replace("8.90", "3600.02")),
+            "bad.csv, line 3, column `Total_Entropy`: found `3600.02`; allowed: at most 3600, the dirt that 3600 cells can hold",
+        ),
     ] {
         place.write("bad.csv", &text);
         let refused = place.refused("analyze bad.csv");
@@ -172,7 +206,8 @@ fn bad_files_are_refused_with_their_place() {
         refused.contains("no agent is called `plannner` in k8s; there are: random, heuristic"),
         "{refused}"
     );
-    assert!(place.refused("analyze bench/benchmark.csv").contains("is no header of a file that can be read"));
+    let refused = place.refused("analyze bench/benchmark.csv");
+    assert!(refused.contains("give the rows behind it, in episodes.csv of the same run"), "{refused}");
 }
 
 /// From elsewhere: no Flow, Windows line ends, a last line that was cut, numbers that are none, and one
@@ -210,4 +245,61 @@ fn what_is_missing_is_said() {
     let said = place.ok("analyze episodes.csv").stdout;
     assert!(said.contains("a has returns that are NaN or infinite: 1, the first in line 2"), "{said}");
     assert!(said.contains("different numbers of episodes"), "{said}");
+}
+
+/// In Chromium: nothing complains, a phone need not scroll sideways, and a table sorts by the keyboard.
+#[test]
+fn the_page_is_read_in_a_browser() {
+    let Some(mut browser) = Browser::start() else { return };
+    let place = Place::new();
+    place.ok("benchmark --agents random,heuristic,planner --episodes 9 --seed 1 --out runs/bench -q");
+    place.ok(&format!("gardener --generations 60 --seed 5 --out runs/garden {TINY} -q"));
+    place.ok("analyze runs --out out");
+    window(&mut browser, 400, 900);
+    browser.open(&format!("file://{}", place.path("out/report.html").display()));
+    assert_eq!(browser.value("document.documentElement.scrollWidth"), 400);
+    let shown = "[...document.querySelectorAll('svg')].filter(svg => svg.checkVisibility()).map(svg => svg.getAttribute('width'))";
+    let widths = browser.value(shown);
+    assert!(widths.as_array().unwrap().len() >= 4, "{widths}");
+    assert!(widths.as_array().unwrap().iter().all(|width| width == "380"), "{widths}");
+    let agents =
+        "[...document.querySelector('table').tBodies[0].rows].map(row => row.cells[0].textContent).join()";
+    assert_eq!(browser.value(agents), "random,heuristic,planner");
+    browser.value("document.querySelectorAll('th button')[2].focus()");
+    for order in ["random,heuristic,planner", "planner,heuristic,random"] {
+        browser.press("Enter", 13, "\r");
+        assert_eq!(browser.value(agents), order, "by the mean return");
+    }
+    browser.value("document.querySelectorAll('th button')[0].click()");
+    assert_eq!(browser.value(agents), "heuristic,planner,random", "by the name");
+    assert_eq!(browser.complaints, Vec::<Value>::new());
+}
+
+fn window(browser: &mut Browser, width: u32, height: u32) {
+    let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600});
+    browser.call("Emulation.setDeviceMetricsOverride", &size);
+}
+
+#[test]
+#[ignore = "writes docs/report-*.png"]
+fn screenshot() {
+    let mut browser = Browser::start().unwrap();
+    let (place, root) = (Place::new(), concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    let runs = ["garden-evolved", "garden-heuristic", "benchmark-k8s", "train-k8s"];
+    let runs = runs.map(|run| format!("results/{run}")).join(" ");
+    let out = place.path("out");
+    let mut command = place.command(&format!("report {runs} --out {}", out.display()));
+    assert!(command.current_dir(root).output().unwrap().status.success());
+    for (name, scheme, width, height) in
+        [("light", "light", 1200, 1500), ("dark", "dark", 1200, 1500), ("phone", "light", 400, 860)]
+    {
+        window(&mut browser, width, height);
+        browser.wish("prefers-color-scheme", scheme);
+        browser.open(&format!("file://{}", out.join("report.html").display()));
+        if name == "phone" {
+            let strip = "[...document.querySelectorAll('figure')].find(figure => figure.textContent.includes('The strip'))";
+            browser.value(&format!("{strip}.scrollIntoView()"));
+        }
+        std::fs::write(format!("{root}/docs/report-{name}.png"), browser.picture()).unwrap();
+    }
 }

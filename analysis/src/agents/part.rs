@@ -2,13 +2,12 @@
 
 use serde_json::json;
 
-use super::{Agent, World, against, overall};
+use super::{Agent, World, overall, paired};
 use crate::chart::{ChartError, Corner, Curve, Estimate, Labels, intervals, lines, range};
-use crate::read::episodes::KEPT;
 use crate::report::{Cell, Figure, Part, Table, p_text};
 use crate::stats::Interval;
 use crate::stats::aggregate::performance_profile;
-use crate::stats::bootstrap::RESAMPLES;
+use crate::stats::bootstrap::resamples;
 
 /// What a report says of `worlds`, of which there is at least one.
 ///
@@ -91,7 +90,7 @@ fn answer(world: &World, name_it: bool) -> String {
     let Some(second) = rest.first() else {
         return format!("{place}{} is alone; its interquartile mean return is {}.", best.name, shown(best));
     };
-    let beside = against(&best.played, &second.played);
+    let beside = paired(&best.played, &second.played);
     let apart = match (beside.difference, beside.difference_interval) {
         (Some(difference), Some(Interval { low, high })) => {
             let word =
@@ -117,8 +116,10 @@ fn remarks(world: &World) -> Vec<String> {
     if let (Some(target), Some(of)) = (world.target, &world.target_of) {
         let digits = decimals(world);
         remarks.push(format!(
-            "{}: the optimality gap is the mean shortfall from {target:.digits$}, the mean return of {of}, the best here; the baseline is {}. Intervals are percentile bootstraps of {RESAMPLES} resamples.",
-            world.name, world.baseline
+            "{}: the optimality gap is the mean shortfall from {target:.digits$}, the mean return of {of}, the best here; the baseline is {}. Intervals are percentile bootstraps of {} resamples.",
+            world.name,
+            world.baseline,
+            resamples(world.agents.iter().map(|agent| agent.played.returns.len()).max().unwrap_or_default())
         ));
     }
     for agent in &world.agents {
@@ -128,10 +129,12 @@ fn remarks(world: &World) -> Vec<String> {
                 agent.name
             ));
         }
-        if agent.episodes > KEPT as u64 {
+        if agent.episodes > agent.played.returns.len() as u64 {
             remarks.push(format!(
-                "{} played {} episodes: the first {KEPT} are looked at.",
-                agent.name, agent.episodes
+                "{} played {} episodes: {} of them are looked at, the first that were read.",
+                agent.name,
+                agent.episodes,
+                agent.played.returns.len()
             ));
         }
         if agent.episodes == 1 {

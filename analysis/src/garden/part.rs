@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{AHEAD, BINS, DIRTY, Garden, SIGNALS};
-use crate::chart::{ChartError, Corner, Labels, Size, lines, shares};
+use crate::chart::{ChartError, Corner, Labels, Size, Strip, lines, lines_over_strip, shares};
 use crate::read::garden::VERDICTS;
 use crate::report::{Cell, Figure, Part, Table, capitalised};
 use crate::stats::roc::Roc;
@@ -253,19 +253,33 @@ fn garden_figure(garden: &Garden, number: u32) -> Result<Figure, ChartError> {
     if garden.signals[1].present {
         curves.push(garden.flow.curve("flow"));
     }
-    if let Some(lost) = garden.lost_at {
-        let mut at = Thinned::default();
-        at.add(lost as f64, 0.0);
-        at.add(lost as f64, 1.0);
-        curves.push(at.curve("lost"));
-    }
-    let title = format!("{}: dirt, risk, flow", garden.name);
+    let strip = Strip {
+        names: VERDICTS,
+        shares: verdicts(garden),
+        mark: garden.lost_at.map(|lost| ("lost", lost as f64)),
+    };
+    let title = format!("{}: dirt, its signals, and the verdict below", garden.name);
     let labels = Labels { title: &title, x: "generation", y: "0 to 1", legend: Corner::MiddleRight };
-    let caption = format!("What {} was like and what its signals said of it.", garden.name);
+    let caption = format!(
+        "What {} was like and what its signals said of it. The strip has the colour of the verdict; where generations with different ones share a place, each has its share of the height.",
+        garden.name
+    );
     let x = 0.0..end(std::slice::from_ref(garden));
     Figure::new(format!("garden-{number}"), caption, |size| {
-        lines(&labels, x.clone(), 0.0..1.0, &curves, size)
+        lines_over_strip(&labels, x.clone(), &curves, &strip, size)
     })
+}
+
+/// From which generation on each verdict has which share, at most some 256 times.
+fn verdicts(garden: &Garden) -> Vec<(f64, [f64; 3])> {
+    let points = garden.verdict.each_ref().map(Thinned::points);
+    let together = points[0].len().div_ceil(256).max(1);
+    let share = |verdict: &Vec<(f64, f64)>, from: usize| {
+        let places = &verdict[from..verdict.len().min(from + together)];
+        places.iter().map(|place| place.1).sum::<f64>() / places.len() as f64
+    };
+    let places = (0..points[0].len()).step_by(together);
+    places.map(|from| (points[0][from].0, points.each_ref().map(|verdict| share(verdict, from)))).collect()
 }
 
 fn verdict_figure(gardens: &[Garden]) -> Result<Figure, ChartError> {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{GoOn, Kind, ReadError, Table};
+use super::{GoOn, Kind, ReadError, Row, Table};
 
 /// The columns. Files from elsewhere may lack Flow.
 pub const COLUMNS: [&str; 12] = [
@@ -53,22 +53,23 @@ pub struct Generation {
 }
 
 impl Generation {
-    /// The cells of its row, in the order of [`COLUMNS`].
-    pub fn cells(&self) -> [String; 12] {
-        [
-            self.generation.to_string(),
-            self.population.to_string(),
-            format!("{:.2}", self.avg_energy),
-            format!("{:.2}", self.total_entropy),
-            self.emergency_moves.to_string(),
-            self.isolation_saves.to_string(),
-            format!("{:.3}", self.entropy_gradient),
-            self.population_volatility.to_string(),
-            format!("{:.4}", self.emergency_ratio),
-            format!("{:.4}", self.collapse_risk),
-            self.flow.map_or_else(String::new, |flow| format!("{flow:.4}")),
-            VERDICTS[self.verdict].to_owned(),
-        ]
+    /// The cells of its row, in the order of [`COLUMNS`], Flow left out where there is none.
+    pub fn cells(&self) -> Vec<String> {
+        let cells = [
+            Some(self.generation.to_string()),
+            Some(self.population.to_string()),
+            Some(format!("{:.2}", self.avg_energy)),
+            Some(format!("{:.2}", self.total_entropy)),
+            Some(self.emergency_moves.to_string()),
+            Some(self.isolation_saves.to_string()),
+            Some(format!("{:.3}", self.entropy_gradient)),
+            Some(self.population_volatility.to_string()),
+            Some(format!("{:.4}", self.emergency_ratio)),
+            Some(format!("{:.4}", self.collapse_risk)),
+            self.flow.map(|flow| format!("{flow:.4}")),
+            Some(VERDICTS[self.verdict].to_owned()),
+        ];
+        cells.into_iter().flatten().collect()
     }
 }
 
@@ -88,15 +89,19 @@ pub(super) fn wrong_header(table: &Table) -> ReadError {
     table.at(1, format!("{problem}; the columns of {} are {}", Kind::Garden.file(), expected.join(",")))
 }
 
-/// Hands every generation of `table`, a [`Kind::Garden`], to `take`.
+/// Hands every generation of `table`, a [`Kind::Garden`], to `take`, with the row that it comes from.
 ///
 /// NaN and infinities are handed over. A last line that was cut is passed over; one that only lacks its
 /// line end is not.
 ///
 /// # Errors
-/// [`ReadError`], also that there is no row, that a generation does not follow the one before, and that
-/// risk or flow are outside [0, 1].
-pub fn read(table: &mut Table, go_on: GoOn<'_>, mut take: impl FnMut(Generation)) -> Result<u64, ReadError> {
+/// [`ReadError`], also that there is no row, that a generation does not follow the one before, that
+/// risk or flow are outside [0, 1], and what `take` refuses.
+pub fn read(
+    table: &mut Table,
+    go_on: GoOn<'_>,
+    mut take: impl FnMut(&Row<'_>, Generation) -> Result<(), ReadError>,
+) -> Result<u64, ReadError> {
     let flow = table.column("Flow");
     let verdict = table.header().len() - 1;
     let mut last: Option<u64> = None;
@@ -135,7 +140,7 @@ pub fn read(table: &mut Table, go_on: GoOn<'_>, mut take: impl FnMut(Generation)
         }
         last = Some(generation.generation);
         rows += 1;
-        take(generation);
+        take(&row, generation)?;
         if rows.is_multiple_of(4096) && !go_on() {
             return Err(ReadError::Stopped);
         }

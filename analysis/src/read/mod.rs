@@ -95,6 +95,15 @@ impl Kind {
         }
     }
 
+    /// Files of the program that sum up: their first columns, what they are, and where the rows behind
+    /// them are.
+    const SUMMARIES: [(&[&str], &str, Kind); 4] = [
+        (&["agent", "episodes", "return_mean"], "benchmark.csv of `benchmark`", Kind::Episodes),
+        (&["run", "seed", "generations", "lost_at"], "summary.csv of `gardener`", Kind::Garden),
+        (&["world", "agent", "episodes", "horizon"], "summary.csv of `controls`", Kind::Lifetimes),
+        (&["world", "control", "time", "at_risk"], "survival.csv of `controls`", Kind::Lifetimes),
+    ];
+
     /// What `table` holds.
     ///
     /// # Errors
@@ -110,6 +119,15 @@ impl Kind {
         let mut rest = Kind::ALL.into_iter().filter(|&kind| kind != Kind::Garden);
         if let Some(kind) = rest.find(|&kind| known(kind) == kind.columns().len()) {
             return Ok(kind);
+        }
+        let summary =
+            Kind::SUMMARIES.into_iter().find(|(first, ..)| header.iter().take(first.len()).eq(*first));
+        if let Some((_, name, rows)) = summary {
+            let problem = format!(
+                "is the {name}, which sums up; give the rows behind it, in {} of the same run, or the run's folder",
+                rows.file()
+            );
+            return Err(table.at(1, problem));
         }
         let nearest = Kind::ALL.into_iter().max_by_key(|&kind| 100 * known(kind) / kind.columns().len());
         match nearest.filter(|&kind| 2 * known(kind) > kind.columns().len()) {

@@ -30,7 +30,11 @@ fn garden(text: &str) -> Result<(Vec<garden::Generation>, Vec<String>), String> 
     let (kind, mut table) = open(&file.path).map_err(shown)?;
     assert_eq!(kind, Kind::Garden);
     let mut all = Vec::new();
-    garden::read(&mut table, &|| true, |generation| all.push(generation)).map_err(shown)?;
+    let take = |_: &Row<'_>, generation| {
+        all.push(generation);
+        Ok(())
+    };
+    garden::read(&mut table, &|| true, take).map_err(shown)?;
     Ok((all, table.notes().to_vec()))
 }
 
@@ -62,6 +66,7 @@ fn files_from_elsewhere_are_read() {
     let text = format!("{}\n{}\n", eleven(HEADER, "Flow,"), eleven(FIRST, "0.0128,"));
     let (all, _) = garden(&text).unwrap();
     assert_eq!(all, [garden::Generation { flow: None, ..plain[0] }]);
+    assert_eq!(all[0].cells().join(","), eleven(FIRST, "0.0128,"));
 }
 
 #[test]
@@ -139,7 +144,22 @@ fn a_header_that_is_none_is_told_what_is_nearest() {
             "agent,seed,steps,terminated,truncated".to_owned(),
             ", line 1: is like a episodes.csv without the column `return`",
         ),
-        ("agent,episodes,return_mean".to_owned(), ", line 1: `agent,episodes,return_mean` is no header"),
+        (
+            "agent,episodes,return_mean,return_std".to_owned(),
+            ", line 1: is the benchmark.csv of `benchmark`, which sums up; give the rows behind it, in episodes.csv of the same run",
+        ),
+        (
+            "run,seed,generations,lost_at,dirt_mean".to_owned(),
+            ", line 1: is the summary.csv of `gardener`, which sums up; give the rows behind it, in resonetics_data.csv",
+        ),
+        (
+            "world,agent,episodes,horizon,lost_without".to_owned(),
+            ", line 1: is the summary.csv of `controls`, which sums up; give the rows behind it, in lifetimes.csv",
+        ),
+        (
+            "world,control,time,at_risk,lost,censored".to_owned(),
+            ", line 1: is the survival.csv of `controls`, which sums up; give the rows behind it, in lifetimes.csv",
+        ),
     ] {
         let refused = refused(&format!("{header}\n1,2,3\n"));
         assert!(refused.starts_with(said), "{refused}");
@@ -167,7 +187,7 @@ fn reading_stops_when_told() {
     let rows: String = (1..=5000).map(|n| FIRST.replacen('1', &n.to_string(), 1) + "\n").collect();
     let file = file(format!("{HEADER}\n{rows}"));
     let (_, mut table) = open(&file.path).unwrap();
-    let stopped = garden::read(&mut table, &|| false, |_| ());
+    let stopped = garden::read(&mut table, &|| false, |_, _| Ok(()));
     assert!(matches!(stopped, Err(ReadError::Stopped)));
 }
 

@@ -151,12 +151,14 @@ fn runs(report: &Report) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::super::tests::table;
-    use super::super::{Figure, Part, Report, Run};
+    use super::super::{Cell, Figure, Part, Report, Run, Table};
     use super::*;
 
     #[test]
     fn the_page_escapes_what_it_is_told_and_loads_nothing() {
         let evil = "<img src=http://x.example/y onerror=alert(1)>".to_owned();
+        let mut evil_table = Table::new(evil.clone(), &[&evil]);
+        evil_table.rows.push(vec![Cell::text(evil.clone())]);
         let part = Part {
             question: evil.clone(),
             answer: evil.clone(),
@@ -167,21 +169,29 @@ mod tests {
                 wide: "<svg a>".into(),
                 narrow: "<svg b>".into(),
             }],
-            tables: vec![table()],
+            tables: vec![table(), evil_table.clone()],
             findings: serde_json::Value::Null,
         };
-        let run = Run { name: evil.clone(), command: evil.clone(), config: evil.clone(), ..Run::default() };
+        let run = Run {
+            name: evil.clone(),
+            command: evil.clone(),
+            made_by: evil.clone(),
+            started_at: evil.clone(),
+            status: evil.clone(),
+            config: evil.clone(),
+        };
         let report = Report {
             title: evil.clone(),
             parts: vec![part],
             runs: vec![run],
+            differences: vec![evil_table],
             notes: vec![evil.clone()],
             made_by: evil,
             ..Report::default()
         };
         let page = page(&report);
         assert!(!page.contains("<img"), "{page}");
-        assert!(page.matches("&lt;img").count() >= 10, "{page}");
+        assert!(page.matches("&lt;img").count() >= 20, "{page}");
         for loading in ["src=\"", "<link", "@import", "url(", "fetch(", "href=\"http"] {
             assert!(!page.contains(loading), "{loading}");
         }

@@ -5,9 +5,9 @@
 //! differ, and then a task with more runs weighs more in what pools them (interquartile mean,
 //! optimality gap, profile).
 
-use rand::Rng;
+use rand::{Rng, RngExt};
 
-use super::bootstrap::{draw_indices, percentile_interval, pick};
+use super::bootstrap::percentile_interval;
 use super::compare::probability_of_improvement;
 use super::summary::{interquartile_mean, mean, quantile};
 use super::{Interval, as_f64};
@@ -73,7 +73,8 @@ pub fn stratified_bootstrap_interval(
     if !can_be_resampled(tasks) {
         return None;
     }
-    percentile_interval(|| statistic(&resample(tasks, rng)))
+    let sorted = sorted(tasks);
+    percentile_interval(pooled(&sorted), || statistic(&resample(&sorted, rng)))
 }
 
 /// The same for a statistic of two groups of runs, which are resampled independently of each other.
@@ -86,9 +87,10 @@ pub fn independent_bootstrap_interval(
     if !can_be_resampled(x) || !can_be_resampled(y) {
         return None;
     }
-    percentile_interval(|| {
-        let resampled = resample(x, rng);
-        statistic(&resampled, &resample(y, rng))
+    let (x, y) = (sorted(x), sorted(y));
+    percentile_interval(pooled(&x).max(pooled(&y)), || {
+        let resampled = resample(&x, rng);
+        statistic(&resampled, &resample(&y, rng))
     })
 }
 
@@ -96,8 +98,29 @@ fn can_be_resampled(tasks: &[Vec<f64>]) -> bool {
     tasks.iter().any(|scores| scores.len() > 1) && tasks.iter().all(|scores| !scores.is_empty())
 }
 
-fn resample(tasks: &[Vec<f64>], rng: &mut impl Rng) -> Vec<Vec<f64>> {
-    tasks.iter().map(|scores| pick(scores, &draw_indices(scores.len(), rng))).collect()
+fn pooled(tasks: &[Vec<f64>]) -> usize {
+    tasks.iter().map(Vec::len).sum()
+}
+
+fn sorted(tasks: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    let mut tasks = tasks.to_vec();
+    for scores in &mut tasks {
+        scores.sort_by(f64::total_cmp);
+    }
+    tasks
+}
+
+/// Scores of `sorted` tasks, drawn with replacement inside each and again in ascending order: what the
+/// statistics sort is sorted, which makes most of their time.
+fn resample(sorted: &[Vec<f64>], rng: &mut impl Rng) -> Vec<Vec<f64>> {
+    let drawn = |scores: &Vec<f64>| {
+        let mut counts = vec![0_usize; scores.len()];
+        for _ in scores {
+            counts[rng.random_range(0..scores.len())] += 1;
+        }
+        scores.iter().zip(counts).flat_map(|(&score, count)| std::iter::repeat_n(score, count)).collect()
+    };
+    sorted.iter().map(drawn).collect()
 }
 
 #[cfg(test)]

@@ -12,14 +12,18 @@ use super::summary::sorted_finite;
 /// either sample is empty or has a non-finite value.
 #[must_use]
 pub fn probability_of_improvement(x: &[f64], y: &[f64]) -> Option<f64> {
-    if x.is_empty() || y.is_empty() || !x.iter().all(|v| v.is_finite()) {
+    if x.is_empty() || y.is_empty() {
         return None;
     }
-    let sorted = sorted_finite(y)?;
-    // A value below x is in both counts and one equal to x in only the second,
-    // so their sum weighs a tie half as much as a win.
-    let doubled_wins: usize =
-        x.iter().map(|x| sorted.partition_point(|y| y < x) + sorted.partition_point(|y| y <= x)).sum();
+    let (x, y) = (sorted_finite(x)?, sorted_finite(y)?);
+    let (mut below, mut up_to, mut doubled_wins) = (0, 0, 0);
+    for &x in &x {
+        below += y[below..].iter().take_while(|&&y| y < x).count();
+        up_to += y[up_to..].iter().take_while(|&&y| y <= x).count();
+        // A value below x is in both counts and one equal to x in only the second,
+        // so their sum weighs a tie half as much as a win.
+        doubled_wins += below + up_to;
+    }
     Some(as_f64(doubled_wins) / (2.0 * as_f64(x.len()) * as_f64(y.len())))
 }
 

@@ -6,7 +6,7 @@ use resonetics_analysis::chart::{self, Corner, Curve, Labels, Size};
 use resonetics_analysis::stats::log_rank::{LogRank, log_rank_test};
 use resonetics_analysis::stats::restricted_mean::{paired_restricted_mean_interval, restricted_mean};
 use resonetics_analysis::stats::survival::{Lifetime, kaplan_meier, median_survival};
-use resonetics_analysis::stats::{Interval, bootstrap::RESAMPLES};
+use resonetics_analysis::stats::{Interval, bootstrap::resamples};
 use resonetics_envs::stream::{Domain, Key, Stream, lane_seed};
 use serde::{Deserialize, Serialize};
 
@@ -313,9 +313,10 @@ fn tell(plan: &WorldPlan, lives: &Lives, finding: &Finding) -> Result<(), Failur
         ))?;
     }
     let p = finding.log_rank.map_or_else(|| "-".to_owned(), |test| format!("{:.2e}", test.p_value));
+    let resamples = resamples(lives.with.len());
     match (finding.means, finding.interval) {
         (Some((without, with)), Some(interval)) => say(format_args!(
-            "  did control help? {}: {:+.1} {unit} (95% of {RESAMPLES} paired bootstraps {:+.1} to {:+.1}; log-rank p={p})",
+            "  did control help? {}: {:+.1} {unit} (95% of {resamples} paired bootstraps {:+.1} to {:+.1}; log-rank p={p})",
             finding.answer,
             with - without,
             interval.low,
