@@ -192,9 +192,9 @@ fn word_of_changes_ends_when_the_browser_goes() {
 fn the_page_draws_a_training_again_while_it_runs() {
     let Some(mut browser) = Browser::start() else { return };
     let served = Served::start();
-    let training = served.place.under_way(&train(1_000_000, "runs/now"), "runs/now/training.csv", 1_000);
+    let training = served.place.under_way(&train(100_000, "runs/now"), "runs/now/training.csv", 1_000);
     browser.open(&format!("http://{}/?run=now", served.address));
-    const DRAWN: &str = "document.querySelector('#parts .wide svg')?.outerHTML ?? ''";
+    const DRAWN: &str = "(document.querySelector('#parts .wide svg')?.outerHTML ?? '')";
     browser.wait_until(&format!("({DRAWN}).includes('<polyline')"));
     browser.value(&format!("window.before = {DRAWN}"));
     browser.wait_until(&format!("({DRAWN}).includes('<polyline') && window.before !== {DRAWN}"));
@@ -254,4 +254,19 @@ fn a_report_opens_and_its_tables_sort() {
     browser.value("document.querySelector('th button').click()");
     assert_ne!(browser.value("document.querySelector('th').getAttribute('aria-sort')"), Value::Null);
     assert_eq!(browser.complaints, Vec::<Value>::new());
+}
+
+#[test]
+#[ignore = "writes docs/run.png"]
+fn screenshot() {
+    let mut browser = Browser::start().unwrap();
+    let served = Served::start();
+    let train = "train --env k8s --seed 1 --steps 4000000 --no-monitor --out runs/prophet";
+    let training = served.place.under_way(train, "runs/prophet/training.csv", 6_000);
+    browser.open(&format!("http://{}/?run=prophet", served.address));
+    browser.wait_until("document.querySelectorAll('#parts .wide polyline').length > 4");
+    let picture = browser.picture();
+    send(&training, Signal::INT);
+    end(training, "train");
+    fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/run.png"), picture).unwrap();
 }
