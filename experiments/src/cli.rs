@@ -74,7 +74,7 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Look at an episode: in the terminal, or as a GIF or PNG file
     Watch(WatchArgs),
-    /// A page for this machine's browser: live worlds, and the runs with their files
+    /// A page for this machine's browser: live worlds, the runs, their reports and charts
     Serve(ServeArgs),
     /// Measure how fast a world steps
     Throughput(ThroughputArgs),

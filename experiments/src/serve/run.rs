@@ -43,7 +43,9 @@ pub(super) struct Read {
 }
 
 /// The report, or why there is none.
-type Outcome = Result<Arc<Report>, (StatusCode, String)>;
+type Outcome = Result<Arc<Report>, Refusal>;
+
+type Refusal = (StatusCode, String);
 
 type Question = Result<Query<Asked>, QueryRejection>;
 
@@ -51,7 +53,7 @@ type Question = Result<Query<Asked>, QueryRejection>;
 pub(super) async fn run(State(shared): State<Arc<Shared>>, asked: Question) -> Response {
     let (run, outcome) = match read(&shared, asked).await {
         Ok(found) => found,
-        Err(response) => return response,
+        Err(refusal) => return said(refusal),
     };
     let figure = |figure: &Figure| {
         let [wide, narrow] = [&figure.wide, &figure.narrow].map(|svg| themed(svg, &figure.caption));
@@ -72,14 +74,13 @@ pub(super) async fn run(State(shared): State<Arc<Shared>>, asked: Question) -> R
 pub(super) async fn report(State(shared): State<Arc<Shared>>, asked: Question) -> Response {
     match read(&shared, asked).await {
         Ok((_, Ok(report))) => alone(page(&report)),
-        Ok((_, Err((status, problem)))) => refused(status, format!("{problem}\n")),
-        Err(response) => response,
+        Ok((_, Err(refusal))) | Err(refusal) => said(refusal),
     }
 }
 
 /// The run that is asked for as it is now. Files that have not changed are not read again, and one run is
 /// read at a time.
-async fn read(shared: &Shared, asked: Question) -> Result<(Run, Outcome), Response> {
+async fn read(shared: &Shared, asked: Question) -> Result<(Run, Outcome), Refusal> {
     let name = named(asked)?;
     let dir = shared.dir.clone();
     // The thread holds it to its end, also when the browser that asked has gone meanwhile.
@@ -108,11 +109,15 @@ async fn read(shared: &Shared, asked: Question) -> Result<(Run, Outcome), Respon
 pub(super) async fn changes(State(shared): State<Arc<Shared>>, asked: Question) -> Response {
     let name = match named(asked) {
         Ok(name) => name,
-        Err(response) => return response,
+        Err(refusal) => return said(refusal),
     };
     let path = shared.dir.join(&name);
     let known = spawn_blocking(move || runs::find(&shared.dir, &name).is_some());
-    if known.await.is_ok_and(|known| known) { Sse::new(changed(path)).into_response() } else { unknown() }
+    if known.await.is_ok_and(|known| known) {
+        Sse::new(changed(path)).into_response()
+    } else {
+        said(unknown())
+    }
 }
 
 /// Looks again only when the browser has taken the event before. Ends when the run is gone.
@@ -135,15 +140,17 @@ fn changed(path: PathBuf) -> impl Stream<Item = Result<Event, Infallible>> {
     })
 }
 
-fn named(asked: Question) -> Result<String, Response> {
-    let Ok(Query(asked)) = asked else {
-        return Err(refused(StatusCode::BAD_REQUEST, "give run, as /runs lists them\n".to_owned()));
-    };
-    Ok(asked.run)
+fn named(asked: Question) -> Result<String, Refusal> {
+    let refusal = (StatusCode::BAD_REQUEST, "give run, as /runs lists them".to_owned());
+    asked.map(|Query(asked)| asked.run).map_err(|_| refusal)
 }
 
-fn unknown() -> Response {
-    refused(StatusCode::NOT_FOUND, "no such run; see /runs\n".to_owned())
+fn unknown() -> Refusal {
+    (StatusCode::NOT_FOUND, "no such run; see /runs".to_owned())
+}
+
+fn said((status, problem): Refusal) -> Response {
+    refused(status, format!("{problem}\n"))
 }
 
 /// Of the files that a report is made of and of run.json, which says how the run ended.
