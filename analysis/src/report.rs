@@ -2,7 +2,7 @@
 
 mod html;
 
-pub use html::page;
+pub use html::{COLOURS, page};
 
 use serde::Serialize;
 use serde_json::Value;

@@ -76,18 +76,6 @@ pub fn drift_part(drifts: &[Training]) -> Result<Part, ChartError> {
     said(&DRIFT, drifts)
 }
 
-/// The learning curve of `log` so far, for who watches a training: the first of its returns that has
-/// values. `None` before there is any.
-///
-/// # Errors
-/// That it cannot be drawn.
-pub fn curve(name: &str, log: Log) -> Result<Option<Figure>, ChartError> {
-    let one = Training { name: name.to_owned(), group: name.to_owned(), log };
-    let (column, unit) = TRAINING.columns
-        [usize::from(counting(&TRAINING, &one).is_some_and(|column| column.name != TRAINING.columns[0].0))];
-    figure(&TRAINING, &[one], column, unit)
-}
-
 fn said(shown: &Shown, trainings: &[Training]) -> Result<Part, ChartError> {
     let mut figures = Vec::new();
     for (column, unit) in shown.columns {

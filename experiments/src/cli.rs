@@ -74,7 +74,7 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Look at an episode: in the terminal, or as a GIF or PNG file
     Watch(WatchArgs),
-    /// A page for this machine's browser: live worlds, and the runs with their files
+    /// A page for this machine's browser: live worlds, the runs, their reports and charts
     Serve(ServeArgs),
     /// Measure how fast a world steps
     Throughput(ThroughputArgs),
@@ -380,9 +380,12 @@ pub struct PictureArgs {
 
 #[derive(Debug, Args)]
 pub struct ServeArgs {
-    /// Where the runs are
-    #[arg(long, value_name = "DIR", default_value = "runs")]
-    pub dir: PathBuf,
+    /// The run that the page opens on
+    #[arg(value_name = "RUN")]
+    pub run: Option<PathBuf>,
+    /// Where the runs are [default: runs; for a RUN elsewhere the folder that it is in]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
     /// Port at 127.0.0.1; 0 draws a free one
     #[arg(long, value_name = "PORT", default_value_t = 8090, allow_negative_numbers = true, value_parser = whole::<u16>(PORT))]
     pub port: u16,

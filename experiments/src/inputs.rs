@@ -227,8 +227,11 @@ fn is_numbered(name: &OsStr) -> bool {
     digits.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// The files of one run.
-fn of_run(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+/// The files of the run in `folder` that can be read, those of several gardens among them.
+///
+/// # Errors
+/// That the folder cannot be read.
+pub fn of_run(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut found: Vec<PathBuf> =
         KINDS.iter().map(|kind| folder.join(kind.file())).filter(|path| path.is_file()).collect();
     for below in children(folder)? {

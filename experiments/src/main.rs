@@ -7,6 +7,7 @@ mod commands;
 mod drift;
 mod failure;
 mod files;
+mod findings;
 mod garden_csv;
 mod inputs;
 mod interrupt;

@@ -4,82 +4,16 @@
 #[path = "common/browser.rs"]
 mod browser;
 mod common;
+#[path = "common/served.rs"]
+mod served;
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::process::Child;
-use std::time::Duration;
+use std::io::{BufRead, BufReader};
 
-use browser::Browser;
-use common::{Place, TINY, end, send, wait_until};
+use browser::{Browser, CONTRAST};
+use common::{end, send, wait_until};
 use rustix::process::Signal;
 use serde_json::Value;
-
-/// A server in a place, which ends with it.
-struct Served {
-    place: Place,
-    child: Option<Child>,
-    /// Host and port.
-    address: String,
-}
-
-impl Served {
-    fn start() -> Served {
-        let place = Place::new();
-        place.ok(&format!("gardener --seed 1 --generations 20 --out runs/many/garden {TINY}"));
-        place.ok("record k8s --steps 3 --seed 1 --out runs/trace");
-        let mut child = place.command("serve --port 0 --quiet").spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("http://").and_then(|line| line.strip_suffix('/')).unwrap();
-        assert!(address.starts_with("127.0.0.1:"), "{address}");
-        Served { place, child: Some(child), address: address.to_owned() }
-    }
-
-    fn request(&self, path: &str, headers: &str) -> TcpStream {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n").unwrap();
-        stream
-    }
-
-    /// Status, head in small letters, and body.
-    fn get_for(&self, host: &str, path: &str) -> (u16, String, String) {
-        let mut answer = String::new();
-        self.request(path, &format!("Host: {host}\r\n")).read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head["HTTP/1.1 ".len()..][..3].parse().unwrap(), head.to_lowercase(), body.to_owned())
-    }
-
-    fn get(&self, path: &str) -> (u16, String) {
-        let (status, _, body) = self.get_for(&self.address, path);
-        (status, body)
-    }
-
-    /// The first scenes of a stream.
-    fn scenes(&self, path: &str, headers: &str, count: usize) -> Vec<Value> {
-        let stream = self.request(path, &format!("Host: {}\r\n{headers}", self.address));
-        let lines = BufReader::new(stream).lines().map_while(Result::ok);
-        let data = lines.filter_map(|line| line.strip_prefix("data: ").map(str::to_owned));
-        data.take(count).map(|data| serde_json::from_str(&data).unwrap()).collect()
-    }
-
-    /// Sockets that the server has open.
-    fn sockets(&self) -> usize {
-        let open = std::fs::read_dir(format!("/proc/{}/fd", self.child.as_ref().unwrap().id())).unwrap();
-        let links = open.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
-        links.filter(|link| link.to_string_lossy().starts_with("socket:")).count()
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-}
+use served::Served;
 
 fn steps(scenes: &[Value]) -> Vec<u64> {
     scenes.iter().map(|scene| scene["step"].as_u64().unwrap()).collect()
@@ -110,7 +44,7 @@ fn a_port_that_is_taken_and_a_file_for_a_directory_are_refused() {
 fn every_answer_says_what_the_page_may_do_and_only_this_host_is_answered() {
     let served = Served::start();
     let port = served.address.split(':').nth(1).unwrap();
-    for path in ["/", "/page.css", "/page.js", "/icon.svg", "/worlds", "/runs", "/nothing"] {
+    for path in ["/", "/page.css", "/page.js", "/icon.svg", "/colours.css", "/worlds", "/runs", "/nothing"] {
         let (status, head, _) = served.get_for(&served.address, path);
         assert_eq!(status, if path == "/nothing" { 404 } else { 200 }, "{path}");
         assert!(head.contains("\r\ncontent-security-policy: default-src 'self'; "), "{path}: {head}");
@@ -264,27 +198,6 @@ fn the_page_shows_a_garden_that_moves_and_the_keyboard_reaches_all_of_it() {
     browser.wait_until("document.getElementById('state').textContent.startsWith('after 500 steps: ')");
     assert_eq!(browser.complaints, Vec::<Value>::new());
 }
-
-/// The least contrast of a text on the page with what is behind it, by WCAG 2.
-const CONTRAST: &str = "(() => {
-  const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
-  const light = (colour) => {
-    const [r, g, b] = parts(colour).slice(0, 3).map((c) => c / 255).map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const behind = (at) => {
-    for (; at; at = at.parentElement) {
-      const colour = getComputedStyle(at).backgroundColor;
-      if (parts(colour)[3] !== 0) return colour;
-    }
-    return 'rgb(255, 255, 255)';
-  };
-  const seen = [...document.querySelectorAll('body *')].filter((at) => at.checkVisibility() && [...at.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim()) || ['SELECT', 'INPUT'].includes(at.tagName));
-  return Math.min(...seen.map((at) => {
-    const [a, b] = [light(getComputedStyle(at).color), light(behind(at))];
-    return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-  }));
-})()";
 
 #[test]
 fn texts_stand_out_by_day_and_by_night_and_nothing_moves_unasked() {

@@ -11,6 +11,7 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 mod bench;
+mod browser;
 mod libtorch;
 mod results;
 
@@ -18,7 +19,8 @@ const USAGE: &str = "usage: cargo xtask demo | test [--no-torch] | results | ben
 
   demo      builds, runs the gardens and the benchmark, writes into runs/, ends with the path of a report
   test      format, lints with warnings denied, documentation, all tests and examples, with libtorch
-            (provided if need be) and without; --no-torch: only without
+            (provided if need be) and without; --no-torch: only without. The page is tested in Chromium,
+            which is installed where there is none and apt-get may be used
   results   makes everything in results/ again
   bench     measures the speed beside other implementations, or one commit's beside another's:
             cargo xtask bench --help
@@ -135,6 +137,8 @@ fn demo() -> Result<(), String> {
     println!("  {benchmark}/episodes.csv         every episode with its seed");
     println!("  {benchmark}/config.toml          all that the run depends on");
     println!("\nThen: cargo run --release -- rerun {benchmark}   repeats it, bit for bit");
+    println!("      cargo run --release -- serve {prophet}   these runs and live worlds in a browser");
+    println!("      cargo run --release -- watch gardener      a garden, live in the terminal");
     println!("      cargo run --release -- controls            does the control layer help?");
     println!("      cargo run --release -- experiments         everything there is to run");
     println!("\nThe report, for any browser: {}", root.join(&report).join("report.html").display());
@@ -154,6 +158,7 @@ fn test(torch: bool) -> Result<(), String> {
     cargo("format", &["fmt", "--all", "--check"])?;
     cargo("lints, warnings denied", &[&LINTS[..], &DENIED].concat())?;
     cargo("documentation, warnings denied", &DOCUMENTS)?;
+    browser::provide();
     if torch {
         libtorch::provide(false)?;
         cargo(

@@ -5,6 +5,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::{Figure, Part, Report, Table};
 use crate::chart::themed;
 
+/// The style sheet with the colours of curves, by day and by night, for a page in which figures stand.
+pub const COLOURS: &str = include_str!("colours.css");
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("sort.js");
 
@@ -19,7 +21,7 @@ pub fn page(report: &Report) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (report.title) }
-                style { (PreEscaped(STYLE)) }
+                style { (PreEscaped(COLOURS)) (PreEscaped(STYLE)) }
             }
             body {
                 main {

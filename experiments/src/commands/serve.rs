@@ -7,9 +7,9 @@ use crate::out::say;
 use crate::serve::Server;
 
 pub fn run(args: &ServeArgs, context: Context) -> Result<(), Failure> {
-    let server = Server::new(&args.dir, args.port)?;
+    let server = Server::new(args.dir.as_deref(), args.run.as_deref(), args.port)?;
     // Also if quiet: who let a port be drawn has to know it.
-    say(format_args!("http://{}/", server.address()))?;
+    say(format_args!("{}", server.url()))?;
     if !context.quiet {
         say(format_args!("open it in a browser on this machine; Ctrl-C ends it"))?;
     }

@@ -1,9 +1,11 @@
-//! A page for the browser of this machine: live worlds, and the runs below a directory.
+//! A page for the browser of this machine: live worlds, the runs below a directory, and what the report of
+//! one says while it still grows.
 //!
 //! It listens at 127.0.0.1 only, reads and never writes. A name that another site has pointed at this
 //! address is refused by the Host header, and the page loads nothing from elsewhere.
 
 mod live;
+mod run;
 mod runs;
 
 use std::io;
@@ -21,11 +23,13 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use resonetics_analysis::report::COLOURS;
 use resonetics_envs::registry::{ENVIRONMENTS, PRESETS};
 use serde_json::json;
 use tokio::runtime;
+use tokio::sync::Mutex;
 
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 use crate::interrupt;
 use crate::setup::Setup;
 use crate::view::colour::cividis;
@@ -33,6 +37,9 @@ use crate::view::show::RATES;
 
 /// Nothing but what this server sends: no inline script, no inline style, nobody's frame.
 const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// A report, or what else is called HTML in a run: it has all in itself, and is nobody's page, not even ours.
+const ALONE: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; \
+    base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox allow-scripts";
 /// Colours of the ramp that the page is told.
 const RAMP: u32 = 64;
 /// The time between two looks at the signals.
@@ -43,20 +50,26 @@ struct Shared {
     /// Where the runs are.
     dir: PathBuf,
     address: SocketAddr,
+    /// What was read last; who holds it reads.
+    last: Arc<Mutex<Option<run::Read>>>,
 }
 
 /// A server that listens.
 pub struct Server {
     shared: Arc<Shared>,
     listener: TcpListener,
+    /// The name of the run that the page opens on.
+    opened: Option<String>,
 }
 
 impl Server {
-    /// Listens at 127.0.0.1 and `port`; 0 lets the system choose one.
+    /// Listens at 127.0.0.1 and `port`; 0 lets the system choose one. The page opens on `run`, which is
+    /// below `dir` if both are given.
     ///
     /// # Errors
-    /// [`Failure::Usage`] if the port is taken or `dir` is there and no directory.
-    pub fn new(dir: &Path, port: u16) -> Result<Server, Failure> {
+    /// [`Failure::Usage`] if the port is taken, `dir` is there and no directory, or `run` is no run in it.
+    pub fn new(dir: Option<&Path>, run: Option<&Path>, port: u16) -> Result<Server, Failure> {
+        let (dir, opened) = places(dir, run)?;
         if dir.exists() && !dir.is_dir() {
             return Err(Failure::Usage(format!("{} is no directory; give --dir one of runs", dir.display())));
         }
@@ -69,12 +82,14 @@ impl Server {
         let listener = TcpListener::bind(at).map_err(refused)?;
         listener.set_nonblocking(true).map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        Ok(Server { shared: Arc::new(Shared { dir: dir.to_path_buf(), address }), listener })
+        let shared = Arc::new(Shared { dir, address, last: Arc::default() });
+        Ok(Server { shared, listener, opened })
     }
 
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.shared.address
+    /// What is opened in a browser.
+    pub fn url(&self) -> String {
+        let asked = self.opened.as_ref().map(|name| format!("?run={}", runs::escaped(name)));
+        format!("http://{}/{}", self.shared.address, asked.unwrap_or_default())
     }
 
     /// Serves until SIGINT or SIGTERM, which is how it ends in order.
@@ -83,7 +98,9 @@ impl Server {
     /// [`Failure::Failed`] if the system gives no sockets or timers.
     pub fn run(self) -> Result<(), Failure> {
         let failed = |error: io::Error| Failure::Failed(format!("cannot start the server: {error}"));
-        let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        // One thread may read a run, the others look what there is.
+        let mut builder = runtime::Builder::new_current_thread();
+        let runtime = builder.enable_all().max_blocking_threads(3).build().map_err(failed)?;
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(self.listener).map_err(failed)?;
             tokio::spawn(axum::serve(listener, router(self.shared)).into_future());
@@ -95,24 +112,51 @@ impl Server {
     }
 }
 
-/// All routes. A run's charts are files of the run.
+/// The directory of runs, and the name of `run` in it.
+fn places(dir: Option<&Path>, run: Option<&Path>) -> Result<(PathBuf, Option<String>), Failure> {
+    let usual = dir.unwrap_or(Path::new("runs")).to_path_buf();
+    let Some(run) = run else { return Ok((usual, None)) };
+    let whole = run.canonicalize().map_err(failure::io("read", run))?;
+    let above = whole.parent().filter(|_| dir.is_none()).map(Path::to_path_buf);
+    for dir in [usual].into_iter().chain(above) {
+        let name = dir.canonicalize().ok().and_then(|dir| whole.strip_prefix(dir).ok()?.to_str());
+        if let Some(name) = name.filter(|name| runs::find(&dir, name).is_some()) {
+            return Ok((dir, Some(name.to_owned())));
+        }
+    }
+    let place = dir.map_or_else(String::new, |dir| format!(" in {}", dir.display()));
+    Err(Failure::Usage(format!("{} is no run{place}: give a folder that holds a run.json", run.display())))
+}
+
+/// All routes.
 fn router(shared: Arc<Shared>) -> Router {
     let fixed = |kind: &'static str, text: &'static str| get(move || async move { of_kind(kind, text) });
     Router::new()
         .route("/", fixed("text/html; charset=utf-8", include_str!("page.html")))
         .route("/page.css", fixed("text/css; charset=utf-8", include_str!("page.css")))
         .route("/page.js", fixed("text/javascript; charset=utf-8", include_str!("page.js")))
+        .route("/colours.css", fixed("text/css; charset=utf-8", COLOURS))
         .route("/icon.svg", fixed("image/svg+xml", include_str!("icon.svg")))
         .route("/worlds", get(worlds))
         .route("/live/{env}", get(live::live))
         .route("/runs", get(runs::list))
         .route("/file", get(runs::file))
+        .route("/run", get(run::run))
+        .route("/changes", get(run::changes))
+        .route("/report", get(run::report))
         .layer(from_fn_with_state(Arc::clone(&shared), guarded))
         .with_state(shared)
 }
 
 fn of_kind<T: IntoResponse>(kind: &'static str, body: T) -> Response {
     ([(CONTENT_TYPE, kind)], body).into_response()
+}
+
+/// HTML that is not of this page.
+fn alone<T: IntoResponse>(body: T) -> Response {
+    let mut response = of_kind("text/html; charset=utf-8", body);
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(ALONE));
+    response
 }
 
 fn json(value: &serde_json::Value) -> Response {
@@ -139,7 +183,7 @@ async fn guarded(State(shared): State<Arc<Shared>>, request: Request, next: Next
         (REFERRER_POLICY, "no-referrer"),
         (CACHE_CONTROL, "no-store"),
     ] {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
 }

@@ -203,32 +203,139 @@ async function runs() {
   at("list").replaceChildren(
     ...runs.map((run) => {
       const row = element("tr");
-      const name = element("th", run.name);
+      const name = element("th");
       name.scope = "row";
-      const files = element("ul");
-      files.append(
-        ...run.files.map((file) => {
-          const item = element("li");
-          const size = ` ${Math.ceil(file.bytes / 1000)} kB`;
-          if (!file.shown) item.append(file.name, size);
-          else {
-            const link = element("a", file.name);
-            link.href = `file?${new URLSearchParams({ run: run.name, name: file.name })}`;
-            item.append(link, size);
-          }
-          return item;
-        }),
-      );
+      const chosen = element("a", run.name);
+      chosen.href = address("", { run: run.name });
+      chosen.addEventListener("click", (event) => {
+        // With a key held the browser opens another tab.
+        if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+        event.preventDefault();
+        history.pushState(null, "", chosen.href);
+        look();
+      });
+      name.append(chosen);
+      const list = element("ul");
+      list.append(...files(run));
+      if (run.reported) {
+        const item = element("li");
+        const link = element("a", "report");
+        link.href = address("report", { run: run.name });
+        link.setAttribute("aria-label", `report of ${run.name}`);
+        item.append(link);
+        list.prepend(item);
+      }
       const cell = element("td");
-      cell.append(files);
-      const texts = [run.command, run.seed ?? "", run.started_at?.slice(0, 19).replace("T", " ") ?? "", run.status];
+      cell.append(list);
+      const texts = [run.command, run.seed ?? "", started(run), run.status];
       row.append(name, ...texts.map((text) => element("td", text)), cell);
       return row;
     }),
   );
 }
 
+function address(path, asked) {
+  return `${path}?${new URLSearchParams(asked)}`;
+}
+
+function started(run) {
+  return run.started_at?.slice(0, 19).replace("T", " ") ?? "";
+}
+
+function files(run) {
+  return run.files.map((file) => {
+    const item = element("li");
+    const size = ` ${Math.ceil(file.bytes / 1000)} kB`;
+    if (!file.shown) item.append(file.name, size);
+    else {
+      const link = element("a", file.name);
+      link.href = address("file", { run: run.name, name: file.name });
+      item.append(link, size);
+    }
+    return item;
+  });
+}
+
 at("refresh").addEventListener("click", runs);
+
+// One run: an event says that its files have grown, and what its report says is fetched again.
+
+let growing = null; // the stream of these events
+let fetching = false;
+let grown = false;
+
+/// Shows the run that the address names.
+function look() {
+  const name = new URLSearchParams(location.search).get("run");
+  growing?.close();
+  at("run").hidden = name === null;
+  if (name === null) return;
+  at("run-title").textContent = name;
+  at("run-state").textContent = "";
+  at("run-report").href = address("report", { run: name });
+  at("run-problem").hidden = true;
+  at("parts").replaceChildren();
+  at("run-files").replaceChildren();
+  at("run-title").focus();
+  growing = new EventSource(address("changes", { run: name }));
+  growing.onmessage = follow;
+  growing.onerror = () => {
+    const gone = growing.readyState === EventSource.CLOSED;
+    at("run-state").textContent = gone ? "there is no such run" : "the connection is gone; it is tried again";
+  };
+}
+
+async function follow() {
+  grown = true;
+  if (fetching) return;
+  fetching = true;
+  while (grown) {
+    grown = false;
+    const begun = performance.now();
+    // Without an answer the stream has lost its server too, and says so.
+    const answer = await fetch(address("run", { run: at("run-title").textContent })).catch(() => null);
+    if (answer?.ok) draw(await answer.json());
+    // Reading a long file over and over must leave time for who writes it.
+    await new Promise((done) => setTimeout(done, performance.now() - begun));
+  }
+  fetching = false;
+}
+
+function draw({ run, parts, problem }) {
+  // Another may have been chosen meanwhile.
+  if (run.name !== at("run-title").textContent) return;
+  const text = `${run.command}, seed ${run.seed ?? "none"}, started ${started(run)}, ${run.status}`;
+  if (at("run-state").textContent !== text) {
+    at("run-state").textContent = text;
+    runs();
+  }
+  at("run-report").hidden = !run.reported;
+  at("run-problem").hidden = problem === null;
+  at("run-problem").textContent = problem ?? "";
+  // In place as long as they are the same: the keyboard may be at one of them.
+  const [shown, items] = [at("run-files"), files(run)];
+  const same = items.length === shown.children.length && items.every((item, i) => item.firstChild.textContent === shown.children[i].firstChild.textContent);
+  if (same) items.forEach((item, i) => shown.children[i].lastChild.replaceWith(item.lastChild));
+  else shown.replaceChildren(...items);
+  at("parts").replaceChildren(
+    ...parts.flatMap((part) => [
+      element("h3", part.question),
+      element("p", part.answer),
+      ...part.figures.map((drawn) => {
+        const figure = element("figure");
+        for (const size of ["wide", "narrow"]) {
+          const box = Object.assign(element("div"), { className: size });
+          box.append(new DOMParser().parseFromString(drawn[size], "image/svg+xml").documentElement);
+          figure.append(box);
+        }
+        figure.append(element("figcaption", drawn.caption));
+        return figure;
+      }),
+    ]),
+  );
+}
+
+addEventListener("popstate", look);
 
 known = await (await fetch("worlds")).json();
 options(choice.env, known.worlds.map((world) => world.name), known.worlds.map((world) => `${world.name}: ${world.what}`));
@@ -239,6 +346,7 @@ choice.preset.value = "reference";
 choice.rate.value = calm ? known.rates[0] : 10;
 agents();
 await runs();
-// Nobody who asked for little motion gets any unasked.
-if (calm) say("Press Start to see a garden.");
+look();
+// Nobody who asked for little motion, or for a run, gets a garden unasked.
+if (calm || !at("run").hidden) say("Press Start to see a garden.");
 else start();

@@ -10,7 +10,8 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Shared, of_kind, refused};
+use super::{Shared, alone, of_kind, refused};
+use crate::inputs::of_run;
 
 /// How deep runs may lie in folders of several.
 const DEPTH: usize = 3;
@@ -19,13 +20,15 @@ const LARGEST: u64 = 32_000_000;
 
 /// A run as the page lists it.
 #[derive(Serialize)]
-struct Run {
+pub(super) struct Run {
     /// Its path below the directory, by `/`.
-    name: String,
+    pub(super) name: String,
     command: Value,
     seed: Value,
     started_at: Value,
     status: Value,
+    /// Whether there is something to report.
+    reported: bool,
     files: Vec<RunFile>,
 }
 
@@ -62,22 +65,25 @@ pub(super) async fn file(
         return refused(StatusCode::BAD_REQUEST, "give run and name, as /runs lists them\n".to_owned());
     };
     let found = tokio::task::spawn_blocking(move || {
-        let runs = runs(&shared.dir);
-        let run = runs.iter().find(|run| run.name == asked.run)?;
+        let run = find(&shared.dir, &asked.run)?;
         let file = run.files.iter().find(|file| file.name == asked.name && file.shown)?;
         let kind = kind(&file.name)?;
         Some((kind, fs::read(shared.dir.join(&run.name).join(&file.name)).ok()?))
     });
     match found.await.ok().flatten() {
+        Some((HTML, bytes)) => alone(bytes),
         Some((kind, bytes)) => of_kind(kind, bytes),
         None => refused(StatusCode::NOT_FOUND, "no such file of a run; see /runs\n".to_owned()),
     }
 }
 
+const HTML: &str = "text/html; charset=utf-8";
+
 /// As what a browser shows a file; none for those that it cannot show.
 fn kind(name: &str) -> Option<&'static str> {
     Some(match Path::new(name).extension()?.to_str()? {
         "csv" | "json" | "jsonl" | "toml" | "txt" | "md" => "text/plain; charset=utf-8",
+        "html" => HTML,
         "svg" => "image/svg+xml",
         "png" => "image/png",
         "gif" => "image/gif",
@@ -91,6 +97,18 @@ fn runs(dir: &Path) -> Vec<Run> {
     search(dir, "", DEPTH, &mut found);
     found.sort_by(|a, b| a.name.cmp(&b.name));
     found
+}
+
+/// The run of this name below `dir`.
+pub(super) fn find(dir: &Path, name: &str) -> Option<Run> {
+    runs(dir).into_iter().find(|run| run.name == name)
+}
+
+/// `name` as it stands behind a question mark.
+pub(super) fn escaped(name: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    let each = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    name.bytes().map(each).collect()
 }
 
 fn search(dir: &Path, name: &str, depth: usize, found: &mut Vec<Run>) {
@@ -114,5 +132,6 @@ fn search(dir: &Path, name: &str, depth: usize, found: &mut Vec<Run>) {
     files.sort_by(|a, b| a.name.cmp(&b.name));
     let [command, seed, started_at, status] =
         ["command", "seed", "started_at", "status"].map(|key| record.get(key).cloned().unwrap_or_default());
-    found.push(Run { name: name.to_owned(), command, seed, started_at, status, files });
+    let reported = of_run(dir).is_ok_and(|files| !files.is_empty());
+    found.push(Run { name: name.to_owned(), command, seed, started_at, status, reported, files });
 }

@@ -1,5 +1,5 @@
 //! Chromium without a window, told what to do over its debugging pipe.
-#![allow(unreachable_pub, clippy::unwrap_used, clippy::panic)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::panic)]
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -144,6 +144,27 @@ impl Browser {
         self.call("Emulation.setEmulatedMedia", &media);
     }
 }
+
+/// The least contrast of a text on the page with what is behind it, by WCAG 2.
+pub const CONTRAST: &str = "(() => {
+  const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const light = (colour) => {
+    const [r, g, b] = parts(colour).slice(0, 3).map((c) => c / 255).map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = (at) => {
+    for (; at; at = at.parentElement) {
+      const colour = getComputedStyle(at).backgroundColor;
+      if (parts(colour)[3] !== 0) return colour;
+    }
+    return 'rgb(255, 255, 255)';
+  };
+  const seen = [...document.querySelectorAll('body *')].filter((at) => at.checkVisibility() && [...at.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim()) || ['SELECT', 'INPUT'].includes(at.tagName));
+  return Math.min(...seen.map((at) => {
+    const [a, b] = [light(getComputedStyle(at).color), light(behind(at))];
+    return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  }));
+})()";
 
 impl Drop for Browser {
     fn drop(&mut self) {
