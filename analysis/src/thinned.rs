@@ -101,6 +101,18 @@ mod tests {
         assert!(curve.points[1].1.is_nan() && curve.band.is_empty());
     }
 
+    /// Rows without a value leave those that they share a bucket with as they are.
+    #[test]
+    fn a_gap_spoils_no_bucket() {
+        let mut thinned = Thinned::default();
+        for row in 0..4 * BUCKETS {
+            thinned.add(row as f64, if row % 4 == 1 { 2.0 } else { f64::NAN });
+        }
+        let curve = thinned.curve("gaps");
+        assert!(curve.points.iter().all(|point| point.1 == 2.0), "{:?}", &curve.points[..4]);
+        assert!(curve.band.iter().all(|band| (band.1, band.2) == (2.0, 2.0)));
+    }
+
     /// A single spike among a million rows stays in the band, and the memory does not grow.
     #[test]
     fn a_spike_survives() {

@@ -145,7 +145,7 @@ mod tests {
             drawn.set(drawn.get() + 1);
             sample.first().copied()
         };
-        bootstrap_interval(&[1.0; 20_000], first, &mut StdRng::seed_from_u64(8));
+        bootstrap_interval(&vec![1.0; 20_000], first, &mut StdRng::seed_from_u64(8));
         assert_eq!(drawn.get(), 1_000);
     }
 

@@ -32,6 +32,7 @@ pub fn cube(colour: Rgb) -> u8 {
 /// The published table, 0xrrggbb (Nuñez, Anderton and Renslow 2018, "Optimizing colormaps with
 /// consideration for color vision deficiency to enable accurate interpretation of scientific data",
 /// supporting information; here by matplotlib 3.11.2, `_cm_listed._cividis_data`, each number times 255 and rounded).
+#[allow(clippy::unreadable_literal)] // two digits a colour
 const CIVIDIS: [u32; 256] = [
     0x00224e, 0x00234f, 0x002451, 0x002553, 0x002554, 0x002656, 0x002758, 0x002859, 0x00285b, 0x00295d,
     0x002a5f, 0x002a61, 0x002b62, 0x002c64, 0x002c66, 0x002d68, 0x002e6a, 0x002e6c, 0x002f6d, 0x00306f,
