@@ -10,6 +10,7 @@ mod served;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
+use std::time::Duration;
 
 use browser::{Browser, CONTRAST};
 use common::{SMALL, STEPS, end, send};
@@ -79,7 +80,7 @@ fn what_has_not_changed_is_not_read_again() {
         json(&served, "/run?run=many/garden")
     };
     assert_eq!(change(written), before);
-    let after = change(written + std::time::Duration::from_secs(1));
+    let after = change(written + Duration::from_secs(1));
     assert!(after["problem"].as_str().unwrap().contains("resonetics_data.csv, line 1"), "{after}");
     assert_eq!(after["parts"], Value::Array(Vec::new()));
 }
@@ -188,13 +189,15 @@ fn word_of_changes_ends_when_the_browser_goes() {
     common::wait_until(|| served.sockets() == 1);
 }
 
+/// The first figure that the page shows.
+const DRAWN: &str = "(document.querySelector('#parts .wide svg')?.outerHTML ?? '')";
+
 #[test]
 fn the_page_draws_a_training_again_while_it_runs() {
     let Some(mut browser) = Browser::start() else { return };
     let served = Served::start();
     let training = served.place.under_way(&train(100_000, "runs/now"), "runs/now/training.csv", 1_000);
     browser.open(&format!("http://{}/?run=now", served.address));
-    const DRAWN: &str = "(document.querySelector('#parts .wide svg')?.outerHTML ?? '')";
     browser.wait_until(&format!("({DRAWN}).includes('<polyline')"));
     browser.value(&format!("window.before = {DRAWN}"));
     browser.wait_until(&format!("({DRAWN}).includes('<polyline') && window.before !== {DRAWN}"));

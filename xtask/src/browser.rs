@@ -31,7 +31,8 @@ fn install() -> Result<&'static str, String> {
     };
     let chromium = ["install", "--no-install-recommends", "chromium"];
     // A fresh machine has no list of packages yet.
-    if !get("300", &chromium) && !(get("120", &["update"]) && get("300", &chromium)) {
+    let installed = get("300", &chromium) || get("120", &["update"]) && get("300", &chromium);
+    if !installed {
         return Err("`apt-get install chromium` failed".to_owned());
     }
     found().ok_or_else(|| "the chromium that apt-get has installed does not start".to_owned())
