@@ -302,26 +302,6 @@ mod tests {
         assert!(part.figures[0].caption.contains("interquartile mean"));
     }
 
-    /// Who watches a training sees its greedy returns, before there are any its mean returns, before
-    /// those nothing.
-    #[test]
-    fn the_curve_of_a_training_is_of_the_first_return_with_values() {
-        let column =
-            |name, values: &[(f64, f64)]| Column { name, ..training("", "", values).log.columns.remove(0) };
-        let shown = |columns| curve("one", Log { rows: 2, steps: 2.0, columns }).unwrap();
-        let (values, none) = ([(1.0, 2.0), (2.0, 5.0)], [(1.0, f64::NAN)]);
-        let empty = Column { name: "greedy_return", ..Column::default() };
-        let both = shown(vec![column("greedy_return", &values), column("return_mean", &values)]).unwrap();
-        assert_eq!(both.name, "training-greedy_return");
-        let mean = shown(vec![empty.clone(), column("return_mean", &values)]).unwrap();
-        assert_eq!(mean.name, "training-return_mean");
-        assert!(mean.wide.contains("\nreturn mean\n") && mean.wide.contains("mean return of the last 100"));
-        assert_eq!(shown(vec![empty]), None);
-        assert_eq!(shown(vec![column("loss", &none)]), None);
-        let alone = shown(vec![column("return_mean", &values)]);
-        assert_eq!(alone.map(|figure| figure.name), Some("training-return_mean".to_owned()));
-    }
-
     #[test]
     fn one_run_has_no_band_and_that_is_said() {
         let part = part(&[training("one", "all", &[(1.0, 2.0), (2.0, 5.0)])]).unwrap();
