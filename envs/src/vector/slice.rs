@@ -34,8 +34,8 @@ pub(super) struct Shape {
     pub(super) keeps_final: bool,
 }
 
-/// Steps `slice` in pieces of at most `lanes` environments, of 16 each where they lie side by side, in parallel. Which thread steps which
-/// piece changes no result: lanes share nothing.
+/// Steps `slice` in pieces of at most `lanes` environments, whole sixteens where they lie side by side, in
+/// parallel. Which thread steps which piece changes no result: lanes share nothing.
 pub(super) fn step_pieces<E: ParallelEnv>(
     mut slice: Slice<'_, E>,
     actions: &[usize],
@@ -249,8 +249,8 @@ impl<'a, E: ParallelEnv> Slice<'a, E> {
         }
     }
 
-    /// [`Slice::step`] of every lane that lies alone where each has one agent and no episode is ever over: some lanes side
-    /// by side, and then those of them whose episode ends.
+    /// [`Slice::step`] of every lane that lies alone, where each has one agent and no episode is ever over:
+    /// some lanes in a row, and then those of them whose episode ends.
     #[inline(always)]
     fn step_singles(&mut self, shape: Shape, actions: &[usize]) {
         const BLOCK: usize = 32;
