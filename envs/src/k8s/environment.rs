@@ -10,10 +10,11 @@ use crate::control::Restraint;
 use crate::cpu::Work;
 use crate::env::{Env, InvalidAction, Step, Together, vectorized};
 use crate::k8s::config::K8sConfig;
-use crate::k8s::rules::{
-    self, ACTIONS, Block, Drawn, Nodes, Noise, OBSERVATION, Params, Recorded, Scalars, Steps,
-};
+use crate::k8s::noise::{Drawn, Noise, Recorded};
+use crate::k8s::params::Params;
+use crate::k8s::rules::{self, ACTIONS, OBSERVATION, Steps};
 use crate::k8s::shield::Shield;
+use crate::k8s::state::{Block, Nodes, Scalars};
 use crate::k8s::together;
 use crate::math::LANES;
 use crate::risk::RiskState;

@@ -3,8 +3,11 @@
 mod config;
 mod drift;
 mod environment;
+mod noise;
+mod params;
 mod rules;
 mod shield;
+mod state;
 mod together;
 
 pub use config::{Action, ControlConfig, K8sConfig, RiskConfig, Rules};

@@ -1,10 +1,12 @@
 //! The cluster's rules (RULES section 1): reset, step and observation as functions of
 //! (state, action, noise), for N clusters side by side. A cluster alone is one of one.
 
-use crate::k8s::config::{K8sConfig, Rules};
-use crate::k8s::drift::Schedule;
-use crate::math::{self, LANES, Lanes};
-use crate::stream::{Key, Keys, purpose_index, scale};
+use crate::k8s::config::K8sConfig;
+use crate::k8s::noise::{Noise, Purpose};
+use crate::k8s::params::{Numbers, Params};
+use crate::k8s::state::{Block, Scalars};
+use crate::math::{self, LANES};
+use crate::stream::{Key, scale};
 
 /// Numbers in an observation: 3x3 cells of (cpu, memory, priority), row, column, budget.
 pub const OBSERVATION: usize = 30;
@@ -15,220 +17,12 @@ const CLEAN: u32 = 4;
 /// The priorities that a node can have.
 pub const PRIORITIES: [f32; 3] = [0.2, 0.5, 1.0];
 
-/// A number of each of sixteen nodes of N clusters: node by node, and in a node cluster by cluster.
-pub(super) type Nodes<const N: usize> = [[f32; N]; LANES];
-
-/// Sixteen nodes of N clusters: node i of the grid (row-major) is node i % 16 of block i / 16.
-/// Nodes beyond the grid stay 0.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[repr(align(64))]
-pub(super) struct Block<const N: usize> {
-    /// Used share of the cpu, in `[0, 1]`.
-    pub cpu: Nodes<N>,
-    /// Used share of the memory, in `[0, 1]`.
-    pub memory: Nodes<N>,
-    /// One of [`PRIORITIES`].
-    pub priority: Nodes<N>,
-}
-
-impl<const N: usize> Block<N> {
-    /// Before the first reset.
-    pub(super) const ZERO: Block<N> =
-        Block { cpu: [[0.0; N]; LANES], memory: [[0.0; N]; LANES], priority: [[0.0; N]; LANES] };
-}
-
-/// The state of N clusters beside their nodes.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Scalars<const N: usize> {
-    /// In `[0, max_budget]`.
-    pub budget: [f64; N],
-    /// Mean over all cpu and memory values.
-    pub avg_load: [f32; N],
-    /// Steps since the reset.
-    pub steps: [u32; N],
-    /// The agent's row.
-    pub row: [u16; N],
-    /// The agent's column.
-    pub col: [u16; N],
-    /// Nodes out of memory after the last step.
-    pub oom_nodes: [u16; N],
-    /// Those of them with critical priority.
-    pub critical_oom: [u16; N],
-}
-
-impl<const N: usize> Scalars<N> {
-    /// Before the first reset.
-    pub(super) const ZERO: Scalars<N> = Scalars {
-        budget: [0.0; N],
-        avg_load: [0.0; N],
-        steps: [0; N],
-        row: [0; N],
-        col: [0; N],
-        oom_nodes: [0; N],
-        critical_oom: [0; N],
-    };
-
-    /// Those of cluster `lane`, alone.
-    pub(super) fn get(&self, lane: usize) -> Scalars<1> {
-        Scalars {
-            budget: [self.budget[lane]],
-            avg_load: [self.avg_load[lane]],
-            steps: [self.steps[lane]],
-            row: [self.row[lane]],
-            col: [self.col[lane]],
-            oom_nodes: [self.oom_nodes[lane]],
-            critical_oom: [self.critical_oom[lane]],
-        }
-    }
-
-    /// Makes those of a cluster alone those of cluster `lane`.
-    pub(super) fn set(&mut self, lane: usize, alone: &Scalars<1>) {
-        let Scalars { budget, avg_load, steps, row, col, oom_nodes, critical_oom } = alone;
-        self.budget[lane] = budget[0];
-        self.avg_load[lane] = avg_load[0];
-        self.steps[lane] = steps[0];
-        self.row[lane] = row[0];
-        self.col[lane] = col[0];
-        self.oom_nodes[lane] = oom_nodes[0];
-        self.critical_oom[lane] = critical_oom[0];
-    }
-}
-
 /// What a step of N clusters yields beside the observations.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Steps<const N: usize> {
     pub reward: [f32; N],
     pub terminated: [bool; N],
     pub truncated: [bool; N],
-}
-
-/// The settings in the form in which a step reads them.
-#[derive(Clone, Debug)]
-pub(super) struct Params {
-    /// As they were given.
-    pub config: K8sConfig,
-    /// Those that every step needs, in f32.
-    numbers: Numbers,
-    /// What the agent sees from each node, by number.
-    places: Vec<Place>,
-    /// Upper bound of the nodes of the last block: 1 in the grid, 0 beyond it.
-    limit: Lanes,
-    /// 1 / `max_budget`.
-    per_max_budget: f64,
-}
-
-/// A node as the agent's place.
-#[derive(Clone, Debug)]
-struct Place {
-    /// The eight neighbours and the node itself, in the order of the observation.
-    neighbours: [u16; 9],
-    /// Row and column as observed.
-    row: f32,
-    col: f32,
-}
-
-/// The numbers of [`K8sConfig`] that every step needs, in f32.
-#[derive(Clone, Debug)]
-struct Numbers {
-    time_penalty: f32,
-    clean_cpu: f32,
-    clean_worth: f32,
-    /// 1 / `clean_full`.
-    per_clean_full: f32,
-    clean_small_reward: f32,
-    clean_unaffordable_reward: f32,
-    cpu_noise_sigma: f32,
-    mem_drift_mu: f32,
-    mem_noise_sigma: f32,
-    oom_memory: f32,
-    critical_priority: f32,
-    oom_penalty: f32,
-    critical_oom_penalty: f32,
-    load_shaping_weight: f32,
-    avg_load_terminate_threshold: f32,
-    /// 1 / (2 nodes), by which the loads' sum becomes their mean.
-    per_value: f32,
-}
-
-impl Numbers {
-    fn new(config: &K8sConfig) -> Numbers {
-        Numbers {
-            time_penalty: config.time_penalty as f32,
-            clean_cpu: config.clean_cpu as f32,
-            clean_worth: config.clean_worth as f32,
-            per_clean_full: (1.0 / config.clean_full) as f32,
-            clean_small_reward: config.clean_small_reward as f32,
-            clean_unaffordable_reward: config.clean_unaffordable_reward as f32,
-            cpu_noise_sigma: config.cpu_noise_sigma as f32,
-            mem_drift_mu: config.mem_drift_mu as f32,
-            mem_noise_sigma: config.mem_noise_sigma as f32,
-            oom_memory: config.oom_memory as f32,
-            critical_priority: config.critical_priority as f32,
-            oom_penalty: config.oom_penalty as f32,
-            critical_oom_penalty: config.critical_oom_penalty as f32,
-            load_shaping_weight: config.load_shaping_weight as f32,
-            avg_load_terminate_threshold: config.avg_load_terminate_threshold as f32,
-            per_value: 1.0 / (2 * config.nodes()) as f32,
-        }
-    }
-}
-
-impl Params {
-    /// Prepares checked settings.
-    pub(super) fn new(config: K8sConfig) -> Params {
-        let (height, width) = (config.height, config.width);
-        let observed = |at: usize, size: usize| {
-            let divisor = match config.observation_rules {
-                Rules::V45 => size,
-                Rules::V46 => size - 1,
-            };
-            (at as f64 / divisor as f64).min(1.0) as f32
-        };
-        let place = |row: usize, col: usize| Place {
-            neighbours: std::array::from_fn(|k| {
-                let row = (row + height + k / 3 - 1) % height;
-                let col = (col + width + k % 3 - 1) % width;
-                (row * width + col) as u16
-            }),
-            row: observed(row, height),
-            col: observed(col, width),
-        };
-        let places = (0..height * width).map(|node| place(node / width, node % width)).collect();
-        let in_last = height * width - (height * width - 1) / LANES * LANES;
-        let limit = std::array::from_fn(|lane| if lane < in_last { 1.0 } else { 0.0 });
-        let per_max_budget = 1.0 / config.max_budget;
-        Params { numbers: Numbers::new(&config), config, places, limit, per_max_budget }
-    }
-
-    /// Blocks of nodes.
-    pub(super) fn blocks(&self) -> usize {
-        self.config.nodes().div_ceil(LANES)
-    }
-
-    /// Upper bound of each node of block `index`.
-    #[inline(always)]
-    fn limit(&self, index: usize, blocks: usize) -> Lanes {
-        if index + 1 == blocks { self.limit } else { [1.0; LANES] }
-    }
-}
-
-/// What a draw is for; its draws are counted by node.
-#[derive(Clone, Copy)]
-pub(super) enum Purpose {
-    Noise = 0,
-    Load = 1,
-    Priority = 2,
-    Agent = 3,
-    Drift = 4,
-    Shield = 5,
-    Perturbation = 6,
-}
-
-impl Purpose {
-    #[inline(always)]
-    pub(super) fn index(self, first: usize) -> u32 {
-        purpose_index(self as u32, first)
-    }
 }
 
 /// A fresh cluster, drawn from `key`.
@@ -255,69 +49,6 @@ pub(super) fn reset(params: &Params, key: Key, scalars: &mut Scalars<1>, nodes: 
         col: [scale(col, config.width as u32) as u16],
         ..Scalars::ZERO
     };
-}
-
-/// Where a step takes its noise from.
-///
-/// A trait and not a closure: a closure's body cannot be `#[inline(always)]`, and what is not
-/// inlined is not compiled for the CPU path.
-pub(super) trait Noise<const N: usize> {
-    /// The noise of nodes `node` and `node` + 8 of a block, where `node` is below 8 and `first` the number of
-    /// the block's first node: of each the whole normal variates for cpu and memory, drift included.
-    fn two_nodes(&self, first: usize, node: usize) -> [[[f32; N]; 2]; 2];
-}
-
-/// The noise of one step of each cluster's episode, drawn from their streams.
-pub(super) struct Drawn<'a, const N: usize> {
-    numbers: &'a Numbers,
-    keys: &'a Keys<N>,
-    steps: [u32; N],
-    /// Mean of the memory noise.
-    mean: [f32; N],
-}
-
-impl<'a, const N: usize> Drawn<'a, N> {
-    #[inline(always)]
-    pub(super) fn new(params: &'a Params, keys: &'a Keys<N>, steps: [u32; N]) -> Drawn<'a, N> {
-        let Params { config, numbers, .. } = params;
-        let mut mean = [numbers.mem_drift_mu; N];
-        if config.drift.schedule != Schedule::Constant {
-            for (lane, mean) in mean.iter_mut().enumerate() {
-                *mean = config.drift.mean(*mean, keys.get(lane), steps[lane], Purpose::Drift.index(0));
-            }
-        }
-        Drawn { numbers, keys, steps, mean }
-    }
-}
-
-impl<const N: usize> Noise<N> for Drawn<'_, N> {
-    #[inline(always)]
-    fn two_nodes(&self, first: usize, node: usize) -> [[[f32; N]; 2]; 2] {
-        let words = self.keys.words(&self.steps, Purpose::Noise.index(first + node));
-        let mut noise = [[[0.0; N]; 2]; 2];
-        for (words, [cpu, memory]) in words.iter().zip(&mut noise) {
-            for i in 0..N {
-                let normals = math::normal_pair(words[i]);
-                cpu[i] = normals.0 * self.numbers.cpu_noise_sigma;
-                memory[i] = normals.1 * self.numbers.mem_noise_sigma + self.mean[i];
-            }
-        }
-        noise
-    }
-}
-
-/// A recorded noise, each `[nodes]`.
-pub(super) struct Recorded<'a> {
-    pub(super) cpu: &'a [f32],
-    pub(super) memory: &'a [f32],
-}
-
-impl Noise<1> for Recorded<'_> {
-    #[inline(always)]
-    fn two_nodes(&self, first: usize, node: usize) -> [[[f32; 1]; 2]; 2] {
-        let at = |values: &[f32], node: usize| [values.get(node).copied().unwrap_or_default()];
-        [first + node, first + node + LANES / 2].map(|node| [at(self.cpu, node), at(self.memory, node)])
-    }
 }
 
 /// One step.

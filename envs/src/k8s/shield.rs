@@ -2,7 +2,10 @@
 
 use crate::control::Restraint;
 use crate::k8s::config::Action;
-use crate::k8s::rules::{ACTIONS, Block, OBSERVATION, Params, Purpose, Scalars, observe};
+use crate::k8s::noise::Purpose;
+use crate::k8s::params::Params;
+use crate::k8s::rules::{ACTIONS, OBSERVATION, observe};
+use crate::k8s::state::{Block, Scalars};
 use crate::math::LANES;
 use crate::risk::{RiskState, term};
 use crate::stream::Key;

@@ -1,0 +1,88 @@
+//! Where a cluster's random numbers come from: its stream, or a recording.
+
+use crate::k8s::drift::Schedule;
+use crate::k8s::params::{Numbers, Params};
+use crate::math::{self, LANES};
+use crate::stream::{Keys, purpose_index};
+
+/// What a draw is for; its draws are counted by node.
+#[derive(Clone, Copy)]
+pub(super) enum Purpose {
+    Noise = 0,
+    Load = 1,
+    Priority = 2,
+    Agent = 3,
+    Drift = 4,
+    Shield = 5,
+    Perturbation = 6,
+}
+
+impl Purpose {
+    #[inline(always)]
+    pub(super) fn index(self, first: usize) -> u32 {
+        purpose_index(self as u32, first)
+    }
+}
+
+/// Where a step takes its noise from.
+///
+/// A trait and not a closure: a closure's body cannot be `#[inline(always)]`, and what is not
+/// inlined is not compiled for the CPU path.
+pub(super) trait Noise<const N: usize> {
+    /// The noise of nodes `node` and `node` + 8 of a block, where `node` is below 8 and `first` the number of
+    /// the block's first node: of each the whole normal variates for cpu and memory, drift included.
+    fn two_nodes(&self, first: usize, node: usize) -> [[[f32; N]; 2]; 2];
+}
+
+/// The noise of one step of each cluster's episode, drawn from their streams.
+pub(super) struct Drawn<'a, const N: usize> {
+    numbers: &'a Numbers,
+    keys: &'a Keys<N>,
+    steps: [u32; N],
+    /// Mean of the memory noise.
+    mean: [f32; N],
+}
+
+impl<'a, const N: usize> Drawn<'a, N> {
+    #[inline(always)]
+    pub(super) fn new(params: &'a Params, keys: &'a Keys<N>, steps: [u32; N]) -> Drawn<'a, N> {
+        let Params { config, numbers, .. } = params;
+        let mut mean = [numbers.mem_drift_mu; N];
+        if config.drift.schedule != Schedule::Constant {
+            for (lane, mean) in mean.iter_mut().enumerate() {
+                *mean = config.drift.mean(*mean, keys.get(lane), steps[lane], Purpose::Drift.index(0));
+            }
+        }
+        Drawn { numbers, keys, steps, mean }
+    }
+}
+
+impl<const N: usize> Noise<N> for Drawn<'_, N> {
+    #[inline(always)]
+    fn two_nodes(&self, first: usize, node: usize) -> [[[f32; N]; 2]; 2] {
+        let words = self.keys.words(&self.steps, Purpose::Noise.index(first + node));
+        let mut noise = [[[0.0; N]; 2]; 2];
+        for (words, [cpu, memory]) in words.iter().zip(&mut noise) {
+            for i in 0..N {
+                let normals = math::normal_pair(words[i]);
+                cpu[i] = normals.0 * self.numbers.cpu_noise_sigma;
+                memory[i] = normals.1 * self.numbers.mem_noise_sigma + self.mean[i];
+            }
+        }
+        noise
+    }
+}
+
+/// A recorded noise, each `[nodes]`.
+pub(super) struct Recorded<'a> {
+    pub(super) cpu: &'a [f32],
+    pub(super) memory: &'a [f32],
+}
+
+impl Noise<1> for Recorded<'_> {
+    #[inline(always)]
+    fn two_nodes(&self, first: usize, node: usize) -> [[[f32; 1]; 2]; 2] {
+        let at = |values: &[f32], node: usize| [values.get(node).copied().unwrap_or_default()];
+        [first + node, first + node + LANES / 2].map(|node| [at(self.cpu, node), at(self.memory, node)])
+    }
+}
