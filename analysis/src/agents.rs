@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use resonetics_numerics::stream::{Domain, Key, Stream};
 use serde::Serialize;
 
+use crate::read::GoOn;
 use crate::read::episodes::{KEPT, Played};
 use crate::stats::Interval;
 use crate::stats::aggregate::{
@@ -115,11 +116,12 @@ fn stream(index: u64) -> Stream {
     Stream::new(Key::new(0, Domain::Statistics, index))
 }
 
-/// Brings the agents of each world together and compares them with `baseline`, or with the first.
+/// Brings the agents of each world together and compares them with `baseline`, or with the first. Asks
+/// `go_on` before each agent: the intervals of 50,000 episodes take more than a second.
 ///
 /// # Errors
-/// That a world has no agent called `baseline`, with those there are.
-pub fn worlds(files: &[Benchmark], baseline: Option<&str>) -> Result<Vec<World>, String> {
+/// That a world has no agent called `baseline`, with those there are; that `go_on` said no.
+pub fn worlds(files: &[Benchmark], baseline: Option<&str>, go_on: GoOn<'_>) -> Result<Vec<World>, String> {
     let mut names: Vec<&str> = Vec::new();
     for file in files {
         if !names.contains(&file.world.as_str()) {
@@ -130,7 +132,7 @@ pub fn worlds(files: &[Benchmark], baseline: Option<&str>) -> Result<Vec<World>,
         .into_iter()
         .map(|world| {
             let of_world: Vec<&Benchmark> = files.iter().filter(|file| file.world == world).collect();
-            compared(world, together(&of_world), baseline)
+            compared(world, together(&of_world), baseline, go_on)
         })
         .collect()
 }
@@ -164,7 +166,12 @@ fn together(files: &[&Benchmark]) -> Vec<Played> {
     agents
 }
 
-fn compared(name: &str, agents: Vec<Played>, baseline: Option<&str>) -> Result<World, String> {
+fn compared(
+    name: &str,
+    agents: Vec<Played>,
+    baseline: Option<&str>,
+    go_on: GoOn<'_>,
+) -> Result<World, String> {
     let known = || agents.iter().map(|played| played.agent.as_str()).collect::<Vec<_>>().join(", ");
     let first = match baseline {
         None => 0,
@@ -178,6 +185,9 @@ fn compared(name: &str, agents: Vec<Played>, baseline: Option<&str>) -> Result<W
     let target = best.as_ref().map(|(mean, _)| *mean);
     let mut compared: Vec<Agent> = Vec::new();
     for (index, played) in agents.iter().enumerate() {
+        if !go_on() {
+            return Err(format!("stopped before the intervals of {}", played.agent));
+        }
         let returns = std::slice::from_ref(&played.returns);
         compared.push(Agent {
             name: played.agent.clone(),
@@ -308,7 +318,7 @@ mod tests {
     fn pairs_are_found_by_seed() {
         let a = played("a", &[(1, 1.0), (2, 2.0), (3, 3.0), (9, 100.0)]);
         let b = played("b", &[(3, 4.0), (1, 2.0), (2, 3.0)]);
-        let worlds = worlds(&[file("r", "k8s", vec![a, b])], None).unwrap();
+        let worlds = worlds(&[file("r", "k8s", vec![a, b])], None, &|| true).unwrap();
         let b = worlds[0].agents[1].against_baseline.as_ref().unwrap();
         assert_eq!((b.pairs, b.difference), (3, Some(1.0)));
         assert_eq!(b.p, Some(0.25), "three of three positive: 2 / 2^3");
@@ -323,7 +333,7 @@ mod tests {
         let more = file("more", "k8s", vec![played("a", &[(2, 2.0)])]);
         let again = file("again", "k8s", vec![played("a", &[(1, 3.0)])]);
         let names = |files: &[Benchmark]| {
-            let worlds = worlds(files, None).unwrap();
+            let worlds = worlds(files, None, &|| true).unwrap();
             worlds[0].agents.iter().map(|agent| (agent.name.clone(), agent.episodes)).collect::<Vec<_>>()
         };
         assert_eq!(names(&[one.clone(), more]), [("a".to_owned(), 2)]);
@@ -338,7 +348,8 @@ mod tests {
             file(name, "k8s", vec![played("a", &scores)])
         };
         let kept = KEPT as u64;
-        let worlds = worlds(&[file("one", 0..kept - 1), file("more", kept..kept + 2)], None).unwrap();
+        let worlds =
+            worlds(&[file("one", 0..kept - 1), file("more", kept..kept + 2)], None, &|| true).unwrap();
         let a = &worlds[0].agents[0];
         assert_eq!((a.episodes, a.played.returns.len(), a.mean), (kept + 1, KEPT - 1, Some(0.0)));
         let said = part(&worlds).unwrap().sentences.concat();
@@ -348,7 +359,7 @@ mod tests {
     #[test]
     fn one_episode_has_no_interval_and_nan_no_mean() {
         let agents = vec![played("a", &[(1, 1.0)]), played("b", &[(1, f64::NAN), (2, 2.0)])];
-        let worlds = worlds(&[file("r", "k8s", agents)], None).unwrap();
+        let worlds = worlds(&[file("r", "k8s", agents)], None, &|| true).unwrap();
         let [a, b] = &worlds[0].agents[..] else { panic!("two agents") };
         assert_eq!((a.mean, a.iqm_interval), (Some(1.0), None));
         assert_eq!((b.mean, b.iqm, b.optimality_gap), (None, None, None));
@@ -357,9 +368,11 @@ mod tests {
     #[test]
     fn an_unknown_baseline_is_refused_with_those_there_are() {
         let files = [file("r", "k8s", vec![played("a", &[(1, 1.0)]), played("b", &[(1, 1.0)])])];
-        let refused = worlds(&files, Some("c")).unwrap_err();
+        let refused = worlds(&files, Some("c"), &|| true).unwrap_err();
+        let stopped = worlds(&files, None, &|| false).unwrap_err();
+        assert!(stopped.starts_with("stopped before the intervals of "), "{stopped}");
         assert_eq!(refused, "no agent is called `c` in k8s; there are: a, b");
-        assert_eq!(worlds(&files, Some("b")).unwrap()[0].baseline, "b");
+        assert_eq!(worlds(&files, Some("b"), &|| true).unwrap()[0].baseline, "b");
     }
 
     /// Worlds of different scale weigh the same: 0 is the baseline, 1 the best.
@@ -371,7 +384,7 @@ mod tests {
             "large",
             vec![played("a", &[(1, 100.0)]), played("b", &[(1, 300.0)]), played("c", &[(1, 1.0)])],
         );
-        let worlds = worlds(&[small, large], None).unwrap();
+        let worlds = worlds(&[small, large], None, &|| true).unwrap();
         let overall = overall(&worlds);
         let means: Vec<_> = overall.iter().map(|agent| (agent.name.as_str(), agent.mean)).collect();
         assert_eq!(means, [("a", Some(0.0)), ("b", Some(1.0))]);

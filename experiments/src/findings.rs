@@ -34,7 +34,8 @@ pub fn report(mut inputs: Inputs, baseline: Option<&str>, made_by: &str) -> Resu
     let mut report = Report { title: title(&inputs), ..Report::default() };
     let drawn = |error: ChartError| Failure::Failed(error.to_string());
     if !found.benchmarks.is_empty() {
-        let worlds = agents::worlds(&found.benchmarks, baseline).map_err(Failure::Usage)?;
+        let worlds = agents::worlds(&found.benchmarks, baseline, &|| interrupt::check().is_ok())
+            .map_err(|problem| interrupt::check().err().unwrap_or(Failure::Usage(problem)))?;
         report.parts.push(agents::part(&worlds).map_err(drawn)?);
     } else if let Some(baseline) = baseline {
         return Err(Failure::Usage(format!(
