@@ -2,6 +2,7 @@
 
 use crate::k8s::drift::Schedule;
 use crate::k8s::params::{Numbers, Params};
+use crate::k8s::state::Nodes;
 use crate::math::{self, LANES};
 use crate::stream::{Keys, purpose_index};
 
@@ -32,6 +33,19 @@ pub(super) trait Noise<const N: usize> {
     /// The noise of nodes `node` and `node` + 8 of a block, where `node` is below 8 and `first` the number of
     /// the block's first node: of each the whole normal variates for cpu and memory, drift included.
     fn two_nodes(&self, first: usize, node: usize) -> [[[f32; N]; 2]; 2];
+
+    /// The noise of all sixteen nodes of a block, for cpu and for memory.
+    #[inline(always)]
+    fn block(&self, first: usize) -> [Nodes<N>; 2] {
+        let mut noise = [[[0.0; N]; LANES]; 2];
+        for node in 0..LANES / 2 {
+            for (node, [cpu, memory]) in [node, node + LANES / 2].into_iter().zip(self.two_nodes(first, node))
+            {
+                (noise[0][node], noise[1][node]) = (cpu, memory);
+            }
+        }
+        noise
+    }
 }
 
 /// The noise of one step of each cluster's episode, drawn from their streams.
@@ -67,6 +81,19 @@ impl<const N: usize> Noise<N> for Drawn<'_, N> {
                 let normals = math::normal_pair(words[i]);
                 cpu[i] = normals.0 * self.numbers.cpu_noise_sigma;
                 memory[i] = normals.1 * self.numbers.mem_noise_sigma + self.mean[i];
+            }
+        }
+        noise
+    }
+
+    #[inline(always)]
+    fn block(&self, first: usize) -> [Nodes<N>; 2] {
+        let mut noise = [[[0.0; N]; LANES]; 2];
+        for i in 0..N {
+            let (cpu, memory) = self.keys.get(i).normals(self.steps[i], Purpose::Noise.index(first));
+            for node in 0..LANES {
+                noise[0][node][i] = cpu[node] * self.numbers.cpu_noise_sigma;
+                noise[1][node][i] = memory[node] * self.numbers.mem_noise_sigma + self.mean[i];
             }
         }
         noise

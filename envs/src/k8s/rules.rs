@@ -273,21 +273,35 @@ fn ones(mut bits: u32) -> impl Iterator<Item = usize> {
 #[inline(always)]
 pub(super) fn drift<const N: usize>(params: &Params, nodes: &mut [Block<N>], noise: &impl Noise<N>) -> bool {
     let blocks = nodes.len();
-    let mut most = [0.0_f32; N];
+    let oom_memory = params.numbers.oom_memory;
+    let (mut any, mut most) = (false, [0.0_f32; N]);
     for (index, block) in nodes.iter_mut().enumerate() {
         let limit = params.limit(index, blocks);
+        let add = |value: &mut f32, noise: f32, limit: f32| *value = (*value + noise).max(0.0).min(limit);
+        if N == 1 {
+            // The nodes of a cluster alone lie in the lanes: their noise is drawn at once.
+            let [cpu, memory] = noise.block(index * LANES);
+            for node in 0..LANES {
+                add(&mut block.cpu[node][0], cpu[node][0], limit[node]);
+                add(&mut block.memory[node][0], memory[node][0], limit[node]);
+            }
+            for node in 0..LANES {
+                any |= block.memory[node][0] >= oom_memory;
+            }
+            continue;
+        }
         for node in 0..LANES / 2 {
             let noise = noise.two_nodes(index * LANES, node);
             for (node, [cpu, memory]) in [node, node + LANES / 2].into_iter().zip(noise) {
                 for i in 0..N {
-                    block.cpu[node][i] = (block.cpu[node][i] + cpu[i]).max(0.0).min(limit[node]);
-                    block.memory[node][i] = (block.memory[node][i] + memory[i]).max(0.0).min(limit[node]);
+                    add(&mut block.cpu[node][i], cpu[i], limit[node]);
+                    add(&mut block.memory[node][i], memory[i], limit[node]);
                     most[i] = most[i].max(block.memory[node][i]);
                 }
             }
         }
     }
-    most.iter().fold(false, |any, &most| any | (most >= params.numbers.oom_memory))
+    most.iter().fold(any, |any, &most| any | (most >= oom_memory))
 }
 
 /// Counts the nodes out of memory and the critical ones of them. Seldom asked, as it mostly ends the
