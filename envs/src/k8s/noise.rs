@@ -69,6 +69,12 @@ impl<'a, const N: usize> Drawn<'a, N> {
         }
         Drawn { numbers, keys, steps, mean }
     }
+
+    /// The noise for cpu and memory of cluster `lane` that two standard normals give.
+    #[inline(always)]
+    fn scaled(&self, lane: usize, (cpu, memory): (f32, f32)) -> (f32, f32) {
+        (cpu * self.numbers.cpu_noise_sigma, memory * self.numbers.mem_noise_sigma + self.mean[lane])
+    }
 }
 
 impl<const N: usize> Noise<N> for Drawn<'_, N> {
@@ -78,9 +84,7 @@ impl<const N: usize> Noise<N> for Drawn<'_, N> {
         let mut noise = [[[0.0; N]; 2]; 2];
         for (words, [cpu, memory]) in words.iter().zip(&mut noise) {
             for i in 0..N {
-                let normals = math::normal_pair(words[i]);
-                cpu[i] = normals.0 * self.numbers.cpu_noise_sigma;
-                memory[i] = normals.1 * self.numbers.mem_noise_sigma + self.mean[i];
+                (cpu[i], memory[i]) = self.scaled(i, math::normal_pair(words[i]));
             }
         }
         noise
@@ -92,8 +96,7 @@ impl<const N: usize> Noise<N> for Drawn<'_, N> {
         for i in 0..N {
             let (cpu, memory) = self.keys.get(i).normals(self.steps[i], Purpose::Noise.index(first));
             for node in 0..LANES {
-                noise[0][node][i] = cpu[node] * self.numbers.cpu_noise_sigma;
-                noise[1][node][i] = memory[node] * self.numbers.mem_noise_sigma + self.mean[i];
+                (noise[0][node][i], noise[1][node][i]) = self.scaled(i, (cpu[node], memory[node]));
             }
         }
         noise

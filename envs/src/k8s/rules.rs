@@ -269,6 +269,12 @@ fn ones(mut bits: u32) -> impl Iterator<Item = usize> {
     })
 }
 
+/// Adds noise to a share, which stays in `[0, limit]`.
+#[inline(always)]
+fn add(share: &mut f32, noise: f32, limit: f32) {
+    *share = (*share + noise).max(0.0).min(limit);
+}
+
 /// The Red Queen: adds the noise; yields whether any node is out of memory.
 #[inline(always)]
 pub(super) fn drift<const N: usize>(params: &Params, nodes: &mut [Block<N>], noise: &impl Noise<N>) -> bool {
@@ -277,7 +283,6 @@ pub(super) fn drift<const N: usize>(params: &Params, nodes: &mut [Block<N>], noi
     let (mut any, mut most) = (false, [0.0_f32; N]);
     for (index, block) in nodes.iter_mut().enumerate() {
         let limit = params.limit(index, blocks);
-        let add = |value: &mut f32, noise: f32, limit: f32| *value = (*value + noise).max(0.0).min(limit);
         if N == 1 {
             // The nodes of a cluster alone lie in the lanes: their noise is drawn at once.
             let [cpu, memory] = noise.block(index * LANES);
