@@ -3,7 +3,7 @@
 use resonetics_numerics::stream::{Domain, Key, Stream};
 use serde_json::{Value, json};
 
-use crate::chart::{ChartError, Corner, Curve, Labels, lines, steps};
+use crate::chart::{ChartError, Curve, Labels, lines, steps};
 use crate::read::lifetimes::World;
 use crate::report::{Cell, Figure, Part, Table, p_text};
 use crate::stats::Interval;
@@ -139,7 +139,7 @@ fn figure(world: &World, number: u32) -> Result<Figure, ChartError> {
         });
     }
     let title = format!("{}: share still alive", world.name);
-    let labels = Labels { title: &title, x: "steps or generations", y: "share", legend: Corner::LowerLeft };
+    let labels = Labels { title: &title, x: "steps or generations", y: "share" };
     let caption = format!("Kaplan-Meier curves of the lives in {}, with 95% bands.", world.name);
     Figure::new(format!("survival-{number}"), caption, |size| {
         lines(&labels, 0.0..end, 0.0..1.0, &curves, size)

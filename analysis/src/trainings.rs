@@ -3,14 +3,18 @@
 use resonetics_numerics::stream::{Domain, Key, Stream};
 use serde_json::{Value, json};
 
-use crate::chart::{ChartError, Corner, Curve, Labels, lines, range};
+use crate::chart::{ChartError, Curve, Labels, lines, range};
 use crate::read::log::{Column, Log};
 use crate::report::{Cell, Figure, Part, Table, capitalised};
+use crate::stats::Interval;
 use crate::stats::bootstrap::bootstrap_interval;
-use crate::stats::summary::interquartile_mean;
+use crate::stats::summary::{interquartile_mean, mean};
 
 /// Steps at which the curves of several runs are compared.
 const GRID: usize = 60;
+
+/// Settings of which the answer speaks; the table has all.
+const SAID: usize = 4;
 
 /// A training or a drift.
 #[derive(Clone, Debug)]
@@ -81,11 +85,21 @@ fn said(shown: &Shown, trainings: &[Training]) -> Result<Part, ChartError> {
     for (column, unit) in shown.columns {
         figures.extend(figure(shown, trainings, column, unit)?);
     }
-    let answers: Vec<String> =
-        trainings.iter().map(|training| answer(shown, training, trainings.len() > 1)).collect();
+    let groups = groups(trainings);
+    let mut ends: Vec<Ends<'_>> = groups.iter().map(|(group, members)| ends(shown, group, members)).collect();
+    if ends.len() > SAID {
+        let sign = if shown.less { 1.0 } else { -1.0 };
+        let key = |ends: &Ends<'_>| ends.last.map_or(f64::INFINITY, |last| sign * last);
+        ends.sort_by(|a, b| key(a).total_cmp(&key(b)));
+    }
+    let mut answers: Vec<String> =
+        ends.iter().take(SAID).map(|ends| answer(shown, ends, groups.len() > 1)).collect();
+    if ends.len() > SAID {
+        answers.insert(0, format!("Of {} settings those that end best:", ends.len()));
+    }
     Ok(Part {
         question: shown.question.to_owned(),
-        answer: answers.join(" "),
+        answer: capitalised(&answers.join(" ")),
         sentences: remarks(trainings),
         figures,
         tables: vec![table(shown, trainings)],
@@ -99,24 +113,72 @@ fn counting<'a>(shown: &Shown, training: &'a Training) -> Option<&'a Column> {
     columns.filter_map(|(name, _)| training.log.column(name)).find(|column| column.first.is_some())
 }
 
-fn answer(shown: &Shown, training: &Training, name_it: bool) -> String {
-    let place = if name_it { format!("{}: ", training.name) } else { String::new() };
-    let steps = training.log.steps;
-    let column = counting(shown, training);
-    let ends = column.and_then(|column| Some((column, column.first?, column.last?)));
-    let Some((column, (_, first), (_, last))) = ends else {
+/// Where runs that differ in the seed alone began and ended, by the column that counts.
+struct Ends<'a> {
+    group: &'a str,
+    runs: usize,
+    steps: f64,
+    column: Option<&'static str>,
+    /// Mean over the runs.
+    first: Option<f64>,
+    /// Mean over the runs.
+    last: Option<f64>,
+    /// 95% interval of the mean difference, each run with itself; `None` for one run.
+    difference: Option<Interval>,
+    /// The highest value of a single run, with its step.
+    best: Option<(f64, f64)>,
+}
+
+fn ends<'a>(shown: &Shown, group: &'a str, members: &[&Training]) -> Ends<'a> {
+    let columns: Vec<&Column> = members.iter().filter_map(|member| counting(shown, member)).collect();
+    let both: Vec<(f64, f64)> =
+        columns.iter().filter_map(|column| Some((column.first?.1, column.last?.1))).collect();
+    let differences: Vec<f64> = both.iter().map(|(first, last)| last - first).collect();
+    let mut stream = Stream::new(Key::new(0, Domain::Statistics, 6));
+    let alone = columns.first().filter(|_| members.len() == 1);
+    Ends {
+        group,
+        runs: members.len(),
+        steps: members.iter().map(|member| member.log.steps).fold(0.0, f64::max),
+        column: columns.first().map(|column| column.name),
+        first: mean(&both.iter().map(|ends| ends.0).collect::<Vec<_>>()),
+        last: mean(&both.iter().map(|ends| ends.1).collect::<Vec<_>>()),
+        difference: bootstrap_interval(&differences, mean, &mut stream),
+        best: alone.and_then(|column| column.highest).filter(|_| !shown.less),
+    }
+}
+
+/// Only several runs say yes or no: one alone says what it did.
+fn answer(shown: &Shown, ends: &Ends<'_>, name_it: bool) -> String {
+    let Ends { group, runs, steps, .. } = ends;
+    let place = if name_it { format!("{group}: ") } else { String::new() };
+    let (Some(column), Some(first), Some(last)) = (ends.column, ends.first, ends.last) else {
         return format!("{place}in {steps:.0} steps nothing was measured that could say so.");
     };
-    let better = if shown.less { last < first } else { last > first };
-    let verb = if better { "Yes" } else { "No" };
-    let best = column
-        .highest
-        .filter(|_| !shown.less)
-        .map_or_else(String::new, |(at, best)| format!(", the best {best:.2} at step {at:.0}"));
-    format!(
-        "{place}{verb}: {} went from {first:.3} to {last:.3} in {steps:.0} steps{best}.",
-        column.name.replace('_', " ")
-    )
+    let measure = column.replace('_', " ");
+    let went = if last > first {
+        "rose"
+    } else if last < first {
+        "fell"
+    } else {
+        "stayed"
+    };
+    if let Some(Interval { low, high }) = ends.difference {
+        let better = if shown.less { high < 0.0 } else { low > 0.0 };
+        let worse = if shown.less { low > 0.0 } else { high < 0.0 };
+        let word = match (better, worse) {
+            (true, _) => "yes",
+            (_, true) => "no",
+            _ => "not shown",
+        };
+        return format!(
+            "{place}{word}: over {runs} seeds {measure} {went} from {first:.3} to {last:.3} on average, by {:+.3} (95% {low:+.3} to {high:+.3}), in {steps:.0} steps.",
+            last - first
+        );
+    }
+    let best =
+        ends.best.map_or_else(String::new, |(at, best)| format!(", the best {best:.2} at step {at:.0}"));
+    format!("{place}{measure} {went} from {first:.3} to {last:.3} in {steps:.0} steps{best}.")
 }
 
 fn remarks(trainings: &[Training]) -> Vec<String> {
@@ -220,12 +282,7 @@ fn figure(
     let Some(y) = range(values) else { return Ok(None) };
     let end = trainings.iter().map(|training| training.log.steps).fold(1.0, f64::max);
     let title = column.replace('_', " ");
-    let labels = Labels {
-        title: &title,
-        x: "steps",
-        y: unit,
-        legend: if shown.less { Corner::UpperRight } else { Corner::LowerRight },
-    };
+    let labels = Labels { title: &title, x: "steps", y: unit };
     let band = if banded {
         " Runs that differ in the seed alone share a curve: their interquartile mean with its 95% bootstrap band."
     } else if curves.iter().any(|curve| !curve.band.is_empty()) {
@@ -302,10 +359,39 @@ mod tests {
         assert!(part.figures[0].caption.contains("interquartile mean"));
     }
 
+    /// Each run beside itself: of runs that start far apart it is still seen that all of them rose.
+    #[test]
+    fn seeds_together_say_yes_or_that_nothing_is_shown() {
+        let answer = |ends: [(f64, f64); 3]| {
+            let run = |(first, last)| training("one", "all", &[(1.0, first), (2.0, last)]);
+            part(&ends.map(run)).unwrap().answer
+        };
+        assert_eq!(
+            answer([(1.0, 3.0), (50.0, 53.0), (100.0, 104.0)]),
+            "Yes: over 3 seeds greedy return rose from 50.333 to 53.333 on average, by +3.000 (95% +2.000 to +4.000), in 2 steps."
+        );
+        assert!(answer([(3.0, 1.0), (53.0, 50.0), (104.0, 100.0)]).starts_with("No: over 3 seeds"));
+        let mixed = answer([(1.0, 3.0), (50.0, 48.0), (100.0, 101.0)]);
+        assert!(mixed.starts_with("Not shown: over 3 seeds greedy return rose"), "{mixed}");
+    }
+
+    #[test]
+    fn of_many_settings_the_best_are_named() {
+        let sweep: Vec<_> = ["a", "b", "c", "d", "e", "f"]
+            .into_iter()
+            .zip([3.0, 1.0, 6.0, 2.0, 5.0, 4.0])
+            .map(|(name, last)| training(name, name, &[(1.0, 0.0), (2.0, last)]))
+            .collect();
+        let answer = part(&sweep).unwrap().answer;
+        let named: Vec<_> = answer.split(": greedy").map(|text| &text[text.len() - 1..]).collect();
+        assert_eq!(named, ["c", "e", "f", "a", "."], "{answer}");
+        assert!(answer.starts_with("Of 6 settings those that end best: c: greedy return rose"), "{answer}");
+    }
+
     #[test]
     fn one_run_has_no_band_and_that_is_said() {
         let part = part(&[training("one", "all", &[(1.0, 2.0), (2.0, 5.0)])]).unwrap();
-        assert!(part.answer.starts_with("Yes: greedy return went from 2.000 to 5.000"), "{}", part.answer);
+        assert_eq!(part.answer, "Greedy return rose from 2.000 to 5.000 in 2 steps.");
         assert!(part.sentences[0].contains("there is no interval"));
         assert!(!part.figures[0].wide.contains("<polygon"));
         assert_eq!(part.figures.len(), 1, "nothing is drawn of columns without values");

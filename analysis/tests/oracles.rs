@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 use resonetics_analysis::stats::Interval;
 use resonetics_analysis::stats::aggregate::{
     improvement_over_tasks, independent_bootstrap_interval, interquartile_mean_of_tasks, mean_of_tasks,
-    median_of_tasks, optimality_gap, performance_profile, stratified_bootstrap_interval,
+    median_of_tasks, optimality_gap, performance_profile, profile_intervals, stratified_bootstrap_interval,
 };
 use resonetics_analysis::stats::correlation::Correlation;
 use resonetics_analysis::stats::paired::signed_rank_p;
@@ -55,6 +55,27 @@ fn aggregates_are_those_of_rliable() {
     }
     let improvement = improvement_over_tasks(&tasks(&record, "a"), &tasks(&record, "b")).unwrap();
     close(improvement, record["improvement"].as_f64().unwrap(), 1e-6);
+}
+
+/// Ends lie on multiples of 1/150: the bootstrap's may be one to the side where a multiple has just 2.5%
+/// below it.
+#[test]
+fn the_band_of_a_profile_is_what_rliables_bootstrap_tends_to() {
+    let record = recorded();
+    let (many, taus) = (numbers(&record["many"]["scores"]), numbers(&record["taus"]));
+    let profile = performance_profile(std::slice::from_ref(&many), &taus).unwrap();
+    let band = profile_intervals(&many, &taus).unwrap();
+    let mut exact = 0;
+    for (i, interval) in band.iter().enumerate() {
+        let recorded = |name: &str| numbers(&record["many"][name])[i];
+        close(profile[i], recorded("profile"), 1e-6);
+        for (found, expected) in [(interval.low, recorded("low")), (interval.high, recorded("high"))] {
+            close(found, expected, 1.0 / 150.0 + 1e-9);
+            exact += usize::from((found - expected).abs() < 1e-9);
+        }
+    }
+    assert!(exact >= 14, "{exact} of {}", 2 * band.len());
+    assert_eq!(profile_intervals(&many[..1], &taus), None);
 }
 
 /// An end of an interval is a quantile at 2.5% of 2,000 replicates; its standard error is about 0.026

@@ -55,6 +55,14 @@ impl Inputs {
             }
             if path.is_dir() {
                 inputs.add_folder(path)?;
+            } else if sums_up(path) && !of_run(folder_of(path))?.is_empty() {
+                let folder = folder_of(path);
+                inputs.notes.push(format!(
+                    "{} sums up: the rows behind it are read instead, all there are in {}",
+                    path.display(),
+                    folder.display()
+                ));
+                inputs.add_folder(folder)?;
             } else {
                 inputs.add_file(path)?;
             }
@@ -64,7 +72,7 @@ impl Inputs {
     }
 
     fn add_file(&mut self, path: &Path) -> Result<(), Failure> {
-        let folder = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+        let folder = folder_of(path);
         let numbered = folder.file_name().is_some_and(is_numbered);
         // `gardener --runs` keeps config.toml one folder up.
         let above = folder.parent().filter(|above| numbered && above.join("config.toml").is_file());
@@ -100,7 +108,11 @@ impl Inputs {
         Ok(())
     }
 
+    /// Adds a file, once.
     fn push(&mut self, path: &Path, folder: &Path) -> Result<(), Failure> {
+        if self.files.iter().any(|known| known.path == path) {
+            return Ok(());
+        }
         let known = self.folders.iter().position(|known| known == folder);
         let run = known.unwrap_or(self.runs.len());
         if known.is_none() {
@@ -220,6 +232,16 @@ fn flattened_but_seed(run: &Run) -> BTreeMap<String, String> {
     let mut settings = flattened(&run.config);
     settings.remove("seed");
     settings
+}
+
+/// Whether a file has the name of those that sum up what another of the same run holds row by row.
+fn sums_up(path: &Path) -> bool {
+    let name = path.file_name().and_then(OsStr::to_str);
+    matches!(name, Some("benchmark.csv" | "summary.csv" | "survival.csv"))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."))
 }
 
 fn is_numbered(name: &OsStr) -> bool {

@@ -206,8 +206,13 @@ fn bad_files_are_refused_with_their_place() {
         refused.contains("no agent is called `plannner` in k8s; there are: random, heuristic"),
         "{refused}"
     );
-    let refused = place.refused("analyze bench/benchmark.csv");
+    std::fs::copy(place.path("bench/benchmark.csv"), place.path("alone.csv")).unwrap();
+    let refused = place.refused("analyze alone.csv");
     assert!(refused.contains("give the rows behind it, in episodes.csv of the same run"), "{refused}");
+    // Where they are, they are read, once.
+    let said = place.ok("analyze bench/benchmark.csv bench/episodes.csv").stdout;
+    assert!(said.contains("bench/benchmark.csv sums up: the rows behind it are read instead"), "{said}");
+    assert!(!said.contains("(bench)"), "{said}");
 }
 
 /// From elsewhere: no Flow, Windows line ends, a last line that was cut, numbers that are none, and one

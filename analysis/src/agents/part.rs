@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use super::{Agent, World, overall, paired};
-use crate::chart::{ChartError, Corner, Curve, Estimate, Labels, intervals, lines, range};
+use crate::chart::{ChartError, Curve, Estimate, Labels, intervals, lines, range};
 use crate::report::{Cell, Figure, Part, Table, p_text};
 use crate::stats::Interval;
-use crate::stats::aggregate::performance_profile;
+use crate::stats::aggregate::{performance_profile, profile_intervals};
 use crate::stats::bootstrap::resamples;
 
 /// What a report says of `worlds`, of which there is at least one.
@@ -251,19 +251,19 @@ fn profile_figure(world: &World, number: u32) -> Result<Option<Figure>, ChartErr
     let taus: Vec<f64> = (0..=200).map(|i| x.start + (x.end - x.start) * f64::from(i) / 200.0).collect();
     let curve = |agent: &&Agent| {
         let shares = performance_profile(std::slice::from_ref(&agent.played.returns), &taus)?;
-        let points = taus.iter().copied().zip(shares).collect();
-        Some(Curve { name: agent.name.clone(), points, band: Vec::new() })
+        let intervals = profile_intervals(&agent.played.returns, &taus).unwrap_or_default();
+        let band = taus.iter().zip(intervals).map(|(&tau, interval)| (tau, interval.low, interval.high));
+        Some(Curve {
+            name: agent.name.clone(),
+            points: taus.iter().copied().zip(shares).collect(),
+            band: band.collect(),
+        })
     };
     let curves: Vec<Curve> = finite.iter().filter_map(curve).collect();
     let title = format!("Performance profile, {}", world.name);
-    let labels = Labels {
-        title: &title,
-        x: "return of an episode",
-        y: "share of the episodes above",
-        legend: Corner::LowerLeft,
-    };
+    let labels = Labels { title: &title, x: "return of an episode", y: "share of the episodes above" };
     let caption = format!(
-        "Share of the episodes in {} with a return above each value: a curve further to the right is better; where curves cross, neither agent is better everywhere.",
+        "Share of the episodes in {} with a return above each value, with pointwise 95% bands: a curve further to the right is better; where curves cross, neither agent is better everywhere.",
         world.name
     );
     Figure::new(format!("profile-{number}"), caption, |size| {

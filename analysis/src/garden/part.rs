@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{AHEAD, BINS, DIRTY, Garden, SIGNALS};
-use crate::chart::{ChartError, Corner, Labels, Size, Strip, lines, lines_over_strip, shares};
+use crate::chart::{ChartError, Labels, Size, Strip, lines, lines_over_strip, shares};
 use crate::read::garden::VERDICTS;
 use crate::report::{Cell, Figure, Part, Table, capitalised};
 use crate::stats::roc::Roc;
@@ -233,12 +233,7 @@ fn dirt_figure(gardens: &[Garden]) -> Result<Figure, ChartError> {
     let several = groups(gardens).len() > 1;
     let name = |garden: &Garden| if several { garden.group.clone() } else { garden.name.clone() };
     let curves: Vec<_> = gardens.iter().map(|garden| garden.dirt.curve(&name(garden))).collect();
-    let labels = Labels {
-        title: "Dirt",
-        x: "generation",
-        y: "mean dirt of a cell (0 to 1)",
-        legend: Corner::MiddleRight,
-    };
+    let labels = Labels { title: "Dirt", x: "generation", y: "mean dirt of a cell (0 to 1)" };
     let caption = format!(
         "Mean dirt of a cell over the generations. A garden is lost when it stays at or above {} for {} generations.",
         gardens[0].rules.lost_share, gardens[0].rules.lost_generations
@@ -259,7 +254,7 @@ fn garden_figure(garden: &Garden, number: u32) -> Result<Figure, ChartError> {
         mark: garden.lost_at.map(|lost| ("lost", lost as f64)),
     };
     let title = format!("{}: dirt, its signals, and the verdict below", garden.name);
-    let labels = Labels { title: &title, x: "generation", y: "0 to 1", legend: Corner::MiddleRight };
+    let labels = Labels { title: &title, x: "generation", y: "0 to 1" };
     let caption = format!(
         "What {} was like and what its signals said of it. The strip has the colour of the verdict; where generations with different ones share a place, each has its share of the height.",
         garden.name
@@ -295,12 +290,8 @@ fn verdict_figure(gardens: &[Garden]) -> Result<Figure, ChartError> {
             (name, (0..BINS).map(share).collect())
         })
         .collect();
-    let labels = Labels {
-        title: "Verdict by dirt",
-        x: "mean dirt of a cell (0 to 1)",
-        y: "share of the generations",
-        legend: Corner::LowerRight,
-    };
+    let labels =
+        Labels { title: "Verdict by dirt", x: "mean dirt of a cell (0 to 1)", y: "share of the generations" };
     let caption = "What the verdict says at each tenth of the dirt; a tenth in which no garden ever was is empty. A verdict that warned would change its colour towards the right.";
     Figure::new("garden-verdicts", caption, |size| shares(&labels, &series, size))
 }
@@ -318,7 +309,6 @@ fn roc_figure(rocs: &[Roc]) -> Result<Option<Figure>, ChartError> {
         title: "Lost within 50 generations?",
         x: "false alarm rate (share of earlier generations)",
         y: "hit rate",
-        legend: Corner::LowerRight,
     };
     let caption = "ROC curves, with their areas: a signal that foretells hugs the upper left corner, one below the diagonal falls when the loss comes near. Scores are told apart to 0.0001.";
     Figure::new("garden-roc", caption, |size| lines(&labels, 0.0..1.0, 0.0..1.0, &curves, size)).map(Some)

@@ -6,6 +6,7 @@
 //! optimality gap, profile).
 
 use rand::{Rng, RngExt};
+use statrs::distribution::{Binomial, DiscreteCDF};
 
 use super::bootstrap::percentile_interval;
 use super::compare::probability_of_improvement;
@@ -59,6 +60,22 @@ pub fn performance_profile(tasks: &[Vec<f64>], thresholds: &[f64]) -> Option<Vec
     let above = |threshold: &f64| sorted.len() - sorted.partition_point(|score| score <= threshold);
     (!sorted.is_empty())
         .then(|| thresholds.iter().map(|tau| as_f64(above(tau)) / as_f64(sorted.len())).collect())
+}
+
+/// The pointwise 95% intervals of the profile of one task's `scores`, in the order of `thresholds`: the
+/// quantiles of a binomial share, which a percentile bootstrap of any number of resamples tends to.
+/// `None` for fewer than two scores, or one not finite.
+pub fn profile_intervals(scores: &[f64], thresholds: &[f64]) -> Option<Vec<Interval>> {
+    let profile = performance_profile(std::slice::from_ref(&scores.to_vec()), thresholds)?;
+    if scores.len() < 2 {
+        return None;
+    }
+    let interval = |share: f64| {
+        let above = Binomial::new(share, scores.len() as u64).ok()?;
+        let end = |q| above.inverse_cdf(q) as f64 / as_f64(scores.len());
+        Some(Interval { low: end(0.025), high: end(0.975) })
+    };
+    profile.into_iter().map(interval).collect()
 }
 
 /// 95% percentile interval of `statistic`, runs drawn with replacement inside each task.

@@ -1,5 +1,7 @@
 """Records what rliable, scipy and scikit-learn say of fixed data, as oracles.json beside this file.
 
+The ends of intervals are drawn anew each time: rliable does not hand its random_state on.
+
 pip install rliable==1.2.0 scipy==1.17.1 scikit-learn==1.9.1 "pandas<3"; python record.py
 """
 
@@ -62,6 +64,10 @@ roc = {
     "pearson": float(stats.pearsonr(labels, score).statistic),
 }
 
+# One task of many runs, its profile with the bootstrap's pointwise band. [run, 1]
+many = np.round(rng.normal(0.5, 0.5, 150), 2)
+many_profile, many_band = library.create_performance_profile({"many": many[:, None]}, np.array(TAUS), reps=50_000)
+
 record = {
     "made_by": "record.py with rliable 1.2.0, scipy 1.17.1, scikit-learn 1.9.1",
     "scores": {"a": a.T.tolist(), "b": b.T.tolist()},
@@ -72,6 +78,12 @@ record = {
     "improvement_interval": improvement_interval["a,b"][:, 0].tolist(),
     "taus": TAUS,
     "profile": {name: value.tolist() for name, value in profile.items()},
+    "many": {
+        "scores": many.tolist(),
+        "profile": many_profile["many"].tolist(),
+        "low": many_band["many"][0].tolist(),
+        "high": many_band["many"][1].tolist(),
+    },
     "signed_rank": signed,
     "roc": roc,
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use resonetics_analysis::chart::{self, Corner, Curve, Labels, Size};
+use resonetics_analysis::chart::{self, Curve, Labels, Size};
 use resonetics_analysis::stats::log_rank::{LogRank, log_rank_test};
 use resonetics_analysis::stats::restricted_mean::{paired_restricted_mean_interval, restricted_mean};
 use resonetics_analysis::stats::survival::{Lifetime, kaplan_meier, median_survival};
@@ -232,7 +232,6 @@ fn draw_survival(dir: &Path, plan: &WorldPlan, lives: &Lives) -> Result<(), Fail
         title: &format!("{} ({}), {} agent: share still alive", plan.env.name, plan.env.preset, plan.agent),
         x: unit(plan),
         y: "share",
-        legend: Corner::LowerLeft,
     };
     let path = dir.join(format!("survival-{}.svg", plan.env.name));
     write_figure(&path, chart::lines(&labels, 0.0..end, 0.0..1.0, &curves, Size::Wide))

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rayon::prelude::*;
-use resonetics_analysis::chart::{self, Corner, Curve, Labels, Size};
+use resonetics_analysis::chart::{self, Curve, Labels, Size};
 use resonetics_analysis::stats::summary::mean;
 use resonetics_envs::gardener::{GardenerConfig, GardenerEnv, Generation};
 use resonetics_envs::risk::Verdict;
@@ -131,12 +131,7 @@ impl Plan {
             points: run.curve.clone(),
             band: Vec::new(),
         });
-        let labels = Labels {
-            title: "Dirt in the garden",
-            x: "generation",
-            y: "mean dirt of a cell",
-            legend: Corner::LowerRight,
-        };
+        let labels = Labels { title: "Dirt in the garden", x: "generation", y: "mean dirt of a cell" };
         let x = 0.0..f64::from(self.generations);
         let svg = chart::lines(&labels, x, 0.0..1.0, &curves.collect::<Vec<_>>(), Size::Wide);
         write_figure(&dir.join("dirt.svg"), svg)?;

@@ -1,0 +1,203 @@
+//! What is around every figure: title, key, axes and mesh, and how numbers are written on them.
+
+use std::error::Error;
+use std::ops::Range;
+
+use plotters::coord::Shift;
+use plotters::coord::types::RangedCoordf64;
+use plotters::element::{DashedPathElement, DynElement, IntoDynElement};
+use plotters::prelude::*;
+
+use super::{ChartError, Labels, Size};
+
+pub(super) type Drawn = Result<(), Box<dyn Error>>;
+pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+pub(super) type Plane<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
+const MARGIN: u32 = 12;
+/// Room beside a plane for the numbers of the y axis and its name.
+const Y_LABELS: u32 = 58;
+/// Before each name of the key: a piece of what it names, and a gap behind that.
+const SAMPLE: u32 = 18;
+const GAP: u32 = 6;
+/// From one name of the key to the next.
+const APART: u32 = 20;
+
+/// How a curve is drawn; where there are more curves than colours, a colour comes again with dashes.
+#[derive(Clone, Copy)]
+pub(super) struct Stroke {
+    pub colour: RGBColor,
+    /// Pixels that are drawn and left out in turn.
+    pub dashes: Option<(u32, u32)>,
+}
+
+impl Stroke {
+    pub(super) fn path<'b, C: Clone + 'static>(
+        self,
+        points: Vec<C>,
+    ) -> DynElement<'static, SVGBackend<'b>, C> {
+        let style = self.colour.stroke_width(2);
+        match self.dashes {
+            None => PathElement::new(points, style).into_dyn(),
+            Some((on, off)) => DashedPathElement::new(points, on, off, style).into_dyn(),
+        }
+    }
+}
+
+/// How something is drawn that has a name in the key.
+#[derive(Clone, Copy)]
+pub(super) enum Ink {
+    Line(Stroke),
+    Bar(RGBColor),
+}
+
+/// A key: names with what they stand for, in rows above the plane, so that it covers nothing.
+pub(super) struct Key {
+    /// Name, ink, and where it stands: x and row.
+    entries: Vec<(String, Ink, i32, u32)>,
+    row_height: u32,
+}
+
+impl Key {
+    pub(super) fn new<'a>(names: impl Iterator<Item = (&'a str, Ink)>, size: Size) -> Key {
+        // Half an em is a little more than most letters take.
+        let width = |name: &str| name.chars().count() as u32 * size.text() * 11 / 20;
+        let (left, right) = (MARGIN + Y_LABELS, size.width() - MARGIN);
+        let letters = ((right - left - SAMPLE - GAP) * 20 / (size.text() * 11)) as usize;
+        let (mut x, mut row) = (left, 0);
+        let entries = names.map(|(name, ink)| {
+            let name = shortened(name, letters);
+            let needed = SAMPLE + GAP + width(&name);
+            if x > left && x + needed > right {
+                (x, row) = (left, row + 1);
+            }
+            let entry = (name, ink, x as i32, row);
+            x += needed + APART;
+            entry
+        });
+        Key { entries: entries.collect(), row_height: size.text() + 8 }
+    }
+
+    fn height(&self) -> u32 {
+        self.entries.last().map_or(0, |(.., row)| (row + 1) * self.row_height)
+    }
+
+    fn draw(&self, area: &Area<'_>, size: Size) -> Drawn {
+        for (name, ink, x, row) in &self.entries {
+            let y = (row * self.row_height + self.row_height / 2) as i32;
+            let end = x + SAMPLE as i32;
+            match ink {
+                Ink::Line(stroke) => area.draw(&stroke.path(vec![(*x, y), (end, y)]))?,
+                Ink::Bar(colour) => {
+                    area.draw(&Rectangle::new([(*x + 2, y - 5), (end - 2, y + 5)], colour.filled()))?;
+                }
+            }
+            let text = (end + GAP as i32, y - size.text() as i32 / 2);
+            area.draw(&Text::new(name.as_str(), text, ("sans-serif", size.text())))?;
+        }
+        Ok(())
+    }
+}
+
+/// The end of a name of more than `letters`: that of a path tells more than its beginning.
+fn shortened(name: &str, letters: usize) -> String {
+    let count = name.chars().count();
+    if count <= letters {
+        return name.to_owned();
+    }
+    ['…'].into_iter().chain(name.chars().skip(count + 1 - letters)).collect()
+}
+
+/// An SVG of `height` pixels and a key, under `title`.
+pub(super) fn framed(
+    title: &str,
+    key: &Key,
+    height: u32,
+    size: Size,
+    draw: impl FnOnce(&Area<'_>) -> Drawn,
+) -> Result<String, ChartError> {
+    let mut svg = String::new();
+    let root = SVGBackend::with_string(&mut svg, (size.width(), height + key.height())).into_drawing_area();
+    let all = || -> Drawn {
+        root.fill(&WHITE)?;
+        let below_title = root.margin(MARGIN, 0, 0, 0).titled(title, ("sans-serif", size.title()))?;
+        let (above, plane) = below_title.split_vertically(key.height());
+        key.draw(&above, size)?;
+        draw(&plane)?;
+        Ok(root.present()?)
+    };
+    let outcome = all();
+    drop(root);
+    match outcome {
+        Ok(()) => Ok(svg),
+        Err(error) => Err(ChartError { title: title.to_owned(), problem: error.to_string() }),
+    }
+}
+
+/// The axes and the mesh; what lies below `scale_from` is on no scale.
+pub(super) fn plane<'a, 'b>(
+    area: &'a Area<'b>,
+    labels: &Labels<'_>,
+    x: Range<f64>,
+    y: Range<f64>,
+    scale_from: f64,
+    size: Size,
+) -> Result<Plane<'a, 'b>, Box<dyn Error>> {
+    let y_format = number_format(&y);
+    let mut chart = builder(area).y_label_area_size(Y_LABELS).build_cartesian_2d(x.clone(), y)?;
+    let text = ("sans-serif", size.text());
+    chart
+        .configure_mesh()
+        .x_desc(labels.x)
+        .y_desc(labels.y)
+        .label_style(text)
+        .axis_desc_style(text)
+        .x_labels(size.x_labels())
+        .x_label_formatter(&number_format(&x))
+        .y_label_formatter(&|value| if *value < scale_from - 1e-9 { String::new() } else { y_format(value) })
+        .light_line_style(TRANSPARENT)
+        .draw()?;
+    Ok(chart)
+}
+
+/// A plane whose y axis has neither numbers nor lines.
+pub(super) fn rows<'a, 'b>(
+    area: &'a Area<'b>,
+    x_name: &str,
+    x: Range<f64>,
+    y: Range<f64>,
+    size: Size,
+) -> Result<Plane<'a, 'b>, Box<dyn Error>> {
+    let mut chart = builder(area).build_cartesian_2d(x.clone(), y)?;
+    let text = ("sans-serif", size.text());
+    chart
+        .configure_mesh()
+        .x_desc(x_name)
+        .label_style(text)
+        .axis_desc_style(text)
+        .x_labels(size.x_labels())
+        .x_label_formatter(&number_format(&x))
+        .disable_y_mesh()
+        .disable_y_axis()
+        .light_line_style(TRANSPARENT)
+        .draw()?;
+    Ok(chart)
+}
+
+fn builder<'a, 'b>(area: &'a Area<'b>) -> ChartBuilder<'a, 'b, SVGBackend<'b>> {
+    let mut builder = ChartBuilder::on(area);
+    builder.margin(MARGIN).margin_right(28).x_label_area_size(44);
+    builder
+}
+
+/// As many decimals as the range needs; thousands as k.
+fn number_format(range: &Range<f64>) -> impl Fn(&f64) -> String + use<> {
+    let span = range.end - range.start;
+    move |&value| match span {
+        span if span >= 20_000.0 => format!("{:.0}k", value / 1e3),
+        span if span >= 10.0 => format!("{value:.0}"),
+        span if span >= 0.5 => format!("{value:.1}"),
+        span if span >= 0.05 => format!("{value:.2}"),
+        _ => format!("{value:.2e}"),
+    }
+}

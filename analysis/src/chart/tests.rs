@@ -1,0 +1,156 @@
+use super::*;
+
+fn labels() -> Labels<'static> {
+    Labels { title: "a title", x: "time", y: "height" }
+}
+
+#[test]
+fn steps_hold_their_height() {
+    let corners = steps([(2.0, 0.5), (5.0, 0.0)].into_iter());
+    assert_eq!(corners, [(0.0, 1.0), (2.0, 1.0), (2.0, 0.5), (5.0, 0.5), (5.0, 0.0)]);
+}
+
+#[test]
+fn draws_each_curve_and_names_each_colour_once() {
+    let curve = |name: &str| Curve {
+        name: name.to_owned(),
+        points: vec![(0.0, 0.0), (1.0, 1.0)],
+        band: vec![(0.0, 0.0, 0.1), (1.0, 0.9, 1.0)],
+    };
+    let curves = [curve("one"), curve("two"), curve("one")];
+    let svg = lines(&labels(), 0.0..1.0, 0.0..1.0, &curves, Size::Wide).unwrap();
+    for text in ["a title", "time", "height"] {
+        assert_eq!(svg.matches(&format!("\n{text}\n")).count(), 1, "{text}");
+    }
+    for (name, count) in [("one", 1), ("two", 1)] {
+        assert_eq!(svg.matches(&format!("\n{name}\n")).count(), count, "{name}");
+    }
+    assert_eq!(svg.matches("<polygon").count(), 3);
+}
+
+/// Names stand in rows between the title and the plane; one too long for a row keeps its end.
+#[test]
+fn the_key_covers_nothing_and_is_cut_nowhere() {
+    let names: Vec<String> = (0..9).map(|i| format!("agent number {i}")).collect();
+    let long = format!("prophet:{}/the-end", "deep/".repeat(30));
+    let curve =
+        |name: &String| Curve { name: name.clone(), points: vec![(0.0, 1.0), (1.0, 1.0)], band: Vec::new() };
+    let curves: Vec<Curve> = names.iter().chain([&long]).map(curve).collect();
+    for (size, width) in [(Size::Wide, 820.0), (Size::Narrow, 380.0)] {
+        let svg = lines(&labels(), 0.0..1.0, 0.0..1.0, &curves, size).unwrap();
+        let texts: Vec<(f64, f64, &str)> = svg
+            .split("<text ")
+            .skip(1)
+            .map(|text| {
+                let number = |name: &str| -> f64 {
+                    let (_, rest) = text.split_once(&format!("{name}=\"")).unwrap();
+                    rest.split_once('"').unwrap().0.parse().unwrap()
+                };
+                (number("x"), number("y"), text.split('\n').nth(1).unwrap())
+            })
+            .collect();
+        let top = *texts.iter().find(|(.., text)| *text == "1.0").map(|(_, y, _)| y).unwrap();
+        let title = *texts.iter().find(|(.., text)| *text == "a title").map(|(_, y, _)| y).unwrap();
+        for name in &names {
+            let (x, y, _) = texts.iter().find(|(.., text)| text == name).unwrap();
+            assert!(*y > title && y + 8.0 < top, "{name} at {y}, between {title} and {top}");
+            assert!(x + 14.0 * 7.0 < width, "{name} at {x}");
+        }
+        let (x, y, text) = texts.iter().find(|(.., text)| text.ends_with("/the-end")).unwrap();
+        assert!(text.starts_with('…') && y + 8.0 < top && x + 5.5 * (text.len() as f64) < width, "{text}");
+    }
+}
+
+/// The seventh curve has the colour of the first, and dashes.
+#[test]
+fn curves_of_one_colour_differ_in_dashes() {
+    let curve = |i: usize| Curve {
+        name: format!("n{i}"),
+        points: vec![(0.0, i as f64 / 10.0), (1.0, i as f64 / 10.0)],
+        band: Vec::new(),
+    };
+    let pieces = |count: usize| {
+        let curves: Vec<Curve> = (0..count).map(curve).collect();
+        let svg = lines(&labels(), 0.0..1.0, 0.0..1.0, &curves, Size::Wide).unwrap();
+        svg.lines().filter(|line| line.contains("<polyline") && line.contains("#0072B2")).count()
+    };
+    // Its line and the one in the key.
+    assert_eq!(pieces(6), 2);
+    assert!(pieces(7) > 30);
+}
+
+#[test]
+fn nothing_is_drawn_across_a_gap() {
+    let points = vec![(0.0, 0.1), (0.2, 0.2), (0.4, f64::NAN), (0.6, f64::INFINITY), (0.8, 0.3)];
+    let curve = Curve { name: "one".to_owned(), points, band: Vec::new() };
+    let svg = lines(&labels(), 0.0..1.0, 0.0..1.0, &[curve], Size::Narrow).unwrap();
+    assert!(!svg.contains("NaN") && !svg.contains("inf"));
+    let blue =
+        |element: &str| svg.lines().filter(|line| line.contains(element) && line.contains("#0072B2")).count();
+    // One piece of the curve; the point behind the gap stands alone.
+    assert_eq!((blue("<polyline"), blue("<circle")), (1, 1), "{svg}");
+}
+
+/// Places with the same shares share a bar, parts without a share have none, and the mark and all
+/// names are there.
+#[test]
+fn a_strip_has_a_bar_for_each_part_of_each_run() {
+    let curve = Curve { name: "dirt".to_owned(), points: vec![(0.0, 0.0), (10.0, 1.0)], band: Vec::new() };
+    let whole = |part: usize| std::array::from_fn(|i| if i == part { 1.0 } else { 0.0 });
+    let strip = Strip {
+        names: ["a", "b", "c"],
+        shares: vec![(0.0, whole(0)), (2.0, whole(0)), (4.0, [0.5, 0.0, 0.5]), (8.0, whole(1))],
+        mark: Some(("lost", 6.0)),
+    };
+    let svg = lines_over_strip(&labels(), 0.0..10.0, &[curve], &strip, Size::Wide).unwrap();
+    let bars = |colour: RGBColor| -> Vec<[f64; 4]> {
+        let hex = format!("#{:02X}{:02X}{:02X}", colour.0, colour.1, colour.2);
+        let drawn = svg.lines().filter(|line| line.starts_with("<rect") && line.contains(&hex));
+        let number = |line: &str, name: &str| -> f64 {
+            let (_, rest) = line.split_once(&format!(" {name}=\"")).unwrap();
+            rest.split_once('"').unwrap().0.parse().unwrap()
+        };
+        drawn.map(|line| ["x", "y", "width", "height"].map(|name| number(line, name))).collect()
+    };
+    let [a, b, c] = PARTS.map(bars);
+    // The first of each is its name's, in the key.
+    assert_eq!((a.len(), b.len(), c.len()), (3, 2, 2), "{svg}");
+    let near = |found: f64, expected: f64| assert!((found - expected).abs() <= 2.0, "{found}, {expected}");
+    near(a[1][2], a[2][2]); // 0 to 4, 4 to 8
+    near(b[1][2], a[2][2] / 2.0); // 8 to 10
+    near(a[2][3], a[1][3] / 2.0); // half of the height
+    near(c[1][1] + c[1][3], a[2][1]); // above it
+    for name in ["a", "b", "c", "dirt", "lost", "1.0", "0.0"] {
+        assert_eq!(svg.matches(&format!("\n{name}\n")).count(), 1, "{name}");
+    }
+    assert!(!svg.contains("\n-0.1\n"), "the strip is on no scale");
+}
+
+#[test]
+fn an_estimate_without_interval_has_no_line() {
+    let one = |name: &str, interval| Estimate { name: name.to_owned(), value: 2.0, interval };
+    let both = [one("a", Some(Interval { low: 1.0, high: 3.0 })), one("b", None)];
+    let svg = intervals("a title", "return", &both, Size::Wide).unwrap();
+    let lines =
+        |colour| svg.lines().filter(|l| l.contains("stroke-width=\"9\"") && l.contains(colour)).count();
+    assert_eq!((lines("#0072B2"), lines("#E66100")), (1, 0), "{svg}");
+    assert_eq!(svg.matches("<circle").count(), 2);
+}
+
+#[test]
+fn in_a_page_no_colour_is_fixed_and_texts_are_escaped() {
+    let svg = shares(&labels(), &[("a <b>", vec![0.5, f64::NAN]), ("c", vec![0.5, f64::NAN])], Size::Wide);
+    let page = themed(&svg.unwrap(), "shares of \"a <b>\"");
+    assert!(!page.contains("\"#"), "{page}");
+    assert!(page.contains("aria-label=\"shares of &quot;a &lt;b>&quot;\""));
+    assert!(page.contains("a &lt;b&gt;") && page.contains("var(--curve-6, #997000)"));
+}
+
+#[test]
+fn a_range_has_room() {
+    let r = range([1.0, f64::NAN, 3.0].into_iter()).unwrap();
+    assert!(r.start < 1.0 && r.end > 3.0);
+    assert_eq!(range([f64::NAN].into_iter()), None);
+    let flat = range([2.0].into_iter()).unwrap();
+    assert!(flat.start < 2.0 && flat.end > 2.0);
+}
