@@ -6,7 +6,6 @@ pub use part::part;
 
 use std::collections::{HashMap, HashSet};
 
-use resonetics_numerics::stream::{Domain, Key, Stream};
 use serde::Serialize;
 
 use crate::read::GoOn;
@@ -14,9 +13,9 @@ use crate::read::episodes::{KEPT, Played};
 use crate::stats::Interval;
 use crate::stats::aggregate::{
     improvement_over_tasks, independent_bootstrap_interval, interquartile_mean_of_tasks, mean_of_tasks,
-    median_of_tasks, optimality_gap, stratified_bootstrap_interval,
+    median_of_tasks, optimality_gap, stratified_bootstrap_interval, stratified_bootstrap_intervals,
 };
-use crate::stats::bootstrap::bootstrap_interval;
+use crate::stats::bootstrap::{Resampled, bootstrap_interval};
 use crate::stats::paired::{holm, signed_rank_p};
 use crate::stats::summary::{interquartile_mean, mean, quantile};
 
@@ -29,14 +28,20 @@ pub struct Agent {
     pub episodes: u64,
     /// Mean return.
     pub mean: Option<f64>,
+    /// Its 95% interval by bootstrap, as those below.
+    pub mean_interval: Option<Interval>,
     /// Median return.
     pub median: Option<f64>,
+    /// Its interval.
+    pub median_interval: Option<Interval>,
     /// Interquartile mean of the returns.
     pub iqm: Option<f64>,
-    /// Its 95% interval by bootstrap.
+    /// Its interval.
     pub iqm_interval: Option<Interval>,
     /// By how much the returns fall short of the world's target on average.
     pub optimality_gap: Option<f64>,
+    /// Its interval, of the target as it is.
+    pub optimality_gap_interval: Option<Interval>,
     /// Mean length of an episode in steps.
     pub steps: Option<f64>,
     /// Share of the episodes that ended by loss.
@@ -109,11 +114,6 @@ pub struct Benchmark {
     pub world: String,
     /// Agent by agent.
     pub agents: Vec<Played>,
-}
-
-/// Intervals are the same every time.
-fn stream(index: u64) -> Stream {
-    Stream::new(Key::new(0, Domain::Statistics, index))
 }
 
 /// Brings the agents of each world together and compares them with `baseline`, or with the first. Asks
@@ -189,14 +189,24 @@ fn compared(
             return Err(format!("stopped before the intervals of {}", played.agent));
         }
         let returns = std::slice::from_ref(&played.returns);
+        let aggregates = |scores: &[Vec<f64>]| {
+            let middle = quantile(&scores[0], 0.5)?;
+            let gap = optimality_gap(scores, target?)?;
+            Some([mean(&scores[0])?, middle, interquartile_mean(&scores[0])?, gap])
+        };
+        let mut stream = Resampled::InterquartileMean.stream();
+        let intervals = stratified_bootstrap_intervals(returns, aggregates, &mut stream);
         compared.push(Agent {
             name: played.agent.clone(),
             episodes: played.episodes,
             mean: mean(&played.returns),
+            mean_interval: intervals.map(|intervals| intervals[0]),
             median: quantile(&played.returns, 0.5),
+            median_interval: intervals.map(|intervals| intervals[1]),
             iqm: interquartile_mean(&played.returns),
-            iqm_interval: stratified_bootstrap_interval(returns, interquartile_mean_of_tasks, &mut stream(0)),
+            iqm_interval: intervals.map(|intervals| intervals[2]),
             optimality_gap: target.and_then(|target| optimality_gap(returns, target)),
+            optimality_gap_interval: intervals.map(|intervals| intervals[3]),
             steps: mean(&played.steps),
             lost: played.terminated as f64 / played.returns.len().max(1) as f64,
             against_baseline: (index != first).then(|| against(played, &agents[first])),
@@ -217,7 +227,12 @@ fn against(played: &Played, baseline: &Played) -> Comparison {
     let (x, y) = (std::slice::from_ref(&played.returns), std::slice::from_ref(&baseline.returns));
     Comparison {
         improvement: improvement_over_tasks(x, y),
-        improvement_interval: independent_bootstrap_interval(x, y, improvement_over_tasks, &mut stream(1)),
+        improvement_interval: independent_bootstrap_interval(
+            x,
+            y,
+            improvement_over_tasks,
+            &mut Resampled::Improvement.stream(),
+        ),
         ..paired(played, baseline)
     }
 }
@@ -237,7 +252,7 @@ fn paired(played: &Played, baseline: &Played) -> Comparison {
     Comparison {
         pairs: pairs.len(),
         difference: mean(&differences),
-        difference_interval: bootstrap_interval(&differences, mean, &mut stream(2)),
+        difference_interval: bootstrap_interval(&differences, mean, &mut Resampled::Difference.stream()),
         p: signed_rank_p(&mine, &theirs),
         ..Comparison::default()
     }
@@ -285,7 +300,11 @@ pub fn overall(worlds: &[World]) -> Vec<Overall> {
             mean: mean_of_tasks(&scores),
             median: median_of_tasks(&scores),
             iqm: interquartile_mean_of_tasks(&scores),
-            iqm_interval: stratified_bootstrap_interval(&scores, interquartile_mean_of_tasks, &mut stream(3)),
+            iqm_interval: stratified_bootstrap_interval(
+                &scores,
+                interquartile_mean_of_tasks,
+                &mut Resampled::Overall.stream(),
+            ),
             optimality_gap: optimality_gap(&scores, 1.0),
             improvement: baseline.as_deref().filter(|_| agent.name != first.baseline).and_then(beats),
         })

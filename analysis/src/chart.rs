@@ -23,8 +23,11 @@ const PALETTE: [RGBColor; 6] = [
     RGBColor(153, 112, 0),
 ];
 
-/// Of the palette, for the parts of a whole: none is that of one of the first three curves.
-const PARTS: [RGBColor; 3] = [PALETTE[4], PALETTE[5], PALETTE[3]];
+/// What is as it should be, beside parts that stand out.
+const CALM: RGBColor = RGBColor(154, 163, 171);
+
+/// For the parts of a whole: none is that of one of the first three curves.
+const PARTS: [RGBColor; 3] = [CALM, PALETTE[5], PALETTE[3]];
 
 /// Where a strip lies below the curves, whose range is [0, 1].
 const STRIP: Range<f64> = -0.13..-0.04;
@@ -124,7 +127,9 @@ pub fn lines_over_strip(
 ) -> Result<String, ChartError> {
     let strokes = strokes(curves);
     let mark = Stroke { colour: BLACK, dashes: None };
-    let bars = strip.names.into_iter().zip(PARTS).map(|(name, colour)| (name, Ink::Bar(colour)));
+    let seen = |part: usize| strip.shares.iter().any(|(_, shares)| shares[part] > 0.0);
+    let bars = strip.names.into_iter().zip(PARTS).enumerate().filter(|(part, _)| seen(*part));
+    let bars = bars.map(|(_, (name, colour))| (name, Ink::Bar(colour)));
     let names = strokes.iter().map(|&(name, stroke)| (name, Ink::Line(stroke))).chain(bars);
     let key = Key::new(names.chain(strip.mark.map(|(name, _)| (name, Ink::Line(mark)))), size);
     framed(labels.title, &key, size.height(), size, |area| {
@@ -147,7 +152,7 @@ pub fn lines_over_strip(
     })
 }
 
-/// Draws one estimate below the other, each as a dot on the line of its interval.
+/// Draws one estimate below the other, each as a stroke across the line of its interval.
 ///
 /// # Errors
 /// As [`lines`].
@@ -171,9 +176,9 @@ pub fn intervals(title: &str, x: &str, estimates: &[Estimate], size: Size) -> Re
                     colour.mix(0.5).stroke_width(9),
                 )])?;
             }
-            chart.draw_series([Circle::new((estimate.value, y), 4, colour.filled())])?;
-            let name =
-                Text::new(estimate.name.clone(), (low - margin, y + 0.55), ("sans-serif", size.text()));
+            let stroke = vec![(estimate.value, y - 0.16), (estimate.value, y + 0.16)];
+            chart.draw_series([PathElement::new(stroke, colour.stroke_width(3))])?;
+            let name = Text::new(estimate.name.clone(), (low - margin, y + 0.5), ("sans-serif", size.text()));
             chart.draw_series([name])?;
         }
         Ok(())
@@ -186,7 +191,8 @@ pub fn intervals(title: &str, x: &str, estimates: &[Estimate], size: Size) -> Re
 /// # Errors
 /// As [`lines`].
 pub fn shares(labels: &Labels<'_>, series: &[(&str, Vec<f64>)], size: Size) -> Result<String, ChartError> {
-    let names = series.iter().zip(PARTS).map(|((name, _), colour)| (*name, Ink::Bar(colour)));
+    let seen = series.iter().zip(PARTS).filter(|((_, shares), _)| shares.iter().any(|share| *share > 0.0));
+    let names = seen.map(|((name, _), colour)| (*name, Ink::Bar(colour)));
     let key = Key::new(names, size);
     framed(labels.title, &key, size.height(), size, |area| {
         let mut chart = plane(area, labels, 0.0..1.0, 0.0..1.0, 0.0, size)?;
@@ -217,6 +223,7 @@ pub fn themed(svg: &str, description: &str) -> String {
         let plain = hex(colour);
         page = page.replace(&plain, &format!("\"var(--curve-{number}, {})\"", plain.trim_matches('"')));
     }
+    page = page.replace(&hex(CALM), "\"var(--calm, #9AA3AB)\"");
     let escaped = description.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
     page.replacen("<svg ", &format!("<svg role=\"img\" aria-label=\"{escaped}\" "), 1)
 }

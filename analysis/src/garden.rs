@@ -35,6 +35,13 @@ pub struct Rules {
     pub survival_flow: f64,
 }
 
+impl Rules {
+    /// From where on each of [`SIGNALS`] warns; verdicts are 0 (creative), 0.5 (bubble) and 1 (collapse).
+    fn thresholds(&self) -> [f64; 4] {
+        [self.collapse_risk, self.survival_flow, 0.5, DIRTY]
+    }
+}
+
 /// What could have warned, in the order of [`Garden::signals`].
 pub const SIGNALS: [&str; 4] = ["risk", "flow", "verdict", "dirt"];
 
@@ -50,6 +57,12 @@ pub struct Signal {
     pub first_warning: Option<u64>,
     /// How many generations before the loss that was.
     pub lead: Option<u64>,
+    /// Generations at or before the loss (or the end) at which it warned.
+    pub warned: u64,
+    /// Generations that no loss followed within the next 50, and those of them at which it warned.
+    pub quiet: u64,
+    /// See `quiet`.
+    pub in_vain: u64,
     /// Its area under the ROC curve for a loss within 50 generations.
     pub area: Option<f64>,
     /// The counts behind `area`.
@@ -68,6 +81,8 @@ pub struct Garden {
     pub rules: Rules,
     /// Rows.
     pub generations: u64,
+    /// The number of the first generation and of the last.
+    pub from_to: [u64; 2],
     /// The generation at which it was lost, `None` if it was not.
     pub lost_at: Option<u64>,
     /// Generations with each verdict, in the order of [`VERDICTS`](crate::read::garden::VERDICTS).
@@ -162,6 +177,7 @@ impl Reading {
             group: group.to_owned(),
             rules,
             generations: 0,
+            from_to: [0; 2],
             lost_at: None,
             verdicts: [0; 3],
             transitions: [[0; 3]; 3],
@@ -198,6 +214,10 @@ impl Reading {
             .map(u64::from)
             .iter()
             .sum::<u64>();
+        if garden.generations == 0 {
+            garden.from_to[0] = row.generation;
+        }
+        garden.from_to[1] = row.generation;
         garden.generations += 1;
         garden.verdicts[row.verdict] += 1;
         if let Some(before) = self.last_verdict.replace(row.verdict) {
@@ -231,11 +251,12 @@ impl Reading {
 
     fn before_the_loss(&mut self, row: &Generation, scores: [Option<f64>; 4], saturated: bool) {
         let garden = &mut self.garden;
-        let from = [garden.rules.collapse_risk, garden.rules.survival_flow, 0.5, DIRTY];
-        for ((signal, score), from) in garden.signals.iter_mut().zip(scores).zip(from) {
+        let thresholds = garden.rules.thresholds();
+        for ((signal, score), threshold) in garden.signals.iter_mut().zip(scores).zip(thresholds) {
             signal.present |= score.is_some();
-            if score.is_some_and(|score| score >= from) {
+            if score.is_some_and(|score| score >= threshold) {
                 signal.first_warning.get_or_insert(row.generation);
+                signal.warned += 1;
             }
         }
         self.in_a_row = if saturated { self.in_a_row + 1 } else { 0 };
@@ -252,9 +273,12 @@ impl Reading {
     fn settle(&mut self, keep: usize, positive: bool) {
         while self.pending.len() > keep {
             let scores = self.pending.pop_front().unwrap_or_default();
-            for (signal, score) in self.garden.signals.iter_mut().zip(scores) {
+            let thresholds = self.garden.rules.thresholds();
+            for ((signal, score), threshold) in self.garden.signals.iter_mut().zip(scores).zip(thresholds) {
                 if let Some(score) = score {
                     signal.roc.add(score, positive);
+                    signal.quiet += u64::from(!positive);
+                    signal.in_vain += u64::from(!positive && score >= threshold);
                 }
             }
         }
@@ -282,8 +306,12 @@ mod tests {
         Rules { cells: 100, lost_share: 0.75, lost_generations: 3, collapse_risk: 0.72, survival_flow: 0.85 };
 
     fn garden(rows: impl Iterator<Item = (f64, f64, usize)>) -> Garden {
-        let mut reading = Reading::new("one", "all", RULES);
-        for (generation, (dirt, risk, verdict)) in (1..).zip(rows) {
+        garden_from(1, RULES, rows)
+    }
+
+    fn garden_from(first: u64, rules: Rules, rows: impl Iterator<Item = (f64, f64, usize)>) -> Garden {
+        let mut reading = Reading::new("one", "all", rules);
+        for (generation, (dirt, risk, verdict)) in (first..).zip(rows) {
             reading.add(&Generation {
                 generation,
                 population: 1,
@@ -318,6 +346,10 @@ mod tests {
             assert_eq!((warned.first_warning, warned.lead), (Some(101), Some(42)));
         }
         assert_eq!((flow.present, flow.lead, flow.area), (false, None, None));
+        // The risk warns in the 40 half dirty generations, of which 93 to 142 are near the loss: none in
+        // vain. The dirt goes on warning, to the loss.
+        assert_eq!((risk.warned, risk.quiet, risk.in_vain), (40, 92, 0));
+        assert_eq!((dirt.warned, dirt.in_vain), (43, 0));
         // Generations 93 to 142 are positive: 8 with risk 0.1, 40 with 0.8, 2 with 0.3; 1 to 92 are not,
         // all with 0.1. The 42 are above all of them, the 8 tie.
         assert!((risk.area.unwrap() - (42.0 + 4.0) / 50.0).abs() < 1e-12);
@@ -337,6 +369,34 @@ mod tests {
         // Ten generations count, with risks up to 0.09: a positive one at 0.05 is above five and ties one.
         roc.add(0.05, true);
         assert!((roc.area().unwrap() - 0.55).abs() < 1e-12);
+    }
+
+    /// A warning that no loss follows is in vain, also in a garden that holds.
+    #[test]
+    fn warnings_in_vain_are_counted() {
+        let nervous = garden((0..200).map(|i| (0.2, if i % 10 == 0 { 0.9 } else { 0.1 }, 2)));
+        let [risk, _, verdict, _] = &nervous.signals;
+        assert_eq!((risk.quiet, risk.in_vain, risk.warned), (150, 15, 20));
+        assert_eq!((verdict.in_vain, verdict.lead), (150, None));
+    }
+
+    /// A log that begins late is drawn from there on, and gardens with other rules are told by theirs.
+    #[test]
+    fn a_part_of_a_log_has_its_own_axis_and_rules() {
+        let late = garden_from(500, RULES, (0..600).map(|i| (f64::from(i) / 600.0, 0.1, 0)));
+        let soft = Rules { lost_share: 0.4, collapse_risk: 0.5, ..RULES };
+        let other = garden_from(1, soft, (0..600).map(|_| (0.5, 0.1, 0)));
+        assert_eq!((late.lost_at, other.lost_at), (Some(500 + 452), Some(3)));
+        let alone = part(std::slice::from_ref(&late)).unwrap();
+        for name in ["garden-dirt", "garden-1"] {
+            let figure = alone.figures.iter().find(|figure| figure.name == name).unwrap();
+            let shown = |label: &str| figure.wide.contains(&format!("\n{label}\n"));
+            assert!(shown("500") && shown("1000") && !shown("0"), "{name}");
+        }
+        let both = part(&[late, other]).unwrap();
+        assert!(both.answer.contains("mean dirt at or above 75% or 40%"), "{}", both.answer);
+        let signals = both.tables.iter().find(|table| table.caption == "What warned of a loss").unwrap();
+        assert_eq!(signals.rows[0][1].text, "0.72 or 0.50");
     }
 
     /// Two saturated generations and a rest are no loss; NaN breaks a row and is counted.

@@ -1,15 +1,25 @@
 //! Lives with and without the control layer.
 
-use resonetics_numerics::stream::{Domain, Key, Stream};
 use serde_json::{Value, json};
 
 use crate::chart::{ChartError, Curve, Labels, lines, steps};
 use crate::read::lifetimes::World;
 use crate::report::{Cell, Figure, Part, Table, p_text};
 use crate::stats::Interval;
+use crate::stats::bootstrap::Resampled;
 use crate::stats::log_rank::log_rank_test;
 use crate::stats::restricted_mean::{paired_restricted_mean_interval, restricted_mean};
 use crate::stats::survival::{Lifetime, kaplan_meier, median_survival};
+
+const WORDS: [(&str, &str); 4] = [
+    ("control layer", "Via Negativa: it holds back the actions that hasten collapse"),
+    (
+        "lost, median, restricted mean",
+        "without control → with it; the restricted mean counts a life up to the longest one seen",
+    ),
+    ("pair", "a life without and one with control under the same seed, so under the same drift"),
+    ("log-rank p", "how often chance alone would part the two survival curves as far"),
+];
 
 /// What a report says of `worlds`, of which there is at least one.
 ///
@@ -17,20 +27,8 @@ use crate::stats::survival::{Lifetime, kaplan_meier, median_survival};
 /// That a figure cannot be drawn.
 pub fn part(worlds: &[World]) -> Result<Part, ChartError> {
     let mut table = Table::new(
-        "Lives without and with control, in steps or generations; means are restricted to the longest life",
-        &[
-            "world, agent",
-            "pairs",
-            "lost without",
-            "lost with",
-            "median without",
-            "median with",
-            "mean without",
-            "mean with",
-            "difference",
-            "difference, 95%",
-            "log-rank p",
-        ],
+        "Lives without and with control, in steps (k8s) or generations (gardener)",
+        &["world, agent", "pairs", "lost", "median", "restricted mean", "difference (95%)", "log-rank p"],
     );
     let (mut answers, mut figures, mut findings) = (Vec::new(), Vec::new(), Vec::new());
     let mut sentences = Vec::new();
@@ -52,6 +50,7 @@ pub fn part(worlds: &[World]) -> Result<Part, ChartError> {
     }
     Ok(Part {
         question: "Does the system live longer with the control layer?".to_owned(),
+        words: &WORDS,
         answer: answers.join(" "),
         sentences,
         figures,
@@ -78,7 +77,7 @@ fn found(world: &World) -> Found {
     let median = |lives: &[Lifetime]| kaplan_meier(lives).and_then(|rows| median_survival(&rows));
     let lost = |lives: &[Lifetime]| lives.iter().filter(|life| life.lost).count() as u64;
     let difference = mean(&on_pairs).zip(mean(&off_pairs)).map(|(on, off)| on - off);
-    let mut stream = Stream::new(Key::new(0, Domain::Statistics, 4));
+    let mut stream = Resampled::Lifetimes.stream();
     let interval = paired_restricted_mean_interval(&on_pairs, &off_pairs, horizon, &mut stream);
     let p = log_rank_test(&on, &off).map(|test| test.p_value);
     let answer = match (difference, interval) {
@@ -91,21 +90,21 @@ fn found(world: &World) -> Found {
                 "no difference is shown"
             };
             let p = p.map_or_else(String::new, |p| format!("; log-rank p {}", p_text(p)));
-            format!("{}: {word}, {difference:+.1} on average (95% {low:+.1} to {high:+.1}{p}).", world.name)
+            format!(
+                "{}: {word}, {difference:+.1} {} on average (95% {low:+.1} to {high:+.1}{p}).",
+                world.name,
+                unit(&world.name)
+            )
         }
         _ => format!("{}: that cannot be said from {} pairs.", world.name, pairs.len()),
     };
     let row = vec![
         Cell::text(&world.name),
         Cell::count(pairs.len() as u64),
-        Cell::count(lost(&off)),
-        Cell::count(lost(&on)),
-        Cell::number(median(&off), 0),
-        Cell::number(median(&on), 0),
-        Cell::number(mean(&off), 1),
-        Cell::number(mean(&on), 1),
-        Cell::number(difference, 1),
-        Cell::interval(interval, 1),
+        Cell::change(Some(lost(&off) as f64), Some(lost(&on) as f64), 0),
+        Cell::change(median(&off), median(&on), 0),
+        Cell::change(mean(&off), mean(&on), 1),
+        Cell::estimate(difference, interval, 1),
         Cell::p(p),
     ];
     let json = json!({
@@ -119,6 +118,17 @@ fn found(world: &World) -> Found {
 fn paired(world: &World) -> Vec<(Lifetime, Lifetime)> {
     let with: std::collections::HashMap<u64, Lifetime> = world.on.iter().copied().collect();
     world.off.iter().filter_map(|(seed, off)| with.get(seed).map(|on| (*off, *on))).collect()
+}
+
+/// What a life is counted in.
+fn unit(world: &str) -> &'static str {
+    if world.starts_with("gardener") {
+        "generations"
+    } else if world.starts_with("k8s") {
+        "steps"
+    } else {
+        "steps or generations"
+    }
 }
 
 fn figure(world: &World, number: u32) -> Result<Figure, ChartError> {
@@ -139,7 +149,7 @@ fn figure(world: &World, number: u32) -> Result<Figure, ChartError> {
         });
     }
     let title = format!("{}: share still alive", world.name);
-    let labels = Labels { title: &title, x: "steps or generations", y: "share" };
+    let labels = Labels { title: &title, x: unit(&world.name), y: "share" };
     let caption = format!("Kaplan-Meier curves of the lives in {}, with 95% bands.", world.name);
     Figure::new(format!("survival-{number}"), caption, |size| {
         lines(&labels, 0.0..end, 0.0..1.0, &curves, size)
@@ -160,7 +170,7 @@ mod tests {
         };
         let part = part(&[world]).unwrap();
         assert!(
-            part.answer.starts_with("k8s, random: yes, +5.0 on average (95% +5.0 to +5.0"),
+            part.answer.starts_with("k8s, random: yes, +5.0 steps on average (95% +5.0 to +5.0"),
             "{}",
             part.answer
         );

@@ -23,8 +23,10 @@ pub struct Report {
     pub differences: Vec<Table>,
     /// What the reader should know of the files: cut lines, assumptions.
     pub notes: Vec<String>,
-    /// The command that makes this report again, and the program's version.
+    /// The command that makes this report again.
     pub made_by: String,
+    /// The program's version.
+    pub version: String,
 }
 
 /// One question with its answer and what the answer rests on.
@@ -40,6 +42,8 @@ pub struct Part {
     pub figures: Vec<Figure>,
     /// Its tables.
     pub tables: Vec<Table>,
+    /// Words that not every reader knows, with their meanings.
+    pub words: &'static [(&'static str, &'static str)],
     /// The findings as data, for `analysis.json`.
     pub findings: Value,
 }
@@ -118,7 +122,7 @@ impl Cell {
     /// A number with so many decimals; a dash where there is none.
     pub fn number(value: Option<f64>, decimals: usize) -> Cell {
         match value.filter(|value| value.is_finite()) {
-            Some(value) => Cell { text: format!("{value:.decimals$}"), value: Some(value) },
+            Some(value) => Cell { text: decimal(value, decimals), value: Some(value) },
             None => Cell::text("–"),
         }
     }
@@ -131,24 +135,43 @@ impl Cell {
     /// A share in [0, 1], shown in percent.
     pub fn share(share: Option<f64>) -> Cell {
         let cell = Cell::number(share.map(|share| 100.0 * share), 1);
-        if cell.value.is_some() { Cell { text: format!("{}%", cell.text), ..cell } } else { cell }
+        let text = match cell.value {
+            None => return cell,
+            Some(percent) if percent > 0.0 && percent < 0.05 => "<0.1%".to_owned(),
+            Some(percent) if percent >= 99.95 && percent < 100.0 => ">99.9%".to_owned(),
+            Some(_) => format!("{}%", cell.text),
+        };
+        Cell { text, ..cell }
     }
 
-    /// An interval; it sorts by its lower end.
-    pub fn interval(interval: Option<Interval>, decimals: usize) -> Cell {
-        interval.map_or_else(
-            || Cell::text("–"),
-            |Interval { low, high }| Cell {
-                text: format!("{low:.decimals$} to {high:.decimals$}"),
-                value: Some(low),
-            },
-        )
+    /// A number with its interval, where there is one.
+    pub fn estimate(value: Option<f64>, interval: Option<Interval>, decimals: usize) -> Cell {
+        let cell = Cell::number(value, decimals);
+        match interval.filter(|_| cell.value.is_some()) {
+            None => cell,
+            Some(Interval { low, high }) => {
+                let text =
+                    format!("{} ({} to {})", cell.text, decimal(low, decimals), decimal(high, decimals));
+                Cell { text, ..cell }
+            }
+        }
+    }
+
+    /// What a number was and what it becomes; it sorts by the latter.
+    pub fn change(from: Option<f64>, to: Option<f64>, decimals: usize) -> Cell {
+        let [from, to] = [from, to].map(|value| Cell::number(value, decimals));
+        Cell { text: format!("{} → {}", from.text, to.text), ..to }
     }
 
     /// A p-value.
     pub fn p(p: Option<f64>) -> Cell {
         p.map_or_else(|| Cell::text("–"), |p| Cell { text: p_text(p), value: Some(p) })
     }
+}
+
+/// With so many decimals, and numbers that would fill a line with a power of ten.
+fn decimal(value: f64, decimals: usize) -> String {
+    if value.abs() >= 1e12 { format!("{value:.3e}") } else { format!("{value:.decimals$}") }
 }
 
 /// A p-value as it is written.
@@ -197,6 +220,21 @@ impl Table {
 }
 
 impl Report {
+    /// How many runs, and on which days they started; `None` where no run says.
+    fn when(&self) -> Option<String> {
+        let day = |run: &Run| run.started_at.get(..10).map(str::to_owned);
+        let mut days: Vec<String> = self.runs.iter().filter_map(day).collect();
+        days.sort();
+        let (first, last) = (days.first()?, days.last()?);
+        let count =
+            if self.runs.len() == 1 { "1 run".to_owned() } else { format!("{} runs", self.runs.len()) };
+        Some(if first == last {
+            format!("{count} of {first}")
+        } else {
+            format!("{count}, {first} to {last}")
+        })
+    }
+
     /// The report for a terminal: questions, answers, tables, notes.
     pub fn text(&self) -> String {
         let mut text = String::new();
@@ -233,6 +271,7 @@ impl Report {
         serde_json::json!({
             "title": self.title,
             "made_by": self.made_by,
+            "version": self.version,
             "parts": self.parts.iter().map(part).collect::<Vec<_>>(),
             "runs": self.runs,
             "notes": self.notes,
@@ -267,6 +306,14 @@ mod tests {
         assert_eq!(Cell::share(Some(0.125)).text, "12.5%");
         assert_eq!(Cell::share(None), Cell::text("–"));
         assert_eq!(Cell::p(Some(0.0001)).text, "<0.001");
-        assert_eq!(Cell::interval(Some(Interval { low: -1.0, high: 2.0 }), 1).text, "-1.0 to 2.0");
+        assert_eq!(
+            [0.0, 0.000_4, 0.999_6, 1.0].map(|share| Cell::share(Some(share)).text),
+            ["0.0%", "<0.1%", ">99.9%", "100.0%"]
+        );
+        let interval = Some(Interval { low: -1.0, high: 2.0 });
+        assert_eq!(Cell::estimate(Some(0.5), interval, 1).text, "0.5 (-1.0 to 2.0)");
+        assert_eq!(Cell::estimate(None, interval, 1), Cell::text("–"));
+        assert_eq!(Cell::change(Some(1.0), None, 0), Cell { text: "1 → –".to_owned(), value: None });
+        assert_eq!(Cell::number(Some(-1.5e200), 2).text, "-1.500e200");
     }
 }

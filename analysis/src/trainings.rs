@@ -1,20 +1,18 @@
 //! Learning curves: one training, or several that differ in the seed alone.
 
-use resonetics_numerics::stream::{Domain, Key, Stream};
+mod answer;
+
 use serde_json::{Value, json};
 
+use self::answer::answers;
 use crate::chart::{ChartError, Curve, Labels, lines, range};
 use crate::read::log::{Column, Log};
-use crate::report::{Cell, Figure, Part, Table, capitalised};
-use crate::stats::Interval;
-use crate::stats::bootstrap::bootstrap_interval;
-use crate::stats::summary::{interquartile_mean, mean};
+use crate::report::{Cell, Figure, Part, Table};
+use crate::stats::bootstrap::{Resampled, bootstrap_interval};
+use crate::stats::summary::interquartile_mean;
 
 /// Steps at which the curves of several runs are compared.
 const GRID: usize = 60;
-
-/// Settings of which the answer speaks; the table has all.
-const SAID: usize = 4;
 
 /// A training or a drift.
 #[derive(Clone, Debug)]
@@ -23,18 +21,28 @@ pub struct Training {
     pub name: String,
     /// The runs that differ in nothing but the seed share this.
     pub group: String,
+    /// The environment it was trained in; empty where that is not known. Returns of different ones are
+    /// not drawn on one axis.
+    pub world: String,
     /// What was logged.
     pub log: Log,
+}
+
+/// A column that gets a figure.
+struct Measure {
+    column: &'static str,
+    title: &'static str,
+    unit: &'static str,
+    /// What it is and what to look for.
+    caption: &'static str,
 }
 
 /// What a report shows of a log.
 struct Shown {
     question: &'static str,
     kind: &'static str,
-    /// Columns that get a figure, with the unit of each; the first that has values is the one that counts.
-    columns: &'static [(&'static str, &'static str)],
-    /// How many of the columns say how well it goes.
-    counting: usize,
+    /// The first says how well it goes.
+    measures: &'static [Measure],
     /// Whether less is better.
     less: bool,
 }
@@ -42,34 +50,79 @@ struct Shown {
 const TRAINING: Shown = Shown {
     question: "Did the training learn?",
     kind: "training",
-    columns: &[
-        ("greedy_return", "return of an episode, greedy actions"),
-        ("return_mean", "mean return of the last 100 episodes"),
-        ("value_loss", "value loss (squared normalised return)"),
-        ("entropy", "entropy of the policy, nats"),
+    measures: &[
+        Measure {
+            column: "return_mean",
+            title: "Return while training",
+            unit: "mean return of 100 episodes",
+            caption: "Mean return of the last 100 training episodes: it rises while the policy learns and levels off when it has.",
+        },
+        Measure {
+            column: "greedy_return",
+            title: "Return with greedy actions",
+            unit: "return of an episode",
+            caption: "Return when the likeliest action is always taken, measured now and then on episodes that are not trained on.",
+        },
+        Measure {
+            column: "value_loss",
+            title: "Value loss",
+            unit: "squared normalised return",
+            caption: "Squared error of the value network, in normalised returns: small once it knows what to expect.",
+        },
+        Measure {
+            column: "entropy",
+            title: "Entropy of the policy",
+            unit: "entropy, nats",
+            caption: "How undecided the policy is: 0 always takes the same action, the logarithm of the number of actions guesses.",
+        },
     ],
-    counting: 2,
     less: false,
 };
 
 const DRIFT: Shown = Shown {
     question: "Did the network follow the target that drifts?",
     kind: "drift",
-    columns: &[
-        ("gap_R", "squared error"),
-        ("smoothed_risk", "smoothed risk (0 to 1)"),
-        ("lr", "learning rate"),
+    measures: &[
+        Measure {
+            column: "gap_R",
+            title: "Error (gap R)",
+            unit: "squared error",
+            caption: "Squared distance between the network and the target that drifts away from it.",
+        },
+        Measure {
+            column: "smoothed_risk",
+            title: "Smoothed risk",
+            unit: "risk (0 to 1)",
+            caption: "The risk that the predictor sees, smoothed; the learning rate listens to it.",
+        },
+        Measure {
+            column: "lr",
+            title: "Learning rate",
+            unit: "learning rate",
+            caption: "The learning rate that follows from the risk.",
+        },
     ],
-    counting: 1,
     less: true,
 };
 
-/// What a report says of the trainings, of which there is at least one.
+/// What a report says of the trainings, of which there is at least one: a part an environment.
 ///
 /// # Errors
 /// That a figure cannot be drawn.
-pub fn part(trainings: &[Training]) -> Result<Part, ChartError> {
-    said(&TRAINING, trainings)
+pub fn parts(trainings: &[Training]) -> Result<Vec<Part>, ChartError> {
+    let mut worlds: Vec<&str> = Vec::new();
+    for training in trainings {
+        if !worlds.contains(&training.world.as_str()) {
+            worlds.push(&training.world);
+        }
+    }
+    let one = worlds.len() == 1;
+    let part = |world: &str| {
+        let of_world: Vec<Training> =
+            trainings.iter().filter(|training| training.world == world).cloned().collect();
+        said(&TRAINING, &of_world, if one { "" } else { world })
+    };
+    worlds.into_iter().map(part).collect()
 }
 
 /// What a report says of drift experiments, of which there is at least one.
@@ -77,108 +130,29 @@ pub fn part(trainings: &[Training]) -> Result<Part, ChartError> {
 /// # Errors
 /// That a figure cannot be drawn.
 pub fn drift_part(drifts: &[Training]) -> Result<Part, ChartError> {
-    said(&DRIFT, drifts)
+    said(&DRIFT, drifts, "")
 }
 
-fn said(shown: &Shown, trainings: &[Training]) -> Result<Part, ChartError> {
+/// `world` is named where there are several.
+fn said(shown: &Shown, trainings: &[Training], world: &str) -> Result<Part, ChartError> {
     let mut figures = Vec::new();
-    for (column, unit) in shown.columns {
-        figures.extend(figure(shown, trainings, column, unit)?);
+    for measure in shown.measures {
+        figures.extend(figure(shown, trainings, measure, world)?);
     }
-    let groups = groups(trainings);
-    let mut ends: Vec<Ends<'_>> = groups.iter().map(|(group, members)| ends(shown, group, members)).collect();
-    if ends.len() > SAID {
-        let sign = if shown.less { 1.0 } else { -1.0 };
-        let key = |ends: &Ends<'_>| ends.last.map_or(f64::INFINITY, |last| sign * last);
-        ends.sort_by(|a, b| key(a).total_cmp(&key(b)));
-    }
-    let mut answers: Vec<String> =
-        ends.iter().take(SAID).map(|ends| answer(shown, ends, groups.len() > 1)).collect();
-    if ends.len() > SAID {
-        answers.insert(0, format!("Of {} settings those that end best:", ends.len()));
-    }
+    let place = if world.is_empty() { String::new() } else { format!(" ({world})") };
     Ok(Part {
-        question: shown.question.to_owned(),
-        answer: capitalised(&answers.join(" ")),
+        question: format!("{}{place}", shown.question),
+        answer: answers(shown, &groups(trainings)),
         sentences: remarks(trainings),
         figures,
+        words: &[],
         tables: vec![table(shown, trainings)],
-        findings: json!({ "kind": shown.kind, "runs": trainings.iter().map(|training| found(shown, training)).collect::<Vec<_>>() }),
+        findings: json!({
+            "kind": shown.kind,
+            "world": world,
+            "runs": trainings.iter().map(|training| found(shown, training)).collect::<Vec<_>>(),
+        }),
     })
-}
-
-/// The first column that counts and has values.
-fn counting<'a>(shown: &Shown, training: &'a Training) -> Option<&'a Column> {
-    let columns = shown.columns[..shown.counting].iter();
-    columns.filter_map(|(name, _)| training.log.column(name)).find(|column| column.first.is_some())
-}
-
-/// Where runs that differ in the seed alone began and ended, by the column that counts.
-struct Ends<'a> {
-    group: &'a str,
-    runs: usize,
-    steps: f64,
-    column: Option<&'static str>,
-    /// Mean over the runs.
-    first: Option<f64>,
-    /// Mean over the runs.
-    last: Option<f64>,
-    /// 95% interval of the mean difference, each run with itself; `None` for one run.
-    difference: Option<Interval>,
-    /// The highest value of a single run, with its step.
-    best: Option<(f64, f64)>,
-}
-
-fn ends<'a>(shown: &Shown, group: &'a str, members: &[&Training]) -> Ends<'a> {
-    let columns: Vec<&Column> = members.iter().filter_map(|member| counting(shown, member)).collect();
-    let both: Vec<(f64, f64)> =
-        columns.iter().filter_map(|column| Some((column.first?.1, column.last?.1))).collect();
-    let differences: Vec<f64> = both.iter().map(|(first, last)| last - first).collect();
-    let mut stream = Stream::new(Key::new(0, Domain::Statistics, 6));
-    let alone = columns.first().filter(|_| members.len() == 1);
-    Ends {
-        group,
-        runs: members.len(),
-        steps: members.iter().map(|member| member.log.steps).fold(0.0, f64::max),
-        column: columns.first().map(|column| column.name),
-        first: mean(&both.iter().map(|ends| ends.0).collect::<Vec<_>>()),
-        last: mean(&both.iter().map(|ends| ends.1).collect::<Vec<_>>()),
-        difference: bootstrap_interval(&differences, mean, &mut stream),
-        best: alone.and_then(|column| column.highest).filter(|_| !shown.less),
-    }
-}
-
-/// Only several runs say yes or no: one alone says what it did.
-fn answer(shown: &Shown, ends: &Ends<'_>, name_it: bool) -> String {
-    let Ends { group, runs, steps, .. } = ends;
-    let place = if name_it { format!("{group}: ") } else { String::new() };
-    let (Some(column), Some(first), Some(last)) = (ends.column, ends.first, ends.last) else {
-        return format!("{place}in {steps:.0} steps nothing was measured that could say so.");
-    };
-    let measure = column.replace('_', " ");
-    let went = if last > first {
-        "rose"
-    } else if last < first {
-        "fell"
-    } else {
-        "stayed"
-    };
-    if let Some(Interval { low, high }) = ends.difference {
-        let better = if shown.less { high < 0.0 } else { low > 0.0 };
-        let worse = if shown.less { low > 0.0 } else { high < 0.0 };
-        let word = match (better, worse) {
-            (true, _) => "yes",
-            (_, true) => "no",
-            _ => "not shown",
-        };
-        return format!(
-            "{place}{word}: over {runs} seeds {measure} {went} from {first:.3} to {last:.3} on average, by {:+.3} (95% {low:+.3} to {high:+.3}), in {steps:.0} steps.",
-            last - first
-        );
-    }
-    let best =
-        ends.best.map_or_else(String::new, |(at, best)| format!(", the best {best:.2} at step {at:.0}"));
-    format!("{place}{measure} {went} from {first:.3} to {last:.3} in {steps:.0} steps{best}.")
 }
 
 fn remarks(trainings: &[Training]) -> Vec<String> {
@@ -227,7 +201,7 @@ fn table(shown: &Shown, trainings: &[Training]) -> Table {
         &["run", "steps", "rows", "measure", "first", "last", "highest", "highest at step"],
     );
     for training in trainings {
-        for column in shown.columns.iter().filter_map(|(name, _)| training.log.column(name)) {
+        for column in shown.measures.iter().filter_map(|measure| training.log.column(measure.column)) {
             table.rows.push(vec![
                 Cell::text(&training.name),
                 Cell::number(Some(training.log.steps), 0),
@@ -244,7 +218,8 @@ fn table(shown: &Shown, trainings: &[Training]) -> Table {
 }
 
 fn found(shown: &Shown, training: &Training) -> Value {
-    let measures = shown.columns.iter().filter_map(|(name, _)| training.log.column(name)).map(|column| {
+    let columns = shown.measures.iter().filter_map(|measure| training.log.column(measure.column));
+    let measures = columns.map(|column| {
         json!({
             "measure": column.name,
             "first": column.first, "last": column.last, "highest": column.highest,
@@ -258,13 +233,14 @@ fn found(shown: &Shown, training: &Training) -> Value {
 fn figure(
     shown: &Shown,
     trainings: &[Training],
-    column: &str,
-    unit: &str,
+    measure: &Measure,
+    world: &str,
 ) -> Result<Option<Figure>, ChartError> {
     let (mut curves, mut banded) = (Vec::new(), false);
     for (group, members) in groups(trainings) {
-        let of =
-            |member: &&Training| member.log.column(column).filter(|column| column.first.is_some()).cloned();
+        let of = |member: &&Training| {
+            member.log.column(measure.column).filter(|column| column.first.is_some()).cloned()
+        };
         let columns: Vec<Column> = members.iter().filter_map(of).collect();
         match &columns[..] {
             [] => {}
@@ -281,17 +257,17 @@ fn figure(
     });
     let Some(y) = range(values) else { return Ok(None) };
     let end = trainings.iter().map(|training| training.log.steps).fold(1.0, f64::max);
-    let title = column.replace('_', " ");
-    let labels = Labels { title: &title, x: "steps", y: unit };
+    let labels = Labels { title: measure.title, x: "steps", y: measure.unit };
     let band = if banded {
-        " Runs that differ in the seed alone share a curve: their interquartile mean with its 95% bootstrap band."
+        " Runs that differ in the seed alone share a curve, their interquartile mean with its 95% bootstrap band, from where the last of them has a value to where the first of them ends."
     } else if curves.iter().any(|curve| !curve.band.is_empty()) {
         " The band spans the least and the greatest value where several rows share a point."
     } else {
         ""
     };
-    let caption = format!("{} over the steps: {unit}.{band}", capitalised(&title));
-    Figure::new(format!("{}-{column}", shown.kind), caption, |size| {
+    let caption = format!("{}{band}", measure.caption);
+    let world = if world.is_empty() { String::new() } else { format!("{world}-") };
+    Figure::new(format!("{}-{world}{}", shown.kind, measure.column), caption, |size| {
         lines(&labels, 0.0..end, y.clone(), &curves, size)
     })
     .map(Some)
@@ -303,7 +279,7 @@ fn averaged(name: &str, columns: &[Column]) -> Curve {
     let start = ends(|column| column.first).fold(0.0, f64::max);
     let end = ends(|column| column.last).fold(f64::INFINITY, f64::min);
     let mut curve = Curve { name: name.to_owned(), ..Curve::default() };
-    let mut stream = Stream::new(Key::new(0, Domain::Statistics, 5));
+    let mut stream = Resampled::Curves.stream();
     let points: Vec<Vec<(f64, f64)>> = columns.iter().map(|column| column.curve.points()).collect();
     for i in 0..=GRID {
         let x = start + (end - start) * i as f64 / GRID as f64;
@@ -325,75 +301,4 @@ fn value_at(points: &[(f64, f64)], x: f64) -> Option<f64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn training(name: &str, group: &str, values: &[(f64, f64)]) -> Training {
-        let mut column = Column { name: "greedy_return", ..Column::default() };
-        for &(x, y) in values {
-            column.curve.add(x, y);
-            column.first.get_or_insert((x, y));
-            column.last = Some((x, y));
-        }
-        let steps = values.last().map_or(0.0, |last| last.0);
-        Training {
-            name: name.to_owned(),
-            group: group.to_owned(),
-            log: Log { rows: values.len() as u64, steps, columns: vec![column] },
-        }
-    }
-
-    /// Four runs of different length: the mean ends with the shortest, and its value is by hand.
-    #[test]
-    fn several_seeds_share_a_curve() {
-        let run = |height: f64, end: f64| {
-            training("one", "all", &[(100.0, height), (200.0, 2.0 * height), (end, 2.0 * height)])
-        };
-        let runs = [run(1.0, 300.0), run(2.0, 400.0), run(3.0, 300.0), run(100.0, 900.0)];
-        let columns: Vec<Column> = runs.iter().map(|run| run.log.columns[0].clone()).collect();
-        let curve = averaged("all", &columns);
-        assert_eq!((curve.points[0], curve.points[GRID]), ((100.0, 2.5), (300.0, 5.0)));
-        assert_eq!(curve.band[0], (100.0, 1.0, 100.0));
-        let part = part(&runs).unwrap();
-        assert!(part.sentences[0].contains("300 to 900 steps"), "{:?}", part.sentences);
-        assert!(part.figures[0].caption.contains("interquartile mean"));
-    }
-
-    /// Each run beside itself: of runs that start far apart it is still seen that all of them rose.
-    #[test]
-    fn seeds_together_say_yes_or_that_nothing_is_shown() {
-        let answer = |ends: [(f64, f64); 3]| {
-            let run = |(first, last)| training("one", "all", &[(1.0, first), (2.0, last)]);
-            part(&ends.map(run)).unwrap().answer
-        };
-        assert_eq!(
-            answer([(1.0, 3.0), (50.0, 53.0), (100.0, 104.0)]),
-            "Yes: over 3 seeds greedy return rose from 50.333 to 53.333 on average, by +3.000 (95% +2.000 to +4.000), in 2 steps."
-        );
-        assert!(answer([(3.0, 1.0), (53.0, 50.0), (104.0, 100.0)]).starts_with("No: over 3 seeds"));
-        let mixed = answer([(1.0, 3.0), (50.0, 48.0), (100.0, 101.0)]);
-        assert!(mixed.starts_with("Not shown: over 3 seeds greedy return rose"), "{mixed}");
-    }
-
-    #[test]
-    fn of_many_settings_the_best_are_named() {
-        let sweep: Vec<_> = ["a", "b", "c", "d", "e", "f"]
-            .into_iter()
-            .zip([3.0, 1.0, 6.0, 2.0, 5.0, 4.0])
-            .map(|(name, last)| training(name, name, &[(1.0, 0.0), (2.0, last)]))
-            .collect();
-        let answer = part(&sweep).unwrap().answer;
-        let named: Vec<_> = answer.split(": greedy").map(|text| &text[text.len() - 1..]).collect();
-        assert_eq!(named, ["c", "e", "f", "a", "."], "{answer}");
-        assert!(answer.starts_with("Of 6 settings those that end best: c: greedy return rose"), "{answer}");
-    }
-
-    #[test]
-    fn one_run_has_no_band_and_that_is_said() {
-        let part = part(&[training("one", "all", &[(1.0, 2.0), (2.0, 5.0)])]).unwrap();
-        assert_eq!(part.answer, "Greedy return rose from 2.000 to 5.000 in 2 steps.");
-        assert!(part.sentences[0].contains("there is no interval"));
-        assert!(!part.figures[0].wide.contains("<polygon"));
-        assert_eq!(part.figures.len(), 1, "nothing is drawn of columns without values");
-    }
-}
+mod tests;

@@ -43,7 +43,7 @@ pub fn report(mut inputs: Inputs, baseline: Option<&str>, made_by: &str) -> Resu
         )));
     }
     if !found.trainings.is_empty() {
-        report.parts.push(trainings::part(&found.trainings).map_err(drawn)?);
+        report.parts.extend(trainings::parts(&found.trainings).map_err(drawn)?);
     }
     if !found.gardens.is_empty() {
         report.parts.push(garden::part(&found.gardens).map_err(drawn)?);
@@ -55,7 +55,8 @@ pub fn report(mut inputs: Inputs, baseline: Option<&str>, made_by: &str) -> Resu
         report.parts.push(trainings::drift_part(&found.drifts).map_err(drawn)?);
     }
     report.differences = inputs.differences();
-    report.made_by = format!("{made_by} (resonetics {})", env!("CARGO_PKG_VERSION"));
+    made_by.clone_into(&mut report.made_by);
+    env!("CARGO_PKG_VERSION").clone_into(&mut report.version);
     report.runs = inputs.runs;
     report.notes = inputs.notes;
     Ok(report)
@@ -102,7 +103,11 @@ fn add(
         }
         Kind::Training | Kind::Drift => {
             let log = log::read(table, &go_on).map_err(refused)?;
-            let training = Training { name, group, log };
+            let world = match Plan::parse(&inputs.runs[input.run].config) {
+                Ok(Plan::Train(plan)) => plan.env.name,
+                _ => String::new(),
+            };
+            let training = Training { name, group, world, log };
             if kind == Kind::Training { &mut found.trainings } else { &mut found.drifts }.push(training);
         }
         Kind::Lifetimes => {

@@ -65,6 +65,8 @@ fn a_folder_of_runs_becomes_a_report() {
         assert_eq!(agents[at]["name"], name);
         near(&agents[at]["mean"], table.numbers("return_mean")[at]);
         near(&agents[at]["iqm"], table.numbers("return_iqm")[at]);
+        near(&agents[at]["iqm_interval"]["low"], table.numbers("return_iqm_low")[at]);
+        near(&agents[at]["iqm_interval"]["high"], table.numbers("return_iqm_high")[at]);
         if at > 0 {
             let comparison = &agents[at]["against_baseline"];
             near(&comparison["improvement"], number(table.column("probability_of_improvement")[at]));
@@ -75,6 +77,8 @@ fn a_folder_of_runs_becomes_a_report() {
     let lives = &part(&analysis, "lifetimes")["worlds"][0];
     near(&lives["mean_without"], controls.numbers("restricted_mean_without")[0]);
     near(&lives["difference"], controls.numbers("difference")[0]);
+    near(&lives["difference_interval"]["low"], controls.numbers("difference_low")[0]);
+    near(&lives["difference_interval"]["high"], controls.numbers("difference_high")[0]);
     let trainings = part(&analysis, "training")["runs"].as_array().unwrap();
     let groups: Vec<&Value> = trainings.iter().map(|run| &run["group"]).collect();
     assert!(groups.len() == 3 && groups.iter().all(|group| *group == groups[0]), "three seeds, one curve");

@@ -9,6 +9,28 @@ use crate::stats::Interval;
 use crate::stats::aggregate::{performance_profile, profile_intervals};
 use crate::stats::bootstrap::resamples;
 
+const WORDS: [(&str, &str); 7] = [
+    ("return", "the sum of the rewards of an episode"),
+    (
+        "interquartile mean",
+        "the mean of the middle half of the returns: a few lucky or lost episodes do not move it (Agarwal et al. 2021)",
+    ),
+    (
+        "optimality gap",
+        "by how much returns fall short of the best agent's mean, returns above it counting as that",
+    ),
+    ("lost", "episodes that ended in collapse rather than at the time limit"),
+    (
+        "chance to beat it",
+        "how probable it is that an episode of the agent has a higher return than one of the baseline, ties counting half",
+    ),
+    (
+        "signed-rank p",
+        "Wilcoxon's test of the pairs with the same seed: how often chance alone would give differences like these if there were none",
+    ),
+    ("p, Holm", "the same, corrected for testing several agents"),
+];
+
 /// What a report says of `worlds`, of which there is at least one.
 ///
 /// # Errors
@@ -16,6 +38,7 @@ use crate::stats::bootstrap::resamples;
 pub fn part(worlds: &[World]) -> Result<Part, ChartError> {
     let mut part = Part {
         question: "Which agent does best?".to_owned(),
+        words: &WORDS,
         answer: worlds.iter().map(|world| answer(world, worlds.len() > 1)).collect::<Vec<_>>().join(" "),
         ..Part::default()
     };
@@ -24,6 +47,7 @@ pub fn part(worlds: &[World]) -> Result<Part, ChartError> {
         part.figures.extend(interval_figure(world, number)?);
         part.figures.extend(profile_figure(world, number)?);
         part.tables.push(aggregate_table(world));
+        part.tables.push(episodes_table(world));
         part.tables.extend(comparison_table(world));
     }
     let over_all = overall(worlds);
@@ -38,7 +62,6 @@ pub fn part(worlds: &[World]) -> Result<Part, ChartError> {
                 "mean",
                 "median",
                 "interquartile mean",
-                "95%",
                 "optimality gap",
                 "chance to beat the baseline",
             ],
@@ -48,8 +71,7 @@ pub fn part(worlds: &[World]) -> Result<Part, ChartError> {
                 Cell::text(&agent.name),
                 Cell::number(agent.mean, 3),
                 Cell::number(agent.median, 3),
-                Cell::number(agent.iqm, 3),
-                Cell::interval(agent.iqm_interval, 3),
+                Cell::estimate(agent.iqm, agent.iqm_interval, 3),
                 Cell::number(agent.optimality_gap, 3),
                 Cell::number(agent.improvement, 3),
             ]);
@@ -60,11 +82,17 @@ pub fn part(worlds: &[World]) -> Result<Part, ChartError> {
     Ok(part)
 }
 
-/// Decimals that show three digits or so of differences in returns.
+/// Decimals that show two digits or more of how far off the means may be, or, without intervals, of the
+/// returns themselves.
 fn decimals(world: &World) -> usize {
-    let highest =
-        world.agents.iter().filter_map(|agent| agent.mean).fold(0.0, |high: f64, mean| high.max(mean.abs()));
-    if highest >= 1000.0 { 0 } else { 2 }
+    let widths = world.agents.iter().filter_map(|agent| agent.mean_interval).map(|ends| ends.high - ends.low);
+    let means = world.agents.iter().filter_map(|agent| agent.mean).map(f64::abs);
+    let least = |values: &mut dyn Iterator<Item = f64>| {
+        values.filter(|value| *value > 0.0).fold(f64::INFINITY, f64::min)
+    };
+    let scale = [least(&mut widths.into_iter()), least(&mut means.into_iter()), 1.0];
+    let scale = scale.into_iter().find(|scale| scale.is_finite()).unwrap_or(1.0);
+    (1.0 - scale.log10().floor()).clamp(0.0, 9.0) as usize
 }
 
 fn answer(world: &World, name_it: bool) -> String {
@@ -151,33 +179,33 @@ fn remarks(world: &World) -> Vec<String> {
     remarks
 }
 
-fn aggregate_table(world: &World) -> Table {
-    let digits = decimals(world);
-    let mut table = Table::new(
-        format!("Returns in {}", world.name),
-        &[
-            "agent",
-            "episodes",
-            "mean",
-            "median",
-            "interquartile mean",
-            "95%",
-            "optimality gap",
-            "lost",
-            "steps, mean",
-        ],
-    );
+fn episodes_table(world: &World) -> Table {
+    let mut table =
+        Table::new(format!("Episodes in {}", world.name), &["agent", "episodes", "lost", "steps, mean"]);
     for agent in &world.agents {
         table.rows.push(vec![
             Cell::text(&agent.name),
             Cell::count(agent.episodes),
-            Cell::number(agent.mean, digits),
-            Cell::number(agent.median, digits),
-            Cell::number(agent.iqm, digits),
-            Cell::interval(agent.iqm_interval, digits),
-            Cell::number(agent.optimality_gap, digits),
             Cell::share(Some(agent.lost)),
             Cell::number(agent.steps, 1),
+        ]);
+    }
+    table
+}
+
+fn aggregate_table(world: &World) -> Table {
+    let digits = decimals(world);
+    let mut table = Table::new(
+        format!("Returns in {}, with 95% intervals", world.name),
+        &["agent", "mean", "median", "interquartile mean", "optimality gap"],
+    );
+    for agent in &world.agents {
+        table.rows.push(vec![
+            Cell::text(&agent.name),
+            Cell::estimate(agent.mean, agent.mean_interval, digits),
+            Cell::estimate(agent.median, agent.median_interval, digits),
+            Cell::estimate(agent.iqm, agent.iqm_interval, digits),
+            Cell::estimate(agent.optimality_gap, agent.optimality_gap_interval, digits),
         ]);
     }
     table
@@ -186,30 +214,16 @@ fn aggregate_table(world: &World) -> Table {
 fn comparison_table(world: &World) -> Option<Table> {
     let digits = decimals(world);
     let mut table = Table::new(
-        format!(
-            "Beside the baseline {} in {}: chance that an episode beats one of its, and pairs with the same seed",
-            world.baseline, world.name
-        ),
-        &[
-            "agent",
-            "chance",
-            "chance, 95%",
-            "pairs",
-            "mean difference",
-            "difference, 95%",
-            "signed-rank p",
-            "p, Holm",
-        ],
+        format!("Beside the baseline {} in {}, with 95% intervals", world.baseline, world.name),
+        &["agent", "chance to beat it", "pairs", "mean difference", "signed-rank p", "p, Holm"],
     );
     for agent in &world.agents {
         let Some(comparison) = &agent.against_baseline else { continue };
         table.rows.push(vec![
             Cell::text(&agent.name),
-            Cell::number(comparison.improvement, 3),
-            Cell::interval(comparison.improvement_interval, 3),
+            Cell::estimate(comparison.improvement, comparison.improvement_interval, 3),
             Cell::count(comparison.pairs as u64),
-            Cell::number(comparison.difference, digits),
-            Cell::interval(comparison.difference_interval, digits),
+            Cell::estimate(comparison.difference, comparison.difference_interval, digits),
             Cell::p(comparison.p),
             Cell::p(comparison.p_holm),
         ]);

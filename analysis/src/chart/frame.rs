@@ -190,14 +190,15 @@ fn builder<'a, 'b>(area: &'a Area<'b>) -> ChartBuilder<'a, 'b, SVGBackend<'b>> {
     builder
 }
 
-/// As many decimals as the range needs; thousands as k.
-fn number_format(range: &Range<f64>) -> impl Fn(&f64) -> String + use<> {
+/// As many decimals as a tenth of the range needs; thousands as k.
+pub(super) fn number_format(range: &Range<f64>) -> impl Fn(&f64) -> String + use<> {
     let span = range.end - range.start;
-    move |&value| match span {
-        span if span >= 20_000.0 => format!("{:.0}k", value / 1e3),
-        span if span >= 10.0 => format!("{value:.0}"),
-        span if span >= 0.5 => format!("{value:.1}"),
-        span if span >= 0.05 => format!("{value:.2}"),
-        _ => format!("{value:.2e}"),
+    let decimals = (1.0 - span.log10()).ceil().max(0.0) as usize;
+    move |&value| match value {
+        _ if span >= 1e9 => format!("{value:.1e}"),
+        _ if span >= 20_000.0 && value.abs() < 1e-6 => "0".to_owned(),
+        _ if span >= 20_000.0 => format!("{:.0}k", value / 1e3),
+        _ if decimals <= 5 => format!("{value:.decimals$}"),
+        _ => format!("{value:.1e}"),
     }
 }

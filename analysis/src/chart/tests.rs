@@ -132,9 +132,29 @@ fn an_estimate_without_interval_has_no_line() {
     let both = [one("a", Some(Interval { low: 1.0, high: 3.0 })), one("b", None)];
     let svg = intervals("a title", "return", &both, Size::Wide).unwrap();
     let lines =
-        |colour| svg.lines().filter(|l| l.contains("stroke-width=\"9\"") && l.contains(colour)).count();
-    assert_eq!((lines("#0072B2"), lines("#E66100")), (1, 0), "{svg}");
-    assert_eq!(svg.matches("<circle").count(), 2);
+        |width, colour| svg.lines().filter(|line| line.contains(width) && line.contains(colour)).count();
+    let width = "stroke-width=\"9\"";
+    assert_eq!((lines(width, "#0072B2"), lines(width, "#E66100")), (1, 0), "{svg}");
+    let width = "stroke-width=\"3\"";
+    assert_eq!((lines(width, "#0072B2"), lines(width, "#E66100")), (1, 1), "{svg}");
+}
+
+#[test]
+fn numbers_on_an_axis_have_the_decimals_they_need() {
+    let format = |range: std::ops::Range<f64>, value: f64| frame::number_format(&range)(&value);
+    for (range, value, text) in [
+        (0.0..1.0, 0.3, "0.3"),
+        (0.0..0.5, 0.05, "0.05"),
+        (0.01..0.05, 0.015, "0.015"),
+        (0.0..10.0, 3.0, "3"),
+        (0.0..1_000.0, 200.0, "200"),
+        (0.0..400_000.0, 150_000.0, "150k"),
+        (0.0..400_000.0, 0.0, "0"),
+        (0.0..1e-7, 2e-8, "2.0e-8"),
+        (0.0..1e12, 2e11, "2.0e11"),
+    ] {
+        assert_eq!(format(range, value), text);
+    }
 }
 
 #[test]

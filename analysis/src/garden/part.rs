@@ -1,14 +1,34 @@
 //! Gardens in a report.
 
+use std::ops::Range;
+
 use serde_json::json;
 
-use super::{AHEAD, BINS, DIRTY, Garden, SIGNALS};
-use crate::chart::{ChartError, Labels, Size, Strip, lines, lines_over_strip, shares};
+use super::{AHEAD, BINS, DIRTY, Garden, Rules, SIGNALS, Signal};
+use crate::chart::{ChartError, Curve, Labels, Size, Strip, lines, lines_over_strip, shares};
 use crate::read::garden::VERDICTS;
 use crate::report::{Cell, Figure, Part, Table, capitalised};
 use crate::stats::roc::Roc;
 use crate::stats::summary::{mean, quantile};
 use crate::thinned::Thinned;
+
+const WORDS: [(&str, &str); 9] = [
+    ("dirt", "how full of dirt a cell is, from 0 (clean) to 1; a garden in which it stays high is lost"),
+    ("risk", "a moving average of how fast dirt, population and emergencies change (RULES section 2.2)"),
+    (
+        "flow",
+        "how much the measures of the dirt change when the grid is perturbed a little (RULES section 2.2)",
+    ),
+    ("creative, bubble, collapse", "the verdict: low, raised and high risk, by two thresholds"),
+    ("lead", "generations from a signal's first warning to the loss, the median of the gardens"),
+    ("warning since", "the share of these generations at which it went on warning"),
+    ("in vain", "of the generations that no loss followed within 50, the share at which it warned"),
+    (
+        "ROC area",
+        "how well the signal tells the 50 generations before a loss from earlier ones: 1 always, 0.5 guesses",
+    ),
+    ("dirt as a signal", "for comparison: dirt is what a loss is made of, so its area is no feat"),
+];
 
 /// Groups of gardens of which the first gets a figure of its own.
 const DRAWN: usize = 4;
@@ -26,7 +46,8 @@ pub fn part(gardens: &[Garden]) -> Result<Part, ChartError> {
     }
     figures.push(verdict_figure(gardens)?);
     figures.extend(roc_figure(&rocs)?);
-    let mut sentences = misleading(gardens);
+    let mut sentences = Vec::new();
+    sentences.extend(in_vain(gardens));
     if groups.len() < gardens.len() || groups.len() > DRAWN {
         sentences.push(format!(
             "{} gardens were read; of those with the same settings the first has a figure of its own (of {DRAWN} settings at most).",
@@ -41,15 +62,13 @@ pub fn part(gardens: &[Garden]) -> Result<Part, ChartError> {
     }
     let areas: Vec<_> =
         SIGNALS.iter().zip(&rocs).map(|(name, roc)| json!({ "signal": name, "area": roc.area() })).collect();
-    let mut tables = vec![summary_table(gardens), transition_table(gardens)];
-    if gardens.iter().any(|garden| garden.lost_at.is_some()) {
-        tables.insert(1, signal_table(gardens, &rocs));
-    }
+    let tables = vec![summary_table(gardens), signal_table(gardens, &rocs), transition_table(gardens)];
     Ok(Part {
         question: "Did the garden survive, and was its loss foretold?".to_owned(),
-        answer: answer(gardens, &rocs),
+        answer: [answer(gardens, &rocs)].into_iter().chain(misleading(gardens)).collect::<Vec<_>>().join(" "),
         sentences,
         figures,
+        words: &WORDS,
         tables,
         findings: json!({ "kind": "garden", "gardens": gardens, "areas_of_all": areas, "ahead_generations": AHEAD }),
     })
@@ -81,10 +100,14 @@ fn groups(gardens: &[Garden]) -> Vec<(&str, Vec<&Garden>)> {
     groups
 }
 
+fn counted(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
 fn lost_text(gardens: &[&Garden]) -> String {
     let lost: Vec<f64> = gardens.iter().filter_map(|garden| garden.lost_at).map(|at| at as f64).collect();
     match (mean(&lost), gardens.len()) {
-        (None, 1) => format!("was not lost in {} generations", gardens[0].generations),
+        (None, 1) => format!("was not lost in {}", counted(gardens[0].generations, "generation")),
         (None, n) => format!("{n} of {n} held to the end of the log"),
         (Some(at), 1) => format!("was lost at generation {at:.0}"),
         (Some(at), n) => format!("{} of {n} were lost, at generation {at:.0} on average", lost.len()),
@@ -122,28 +145,47 @@ fn answer(gardens: &[Garden], rocs: &[Roc]) -> String {
 }
 
 /// Where the verdict says another thing than the dirt.
-fn misleading(gardens: &[Garden]) -> Vec<String> {
+fn misleading(gardens: &[Garden]) -> Option<String> {
     let total = |of: fn(&Garden) -> u64| gardens.iter().map(of).sum::<u64>();
     let (saturated, creative) = (total(|garden| garden.saturated), total(|garden| garden.saturated_creative));
     let generations = total(|garden| garden.generations);
-    let mut sentences = Vec::new();
-    if creative > 0 {
-        let misled = 100.0 * creative as f64 / saturated as f64;
-        let strength = if misled >= 50.0 { "The verdict misleads" } else { "At times the verdict misleads" };
-        sentences.push(format!(
-            "{strength}: in {saturated} of {generations} generations the garden is saturated (mean dirt at or above {:.0}%), \
+    let misled = 100.0 * creative as f64 / saturated as f64;
+    let strength = if misled >= 50.0 { "The verdict misleads" } else { "At times the verdict misleads" };
+    (creative > 0).then(|| {
+        format!(
+            "{strength}: in {saturated} of {generations} generations the garden is saturated (mean dirt at or above {}), \
              and {misled:.1}% of these read creative. Risk and verdict look at change, and a garden that is full of dirt does not change.",
-            100.0 * gardens[0].rules.lost_share
-        ));
+            of_rules(gardens, |rules| percent(rules.lost_share))
+        )
+    })
+}
+
+/// That the verdict collapse is seldom followed by a loss, where it is.
+fn in_vain(gardens: &[Garden]) -> Option<String> {
+    let collapsed = |garden: &Garden| garden.verdicts[2];
+    let held = gardens.iter().filter(|garden| garden.lost_at.is_none() && collapsed(garden) > 0);
+    let (count, generations) = held.fold((0, 0), |(n, sum), garden| (n + 1, sum + collapsed(garden)));
+    (count > 0).then(|| {
+        format!(
+            "{generations} generations of {count} gardens that were not lost read collapse: warnings in vain."
+        )
+    })
+}
+
+fn percent(share: f64) -> String {
+    format!("{}%", (1000.0 * share).round() / 10.0)
+}
+
+/// What the rules of `gardens` say, once where they say the same.
+fn of_rules(gardens: &[Garden], say: impl Fn(&Rules) -> String) -> String {
+    let mut said: Vec<String> = Vec::new();
+    for garden in gardens {
+        let text = say(&garden.rules);
+        if !said.contains(&text) {
+            said.push(text);
+        }
     }
-    let clean = gardens.iter().flat_map(|garden| &garden.verdicts_by_dirt[..BINS / 4]);
-    let (all, collapse) = clean.fold((0, 0), |(all, bad), bin| (all + bin.iter().sum::<u64>(), bad + bin[2]));
-    if collapse > 0 {
-        sentences.push(format!(
-            "{collapse} of {all} generations with a mean dirt below 20% read collapse: a warning in vain."
-        ));
-    }
-    sentences
+    said.join(" or ")
 }
 
 fn summary_table(gardens: &[Garden]) -> Table {
@@ -180,29 +222,41 @@ fn summary_table(gardens: &[Garden]) -> Table {
 fn signal_table(gardens: &[Garden], rocs: &[Roc]) -> Table {
     let lost: Vec<&Garden> = gardens.iter().filter(|garden| garden.lost_at.is_some()).collect();
     let mut table = Table::new(
-        format!(
-            "What warned before the loss, and how well it tells the {AHEAD} generations before a loss from earlier ones"
-        ),
-        &["signal", "warns at", "warned before", "lead, generations (median)", "ROC area"],
+        "What warned of a loss",
+        &["signal", "warns at", "warned before", "lead", "warning since", "in vain", "ROC area"],
     );
-    let rules = gardens[0].rules;
     let at = [
-        format!("{:.2}", rules.collapse_risk),
-        format!("{:.2}", rules.survival_flow),
+        of_rules(gardens, |rules| format!("{:.2}", rules.collapse_risk)),
+        of_rules(gardens, |rules| format!("{:.2}", rules.survival_flow)),
         "bubble".to_owned(),
-        format!("{:.0}% (half full)", 100.0 * DIRTY),
+        format!("{} (half full)", percent(DIRTY)),
     ];
     for (number, (name, at)) in SIGNALS.into_iter().zip(at).enumerate() {
-        if !gardens.iter().any(|garden| garden.signals[number].present) {
+        let signals = || gardens.iter().map(|garden| &garden.signals[number]);
+        if !signals().any(|signal| signal.present) {
             continue;
         }
         let leads: Vec<f64> =
             lost.iter().filter_map(|garden| garden.signals[number].lead).map(|lead| lead as f64).collect();
+        let since = |garden: &&Garden| {
+            let signal = &garden.signals[number];
+            Some(signal.warned as f64 / (signal.lead? + 1) as f64)
+        };
+        let since: Vec<f64> = lost.iter().filter_map(since).collect();
+        let [quiet, in_vain] = [|signal: &Signal| signal.quiet, |signal: &Signal| signal.in_vain]
+            .map(|count| signals().map(count).sum::<u64>() as f64);
+        let before = if lost.is_empty() {
+            Cell::text("–")
+        } else {
+            Cell { text: format!("{} of {}", leads.len(), lost.len()), value: Some(leads.len() as f64) }
+        };
         table.rows.push(vec![
             Cell::text(name),
             Cell::text(at),
-            Cell { text: format!("{} of {}", leads.len(), lost.len()), value: Some(leads.len() as f64) },
+            before,
             Cell::number(quantile(&leads, 0.5), 0),
+            Cell::share(quantile(&since, 0.5)),
+            Cell::share(Some(in_vain / quiet)),
             Cell::number(rocs[number].area(), 3),
         ]);
     }
@@ -225,8 +279,12 @@ fn transition_table(gardens: &[Garden]) -> Table {
     table
 }
 
-fn end(gardens: &[Garden]) -> f64 {
-    gardens.iter().map(|garden| garden.generations).max().unwrap_or(1).max(2) as f64
+/// From the first generation of all `gardens` to the last.
+fn span(gardens: &[Garden]) -> Range<f64> {
+    let from = gardens.iter().map(|garden| garden.from_to[0]).min().unwrap_or_default() as f64;
+    let to = gardens.iter().map(|garden| garden.from_to[1]).max().unwrap_or_default() as f64;
+    // Generation 1 stands so near to the axis that it may begin at 0.
+    (if from <= 1.0 { 0.0 } else { from })..to.max(from + 1.0)
 }
 
 fn dirt_figure(gardens: &[Garden]) -> Result<Figure, ChartError> {
@@ -235,12 +293,14 @@ fn dirt_figure(gardens: &[Garden]) -> Result<Figure, ChartError> {
     let curves: Vec<_> = gardens.iter().map(|garden| garden.dirt.curve(&name(garden))).collect();
     let labels = Labels { title: "Dirt", x: "generation", y: "mean dirt of a cell (0 to 1)" };
     let caption = format!(
-        "Mean dirt of a cell over the generations. A garden is lost when it stays at or above {} for {} generations.",
-        gardens[0].rules.lost_share, gardens[0].rules.lost_generations
+        "Mean dirt of a cell over the generations. A garden is lost when it stays at or above {}.",
+        of_rules(gardens, |rules| format!(
+            "{} for {} generations",
+            percent(rules.lost_share),
+            rules.lost_generations
+        ))
     );
-    Figure::new("garden-dirt", caption, |size: Size| {
-        lines(&labels, 0.0..end(gardens), 0.0..1.0, &curves, size)
-    })
+    Figure::new("garden-dirt", caption, |size: Size| lines(&labels, span(gardens), 0.0..1.0, &curves, size))
 }
 
 fn garden_figure(garden: &Garden, number: u32) -> Result<Figure, ChartError> {
@@ -254,12 +314,12 @@ fn garden_figure(garden: &Garden, number: u32) -> Result<Figure, ChartError> {
         mark: garden.lost_at.map(|lost| ("lost", lost as f64)),
     };
     let title = format!("{}: dirt, its signals, and the verdict below", garden.name);
-    let labels = Labels { title: &title, x: "generation", y: "0 to 1" };
+    let labels = Labels { title: &title, x: "generation", y: "share of the whole" };
     let caption = format!(
         "What {} was like and what its signals said of it. The strip has the colour of the verdict; where generations with different ones share a place, each has its share of the height.",
         garden.name
     );
-    let x = 0.0..end(std::slice::from_ref(garden));
+    let x = span(std::slice::from_ref(garden));
     Figure::new(format!("garden-{number}"), caption, |size| {
         lines_over_strip(&labels, x.clone(), &curves, &strip, size)
     })
@@ -299,12 +359,14 @@ fn verdict_figure(gardens: &[Garden]) -> Result<Figure, ChartError> {
 fn roc_figure(rocs: &[Roc]) -> Result<Option<Figure>, ChartError> {
     let curve = |(name, roc): (&&str, &Roc)| {
         let points = roc.points()?;
-        Some(crate::chart::Curve { name: format!("{name} ({:.2})", roc.area()?), points, band: Vec::new() })
+        Some(Curve { name: format!("{name} ({:.2})", roc.area()?), points, band: Vec::new() })
     };
-    let curves: Vec<_> = SIGNALS.iter().zip(rocs).filter_map(curve).collect();
+    let mut curves: Vec<_> = SIGNALS.iter().zip(rocs).filter_map(curve).collect();
     if curves.is_empty() {
         return Ok(None);
     }
+    let guessing = vec![(0.0, 0.0), (1.0, 1.0)];
+    curves.push(Curve { name: "guessing (0.50)".to_owned(), points: guessing, band: Vec::new() });
     let labels = Labels {
         title: "Lost within 50 generations?",
         x: "false alarm rate (share of earlier generations)",

@@ -8,7 +8,7 @@ use crate::chart::themed;
 /// The style sheet with the colours of curves, by day and by night, for a page in which figures stand.
 pub const COLOURS: &str = include_str!("colours.css");
 const STYLE: &str = include_str!("style.css");
-const SCRIPT: &str = include_str!("sort.js");
+const SCRIPT: &str = include_str!("page.js");
 
 /// `report` as a page: light and dark, for a phone and for paper, without any other file.
 pub fn page(report: &Report) -> String {
@@ -28,6 +28,7 @@ pub fn page(report: &Report) -> String {
                     header {
                         p.mark { "Resonetics" }
                         h1 { (report.title) }
+                        @if let Some(when) = report.when() { p.when { (when) } }
                         @if many {
                             nav aria-label="Contents" {
                                 ol {
@@ -55,7 +56,7 @@ pub fn page(report: &Report) -> String {
                         }
                     }
                     (runs(report))
-                    footer { p { "This page: " code { (report.made_by) } } }
+                    footer { p { "This page: " code { (report.made_by) } ", resonetics " (report.version) "." } }
                 }
                 script { (PreEscaped(SCRIPT)) }
             }
@@ -72,6 +73,9 @@ fn section(number: u32, part: &Part) -> Markup {
             @for sentence in &part.sentences { p { (sentence) } }
             @for drawn in &part.figures { (figure(drawn)) }
             @for shown in &part.tables { (table(shown)) }
+            @if !part.words.is_empty() {
+                dl { @for (word, meaning) in part.words { dt { (word) } dd { (meaning) } } }
+            }
         }
     }
 }
@@ -106,13 +110,23 @@ fn table(table: &Table) -> Markup {
                     @for row in &table.rows {
                         tr {
                             @for (column, cell) in row.iter().enumerate() {
-                                td class=[class(column)] data-value=[cell.value] { (cell.text) }
+                                td class=[class(column)] data-value=[cell.value] { (unbroken(&cell.text)) }
                             }
                         }
                     }
                 }
             }
         }
+    }
+}
+
+/// An interval behind its number goes into the next line as a whole.
+fn unbroken(text: &str) -> Markup {
+    match text.split_once(" (") {
+        Some((number, interval)) if text.ends_with(')') => {
+            html! { (number) " " span.interval { "(" (interval) } }
+        }
+        _ => html! { (text) },
     }
 }
 
@@ -124,7 +138,11 @@ fn runs(report: &Report) -> Markup {
         @if !commands.is_empty() {
             section {
                 h2 { "To reproduce" }
-                p { "In this order; each writes a new folder, so choose another " code { "--out" } " where one is taken." }
+                p {
+                    "In this order, with the program as " code { "cargo build --release" } " makes it in "
+                    code { "target/release" } " (the commit of each run stands below). Each writes a new folder: choose another "
+                    code { "--out" } " where one is taken."
+                }
                 pre tabindex="0" { code { @for run in commands { (run.command) "\n" } } }
             }
         }
@@ -172,6 +190,7 @@ mod tests {
                 narrow: "<svg b>".into(),
             }],
             tables: vec![table(), evil_table.clone()],
+            words: &[("<img>", "<img>")],
             findings: serde_json::Value::Null,
         };
         let run = Run {
@@ -188,7 +207,8 @@ mod tests {
             runs: vec![run],
             differences: vec![evil_table],
             notes: vec![evil.clone()],
-            made_by: evil,
+            made_by: evil.clone(),
+            version: evil,
         };
         let page = page(&report);
         assert!(!page.contains("<img"), "{page}");

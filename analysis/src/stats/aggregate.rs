@@ -8,7 +8,7 @@
 use rand::{Rng, RngExt};
 use statrs::distribution::{Binomial, DiscreteCDF};
 
-use super::bootstrap::percentile_interval;
+use super::bootstrap::{percentile_interval, percentile_intervals};
 use super::compare::probability_of_improvement;
 use super::summary::{interquartile_mean, mean, quantile};
 use super::{Interval, as_f64};
@@ -87,11 +87,20 @@ pub fn stratified_bootstrap_interval(
     statistic: impl Fn(&[Vec<f64>]) -> Option<f64>,
     rng: &mut impl Rng,
 ) -> Option<Interval> {
+    stratified_bootstrap_intervals(tasks, |tasks| Some([statistic(tasks)?]), rng).map(|[interval]| interval)
+}
+
+/// The same for several statistics of the same resamples.
+pub fn stratified_bootstrap_intervals<const N: usize>(
+    tasks: &[Vec<f64>],
+    statistics: impl Fn(&[Vec<f64>]) -> Option<[f64; N]>,
+    rng: &mut impl Rng,
+) -> Option<[Interval; N]> {
     if !can_be_resampled(tasks) {
         return None;
     }
     let sorted = sorted(tasks);
-    percentile_interval(pooled(&sorted), || statistic(&resample(&sorted, rng)))
+    percentile_intervals(pooled(&sorted), || statistics(&resample(&sorted, rng)))
 }
 
 /// The same for a statistic of two groups of runs, which are resampled independently of each other.

@@ -5,9 +5,39 @@
 //! covers a mean in about 90% of cases rather than 95%.
 
 use rand::{Rng, RngExt};
+use resonetics_numerics::stream::{Domain, Key, Stream};
 
 use super::Interval;
 use super::summary::quantile;
+
+/// What an interval is of. Each has a stream of its own, the same in every command and report: the same
+/// rows have the same interval wherever they are looked at.
+#[derive(Clone, Copy, Debug)]
+pub enum Resampled {
+    /// Aggregates of an agent's returns, the interquartile mean first of all.
+    InterquartileMean,
+    /// Chance that an episode of one agent beats one of another.
+    Improvement,
+    /// Mean difference of pairs.
+    Difference,
+    /// Interquartile mean over several worlds.
+    Overall,
+    /// Difference of restricted mean lifetimes.
+    Lifetimes,
+    /// Interquartile mean of learning curves.
+    Curves,
+    /// What trainings gained.
+    Gain,
+    /// Mean return of an evaluation.
+    Mean,
+}
+
+impl Resampled {
+    /// From its beginning.
+    pub fn stream(self) -> Stream {
+        Stream::new(Key::new(0, Domain::Statistics, self as u64))
+    }
+}
 
 /// How many resamples the interval of a sample of `len` values is made from: 2,000, and above 10,000
 /// values, of which intervals are narrow, as many as 20 million draws yield, but at least 500. An end of
@@ -59,8 +89,21 @@ pub(super) fn percentile_interval(
     len: usize,
     mut replicate: impl FnMut() -> Option<f64>,
 ) -> Option<Interval> {
-    let replicates: Vec<f64> = (0..resamples(len)).map(|_| replicate()).collect::<Option<_>>()?;
-    Some(Interval { low: quantile(&replicates, 0.025)?, high: quantile(&replicates, 0.975)? })
+    percentile_intervals(len, || Some([replicate()?])).map(|[interval]| interval)
+}
+
+/// The same for several statistics of each resample.
+pub(super) fn percentile_intervals<const N: usize>(
+    len: usize,
+    mut replicate: impl FnMut() -> Option<[f64; N]>,
+) -> Option<[Interval; N]> {
+    let replicates: Vec<[f64; N]> = (0..resamples(len)).map(|_| replicate()).collect::<Option<_>>()?;
+    let mut intervals = [Interval { low: 0.0, high: 0.0 }; N];
+    for (i, interval) in intervals.iter_mut().enumerate() {
+        let of_one: Vec<f64> = replicates.iter().map(|values| values[i]).collect();
+        *interval = Interval { low: quantile(&of_one, 0.025)?, high: quantile(&of_one, 0.975)? };
+    }
+    Some(intervals)
 }
 
 /// `len` indices below `len`, drawn with replacement; `len` must not be 0.

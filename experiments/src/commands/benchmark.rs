@@ -4,10 +4,11 @@ use std::path::Path;
 
 use resonetics_analysis::report::capitalised;
 use resonetics_analysis::stats::Interval;
-use resonetics_analysis::stats::bootstrap::bootstrap_interval;
+use resonetics_analysis::stats::aggregate::{interquartile_mean_of_tasks, stratified_bootstrap_interval};
+use resonetics_analysis::stats::bootstrap::Resampled;
 use resonetics_analysis::stats::compare::{paired_counts, probability_of_improvement};
 use resonetics_analysis::stats::summary::{interquartile_mean, mean, standard_deviation};
-use resonetics_envs::stream::{Domain, Key, Stream, lane_seed};
+use resonetics_envs::stream::lane_seed;
 use serde::{Deserialize, Serialize};
 
 use super::{Context, cell, seed, within};
@@ -121,7 +122,7 @@ impl Plan {
         let mut intervals = Vec::new();
         for (i, (agent, episodes)) in self.agents.iter().zip(&all).enumerate() {
             let first = (i > 0).then_some(all[0].as_slice());
-            let interval = self.interval(episodes, &progress);
+            let interval = interval(episodes, &progress);
             interrupt::check()?;
             csv.row(summary_row(agent, episodes, first, interval))?;
             intervals.push(interval);
@@ -129,17 +130,6 @@ impl Plan {
         csv.finish()?;
         progress.finish();
         self.tell(&all, &intervals)
-    }
-
-    /// 95% interval of the interquartile mean of the returns.
-    fn interval(&self, episodes: &[Episode], progress: &Progress) -> Option<Interval> {
-        let mut stream = Stream::new(Key::new(self.seed, Domain::Statistics, 0));
-        // An interrupt ends the resampling; the caller sees it.
-        let statistic = |sample: &[f64]| {
-            progress.tick();
-            interrupt::check().ok().and_then(|()| interquartile_mean(sample))
-        };
-        bootstrap_interval(&returns(episodes), statistic, &mut stream)
     }
 
     fn tell(&self, all: &[Vec<Episode>], intervals: &[Option<Interval>]) -> Result<(), Failure> {
@@ -206,6 +196,17 @@ impl Plan {
         let critical = rate(episodes, |(_, critical)| critical).unwrap_or(f64::NAN);
         format!("{front} | oom_rate={oom:.3} | crit_rate={critical:.3} | avg_load μ={load:.3}")
     }
+}
+
+/// 95% interval of the interquartile mean of the returns.
+fn interval(episodes: &[Episode], progress: &Progress) -> Option<Interval> {
+    // An interrupt ends the resampling; the caller sees it.
+    let statistic = |sample: &[Vec<f64>]| {
+        progress.tick();
+        interrupt::check().ok().and_then(|()| interquartile_mean_of_tasks(sample))
+    };
+    let mut stream = Resampled::InterquartileMean.stream();
+    stratified_bootstrap_interval(&[returns(episodes)], statistic, &mut stream)
 }
 
 fn summary_row(

@@ -6,8 +6,8 @@ use resonetics_analysis::chart::{self, Curve, Labels, Size};
 use resonetics_analysis::stats::log_rank::{LogRank, log_rank_test};
 use resonetics_analysis::stats::restricted_mean::{paired_restricted_mean_interval, restricted_mean};
 use resonetics_analysis::stats::survival::{Lifetime, kaplan_meier, median_survival};
-use resonetics_analysis::stats::{Interval, bootstrap::resamples};
-use resonetics_envs::stream::{Domain, Key, Stream, lane_seed};
+use resonetics_analysis::stats::{Interval, bootstrap::Resampled, bootstrap::resamples};
+use resonetics_envs::stream::lane_seed;
 use serde::{Deserialize, Serialize};
 
 use super::{Context, cell, seed, within, write_figure};
@@ -131,8 +131,8 @@ impl Plan {
             draw_survival(dir, plan, lives)?;
         }
         let mut csv = CsvFile::create(&dir.join("summary.csv"), &SUMMARY)?;
-        for (number, (plan, lives)) in self.worlds.iter().zip(&all).enumerate() {
-            let finding = lives.finding(self.seed, number as u64, plan.env.limit().into());
+        for (plan, lives) in self.worlds.iter().zip(&all) {
+            let finding = lives.finding(plan.env.limit().into());
             csv.row(summary_row(plan, lives, &finding))?;
             tell(plan, lives, &finding)?;
         }
@@ -167,11 +167,11 @@ impl Lives {
         [("off", &self.without), ("on", &self.with)]
     }
 
-    fn finding(&self, seed: u64, number: u64, horizon: f64) -> Finding {
+    fn finding(&self, horizon: f64) -> Finding {
         let (without, with) = (lifetimes(&self.without), lifetimes(&self.with));
         let mean = |lives: &[Lifetime]| restricted_mean(lives, horizon).map(|mean| mean.mean);
         // Every life ends by loss or at the limit, so both curves are known up to it.
-        let mut stream = Stream::new(Key::new(seed, Domain::Statistics, number));
+        let mut stream = Resampled::Lifetimes.stream();
         let interval = paired_restricted_mean_interval(&with, &without, horizon, &mut stream);
         let answer = match interval {
             Some(interval) if interval.low > 0.0 => "yes: it lives longer",

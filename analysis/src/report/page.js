@@ -1,4 +1,10 @@
 "use strict";
+// On paper nothing can be unfolded.
+const folded = () => [...document.querySelectorAll("details:not([open])")];
+let unfolded = [];
+addEventListener("beforeprint", () => (unfolded = folded()).forEach((details) => (details.open = true)));
+addEventListener("afterprint", () => unfolded.forEach((details) => (details.open = false)));
+
 // A press on a column's name sorts by it, a second one the other way round. Cells without a number stay last.
 for (const button of document.querySelectorAll("th button")) {
   button.addEventListener("click", () => {
