@@ -37,7 +37,7 @@ fn the_key_covers_nothing_and_is_cut_nowhere() {
         |name: &String| Curve { name: name.clone(), points: vec![(0.0, 1.0), (1.0, 1.0)], band: Vec::new() };
     let curves: Vec<Curve> = names.iter().chain([&long]).map(curve).collect();
     for (size, width) in [(Size::Wide, 820.0), (Size::Narrow, 380.0)] {
-        let svg = lines(&labels(), 0.0..1.0, 0.0..1.0, &curves, size).unwrap();
+        let svg = lines(&labels(), 0.0..1.0, 0.0..3.0, &curves, size).unwrap();
         let texts: Vec<(f64, f64, &str)> = svg
             .split("<text ")
             .skip(1)
@@ -49,13 +49,17 @@ fn the_key_covers_nothing_and_is_cut_nowhere() {
                 (number("x"), number("y"), text.split('\n').nth(1).unwrap())
             })
             .collect();
-        let top = *texts.iter().find(|(.., text)| *text == "1.0").map(|(_, y, _)| y).unwrap();
+        let top = *texts.iter().find(|(.., text)| *text == "3.0").map(|(_, y, _)| y).unwrap();
         let title = *texts.iter().find(|(.., text)| *text == "a title").map(|(_, y, _)| y).unwrap();
         for name in &names {
             let (x, y, _) = texts.iter().find(|(.., text)| text == name).unwrap();
             assert!(*y > title && y + 8.0 < top, "{name} at {y}, between {title} and {top}");
             assert!(x + 14.0 * 7.0 < width, "{name} at {x}");
         }
+        let mut places: Vec<_> = texts.iter().map(|(x, y, _)| (x.to_bits(), y.to_bits())).collect();
+        places.sort_unstable();
+        places.dedup();
+        assert_eq!(places.len(), texts.len(), "no two texts stand in one place: {texts:?}");
         let (x, y, text) = texts.iter().find(|(.., text)| text.ends_with("/the-end")).unwrap();
         assert!(text.starts_with('…') && y + 8.0 < top && x + 5.5 * (text.len() as f64) < width, "{text}");
     }
