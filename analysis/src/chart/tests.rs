@@ -178,3 +178,16 @@ fn a_range_has_room() {
     let flat = range([2.0].into_iter()).unwrap();
     assert!(flat.start < 2.0 && flat.end > 2.0);
 }
+
+/// The key names no part that is nowhere.
+#[test]
+fn a_part_that_never_was_has_no_name() {
+    let strip = Strip { names: ["a", "b", "c"], shares: vec![(0.0, [0.5, 0.5, 0.0])], mark: None };
+    let strip = lines_over_strip(&labels(), 0.0..9.0, &[], &strip, Size::Wide).unwrap();
+    let bars =
+        shares(&labels(), &[("a", vec![0.5]), ("b", vec![0.5]), ("c", vec![0.0])], Size::Wide).unwrap();
+    for svg in [strip, bars] {
+        let named = |name: &str| svg.contains(&format!("\n{name}\n"));
+        assert_eq!(["a", "b", "c"].map(named), [true, true, false]);
+    }
+}
