@@ -84,6 +84,7 @@ fn groups(gardens: &[Garden]) -> Vec<(&str, Vec<&Garden>)> {
 fn lost_text(gardens: &[&Garden]) -> String {
     let lost: Vec<f64> = gardens.iter().filter_map(|garden| garden.lost_at).map(|at| at as f64).collect();
     match (mean(&lost), gardens.len()) {
+        (None, 1) if gardens[0].generations == 1 => "was not lost in one generation".to_owned(),
         (None, 1) => format!("was not lost in {} generations", gardens[0].generations),
         (None, n) => format!("{n} of {n} held to the end of the log"),
         (Some(at), 1) => format!("was lost at generation {at:.0}"),

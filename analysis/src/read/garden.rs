@@ -169,9 +169,9 @@ pub fn read(
         return Err(table.without_rows("generation"));
     }
     if let Some((line, name)) = first_not_finite {
-        table.note(line, &format!(
-            "column `{name}` is NaN or infinite, as are {not_finite} cells in all; they are left out of what needs them"
-        ));
+        let more =
+            if not_finite > 1 { format!(", the first of {not_finite} such cells") } else { String::new() };
+        table.note(line, &format!("column `{name}` is NaN or infinite{more}; left out of what needs it"));
     }
     Ok(rows)
 }

@@ -26,6 +26,12 @@ pub enum ReadError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A folder or a pipe.
+    #[error("{} is no file; write into a file what is to be read", path.display())]
+    NoFile {
+        /// What is no file.
+        path: PathBuf,
+    },
     /// A file without a row.
     #[error("{}, line 1: {problem}", path.display())]
     Empty {
@@ -82,7 +88,7 @@ impl Kind {
     const ALL: [Kind; 5] = [Kind::Garden, Kind::Episodes, Kind::Training, Kind::Drift, Kind::Lifetimes];
 
     /// The name that the program gives to such a file.
-    pub fn file(self) -> &'static str {
+    pub const fn file(self) -> &'static str {
         match self {
             Kind::Garden => "resonetics_data.csv",
             Kind::Episodes => "episodes.csv",

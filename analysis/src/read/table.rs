@@ -1,7 +1,7 @@
 //! A CSV file with a header, one row at a time.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Take};
+use std::io::{BufRead, BufReader, Read, Take};
 use std::path::{Path, PathBuf};
 use std::str;
 
@@ -59,11 +59,10 @@ impl Table {
     /// Opens the file at `path` and reads its header.
     ///
     /// # Errors
-    /// [`ReadError::Io`], also for a pipe; [`ReadError::Empty`]; [`ReadError::Line`] for a header that is
+    /// [`ReadError::Io`]; [`ReadError::NoFile`]; [`ReadError::Empty`]; [`ReadError::Line`] for a header that is
     /// no text.
     pub fn open(path: &Path) -> Result<Table, ReadError> {
-        let (file, length) =
-            opened(path).map_err(|source| ReadError::Io { path: path.to_path_buf(), source })?;
+        let (file, length) = opened(path)?;
         let mut table = Table {
             path: path.to_path_buf(),
             reader: BufReader::with_capacity(LINE_BYTES, file.take(length)),
@@ -235,17 +234,14 @@ impl Record {
 }
 
 /// The file and its length.
-fn opened(path: &Path) -> io::Result<(File, u64)> {
+fn opened(path: &Path) -> Result<(File, u64), ReadError> {
+    let refused = |source| ReadError::Io { path: path.to_path_buf(), source };
     // Opening a pipe would wait for its writer.
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "it is no file; write into a file what is to be read",
-        ));
+    if !fs::metadata(path).map_err(refused)?.is_file() {
+        return Err(ReadError::NoFile { path: path.to_path_buf() });
     }
-    let mut file = File::open(path)?;
-    let length = file.seek(SeekFrom::End(0))?;
-    file.rewind()?;
+    let file = File::open(path).map_err(refused)?;
+    let length = file.metadata().map_err(refused)?.len();
     Ok((file, length))
 }
 
@@ -273,7 +269,7 @@ impl Row<'_> {
     /// [`ReadError::Cell`] if it is no UTF-8 or empty.
     pub fn text(&self, column: usize) -> Result<&str, ReadError> {
         let text = str::from_utf8(self.bytes(column)).ok().filter(|text| !text.is_empty());
-        text.ok_or_else(|| self.refused(column, "text (UTF-8)"))
+        text.ok_or_else(|| self.refused(column, "text (UTF-8) that is not empty"))
     }
 
     /// Cell `column` as one of `words`: which.
