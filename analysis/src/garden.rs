@@ -133,9 +133,9 @@ impl Garden {
         let entropy = table.column("Total_Entropy").unwrap_or_default();
         read(table, go_on, |row, generation| {
             // The log has two decimals: a full garden may be rounded up.
-            if generation.total_entropy > rules.cells as f64 + 0.01 {
+            if generation.total_entropy.is_finite() && generation.total_entropy > rules.cells as f64 + 0.01 {
                 let allowed = format!(
-                    "at most {0}, the dirt that {0} cells can hold; the run's config.toml beside the file says how many there are",
+                    "at most {0}, the dirt that {0} cells can hold; how many there are says the run's config.toml beside the file or, where there is none, --cells",
                     rules.cells
                 );
                 return Err(row.refused(entropy, &allowed));
@@ -210,10 +210,7 @@ impl Reading {
         let garden = &mut self.garden;
         let (risk, flow) = (finite(row.collapse_risk), row.flow.and_then(finite));
         let dirt = finite(row.total_entropy).map(|entropy| entropy / garden.rules.cells as f64);
-        garden.not_finite += [risk.is_none(), dirt.is_none(), flow.is_none() && row.flow.is_some()]
-            .map(u64::from)
-            .iter()
-            .sum::<u64>();
+        garden.not_finite += row.not_finite().count() as u64;
         if garden.generations == 0 {
             garden.from_to[0] = row.generation;
         }

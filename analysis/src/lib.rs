@@ -6,6 +6,7 @@
 
 pub mod agents;
 pub mod chart;
+pub mod evaluations;
 pub mod garden;
 pub mod lives;
 pub mod picture;

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use resonetics_analysis::garden::{Garden, Rules};
-use resonetics_analysis::read::{Kind, episodes, log, open};
+use resonetics_analysis::read::{Kind, ReadError, episodes, log, open};
 
 struct Counting;
 
@@ -50,12 +50,22 @@ static ALLOCATOR: Counting = Counting;
 
 /// The most bytes held while `path` is read, above those held before.
 fn peak(path: &Path) -> isize {
+    peak_of(|| read(path).unwrap())
+}
+
+/// The most bytes held while `work` is done, above those held before.
+fn peak_of(work: impl FnOnce()) -> isize {
     let before = HELD.with(|held| {
         let now = held.get().0;
         held.set((now, now));
         now
     });
-    let (kind, mut table) = open(path).unwrap();
+    work();
+    HELD.with(|held| held.get().1) - before
+}
+
+fn read(path: &Path) -> Result<(), ReadError> {
+    let (kind, mut table) = open(path)?;
     match kind {
         Kind::Garden => {
             let rules = Rules {
@@ -65,12 +75,12 @@ fn peak(path: &Path) -> isize {
                 collapse_risk: 0.72,
                 survival_flow: 0.85,
             };
-            drop(Garden::read(&mut table, "one", "all", rules, &|| true).unwrap());
+            drop(Garden::read(&mut table, "one", "all", rules, &|| true)?);
         }
-        Kind::Episodes => drop(episodes::read(&mut table, &|| true).unwrap()),
-        _ => drop(log::read(&mut table, &|| true).unwrap()),
+        Kind::Episodes => drop(episodes::read(&mut table, &|| true)?),
+        _ => drop(log::read(&mut table, &|| true)?),
     }
-    HELD.with(|held| held.get().1) - before
+    Ok(())
 }
 
 fn file(header: &str, rows: u64, row: impl Fn(u64, &mut String)) -> tempfile::NamedTempFile {
@@ -83,10 +93,36 @@ fn file(header: &str, rows: u64, row: impl Fn(u64, &mut String)) -> tempfile::Na
     file
 }
 
+const GARDEN: &str = "Gen,Population,Avg_Energy,Total_Entropy,Emergency_Moves,Isolation_Saves,Entropy_Gradient,Population_Volatility,Emergency_Ratio,Collapse_Risk,Flow,Verdict";
+
+/// A file without line ends and a quote that is never closed are refused where they begin, not read to
+/// the end.
+#[test]
+fn what_is_no_line_is_not_held() {
+    let nothing = |_: u64, _: &mut String| {};
+    let quote = |n: u64, text: &mut String| text.push_str(if n == 1 { "1,\"25,\n" } else { "2,25,1\n" });
+    for (header, rows, row, said) in [
+        (
+            "x".repeat(8_000_000),
+            0,
+            &nothing as &dyn Fn(u64, &mut String),
+            "line 1: is longer than 65536 bytes",
+        ),
+        (format!("{GARDEN}\n{}", "9".repeat(8_000_000)), 0, &nothing, "line 2: is longer than 65536 bytes"),
+        (GARDEN.to_owned(), 1_000_000, &quote, "line 2: a quote is opened and not closed"),
+    ] {
+        let file = file(&header, rows, row);
+        let mut found = Ok(());
+        let held = peak_of(|| found = read(file.path()));
+        let found = found.unwrap_err().to_string();
+        assert!(found.contains(said), "{found}");
+        assert!(held < 1_000_000, "{said}: {held} bytes");
+    }
+}
+
 /// Once its buckets are full a reader holds what it holds, whether 60,000 rows or ten times as many.
 #[test]
 fn ten_times_the_rows_take_no_more_memory() {
-    let garden = "Gen,Population,Avg_Energy,Total_Entropy,Emergency_Moves,Isolation_Saves,Entropy_Gradient,Population_Volatility,Emergency_Ratio,Collapse_Risk,Flow,Verdict";
     let generation = |n: u64, text: &mut String| {
         writeln!(text, "{n},25,49.62,{}.25,0,0,8.897,0,0.0000,0.{:04},0.0128,creative", n % 3000, n % 7000)
             .unwrap();
@@ -100,7 +136,7 @@ fn ten_times_the_rows_take_no_more_memory() {
     let step =
         |n: u64, text: &mut String| writeln!(text, "{n},0.5,0.4,alert,0.01,0.{},0.2,0.1", n % 97).unwrap();
     for (header, row) in
-        [(garden, &generation as &dyn Fn(u64, &mut String)), (episodes, &episode), (drift, &step)]
+        [(GARDEN, &generation as &dyn Fn(u64, &mut String)), (episodes, &episode), (drift, &step)]
     {
         let [short, long] = [60_000, 600_000].map(|rows| peak(file(header, rows, row).path()));
         assert!(long <= short + 4_096, "{header}: {short} bytes for 60,000 rows, {long} for 600,000");

@@ -19,6 +19,7 @@ pub const PORT: RangeInclusive<u64> = 0..=u16::MAX as u64;
 pub const TRAINING_STEPS: RangeInclusive<u64> = 1..=1_000_000_000_000;
 pub const STEPS: RangeInclusive<u64> = 1..=1_000_000;
 pub const DRIFT_STEPS: RangeInclusive<u64> = 1..=1_000_000_000;
+pub const CELLS: RangeInclusive<u64> = 1..=1_000_000_000;
 pub const BATCH: RangeInclusive<u64> = 1..=65_536;
 
 /// Parses a whole number within `range`, or says what is allowed.
@@ -333,6 +334,9 @@ pub struct AnalyzeArgs {
     /// The agent that the others are compared with [default: the first]
     #[arg(long, value_name = "NAME")]
     pub baseline: Option<String>,
+    /// Cells of the gardens that have no config.toml beside them [default: 3600]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u64>(CELLS))]
+    pub cells: Option<u64>,
     #[command(flatten)]
     pub out: OutArgs,
 }

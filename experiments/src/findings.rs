@@ -2,6 +2,7 @@
 
 use resonetics_analysis::agents::{self, Benchmark};
 use resonetics_analysis::chart::ChartError;
+use resonetics_analysis::evaluations::{self, Evaluation};
 use resonetics_analysis::garden::{self, Garden, Rules};
 use resonetics_analysis::lives;
 use resonetics_analysis::read::{Kind, ReadError, Table, episodes, lifetimes, log, open};
@@ -23,6 +24,25 @@ struct Found {
     trainings: Vec<Training>,
     drifts: Vec<Training>,
     worlds: Vec<lifetimes::World>,
+    evaluations: Vec<(String, Evaluation)>,
+    /// Files without rows.
+    empty: Vec<ReadError>,
+    /// Whether there is a garden without a config.toml.
+    assumed: bool,
+}
+
+impl Found {
+    /// What was read, `None` for a file without rows.
+    fn rows<T>(&mut self, read: Result<T, ReadError>) -> Result<Option<T>, Failure> {
+        match read {
+            Ok(rows) => Ok(Some(rows)),
+            Err(problem @ ReadError::Empty { .. }) => {
+                self.empty.push(problem);
+                Ok(None)
+            }
+            Err(problem) => Err(refused(problem)),
+        }
+    }
 }
 
 /// What is found in `inputs`; `made_by` is the command line that makes this report again.
@@ -31,6 +51,11 @@ struct Found {
 /// [`Failure::Usage`] for what cannot be read, with its place; that a figure cannot be drawn; an interrupt.
 pub fn report(mut inputs: Inputs, baseline: Option<&str>, made_by: &str) -> Result<Report, Failure> {
     let found = found(&mut inputs)?;
+    if let Some(cells) = inputs.cells.filter(|_| !found.assumed) {
+        return Err(Failure::Usage(format!(
+            "`--cells {cells}`: there is no garden without a config.toml among the files"
+        )));
+    }
     let mut report = Report { title: title(&inputs), ..Report::default() };
     let drawn = |error: ChartError| Failure::Failed(error.to_string());
     if !found.benchmarks.is_empty() {
@@ -44,6 +69,9 @@ pub fn report(mut inputs: Inputs, baseline: Option<&str>, made_by: &str) -> Resu
     }
     if !found.trainings.is_empty() {
         report.parts.extend(trainings::parts(&found.trainings).map_err(drawn)?);
+    }
+    if !found.evaluations.is_empty() {
+        report.parts.push(evaluations::part(&found.evaluations).map_err(drawn)?);
     }
     if !found.gardens.is_empty() {
         report.parts.push(garden::part(&found.gardens).map_err(drawn)?);
@@ -62,23 +90,33 @@ pub fn report(mut inputs: Inputs, baseline: Option<&str>, made_by: &str) -> Resu
     Ok(report)
 }
 
+/// Files without rows are noted; there is an error if all are.
 fn found(inputs: &mut Inputs) -> Result<Found, Failure> {
-    let mut tables = Vec::new();
+    let (mut found, mut tables) = (Found::default(), Vec::new());
     for input in &inputs.files {
-        let (kind, table) = open(&input.path).map_err(refused)?;
-        tables.push((kind, table, input.clone()));
+        if input.path.extension().is_some_and(|extension| extension == "json") {
+            let evaluation = Evaluation::read(&input.path).map_err(refused)?;
+            found.evaluations.push((input.name.clone(), evaluation));
+        } else if let Some((kind, table)) = found.rows(open(&input.path))? {
+            tables.push((kind, table, input.clone()));
+        }
     }
     let of_kind = |kind: Kind| {
         tables.iter().filter(|(found, ..)| *found == kind).map(|(.., input)| input.run).collect::<Vec<_>>()
     };
     let among: Vec<Vec<usize>> = tables.iter().map(|(kind, ..)| of_kind(*kind)).collect();
-    let mut found = Found::default();
     for ((kind, mut table, input), among) in tables.into_iter().zip(among) {
         interrupt::check()?;
-        let group = inputs.group(input.run, &among);
+        let group = inputs.group(&input, &among);
         add(&mut found, inputs, kind, &mut table, &input, group)?;
         inputs.notes.extend_from_slice(table.notes());
     }
+    if found.empty.len() == inputs.files.len()
+        && let Some(last) = found.empty.pop()
+    {
+        return Err(refused(last));
+    }
+    inputs.notes.extend(found.empty.iter().map(|problem| format!("left out: {problem}")));
     Ok(found)
 }
 
@@ -94,24 +132,26 @@ fn add(
     let name = input.name.clone();
     match kind {
         Kind::Garden => {
-            let rules = rules(inputs, input)?;
-            found.gardens.push(Garden::read(table, &name, &group, rules, &go_on).map_err(refused)?);
+            let rules = rules(found, inputs, input)?;
+            let garden = found.rows(Garden::read(table, &name, &group, rules, &go_on))?;
+            found.gardens.extend(garden);
         }
         Kind::Episodes => {
-            let agents = episodes::read(table, &go_on).map_err(refused)?;
-            found.benchmarks.push(Benchmark { world: world(inputs, input), run: name, agents });
+            let world = world(inputs, input)?;
+            let agents = found.rows(episodes::read(table, &go_on))?;
+            found.benchmarks.extend(agents.map(|agents| Benchmark { world, run: name, agents }));
         }
         Kind::Training | Kind::Drift => {
-            let log = log::read(table, &go_on).map_err(refused)?;
             let world = match Plan::parse(&inputs.runs[input.run].config) {
                 Ok(Plan::Train(plan)) => plan.env.name,
                 _ => String::new(),
             };
-            let training = Training { name, group, world, log };
-            if kind == Kind::Training { &mut found.trainings } else { &mut found.drifts }.push(training);
+            let log = found.rows(log::read(table, &go_on))?;
+            let training = log.map(|log| Training { name, group, world, log });
+            if kind == Kind::Training { &mut found.trainings } else { &mut found.drifts }.extend(training);
         }
         Kind::Lifetimes => {
-            let mut worlds = lifetimes::read(table, &go_on).map_err(refused)?;
+            let mut worlds = found.rows(lifetimes::read(table, &go_on))?.unwrap_or_default();
             for world in &mut worlds {
                 if found.worlds.iter().any(|known| known.name == world.name) {
                     world.name = format!("{} ({name})", world.name);
@@ -125,9 +165,7 @@ fn add(
 
 /// The settings of the garden that `input` is the log of; the rules' where no config.toml says more,
 /// which is noted.
-fn rules(inputs: &mut Inputs, input: &Input) -> Result<Rules, Failure> {
-    let config = &inputs.runs[input.run].config;
-    let plan = if config.is_empty() { None } else { Some(Plan::parse(config)) };
+fn rules(found: &mut Found, inputs: &mut Inputs, input: &Input) -> Result<Rules, Failure> {
     let of = |config: &GardenerConfig| Rules {
         cells: config.cells() as u64,
         lost_share: config.lost.dirt_share,
@@ -135,35 +173,46 @@ fn rules(inputs: &mut Inputs, input: &Input) -> Result<Rules, Failure> {
         collapse_risk: config.risk.smoothing.collapse_th,
         survival_flow: config.control.damping.survival_on_flow,
     };
-    match plan {
-        Some(Ok(Plan::Gardener(plan))) => match &plan.env.settings {
-            WorldSettings::Gardener(settings) => return Ok(of(&settings.env)),
-            WorldSettings::K8s(_) => {}
-        },
-        Some(Err(problem)) => {
-            let path = input.path.display();
-            return Err(Failure::Usage(format!("cannot use the config.toml beside {path}: {problem}")));
-        }
-        _ => {}
+    if let Some(Plan::Gardener(plan)) = plan(inputs, input)?
+        && let WorldSettings::Gardener(settings) = &plan.env.settings
+    {
+        return Ok(of(&settings.env));
     }
-    let rules = of(&GardenerConfig::default());
+    found.assumed = true;
+    let mut rules = of(&GardenerConfig::default());
+    rules.cells = inputs.cells.unwrap_or(rules.cells);
     inputs.notes.push(format!(
-        "{}: no config.toml of a garden beside it, so the rules' settings are assumed: {} cells, lost at {} for {} generations",
+        "{}: no config.toml of a garden beside it, so {} assumed: {} cells{}, lost at {} for {} generations",
         input.path.display(),
+        if inputs.cells.is_some() { "these settings are" } else { "the rules' settings are" },
         rules.cells,
+        if inputs.cells.is_some() { " as typed" } else { " (another number: --cells)" },
         rules.lost_share,
         rules.lost_generations
     ));
     Ok(rules)
 }
 
+/// What the config.toml beside `input` says, if there is one.
+fn plan(inputs: &Inputs, input: &Input) -> Result<Option<Plan>, Failure> {
+    let config = &inputs.runs[input.run].config;
+    if config.is_empty() {
+        return Ok(None);
+    }
+    let refused = |problem| {
+        Failure::Usage(format!("cannot use the config.toml beside {}: {problem}", input.path.display()))
+    };
+    Plan::parse(config).map(Some).map_err(refused)
+}
+
 /// The name of the world in which a benchmark was played; the same for runs with the same settings.
-fn world(inputs: &Inputs, input: &Input) -> String {
+fn world(inputs: &Inputs, input: &Input) -> Result<String, Failure> {
+    let Some(Plan::Benchmark(mine)) = plan(inputs, input)? else { return Ok(input.name.clone()) };
+    let mine = mine.env;
     let setup = |run: usize| match Plan::parse(&inputs.runs[run].config) {
         Ok(Plan::Benchmark(plan)) => Some(plan.env),
         _ => None,
     };
-    let Some(mine) = setup(input.run) else { return input.name.clone() };
     let name = if mine.preset == "reference" {
         mine.name.clone()
     } else {
@@ -173,10 +222,10 @@ fn world(inputs: &Inputs, input: &Input) -> String {
     let same_name = |other: &crate::setup::Setup| (&other.name, &other.preset) == (&mine.name, &mine.preset);
     let others: Vec<_> = (0..inputs.runs.len()).filter_map(|run| Some((run, setup(run)?))).collect();
     if others.iter().filter(|(_, other)| same_name(other)).all(|(_, other)| *other == mine) {
-        return name;
+        return Ok(name);
     }
     let first = others.iter().find(|(_, other)| *other == mine).map_or(input.run, |(run, _)| *run);
-    format!("{name} ({})", inputs.runs[first].name)
+    Ok(format!("{name} ({})", inputs.runs[first].name))
 }
 
 fn title(inputs: &Inputs) -> String {

@@ -5,7 +5,8 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use resonetics_analysis::read::Kind;
+use resonetics_analysis::evaluations;
+use resonetics_analysis::read::{Kind, open};
 use resonetics_analysis::report::{Cell, Run, Table};
 use serde_json::Value;
 
@@ -29,49 +30,84 @@ pub struct Inputs {
     pub runs: Vec<Run>,
     /// Folder of each run.
     folders: Vec<PathBuf>,
+    /// What is in `files`, with no links: a file is read once.
+    known: BTreeSet<PathBuf>,
     pub notes: Vec<String>,
+    /// Cells of the gardens that have no config.toml, where the user says so.
+    pub cells: Option<u64>,
 }
 
-const KINDS: [Kind; 5] = [Kind::Garden, Kind::Episodes, Kind::Training, Kind::Drift, Kind::Lifetimes];
+/// The names of the files that are read.
+const NAMES: [&str; 6] = [
+    Kind::Garden.file(),
+    Kind::Episodes.file(),
+    Kind::Training.file(),
+    Kind::Drift.file(),
+    Kind::Lifetimes.file(),
+    evaluations::FILE,
+];
+
+/// How deep runs are looked for.
+const DEPTH: usize = 4;
+
+/// Folders of a run that hold no rows.
+const PASSED_OVER: [&str; 2] = ["checkpoints", "figures"];
 
 impl Inputs {
-    /// Finds the files below `paths`; `only_runs` refuses what is no run directory.
+    /// Finds the files below `paths`; `only_runs` refuses what is no run directory. What holds nothing
+    /// is noted.
     ///
     /// # Errors
-    /// [`Failure::Usage`] for a path that is not there or holds nothing that can be read.
+    /// [`Failure::Usage`] for a path that is not there, and if there is nothing at all to be read.
     pub fn find(paths: &[PathBuf], only_runs: bool) -> Result<Inputs, Failure> {
         let mut inputs = Inputs::default();
-        let mut seen = BTreeSet::new();
         for path in paths {
-            let canonical = fs::canonicalize(path).map_err(failure::io("read", path))?;
+            fs::canonicalize(path).map_err(failure::io("read", path))?;
             if only_runs && !path.join("run.json").is_file() {
                 return Err(Failure::Usage(format!(
                     "{} is no run directory: it holds no run.json; `resonetics analyze` also takes files and folders of runs",
                     path.display()
                 )));
             }
-            if !seen.insert(canonical) {
-                continue;
-            }
-            if path.is_dir() {
-                inputs.add_folder(path)?;
+            let folder = if path.is_dir() {
+                path
             } else if sums_up(path) && !of_run(folder_of(path))?.is_empty() {
-                let folder = folder_of(path);
                 inputs.notes.push(format!(
                     "{} sums up: the rows behind it are read instead, all there are in {}",
                     path.display(),
-                    folder.display()
+                    folder_of(path).display()
                 ));
-                inputs.add_folder(folder)?;
+                folder_of(path)
             } else {
-                inputs.add_file(path)?;
+                inputs.add_file(path, paths.len() == 1)?;
+                continue;
+            };
+            if !inputs.add_folder(folder, DEPTH)? && !folder.join("run.json").is_file() {
+                inputs.notes.push(nothing_in(folder));
             }
+        }
+        if inputs.files.is_empty() {
+            return Err(Failure::Usage(format!(
+                "{}; these are read, there or in the folders below: {}",
+                inputs.notes.join("; "),
+                NAMES.join(", ")
+            )));
         }
         inputs.rename();
         Ok(inputs)
     }
 
-    fn add_file(&mut self, path: &Path) -> Result<(), Failure> {
+    /// Adds the file that was named: one that is no table is left out if others were named too, as `*`
+    /// does.
+    fn add_file(&mut self, path: &Path, alone: bool) -> Result<(), Failure> {
+        let table = ["csv", "json"].iter().any(|extension| has_extension(path, extension));
+        if !alone
+            && !table
+            && let Err(problem) = open(path)
+        {
+            self.notes.push(format!("left out: {problem}"));
+            return Ok(());
+        }
         let folder = folder_of(path);
         let numbered = folder.file_name().is_some_and(is_numbered);
         // `gardener --runs` keeps config.toml one folder up.
@@ -79,44 +115,69 @@ impl Inputs {
         self.push(path, above.unwrap_or(folder))
     }
 
-    fn add_folder(&mut self, folder: &Path) -> Result<(), Failure> {
-        let before = self.files.len();
-        for path in of_run(folder)? {
-            self.push(&path, folder)?;
+    /// Adds the run in `folder` or, if there is none, its files and what is in the folders below; whether
+    /// there is anything.
+    fn add_folder(&mut self, folder: &Path, depth: usize) -> Result<bool, Failure> {
+        let rows = of_run(folder)?;
+        let mut found = !rows.is_empty();
+        for path in &rows {
+            self.push(path, folder)?;
         }
-        if !folder.join("run.json").is_file() {
-            for below in children(folder)? {
-                if below.join("run.json").is_file() {
-                    let paths = of_run(&below)?;
-                    // Reports stand beside the runs that they are of.
-                    if paths.is_empty() && !below.join("report.html").is_file() {
-                        self.notes.push(format!("{} holds nothing to analyze: left out", below.display()));
-                    }
-                    for path in paths {
-                        self.push(&path, &below)?;
-                    }
-                }
+        if folder.join("run.json").is_file() {
+            // Reports stand beside the runs that they are of.
+            if !found && !folder.join("report.html").is_file() {
+                self.notes.push(nothing_in(folder));
+            }
+            return Ok(found);
+        }
+        found |= self.add_unnamed(folder, found)?;
+        for below in entries(folder)?.into_iter().filter(|below| depth > 0 && below.is_dir()) {
+            let name = below.file_name().and_then(OsStr::to_str).unwrap_or_default();
+            if !name.starts_with('.') && !PASSED_OVER.contains(&name) {
+                found |= self.add_folder(&below, depth - 1)?;
             }
         }
-        if self.files.len() == before {
-            return Err(Failure::Usage(format!(
-                "{} holds nothing to analyze; these are read, there or in the runs below: {}",
-                folder.display(),
-                KINDS.map(Kind::file).join(", ")
-            )));
+        Ok(found)
+    }
+
+    /// Adds the CSV files of `folder` that have another name and a header that is known; whether there
+    /// are any.
+    fn add_unnamed(&mut self, folder: &Path, has_rows: bool) -> Result<bool, Failure> {
+        let csv = |path: &PathBuf| has_extension(path, "csv") && path.is_file();
+        let named =
+            |path: &Path| path.file_name().and_then(OsStr::to_str).is_some_and(|name| NAMES.contains(&name));
+        let (mut found, mut problems) = (false, Vec::new());
+        for path in entries(folder)?.into_iter().filter(csv).filter(|path| !named(path)) {
+            match open(&path) {
+                Ok(_) => {
+                    self.push(&path, folder)?;
+                    found = true;
+                }
+                Err(_) if has_rows && sums_up(&path) => {}
+                Err(problem) => problems.push(problem.to_string()),
+            }
         }
-        Ok(())
+        if let [first, others @ ..] = &problems[..] {
+            let more = match others.len() {
+                0 => String::new(),
+                n => format!("; {n} more CSV files in {} too", folder.display()),
+            };
+            self.notes.push(format!("left out: {first}{more}"));
+        }
+        Ok(found)
     }
 
     /// Adds a file, once.
     fn push(&mut self, path: &Path, folder: &Path) -> Result<(), Failure> {
-        if self.files.iter().any(|known| known.path == path) {
+        let whole = fs::canonicalize(path).map_err(failure::io("read", path))?;
+        if !self.known.insert(whole) {
             return Ok(());
         }
         let known = self.folders.iter().position(|known| known == folder);
         let run = known.unwrap_or(self.runs.len());
         if known.is_none() {
-            self.runs.push(described(folder)?);
+            let run = described(folder, &mut self.notes)?;
+            self.runs.push(run);
             self.folders.push(folder.to_path_buf());
         }
         self.files.push(Input { path: path.to_path_buf(), run, name: String::new() });
@@ -153,12 +214,22 @@ impl Inputs {
                 None => run.clone(),
             };
         }
+        let names: Vec<String> = self.files.iter().map(|file| file.name.clone()).collect();
+        for file in self.files.iter_mut().filter(|file| self.runs[file.run].config.is_empty()) {
+            if names.iter().filter(|name| **name == file.name).count() > 1 {
+                file.name = file.path.display().to_string();
+            }
+        }
     }
 
-    /// The settings in which the runs of `files` differ, seeds apart, as `key=value` for each run that has
-    /// a config.toml; runs with the same text are of one group. Runs that differ in nothing share their
-    /// common name.
-    pub fn group(&self, run: usize, among: &[usize]) -> String {
+    /// The settings in which the runs `among` differ, seeds apart, as `key=value`, for the run of `input`;
+    /// runs with the same text are of one group. Runs that differ in nothing share their common name. A
+    /// file without config.toml is a group of its own: nobody knows what its settings are.
+    pub fn group(&self, input: &Input, among: &[usize]) -> String {
+        let run = input.run;
+        if self.runs[run].config.is_empty() {
+            return input.name.clone();
+        }
         let keys = differing(among.iter().map(|&run| &self.runs[run]));
         let settings = flattened(&self.runs[run].config);
         let told: Vec<String> = keys
@@ -171,7 +242,7 @@ impl Inputs {
             .filter(|&&other| flattened_but_seed(&self.runs[other]) == flattened_but_seed(&self.runs[run]))
             .count()
             == 1;
-        if self.runs[run].config.is_empty() || told.len() > 3 || (told.is_empty() && alone) {
+        if told.len() > 3 || (told.is_empty() && alone) {
             return self.runs[run].name.clone();
         }
         if told.is_empty() { format!("{} runs", among.len()) } else { told.join(", ") }
@@ -255,8 +326,8 @@ fn is_numbered(name: &OsStr) -> bool {
 /// That the folder cannot be read.
 pub fn of_run(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut found: Vec<PathBuf> =
-        KINDS.iter().map(|kind| folder.join(kind.file())).filter(|path| path.is_file()).collect();
-    for below in children(folder)? {
+        NAMES.iter().map(|name| folder.join(name)).filter(|path| path.is_file()).collect();
+    for below in entries(folder)? {
         let path = below.join(Kind::Garden.file());
         if below.file_name().is_some_and(is_numbered) && path.is_file() {
             found.push(path);
@@ -265,24 +336,51 @@ pub fn of_run(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(found)
 }
 
-/// The folders in `folder`, sorted.
-fn children(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+/// What is in `folder`, sorted.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let entries = fs::read_dir(folder).map_err(failure::io("read", folder))?;
     let paths: Result<Vec<PathBuf>, _> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
     let mut paths = paths.map_err(failure::io("read", folder))?;
-    paths.retain(|path| path.is_dir());
     paths.sort();
     Ok(paths)
 }
 
-/// What config.toml and run.json in `folder` say; empty where they are not there.
-fn described(folder: &Path) -> Result<Run, Failure> {
-    let text = |name: &str| {
-        let path = folder.join(name);
-        if path.is_file() { read(&path) } else { Ok(String::new()) }
-    };
-    let (config, record) = (text("config.toml")?, text("run.json")?);
-    let record: Value = serde_json::from_str(&record).unwrap_or_default();
+fn has_extension(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension))
+}
+
+fn nothing_in(folder: &Path) -> String {
+    format!("{} holds nothing to analyze", folder.display())
+}
+
+/// What config.toml and run.json in `folder` say; empty where they are not there. A run.json that cannot
+/// be read is noted.
+///
+/// # Errors
+/// That config.toml cannot be read or is no TOML.
+fn described(folder: &Path, notes: &mut Vec<String>) -> Result<Run, Failure> {
+    let (config, record) = (folder.join("config.toml"), folder.join("run.json"));
+    let mut text = String::new();
+    if config.is_file() {
+        text = read(&config)?;
+        text.parse::<toml::Table>().map_err(|problem| {
+            let problem = problem.to_string();
+            Failure::Usage(format!("cannot use {}: {}", config.display(), problem.trim_end()))
+        })?;
+    }
+    let mut told = Value::Null;
+    if record.is_file() {
+        let parsed = read(&record)
+            .map_err(|problem| problem.to_string())
+            .and_then(|json| serde_json::from_str(&json).map_err(|problem| problem.to_string()));
+        match parsed {
+            Ok(value) => told = value,
+            Err(problem) => {
+                notes.push(format!("{}: {problem}; what made this run is not known", record.display()))
+            }
+        }
+    }
+    let (config, record) = (text, told);
     let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let arguments = record["arguments"].as_array().cloned().unwrap_or_default();
     let command = if arguments.is_empty() { String::new() } else { command_line(arguments.iter().map(word)) };
@@ -334,11 +432,14 @@ mod tests {
         let other = "seed = 2\n[env.settings]\nx = 2\n";
         let three = inputs(&[one, &one.replace("seed = 1", "seed = 9"), other]);
         let all = [0, 1, 2];
-        assert_eq!(three.group(0, &all), "env.settings.x=1");
-        assert_eq!(three.group(1, &all), "env.settings.x=1");
-        assert_eq!(three.group(2, &all), "env.settings.x=2");
-        assert_eq!(three.group(0, &[0]), "r0");
-        assert_eq!(three.group(0, &[0, 1]), "2 runs");
+        let group = |run: usize, among: &[usize]| {
+            three.group(&Input { path: PathBuf::new(), run, name: "some.csv".to_owned() }, among)
+        };
+        assert_eq!(group(0, &all), "env.settings.x=1");
+        assert_eq!(group(1, &all), "env.settings.x=1");
+        assert_eq!(group(2, &all), "env.settings.x=2");
+        assert_eq!(group(0, &[0]), "r0");
+        assert_eq!(group(0, &[0, 1]), "2 runs");
         let table = &three.differences()[0];
         assert_eq!(
             table.rows.iter().map(|row| row[0].text.as_str()).collect::<Vec<_>>(),

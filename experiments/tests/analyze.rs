@@ -219,6 +219,120 @@ fn bad_files_are_refused_with_their_place() {
     assert!(!said.contains("(bench)"), "{said}");
 }
 
+const EPISODES: &str =
+    "agent,episode,seed,return,steps,terminated,truncated,oom_nodes,critical_oom,avg_load,budget\n";
+
+fn garden_log(dirt: f64, generations: u32) -> String {
+    let row = |n| format!("{n},25,49.62,{dirt:.2},0,0,8.897,0,0.0000,0.0623,0.0128,creative\n");
+    garden::COLUMNS.join(",") + "\n" + &(1..=generations).map(row).collect::<String>()
+}
+
+/// Runs two folders deep, a file with another name, one without rows, one that is no table: what can be
+/// read is, and the rest is told.
+#[test]
+fn folders_are_searched_and_what_holds_nothing_is_told() {
+    let place = Place::new();
+    place.ok("benchmark --agents random,heuristic --episodes 3 --seed 1 --out all/sweep/one -q");
+    for (name, text) in [
+        ("all/mine/first.csv", garden_log(3.0, 20)),
+        ("all/mine/second.csv", garden_log(4.0, 30)),
+        ("all/mine/prices.csv", "day,price\n1,2\n".to_owned()),
+        ("all/killed/run.json", "{}".to_owned()),
+        ("all/killed/episodes.csv", EPISODES.to_owned()),
+        ("all/hurt/run.json", "{".to_owned()),
+        ("all/hurt/resonetics_data.csv", garden_log(3.0, 20)),
+        ("all/quick/run.json", "{}".to_owned()),
+        ("all/quick/checkpoints/more.csv", garden_log(3.0, 20)),
+        ("all/.hidden/more.csv", garden_log(3.0, 20)),
+    ] {
+        let folder = std::path::Path::new(name).parent().unwrap();
+        std::fs::create_dir_all(place.path(folder.to_str().unwrap())).unwrap();
+        place.write(name, text);
+    }
+    let said = place.ok("analyze all --out out").stdout;
+    for part in [
+        "left out: all/mine/prices.csv, line 1: `day,price` is no header of a file that can be read",
+        "left out: all/killed/episodes.csv, line 1: a header and no episode: there is nothing to look at",
+        "all/hurt/run.json: EOF while parsing an object at line 1 column 1; what made this run is not known",
+        "all/quick holds nothing to analyze",
+    ] {
+        assert!(said.contains(part), "no {part} in {said}");
+    }
+    let analysis = place.json("out/analysis.json");
+    assert_eq!(part(&analysis, "agents")["worlds"][0]["agents"].as_array().unwrap().len(), 2);
+    // Nobody knows whether their settings are the same.
+    let gardens = part(&analysis, "garden")["gardens"].as_array().unwrap();
+    let groups: Vec<&str> = gardens.iter().map(|garden| garden["group"].as_str().unwrap()).collect();
+    assert_eq!(groups, ["resonetics_data.csv", "first.csv", "second.csv"]);
+    let refused = place.refused("analyze all/killed");
+    assert!(refused.contains("all/killed/episodes.csv, line 1: a header and no episode"), "{refused}");
+    let said = place.ok("report all/killed all/quick all/hurt").stdout;
+    assert!(said.contains("left out: all/killed/episodes.csv") && said.contains("not lost in 20"), "{said}");
+
+    place.write("all/sweep/one/config.toml", "command = \"benchmark\"\nagents = 1\n");
+    let refused = place.refused("analyze all");
+    assert!(
+        refused.contains("cannot use the config.toml beside all/sweep/one/episodes.csv: line "),
+        "{refused}"
+    );
+    place.write("all/sweep/one/config.toml", "command = \n");
+    let refused = place.refused("analyze all");
+    assert!(
+        refused.contains("cannot use all/sweep/one/config.toml: TOML parse error at line 1"),
+        "{refused}"
+    );
+}
+
+/// A garden of 10 x 10 cells from elsewhere, all dirty: clean for one of 60 x 60.
+#[test]
+fn the_size_of_a_garden_from_elsewhere_can_be_typed() {
+    let place = Place::new();
+    place.write("small.csv", garden_log(100.0, 80));
+    let said = place.ok("analyze small.csv").stdout;
+    assert!(
+        said.contains("was not lost in 80") && said.contains("assumed: 3600 cells (another number: --cells)"),
+        "{said}"
+    );
+    let said = place.ok("analyze small.csv --cells 100 --out out").stdout;
+    assert!(
+        said.contains("was lost at generation 50") && said.contains("assumed: 100 cells as typed"),
+        "{said}"
+    );
+    assert!(place.text("out/config.toml").contains("cells = 100"));
+    let refused = place.refused("analyze small.csv --cells 99");
+    assert!(
+        refused.contains("line 2, column `Total_Entropy`: found `100.00`; allowed: at most 99"),
+        "{refused}"
+    );
+    place.ok(&format!("gardener --generations 20 --seed 5 --out known {TINY} -q"));
+    let refused = place.refused("analyze known --cells 64");
+    assert!(
+        refused.contains("`--cells 64`: there is no garden without a config.toml among the files"),
+        "{refused}"
+    );
+}
+
+/// Evaluations beside each other, with the numbers that `eval` itself told.
+#[test]
+fn evaluations_become_a_table() {
+    let place = Place::new();
+    place.ok(&format!("train --steps 1024 --seed 1 --out trained {SMALL} -q"));
+    for (out, more) in [("plain", ""), ("noisy", "--obs-noise 0.5")] {
+        place.ok(&format!("eval --run trained --episodes 5 --seed 1 --out {out} {more} -q"));
+    }
+    place.ok("report plain noisy --out out");
+    let analysis = place.json("out/analysis.json");
+    let evaluations = &part(&analysis, "evaluation")["evaluations"];
+    for (at, name) in ["plain", "noisy"].iter().enumerate() {
+        let told = place.json(&format!("{name}/eval.json"));
+        assert_eq!(evaluations[at]["name"], *name);
+        for number in ["return_mean", "return_mean_low", "steps_mean", "obs_noise"] {
+            assert!(told[number].is_number() && evaluations[at]["found"][number] == told[number], "{number}");
+        }
+    }
+    assert!(place.text("out/figures/evaluation-1.svg").contains("noisy"));
+}
+
 /// From elsewhere: no Flow, Windows line ends, a last line that was cut, numbers that are none, and one
 /// episode alone. Said in words, and nothing is drawn that is not there.
 #[test]
@@ -236,7 +350,8 @@ fn what_is_missing_is_said() {
         "was lost at generation 60.",
         "The verdict misleads",
         "Numbers that are NaN or infinite: 1",
-        "old.csv, line 82: the last line was cut; it is left out",
+        "old.csv, line 82: the last line was cut (it has no line end); it is left out",
+        "old.csv, line 11: column `Total_Entropy` is NaN or infinite; left out of what needs it",
         "no config.toml of a garden beside it, so the rules' settings are assumed: 3600 cells",
     ] {
         assert!(said.contains(part), "no {part} in {said}");
@@ -248,9 +363,9 @@ fn what_is_missing_is_said() {
     place.ok("benchmark --agents random --episodes 1 --seed 1 --out one -q");
     let said = place.ok("analyze one").stdout;
     assert!(said.contains("one episode, so no interval") || said.contains("there is no interval"), "{said}");
-    let episodes = "agent,episode,seed,return,steps,terminated,truncated,oom_nodes,critical_oom,avg_load,budget\n\
+    let episodes = "\
         a,1,1,inf,500,false,true,0,0,0.2,8\na,2,2,1.5,500,false,true,0,0,0.2,8\nb,1,1,2.5,500,false,true,0,0,0.2,8\n";
-    place.write("episodes.csv", episodes);
+    place.write("episodes.csv", format!("{EPISODES}{episodes}"));
     let said = place.ok("analyze episodes.csv").stdout;
     assert!(said.contains("a has returns that are NaN or infinite: 1, the first in line 2"), "{said}");
     assert!(said.contains("different numbers of episodes"), "{said}");

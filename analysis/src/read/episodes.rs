@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::table::FLAG_WORDS;
 use super::{GoOn, ReadError, Table};
 
 /// The columns that are read; others may stand beside them.
@@ -36,22 +37,25 @@ pub struct Played {
 /// the file.
 ///
 /// # Errors
-/// [`ReadError`], also for a file without rows and for more than 64 agents.
+/// [`ReadError`], also for a file without rows, for more than 64 agents and for a seed that an agent
+/// played twice, which could not be paired.
 pub fn read(table: &mut Table, go_on: GoOn<'_>) -> Result<Vec<Played>, ReadError> {
-    let [agent, seed, reward, steps, terminated, truncated] =
-        COLUMNS.map(|column| table.column(column).unwrap_or_default());
+    let columns = COLUMNS.map(|column| table.column(column).unwrap_or_default());
+    let [agent, seed, reward, steps, terminated, truncated] = columns;
     let mut agents: Vec<Played> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
+    // The line in which an agent played a seed.
+    let mut lines: HashMap<(usize, u64), u64> = HashMap::new();
     let mut rows = 0_u64;
     while let Some(row) = table.row()? {
-        if row.unfinished {
+        if row.is_cut(&columns, &FLAG_WORDS) {
             table.pass_over();
             break;
         }
         let name = row.text(agent)?;
-        let (seed, reward, steps) = (row.whole(seed)?, row.number(reward)?, row.whole(steps)?);
-        let ended = row.word(terminated, &["false", "true"])? as u64;
-        row.word(truncated, &["false", "true"])?;
+        let (played_seed, reward, steps) = (row.seed(seed)?, row.number(reward)?, row.whole(steps)?);
+        let ended = u64::from(row.flag(terminated)?);
+        row.flag(truncated)?;
         let place = match places.get(name) {
             Some(&place) => place,
             None if agents.len() == AGENTS => {
@@ -70,7 +74,12 @@ pub fn read(table: &mut Table, go_on: GoOn<'_>) -> Result<Vec<Played>, ReadError
             played.not_finite.get_or_insert((line, 0)).1 += 1;
         }
         if played.seeds.len() < KEPT {
-            played.seeds.push(seed);
+            if let Some(earlier) = lines.insert((place, played_seed), line) {
+                return Err(
+                    row.refused(seed, &format!("no seed that `{name}` played before, as in line {earlier}"))
+                );
+            }
+            played.seeds.push(played_seed);
             played.returns.push(reward);
             played.steps.push(steps as f64);
             played.terminated += ended;
@@ -81,7 +90,7 @@ pub fn read(table: &mut Table, go_on: GoOn<'_>) -> Result<Vec<Played>, ReadError
         }
     }
     if rows == 0 {
-        return Err(table.at(1, "a header and no episode: there is nothing to look at".to_owned()));
+        return Err(table.without_rows("episode"));
     }
     Ok(agents)
 }

@@ -71,32 +71,47 @@ impl Generation {
         ];
         cells.into_iter().flatten().collect()
     }
+
+    /// The columns that hold NaN or an infinity.
+    pub fn not_finite(&self) -> impl Iterator<Item = &'static str> {
+        let numbers = [
+            (COLUMNS[2], Some(self.avg_energy)),
+            (COLUMNS[3], Some(self.total_entropy)),
+            (COLUMNS[6], Some(self.entropy_gradient)),
+            (COLUMNS[8], Some(self.emergency_ratio)),
+            (COLUMNS[9], Some(self.collapse_risk)),
+            (COLUMNS[10], self.flow),
+        ];
+        numbers
+            .into_iter()
+            .filter(|(_, value)| value.is_some_and(|value| !value.is_finite()))
+            .map(|(name, _)| name)
+    }
 }
 
-/// The columns of files that lack Flow.
-pub(super) fn without_flow() -> Vec<&'static str> {
-    COLUMNS.into_iter().filter(|&column| column != "Flow").collect()
+/// The columns of files with Flow and of those without.
+pub(super) fn columns(flow: bool) -> Vec<&'static str> {
+    COLUMNS.into_iter().filter(|&column| flow || column != "Flow").collect()
 }
 
-/// The first column of a header that is nearly a garden's.
-pub(super) fn wrong_header(table: &Table) -> ReadError {
-    let expected: Vec<&str> = if table.column("Flow").is_some() { COLUMNS.to_vec() } else { without_flow() };
-    let pairs = || table.header().iter().zip(&expected);
-    let problem = match pairs().position(|(found, expected)| found != expected) {
-        Some(at) => format!("column {} is `{}` where `{}` belongs", at + 1, table.header()[at], expected[at]),
-        None => format!("has {} columns where {} belong", table.header().len(), expected.len()),
+/// Where a header that is nearly a garden's departs from it.
+pub(super) fn wrong_header(header: &[String]) -> String {
+    let expected = columns(header.iter().any(|name| name.eq_ignore_ascii_case("Flow")));
+    let problem = match header.iter().zip(&expected).position(|(found, expected)| found != expected) {
+        Some(at) => format!("column {} is `{}` where `{}` belongs", at + 1, header[at], expected[at]),
+        None => format!("has {} columns where {} belong", header.len(), expected.len()),
     };
-    table.at(1, format!("{problem}; the columns of {} are {}", Kind::Garden.file(), expected.join(",")))
+    format!("{problem}; the columns of {} are {}", Kind::Garden.file(), expected.join(","))
 }
 
 /// Hands every generation of `table`, a [`Kind::Garden`], to `take`, with the row that it comes from.
 ///
-/// NaN and infinities are handed over. A last line that was cut is passed over; one that only lacks its
-/// line end is not.
+/// NaN and infinities are handed over, and noted. A last line that was cut is passed over; one that only
+/// lacks its line end is not.
 ///
 /// # Errors
 /// [`ReadError`], also that there is no row, that a generation does not follow the one before, that
-/// risk or flow are outside [0, 1], and what `take` refuses.
+/// risk or flow are outside [0, 1], that there is less dirt than none, and what `take` refuses.
 pub fn read(
     table: &mut Table,
     go_on: GoOn<'_>,
@@ -105,26 +120,27 @@ pub fn read(
     let flow = table.column("Flow");
     let verdict = table.header().len() - 1;
     let mut last: Option<u64> = None;
-    let mut rows = 0_u64;
+    let (mut rows, mut not_finite) = (0_u64, 0_u64);
+    let mut first_not_finite = None;
     while let Some(row) = table.row()? {
-        // The verdict is the last cell: whole, it says that nothing is missing.
-        if row.unfinished && row.word(verdict, &VERDICTS).is_err() {
+        if row.is_cut(&[verdict], &VERDICTS) {
             table.pass_over();
             break;
         }
-        let share = |column: usize| {
+        // NaN and infinities pass: they are no numbers, rather than wrong ones.
+        let within = |column: usize, most: f64, allowed: &str| {
             let value = row.number(column)?;
-            // NaN passes: it is no number, rather than a wrong one.
-            if value.is_finite() && !(0.0..=1.0).contains(&value) {
-                return Err(row.refused(column, "numbers from 0 to 1"));
+            if value.is_finite() && !(0.0..=most).contains(&value) {
+                return Err(row.refused(column, allowed));
             }
             Ok(value)
         };
+        let share = |column: usize| within(column, 1.0, "numbers from 0 to 1");
         let generation = Generation {
             generation: row.whole(0)?,
             population: row.whole(1)?,
             avg_energy: row.number(2)?,
-            total_entropy: row.number(3)?,
+            total_entropy: within(3, f64::INFINITY, "numbers from 0 on")?,
             emergency_moves: row.whole(4)?,
             isolation_saves: row.whole(5)?,
             entropy_gradient: row.number(6)?,
@@ -140,13 +156,22 @@ pub fn read(
         }
         last = Some(generation.generation);
         rows += 1;
+        for name in generation.not_finite() {
+            not_finite += 1;
+            first_not_finite.get_or_insert((row.line(), name));
+        }
         take(&row, generation)?;
         if rows.is_multiple_of(4096) && !go_on() {
             return Err(ReadError::Stopped);
         }
     }
     if rows == 0 {
-        return Err(table.at(1, "a header and no generation: there is nothing to look at".to_owned()));
+        return Err(table.without_rows("generation"));
+    }
+    if let Some((line, name)) = first_not_finite {
+        let more =
+            if not_finite > 1 { format!(", the first of {not_finite} such cells") } else { String::new() };
+        table.note(line, &format!("column `{name}` is NaN or infinite{more}; left out of what needs it"));
     }
     Ok(rows)
 }

@@ -1,5 +1,8 @@
 //! `lifetimes.csv` of `controls`.
 
+use std::collections::HashMap;
+
+use super::table::FLAG_WORDS;
 use super::{GoOn, ReadError, Table};
 use crate::stats::survival::Lifetime;
 
@@ -23,22 +26,23 @@ pub struct World {
 /// The lives in `table`, a [`Kind::Lifetimes`](super::Kind::Lifetimes), world by world.
 ///
 /// # Errors
-/// [`ReadError`], also for a file without rows.
+/// [`ReadError`], also for a file without rows and for a life that is there twice.
 pub fn read(table: &mut Table, go_on: GoOn<'_>) -> Result<Vec<World>, ReadError> {
-    let [world, agent, control, seed, lifetime, lost] =
-        COLUMNS.map(|column| table.column(column).unwrap_or_default());
+    let columns = COLUMNS.map(|column| table.column(column).unwrap_or_default());
+    let [world, agent, control, seed, lifetime, lost] = columns;
     let mut worlds: Vec<World> = Vec::new();
+    // The line in which a seed was lived through, in a world, with control or without.
+    let mut lines: HashMap<(usize, bool, u64), u64> = HashMap::new();
     let mut rows = 0_u64;
     while let Some(row) = table.row()? {
-        if row.unfinished && row.word(lost, &["false", "true"]).is_err() {
+        if row.is_cut(&columns, &FLAG_WORDS) {
             table.pass_over();
             break;
         }
         let name = format!("{}, {}", row.text(world)?, row.text(agent)?);
         let on = row.word(control, &["off", "on"])? == 1;
-        let life =
-            Lifetime { time: row.whole(lifetime)? as f64, lost: row.word(lost, &["false", "true"])? == 1 };
-        let seed = row.whole(seed)?;
+        let life = Lifetime { time: row.whole(lifetime)? as f64, lost: row.flag(lost)? };
+        let lived_seed = row.seed(seed)?;
         let place = match worlds.iter().position(|world| world.name == name) {
             Some(place) => place,
             None if worlds.len() == 64 => {
@@ -51,7 +55,12 @@ pub fn read(table: &mut Table, go_on: GoOn<'_>) -> Result<Vec<World>, ReadError>
         };
         let lives = if on { &mut worlds[place].on } else { &mut worlds[place].off };
         if lives.len() < KEPT {
-            lives.push((seed, life));
+            if let Some(earlier) = lines.insert((place, on, lived_seed), row.line()) {
+                return Err(
+                    row.refused(seed, &format!("no seed that stands there before, as in line {earlier}"))
+                );
+            }
+            lives.push((lived_seed, life));
         }
         rows += 1;
         if rows.is_multiple_of(4096) && !go_on() {
@@ -59,7 +68,7 @@ pub fn read(table: &mut Table, go_on: GoOn<'_>) -> Result<Vec<World>, ReadError>
         }
     }
     if rows == 0 {
-        return Err(table.at(1, "a header and no life: there is nothing to look at".to_owned()));
+        return Err(table.without_rows("life"));
     }
     Ok(worlds)
 }

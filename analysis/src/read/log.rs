@@ -65,9 +65,9 @@ pub fn read(table: &mut Table, go_on: GoOn<'_>) -> Result<Log, ReadError> {
     let places: Vec<usize> = names.iter().map(|name| table.column(name).unwrap_or_default()).collect();
     let columns = names[1..].iter().map(|&name| Column { name, ..Column::default() }).collect();
     let mut log = Log { columns, ..Log::default() };
+    let mut cut = None;
     while let Some(row) = table.row()? {
-        // Its last cell is a number, which may have lost digits.
-        if row.unfinished {
+        if row.is_cut(&places[..1], &[]) {
             table.pass_over();
             break;
         }
@@ -78,7 +78,9 @@ pub fn read(table: &mut Table, go_on: GoOn<'_>) -> Result<Log, ReadError> {
             );
         }
         for (column, &place) in log.columns.iter_mut().zip(&places[1..]) {
-            if let Some(value) = row.maybe(place)? {
+            if row.may_be_cut(place) {
+                cut = Some(row.line());
+            } else if let Some(value) = row.maybe(place)? {
                 column.add(steps, value, row.line());
             }
         }
@@ -89,7 +91,13 @@ pub fn read(table: &mut Table, go_on: GoOn<'_>) -> Result<Log, ReadError> {
         }
     }
     if log.rows == 0 {
-        return Err(table.at(1, "a header and no row: there is nothing to look at".to_owned()));
+        return Err(table.without_rows("row"));
+    }
+    if let Some(line) = cut {
+        table.note(
+            line,
+            "the last line has no end, so its last number may have lost digits; that number is left out",
+        );
     }
     Ok(log)
 }

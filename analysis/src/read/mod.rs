@@ -26,6 +26,20 @@ pub enum ReadError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A folder or a pipe.
+    #[error("{} is no file; write into a file what is to be read", path.display())]
+    NoFile {
+        /// What is no file.
+        path: PathBuf,
+    },
+    /// A file without a row.
+    #[error("{}, line 1: {problem}", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+        /// What is missing.
+        problem: String,
+    },
     /// A line that cannot be meant.
     #[error("{}, line {line}: {problem}", path.display())]
     Line {
@@ -74,7 +88,7 @@ impl Kind {
     const ALL: [Kind; 5] = [Kind::Garden, Kind::Episodes, Kind::Training, Kind::Drift, Kind::Lifetimes];
 
     /// The name that the program gives to such a file.
-    pub fn file(self) -> &'static str {
+    pub const fn file(self) -> &'static str {
         match self {
             Kind::Garden => "resonetics_data.csv",
             Kind::Episodes => "episodes.csv",
@@ -111,7 +125,7 @@ impl Kind {
     /// nearest.
     pub fn of(table: &Table) -> Result<Kind, ReadError> {
         let header = table.header();
-        if header == garden::COLUMNS || header == garden::without_flow() {
+        if header == garden::columns(true) || header == garden::columns(false) {
             return Ok(Kind::Garden);
         }
         let has = |column: &&&str| header.iter().any(|name| name == **column);
@@ -129,28 +143,47 @@ impl Kind {
             );
             return Err(table.at(1, problem));
         }
+        Err(table.at(1, Kind::unknown(header)))
+    }
+
+    /// Why a header is that of no kind.
+    fn unknown(header: &[String]) -> String {
+        let line = header.join(",");
+        let separator = [(';', "semicolons"), ('\t', "tabs"), ('|', "bars")];
+        if let Some((_, name)) = separator.iter().find(|(mark, _)| line.matches(*mark).count() >= 2) {
+            return format!("the cells are separated by {name}; commas are needed");
+        }
+        if 2 * header.iter().filter(|cell| cell.parse::<f64>().is_ok()).count() > header.len() {
+            let first = match header.len() {
+                11 | 12 => garden::columns(header.len() == 12).join(","),
+                _ => Kind::headers(),
+            };
+            return format!(
+                "there is no header: the first line holds values; put this line before it: {first}"
+            );
+        }
+        // Nearness does not see the difference of upper and lower case.
+        let has = |column: &str| header.iter().any(|name| name.eq_ignore_ascii_case(column));
+        let known = |kind: Kind| kind.columns().iter().filter(|column| has(column)).count();
         let nearest = Kind::ALL.into_iter().max_by_key(|&kind| 100 * known(kind) / kind.columns().len());
         match nearest.filter(|&kind| 2 * known(kind) > kind.columns().len()) {
-            Some(Kind::Garden) => Err(garden::wrong_header(table)),
+            Some(Kind::Garden) => garden::wrong_header(header),
             Some(kind) => {
-                let missing: Vec<&str> =
-                    kind.columns().iter().copied().filter(|column| !has(&column)).collect();
-                Err(table.at(
-                    1,
-                    format!("is like a {} without the column `{}`", kind.file(), missing.join("`, `")),
-                ))
+                let written = |column: &&&str| !header.iter().any(|name| name == **column);
+                let missing: Vec<&str> = kind.columns().iter().filter(written).copied().collect();
+                format!("is like {} without the column `{}`", kind.file(), missing.join("`, `"))
             }
-            None => Err(table.at(
-                1,
-                format!(
-                    "`{}` is no header of a file that can be read; these are: {}",
-                    table::shortened(&header.join(",")),
-                    Kind::ALL
-                        .map(|kind| format!("{} ({},…)", kind.file(), kind.columns()[..3].join(",")))
-                        .join("; ")
-                ),
-            )),
+            None => format!(
+                "`{}` is no header of a file that can be read; these are: {}",
+                table::shortened(&line),
+                Kind::headers()
+            ),
         }
+    }
+
+    /// How the headers begin that can be read.
+    fn headers() -> String {
+        Kind::ALL.map(|kind| format!("{} ({},…)", kind.file(), kind.columns()[..3].join(","))).join("; ")
     }
 }
 

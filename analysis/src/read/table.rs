@@ -1,81 +1,90 @@
 //! A CSV file with a header, one row at a time.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Take};
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Take};
 use std::path::{Path, PathBuf};
 use std::str;
 
-use csv::{ByteRecord, ReaderBuilder, Terminator};
+use csv_core::ReadRecordResult;
 
 use super::ReadError;
 
-/// The longest header that is looked at, in bytes: a file without line ends is no table.
-const HEADER_BYTES: usize = 65_536;
+/// The longest line, in bytes: a file without line ends is no table.
+const LINE_BYTES: usize = 65_536;
+
+/// The largest number that is read, of either sign: what is beyond cannot be squared and added up.
+const LARGEST: f64 = 1e100;
+
+/// The largest whole number that is read; up to it an `f64` holds each.
+const LARGEST_WHOLE: u64 = 1 << f64::MANTISSA_DIGITS;
+
+/// What stands in the columns of flags; every second word is true.
+const FLAGS: [&str; 6] = ["false", "true", "False", "True", "0", "1"];
+
+/// Those that, as the last cell of a line, have not been cut: a digit might have been.
+pub(super) const FLAG_WORDS: [&str; 4] = [FLAGS[0], FLAGS[1], FLAGS[2], FLAGS[3]];
 
 /// An open CSV file.
 ///
-/// Lines end with LF or CRLF. It is read as long as it was when it was opened: a run that still
-/// writes it does not disturb.
+/// A row is a line, which ends with LF or CRLF. The file is read as long as it was when it was opened:
+/// a run that still writes it does not disturb.
 pub struct Table {
     path: PathBuf,
-    reader: csv::Reader<Take<File>>,
+    reader: BufReader<Take<File>>,
     header: Vec<String>,
-    record: ByteRecord,
+    record: Record,
     line: u64,
-    /// Its length in bytes.
-    length: u64,
-    /// Whether the last line has no end.
-    cut: bool,
+    /// Whether the line has no end: it is the last one.
+    unfinished: bool,
     notes: Vec<String>,
+}
+
+/// A line and its cells. The memory is used again for the next one.
+struct Record {
+    csv: csv_core::Reader,
+    line: Vec<u8>,
+    /// The cells one behind the other, without quotes.
+    cells: Vec<u8>,
+    /// Where each ends in `cells`.
+    ends: Vec<usize>,
+    count: usize,
 }
 
 /// A row of a [`Table`], with as many cells as the header.
 pub struct Row<'a> {
     table: &'a Table,
-    /// Whether it is the last line of the file and has no line end: it may have been cut.
-    pub unfinished: bool,
 }
 
 impl Table {
     /// Opens the file at `path` and reads its header.
     ///
     /// # Errors
-    /// [`ReadError::Io`]; [`ReadError::Line`] for an empty file and for a header that is no text.
+    /// [`ReadError::Io`]; [`ReadError::NoFile`]; [`ReadError::Empty`]; [`ReadError::Line`] for a header that is
+    /// no text.
     pub fn open(path: &Path) -> Result<Table, ReadError> {
-        let (file, length, cut) =
-            opened(path).map_err(|source| ReadError::Io { path: path.to_path_buf(), source })?;
-        let reader = ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .terminator(Terminator::Any(b'\n'))
-            .from_reader(file.take(length));
+        let (file, length) = opened(path)?;
         let mut table = Table {
             path: path.to_path_buf(),
-            reader,
+            reader: BufReader::with_capacity(LINE_BYTES, file.take(length)),
             header: Vec::new(),
-            record: ByteRecord::new(),
+            record: Record::new(),
             line: 0,
-            length,
-            cut,
+            unfinished: false,
             notes: Vec::new(),
         };
         if !table.advance()? {
-            return Err(table.at(1, "the file is empty: a header is needed".to_owned()));
+            return Err(table.empty("the file is empty: a header is needed".to_owned()));
         }
-        let record = &table.record;
-        let text = record.iter().map(|cell| str::from_utf8(cell).ok().map(str::to_owned));
-        let header: Option<Vec<String>> = text.collect();
-        let header = header.filter(|_| record.as_slice().len() < HEADER_BYTES);
-        let Some(mut header) = header else {
-            return Err(table.at(1, "the header is no text (UTF-8)".to_owned()));
+        let cells = (0..table.record.count).map(|column| table.record.cell(column));
+        let header: Option<Vec<String>> =
+            cells.map(|cell| str::from_utf8(cell).ok().map(|name| name.trim().to_owned())).collect();
+        let Some(header) = header else {
+            let utf16 =
+                table.record.line.starts_with(b"\xff\xfe") || table.record.line.starts_with(b"\xfe\xff");
+            let problem =
+                if utf16 { "the file is UTF-16: save it as UTF-8" } else { "the header is no text (UTF-8)" };
+            return Err(table.at(table.line, problem.to_owned()));
         };
-        if let Some(last) = header.last_mut().filter(|last| last.ends_with('\r')) {
-            last.pop();
-        }
-        // Windows programs begin UTF-8 files with this mark.
-        if let Some(first) = header.first_mut().filter(|first| first.starts_with('\u{feff}')) {
-            first.remove(0);
-        }
         table.header = header;
         Ok(table)
     }
@@ -100,33 +109,36 @@ impl Table {
         &self.notes
     }
 
+    /// Adds what the reader of a report should know of line `line`.
+    pub(super) fn note(&mut self, line: u64, note: &str) {
+        self.notes.push(format!("{}, line {line}: {note}", self.path.display()));
+    }
+
     /// The next row, `None` behind the last one.
     ///
     /// A last line without line end that has too few cells was cut; it is noted and passed over.
     ///
     /// # Errors
-    /// [`ReadError::Io`]; [`ReadError::Line`] for a row with more or fewer cells than the header.
+    /// [`ReadError::Io`]; [`ReadError::Line`] for a row with more or fewer cells than the header, for one
+    /// of several lines and for a line that is too long.
     pub fn row(&mut self) -> Result<Option<Row<'_>>, ReadError> {
         if !self.advance()? {
             return Ok(None);
         }
-        let unfinished = self.at_cut();
-        let (found, expected) = (self.record.len(), self.header.len());
-        if found != expected && unfinished {
+        let (found, expected) = (self.record.count, self.header.len());
+        if found != expected && self.unfinished {
             self.pass_over();
             return Ok(None);
         }
         if found != expected {
             return Err(self.at(self.line, format!("has {found} cells where the header has {expected}")));
         }
-        Ok(Some(Row { table: self, unfinished }))
+        Ok(Some(Row { table: self }))
     }
 
     /// Notes that the line just read, the last one, was cut.
     pub fn pass_over(&mut self) {
-        let note =
-            format!("{}, line {}: the last line was cut; it is left out", self.path.display(), self.line);
-        self.notes.push(note);
+        self.note(self.line, "the last line was cut (it has no line end); it is left out");
     }
 
     /// An error at `line` of this file.
@@ -134,40 +146,103 @@ impl Table {
         ReadError::Line { path: self.path.clone(), line, problem }
     }
 
+    /// The error that there is no row, each of which would be a `row`.
+    pub(super) fn without_rows(&self, row: &str) -> ReadError {
+        let cut = if self.notes.is_empty() { "" } else { " but one that was cut" };
+        self.empty(format!("a header and no {row}{cut}: there is nothing to look at"))
+    }
+
+    fn empty(&self, problem: String) -> ReadError {
+        ReadError::Empty { path: self.path.clone(), problem }
+    }
+
+    /// Reads the next line that is not empty; whether there was one.
     fn advance(&mut self) -> Result<bool, ReadError> {
         loop {
-            let read = self.reader.read_byte_record(&mut self.record);
-            let read = read.map_err(|error| match error.into_kind() {
-                csv::ErrorKind::Io(source) => ReadError::Io { path: self.path.clone(), source },
-                other => self.at(self.line + 1, format!("{other:?}")),
-            })?;
-            // The record's own position is before the empty lines that it follows; where the reader
-            // stands, behind its line end, is not.
-            let behind = self.reader.position().line();
-            self.line = if self.at_cut() { behind } else { behind - 1 };
-            if !read || self.record.as_slice() != b"\r" {
-                return Ok(read);
+            let Record { line, .. } = &mut self.record;
+            line.clear();
+            let mut bounded = self.reader.by_ref().take(LINE_BYTES as u64);
+            bounded
+                .read_until(b'\n', line)
+                .map_err(|source| ReadError::Io { path: self.path.clone(), source })?;
+            if line.is_empty() {
+                return Ok(false);
             }
+            self.line += 1;
+            self.unfinished = line.last() != Some(&b'\n');
+            if line.len() == LINE_BYTES && self.unfinished || self.line == 1 && lone_cr(line) {
+                return Err(self.no_line());
+            }
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            // A quote that was cut is told by the missing cells.
+            if !self.record.split() && !self.unfinished {
+                let problem = "a quote is opened and not closed in the same line";
+                return Err(self.at(self.line, problem.to_owned()));
+            }
+            return Ok(true);
         }
     }
 
-    /// Whether the reader stands at the end of a last line that has no end.
-    fn at_cut(&self) -> bool {
-        self.cut && self.reader.position().byte() >= self.length
+    fn no_line(&self) -> ReadError {
+        let problem = if lone_cr(&self.record.line) {
+            "its lines end with CR alone; LF or CRLF are needed".to_owned()
+        } else {
+            format!("is longer than {LINE_BYTES} bytes: no line of a table is")
+        };
+        self.at(self.line, problem)
     }
 }
 
-/// The file, its length, and whether its last line has no end.
-fn opened(path: &Path) -> io::Result<(File, u64, bool)> {
-    let mut file = File::open(path)?;
-    let length = file.seek(SeekFrom::End(0))?;
-    let mut last = [b'\n'];
-    if length > 0 {
-        file.seek(SeekFrom::End(-1))?;
-        file.read_exact(&mut last)?;
+/// Whether a CR stands where no LF follows.
+fn lone_cr(line: &[u8]) -> bool {
+    line.windows(2).any(|pair| pair[0] == b'\r' && pair[1] != b'\n')
+}
+
+impl Record {
+    fn new() -> Record {
+        // It passes over the mark that Windows programs begin UTF-8 files with.
+        let csv = csv_core::ReaderBuilder::new().terminator(csv_core::Terminator::Any(b'\n')).build();
+        Record { csv, line: Vec::new(), cells: Vec::new(), ends: Vec::new(), count: 0 }
     }
-    file.rewind()?;
-    Ok((file, length, last != *b"\n"))
+
+    /// Splits the line into cells; false if a quote is left open.
+    fn split(&mut self) -> bool {
+        self.csv.reset();
+        if self.line.last() != Some(&b'\n') {
+            self.line.push(b'\n');
+        }
+        let length = self.line.len();
+        if self.cells.len() < length {
+            // There are no more cells than bytes.
+            self.cells.resize(length, 0);
+            self.ends.resize(length + 1, 0);
+        }
+        let (result, .., count) = self.csv.read_record(&self.line, &mut self.cells, &mut self.ends);
+        self.count = count;
+        matches!(result, ReadRecordResult::Record)
+    }
+
+    fn cell(&self, column: usize) -> &[u8] {
+        if column >= self.count {
+            return &[];
+        }
+        let start = column.checked_sub(1).map_or(0, |before| self.ends[before]);
+        self.cells[start..self.ends[column]].trim_ascii()
+    }
+}
+
+/// The file and its length.
+fn opened(path: &Path) -> Result<(File, u64), ReadError> {
+    let refused = |source| ReadError::Io { path: path.to_path_buf(), source };
+    // Opening a pipe would wait for its writer.
+    if !fs::metadata(path).map_err(refused)?.is_file() {
+        return Err(ReadError::NoFile { path: path.to_path_buf() });
+    }
+    let file = File::open(path).map_err(refused)?;
+    let length = file.metadata().map_err(refused)?.len();
+    Ok((file, length))
 }
 
 impl Row<'_> {
@@ -176,12 +251,25 @@ impl Row<'_> {
         self.table.line
     }
 
-    /// Cell `column` as text.
+    /// Whether cell `column` may have lost its end: it is the last one of a line that has no end.
+    pub fn may_be_cut(&self, column: usize) -> bool {
+        self.table.unfinished && column + 1 == self.table.header.len()
+    }
+
+    /// Whether one of the cells that are read, `columns`, may have lost its end and is none of `words`.
+    ///
+    /// What was cut in its last cell is not read: a number without its last digits is a number.
+    pub fn is_cut(&self, columns: &[usize], words: &[&str]) -> bool {
+        columns.iter().any(|&column| self.may_be_cut(column) && self.word(column, words).is_err())
+    }
+
+    /// Cell `column` as text, without the spaces around it.
     ///
     /// # Errors
-    /// [`ReadError::Cell`] if it is no UTF-8.
+    /// [`ReadError::Cell`] if it is no UTF-8 or empty.
     pub fn text(&self, column: usize) -> Result<&str, ReadError> {
-        str::from_utf8(self.bytes(column)).map_err(|_| self.refused(column, "text (UTF-8)"))
+        let text = str::from_utf8(self.bytes(column)).ok().filter(|text| !text.is_empty());
+        text.ok_or_else(|| self.refused(column, "text (UTF-8) that is not empty"))
     }
 
     /// Cell `column` as one of `words`: which.
@@ -193,33 +281,55 @@ impl Row<'_> {
         found.ok_or_else(|| self.refused(column, &words.join(", ")))
     }
 
-    /// Cell `column` as a whole number.
+    /// Cell `column` as true or false, which may also be written as 1 or 0.
     ///
     /// # Errors
     /// [`ReadError::Cell`] for anything else.
+    pub fn flag(&self, column: usize) -> Result<bool, ReadError> {
+        let word = self.word(column, &FLAGS).map_err(|_| self.refused(column, "true, false"))?;
+        Ok(word % 2 == 1)
+    }
+
+    /// Cell `column` as a whole number.
+    ///
+    /// # Errors
+    /// [`ReadError::Cell`] for anything else, and above 2^53.
     pub fn whole(&self, column: usize) -> Result<u64, ReadError> {
-        let text = str::from_utf8(self.bytes(column)).ok().map(str::trim);
-        let number = text.and_then(|text| text.parse().ok());
-        number.ok_or_else(|| self.refused(column, "whole numbers from 0 on"))
+        self.up_to(LARGEST_WHOLE, column)
+    }
+
+    /// Cell `column` as a seed.
+    ///
+    /// # Errors
+    /// [`ReadError::Cell`] for anything else.
+    pub fn seed(&self, column: usize) -> Result<u64, ReadError> {
+        self.up_to(u64::MAX, column)
     }
 
     /// Cell `column` as a number; NaN and infinities are numbers here.
     ///
     /// # Errors
-    /// [`ReadError::Cell`] for anything else.
+    /// [`ReadError::Cell`] for anything else, and beyond 1e100.
     pub fn number(&self, column: usize) -> Result<f64, ReadError> {
-        self.parsed(column).ok_or_else(|| self.refused(column, "a number"))
+        let number = self.maybe(column)?;
+        number.ok_or_else(|| self.refused(column, "a number"))
     }
 
     /// Cell `column` as a number, `None` where it is empty.
     ///
     /// # Errors
-    /// [`ReadError::Cell`] for anything else.
+    /// As [`Row::number`].
     pub fn maybe(&self, column: usize) -> Result<Option<f64>, ReadError> {
-        if self.bytes(column).is_empty() {
+        let bytes = self.bytes(column);
+        if bytes.is_empty() {
             return Ok(None);
         }
-        self.parsed(column).map(Some).ok_or_else(|| self.refused(column, "a number or nothing"))
+        let number: Option<f64> = str::from_utf8(bytes).ok().and_then(|text| text.parse().ok());
+        let number = number.ok_or_else(|| self.refused(column, "a number"))?;
+        if number.is_finite() && number.abs() > LARGEST {
+            return Err(self.refused(column, &format!("numbers from -{LARGEST:e} to {LARGEST:e}")));
+        }
+        Ok(Some(number))
     }
 
     /// The error that cell `column` is none of what is `allowed`.
@@ -233,15 +343,14 @@ impl Row<'_> {
         }
     }
 
-    fn parsed(&self, column: usize) -> Option<f64> {
-        str::from_utf8(self.bytes(column)).ok().and_then(|text| text.trim().parse().ok())
+    fn up_to(&self, most: u64, column: usize) -> Result<u64, ReadError> {
+        let text = str::from_utf8(self.bytes(column)).ok();
+        let number = text.and_then(|text| text.parse().ok()).filter(|&number| number <= most);
+        number.ok_or_else(|| self.refused(column, &format!("whole numbers from 0 to {most}")))
     }
 
     fn bytes(&self, column: usize) -> &[u8] {
-        let bytes = self.table.record.get(column).unwrap_or_default();
-        // Of CRLF the CR is left.
-        let last = column + 1 == self.table.header.len();
-        bytes.strip_suffix(b"\r").filter(|_| last).unwrap_or(bytes)
+        self.table.record.cell(column)
     }
 }
 

@@ -51,7 +51,8 @@ fn rows_come_back_as_they_were_written() {
     assert_eq!((all[1].entropy_gradient, all[1].flow, all[1].verdict), (-9.053, Some(0.0198), 2));
 }
 
-/// CRLF, a byte order mark, empty lines, no Flow, no line end behind the last whole line.
+/// CRLF, a byte order mark, empty lines, spaces and quotes, no Flow, no line end behind the last whole
+/// line.
 #[test]
 fn files_from_elsewhere_are_read() {
     let plain = garden(&format!("{HEADER}\n{FIRST}\n{SECOND}\n")).unwrap().0;
@@ -59,6 +60,8 @@ fn files_from_elsewhere_are_read() {
         format!("{HEADER}\r\n{FIRST}\r\n{SECOND}\r\n"),
         format!("\u{feff}{HEADER}\n{FIRST}\n\n\n{SECOND}\n"),
         format!("{HEADER}\n{FIRST}\n{SECOND}"),
+        format!("{HEADER}\n{FIRST}\n{SECOND}\n").replace(',', " , "),
+        format!("\u{feff}\"{HEADER}\"\r\n\"{FIRST}\"\r\n\"{SECOND}\"\r\n").replace(',', "\",\""),
     ] {
         assert_eq!(garden(&text), Ok((plain.clone(), Vec::new())), "{text:?}");
     }
@@ -77,7 +80,7 @@ fn a_last_line_that_was_cut_is_left_out_and_said() {
             let (all, notes) = garden(&text).unwrap();
             assert_eq!(all.len(), 1, "{text}");
             assert!(
-                notes[0].ends_with("some.csv, line 3: the last line was cut; it is left out"),
+                notes[0].ends_with("line 3: the last line was cut (it has no line end); it is left out"),
                 "{notes:?}"
             );
         }
@@ -92,7 +95,7 @@ fn what_cannot_be_meant_is_refused_with_its_place() {
         (format!("{HEADER}\n"), ", line 1: a header and no generation: there is nothing to look at"),
         (
             format!("{HEADER}\n{}", &FIRST[..9]),
-            ", line 1: a header and no generation: there is nothing to look at",
+            ", line 1: a header and no generation but one that was cut: there is nothing to look at",
         ),
         (
             body("2,25,x,17.95,0,0,9.053,0,0,0.1,0.0198,creative"),
@@ -100,7 +103,23 @@ fn what_cannot_be_meant_is_refused_with_its_place() {
         ),
         (
             body("2,-1,1,17.95,0,0,9.053,0,0,0.1,0.0198,creative"),
-            ", line 3, column `Population`: found `-1`; allowed: whole numbers from 0 on",
+            ", line 3, column `Population`: found `-1`; allowed: whole numbers from 0 to 9007199254740992",
+        ),
+        (
+            body("18446744073709551615,25,1,17.95,0,0,9.053,0,0,0.1,0.0198,creative"),
+            ", line 3, column `Gen`: found `18446744073709551615`; allowed: whole numbers from 0 to 9007199254740992",
+        ),
+        (
+            body("2,25,1,-500,0,0,9.053,0,0,0.1,0.0198,creative"),
+            ", line 3, column `Total_Entropy`: found `-500`; allowed: numbers from 0 on",
+        ),
+        (
+            body("2,25,-1e308,17.95,0,0,9.053,0,0,0.1,0.0198,creative"),
+            ", line 3, column `Avg_Energy`: found `-1e308`; allowed: numbers from -1e100 to 1e100",
+        ),
+        (
+            body("2,25,\"1\n\",17.95,0,0,9.053,0,0,0.1,0.0198,creative"),
+            ", line 3: a quote is opened and not closed in the same line",
         ),
         (
             body("2,25,1,,0,0,9.053,0,0,0.1,0.0198,creative"),
@@ -142,7 +161,19 @@ fn a_header_that_is_none_is_told_what_is_nearest() {
         ),
         (
             "agent,seed,steps,terminated,truncated".to_owned(),
-            ", line 1: is like a episodes.csv without the column `return`",
+            ", line 1: is like episodes.csv without the column `return`",
+        ),
+        (
+            "Agent,Seed,Return,Steps,Terminated,truncated".to_owned(),
+            ", line 1: is like episodes.csv without the column `agent`, `seed`, `return`, `steps`, `terminated`",
+        ),
+        (HEADER.to_lowercase(), ", line 1: column 1 is `gen` where `Gen` belongs"),
+        (HEADER.replace(',', ";"), ", line 1: the cells are separated by semicolons; commas are needed"),
+        (HEADER.replace(',', "\t"), ", line 1: the cells are separated by tabs; commas are needed"),
+        (HEADER.replace(',', "\r"), ", line 1: its lines end with CR alone; LF or CRLF are needed"),
+        (
+            FIRST.replace("0.0128,", ""),
+            ", line 1: there is no header: the first line holds values; put this line before it: Gen,Population,Avg_Energy,Total_Entropy,Emergency_Moves,Isolation_Saves,Entropy_Gradient,Population_Volatility,Emergency_Ratio,Collapse_Risk,Verdict",
         ),
         (
             "agent,episodes,return_mean,return_std".to_owned(),
@@ -167,11 +198,13 @@ fn a_header_that_is_none_is_told_what_is_nearest() {
 }
 
 #[test]
-fn nan_and_infinities_are_numbers() {
+fn nan_and_infinities_are_numbers_and_told() {
     let row = "2,25,inf,NaN,0,0,-inf,0,0.0,NaN,nan,creative";
-    let (all, _) = garden(&format!("{HEADER}\n{FIRST}\n{row}\n")).unwrap();
+    let (all, notes) = garden(&format!("{HEADER}\n{FIRST}\n{row}\n")).unwrap();
     assert!(all[1].avg_energy == f64::INFINITY && all[1].total_entropy.is_nan());
     assert!(all[1].collapse_risk.is_nan() && all[1].flow.is_some_and(f64::is_nan));
+    let told = "line 3: column `Avg_Energy` is NaN or infinite, the first of 5 such cells; left out of what needs it";
+    assert!(notes.len() == 1 && notes[0].ends_with(told), "{notes:?}");
 }
 
 #[test]
@@ -179,7 +212,13 @@ fn a_file_that_is_no_text_or_not_there_is_refused() {
     assert!(matches!(open(Path::new("no/such/file.csv")), Err(ReadError::Io { .. })));
     let binary = file([0xff_u8, 0xfe, 0, 1, b'\n', 7, 8]);
     let said = open(&binary.path).err().unwrap().to_string();
+    assert!(said.ends_with("some.csv, line 1: the file is UTF-16: save it as UTF-8"), "{said}");
+    let binary = file([0xff_u8, b'\n', 7, 8]);
+    let said = open(&binary.path).err().unwrap().to_string();
     assert!(said.ends_with("some.csv, line 1: the header is no text (UTF-8)"), "{said}");
+    let folder = tempfile::tempdir().unwrap();
+    let said = open(folder.path()).err().unwrap().to_string();
+    assert!(said.ends_with(" is no file; write into a file what is to be read"), "{said}");
 }
 
 #[test]
@@ -207,6 +246,56 @@ fn episodes_come_agent_by_agent() {
     assert_eq!((agents[1].agent.as_str(), agents[1].not_finite), ("b", Some((3, 2))));
 }
 
+fn episodes(text: &str) -> Result<(Vec<episodes::Played>, Vec<String>), String> {
+    let file = file(text);
+    let shown = |error: ReadError| error.to_string().split_once("some.csv").unwrap().1.to_owned();
+    let (_, mut table) = open(&file.path).map_err(shown)?;
+    let agents = episodes::read(&mut table, &|| true).map_err(shown)?;
+    Ok((agents, table.notes().to_vec()))
+}
+
+/// What is read stands before the last cell, or is a word: nothing of it was cut.
+#[test]
+fn a_last_episode_without_line_end_is_read_if_nothing_of_it_can_be_missing() {
+    let of = |text: &str| episodes(text).map(|(agents, notes)| (agents[0].episodes, notes.len()));
+    let rows = "a,1,7,1.5,500,false,true,0,0,0.2,8\na,2,9,2.5,400,true,false,0,0,0.3,8";
+    assert_eq!(of(&format!("{EPISODES}\n{rows}")), Ok((2, 0)));
+    let flags = "agent,seed,return,steps,terminated,truncated\na,7,1.5,500,false,true";
+    assert_eq!(of(&format!("{flags}\na,9,1.5,500,false,True")), Ok((2, 0)));
+    for cut in ["a,9,1.5,500,false,Tru", "a,9,1.5,500,false,", "a,9,1.5,500", "a,\"9"] {
+        assert_eq!(of(&format!("{flags}\n{cut}")), Ok((1, 1)), "{cut}");
+    }
+    let last = "agent,seed,steps,terminated,truncated,return\na,7,500,false,1,1.5\na,9,500,0,true,1";
+    assert_eq!(of(last), Ok((1, 1)), "1 may have been 12");
+    assert_eq!(of(&format!("{last}\n")), Ok((2, 0)));
+}
+
+#[test]
+fn episodes_that_cannot_be_meant_are_refused() {
+    for (row, said) in [
+        ("b,2,7,1,1,false,true,,,,", ""),
+        (
+            "a,2,7,1,1,false,true,,,,",
+            ", line 3, column `seed`: found `7`; allowed: no seed that `a` played before, as in line 2",
+        ),
+        (
+            " ,2,9,1,1,false,true,,,,",
+            ", line 3, column `agent`: found ``; allowed: text (UTF-8) that is not empty",
+        ),
+        (
+            "a,2,9,1e101,1,false,true,,,,",
+            ", line 3, column `return`: found `1e101`; allowed: numbers from -1e100 to 1e100",
+        ),
+        ("a,2,9,1,1,yes,true,,,,", ", line 3, column `terminated`: found `yes`; allowed: true, false"),
+    ] {
+        let found = episodes(&format!("{EPISODES}\na,1,7,1.5,500,0,True,0,0,0.2,8\n{row}\n"));
+        assert_eq!(found.err().unwrap_or_default(), said);
+    }
+    let found =
+        episodes(&format!("{EPISODES}\na,1,18446744073709551615,1.5,500,1,False,0,0,0.2,8\n")).unwrap();
+    assert_eq!((found.0[0].seeds[0], found.0[0].terminated), (u64::MAX, 1));
+}
+
 #[test]
 fn a_log_keeps_gaps_and_where_they_are() {
     let header = "update,steps,episodes,return_mean,greedy_return,learning_rate,loss,value_loss,entropy,approx_kl,explained_variance,rollbacks";
@@ -218,9 +307,14 @@ fn a_log_keeps_gaps_and_where_they_are() {
         log::read(&mut table, &|| true).map(|log| (log, table.notes().len()))
     };
     let (log, notes) = log_of(rows).unwrap();
-    assert_eq!((log.rows, log.steps, notes), (3, 300.0, 1), "the last line has no end: it may be cut");
+    assert_eq!((log.rows, log.steps, notes), (4, 400.0, 1), "the last line has no end");
+    let rollbacks = log.column("rollbacks").unwrap();
+    assert_eq!(rollbacks.last, Some((300.0, 1.0)), "what may have lost digits is no value");
+    assert_eq!(log.column("explained_variance").unwrap().last, Some((400.0, 0.0)));
+    let (whole, notes) = log_of(&format!("{rows}\n")).unwrap();
+    assert_eq!((whole.column("rollbacks").unwrap().last, notes), (Some((400.0, 1.0)), 0));
     let returns = log.column("return_mean").unwrap();
-    assert_eq!((returns.first, returns.last), (Some((200.0, 5.0)), Some((300.0, 7.0))));
+    assert_eq!((returns.first, returns.last), (Some((200.0, 5.0)), Some((400.0, 6.0))));
     assert_eq!(log.column("loss").unwrap().not_finite, Some((3, 1)));
     let backwards =
         log_of("1,100,0,,,0.1,1,1,1,0,0,0\n2,100,3,5,4,0.1,1,1,1,0,0,0\n").unwrap_err().to_string();
@@ -239,4 +333,13 @@ fn lives_come_world_by_world() {
     let worlds = lifetimes::read(&mut table, &|| true).unwrap();
     assert_eq!((worlds.len(), worlds[0].name.as_str()), (1, "k8s, random"));
     assert_eq!((worlds[0].off[0].1.lost, worlds[0].on[0].1.time), (true, 90.0));
+    let twice = "world,agent,control,episode,seed,lifetime,lost\nk8s,a,off,1,7,40,true\nk8s,b,off,1,7,40,true\nk8s,a,off,2,7,41,true\n";
+    let (_, mut table) = open(&self::file(twice).path).unwrap();
+    let said = lifetimes::read(&mut table, &|| true).unwrap_err().to_string();
+    assert!(
+        said.ends_with(
+            "line 4, column `seed`: found `7`; allowed: no seed that stands there before, as in line 2"
+        ),
+        "{said}"
+    );
 }

@@ -20,13 +20,17 @@ use crate::run_dir::{RunDir, RunRecord};
 pub fn run(command: &'static str, args: &AnalyzeArgs, context: Context) -> Result<(), Failure> {
     claim::check(args.out.out.as_deref())?;
     let record = RunRecord::new(command, None, context.threads);
-    let inputs = Inputs::find(&args.paths, command == "report")?;
+    let mut inputs = Inputs::find(&args.paths, command == "report")?;
+    inputs.cells = args.cells;
     let typed = std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned());
     let report = findings::report(inputs, args.baseline.as_deref(), &command_line(typed))?;
     let paths: Vec<toml::Value> = args.paths.iter().map(|path| path.display().to_string().into()).collect();
     let mut config = described(command, [("paths", paths.into())]);
     if let Some(baseline) = &args.baseline {
         config.insert("baseline".to_owned(), baseline.as_str().into());
+    }
+    if let Some(cells) = args.cells {
+        config.insert("cells".to_owned(), (cells as i64).into());
     }
     let dir = RunDir::create(args.out.out.as_deref(), record, &config.to_string())?;
     let path = dir.path().to_path_buf();

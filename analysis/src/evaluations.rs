@@ -1,0 +1,193 @@
+//! What `eval` found of trained agents.
+
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::chart::{ChartError, Estimate, intervals};
+use crate::read::ReadError;
+use crate::report::{Cell, Figure, Part, Table};
+use crate::stats::Interval;
+
+/// The file of a run that is read.
+pub const FILE: &str = "eval.json";
+
+/// One `eval.json`.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct Evaluation {
+    /// The training whose agent it is of.
+    pub run: String,
+    /// The world.
+    pub env: String,
+    /// Episodes played.
+    pub episodes: u64,
+    /// Standard deviation of the noise on what the agent sees.
+    pub obs_noise: f64,
+    /// How many times as fast as in training the world drifts.
+    pub drift_scale: f64,
+    /// Mean of the returns.
+    pub return_mean: Option<f64>,
+    /// The lower end of its 95% interval.
+    pub return_mean_low: Option<f64>,
+    /// The upper end.
+    pub return_mean_high: Option<f64>,
+    /// Standard deviation of the returns.
+    pub return_std: Option<f64>,
+    /// Mean length of an episode, in steps.
+    pub steps_mean: Option<f64>,
+    /// Share of the episodes that ended by loss.
+    pub terminated: Option<f64>,
+}
+
+impl Evaluation {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// [`ReadError`] for what is none and for numbers beyond 1e100.
+    pub fn read(path: &Path) -> Result<Evaluation, ReadError> {
+        let text = fs::read(path).map_err(|source| ReadError::Io { path: path.to_path_buf(), source })?;
+        let refused = |line, problem| ReadError::Line { path: path.to_path_buf(), line, problem };
+        let found: Evaluation = serde_json::from_slice(&text).map_err(|problem| {
+            refused(problem.line() as u64, format!("is no {FILE} of `eval`: {problem}"))
+        })?;
+        let numbers = [found.return_mean, found.return_mean_low, found.return_mean_high, found.return_std];
+        if numbers.into_iter().flatten().any(|number| number.abs() > 1e100) {
+            return Err(refused(1, "holds a return beyond 1e100".to_owned()));
+        }
+        Ok(found)
+    }
+
+    /// What is not as in training.
+    fn conditions(&self) -> String {
+        let noise = (self.obs_noise > 0.0).then(|| format!(" with noise {} on what is seen", self.obs_noise));
+        let drift = (self.drift_scale != 1.0).then(|| format!(" with {} times the drift", self.drift_scale));
+        [noise, drift].into_iter().flatten().collect()
+    }
+
+    fn interval(&self) -> Option<Interval> {
+        Some(Interval { low: self.return_mean_low?, high: self.return_mean_high? })
+    }
+}
+
+/// What a report says of `evaluations`, each with the name of its run, of which there is at least one.
+///
+/// # Errors
+/// That a figure cannot be drawn.
+pub fn part(evaluations: &[(String, Evaluation)]) -> Result<Part, ChartError> {
+    let mut table = Table::new(
+        "Evaluations of trained agents",
+        &[
+            "run",
+            "agent of",
+            "world",
+            "episodes",
+            "noise on observations",
+            "drift, times",
+            "mean return (95%)",
+            "standard deviation",
+            "mean length, steps",
+            "lost",
+        ],
+    );
+    let mut answers = Vec::new();
+    for (name, found) in evaluations {
+        let interval = found.interval().map_or_else(
+            || "no interval from so few".to_owned(),
+            |Interval { low, high }| format!("95% {low:.2} to {high:.2}"),
+        );
+        answers.push(format!(
+            "{name}: {} a {} episode on average{} ({interval}).",
+            Cell::number(found.return_mean, 2).text,
+            found.env,
+            found.conditions()
+        ));
+        table.rows.push(vec![
+            Cell::text(name),
+            Cell::text(&found.run),
+            Cell::text(&found.env),
+            Cell::count(found.episodes),
+            Cell::number(Some(found.obs_noise), 2),
+            Cell::number(Some(found.drift_scale), 2),
+            Cell::estimate(found.return_mean, found.interval(), 2),
+            Cell::number(found.return_std, 2),
+            Cell::number(found.steps_mean, 1),
+            Cell::share(found.terminated),
+        ]);
+    }
+    let data: Vec<_> =
+        evaluations.iter().map(|(name, found)| json!({ "name": name, "found": found })).collect();
+    Ok(Part {
+        question: "How do the trained agents do?".to_owned(),
+        answer: answers.join(" "),
+        figures: figures(evaluations)?,
+        tables: vec![table],
+        findings: json!({ "kind": "evaluation", "evaluations": data }),
+        ..Part::default()
+    })
+}
+
+/// A figure a world: returns in different worlds are not to be compared.
+fn figures(evaluations: &[(String, Evaluation)]) -> Result<Vec<Figure>, ChartError> {
+    let mut worlds: Vec<(&str, Vec<Estimate>)> = Vec::new();
+    for (name, found) in evaluations {
+        let Some(value) = found.return_mean else { continue };
+        let estimate = Estimate { name: name.clone(), value, interval: found.interval() };
+        match worlds.iter_mut().find(|(world, _)| *world == found.env) {
+            Some((_, estimates)) => estimates.push(estimate),
+            None => worlds.push((&found.env, vec![estimate])),
+        }
+    }
+    let figure = |(number, (world, estimates)): (u32, &(&str, Vec<Estimate>))| {
+        let title = format!("Mean return of trained agents, {world}");
+        let caption = format!("Mean return in {world}, with its 95% interval where there is one.");
+        Figure::new(format!("evaluation-{number}"), caption, |size| {
+            intervals(&title, "return of an episode", estimates, size)
+        })
+    };
+    (1..).zip(&worlds).map(figure).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: &str = r#"{"run":"a","env":"k8s","seed":2,"episodes":20,"obs_noise":0.5,"drift_scale":1.0,"return_mean":1.5,"return_mean_low":1.0,"return_mean_high":2.0,"return_std":2.0,"steps_mean":500.0,"terminated":0.25}"#;
+
+    fn read(text: &str) -> Result<Evaluation, String> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE);
+        fs::write(&path, text).unwrap();
+        Evaluation::read(&path)
+            .map_err(|error| error.to_string().split_once("eval.json").unwrap().1.to_owned())
+    }
+
+    #[test]
+    fn worlds_have_figures_of_their_own() {
+        let one = read(ONE).unwrap();
+        let few =
+            read(&ONE.replace("1.0,\"return_mean_high\":2.0", "null,\"return_mean_high\":null")).unwrap();
+        let other = Evaluation { env: "gardener".to_owned(), ..one.clone() };
+        let all = [("x", one), ("y", few), ("z", other)].map(|(name, found)| (name.to_owned(), found));
+        let part = part(&all).unwrap();
+        assert!(part.answer.starts_with(
+            "x: 1.50 a k8s episode on average with noise 0.5 on what is seen (95% 1.00 to 2.00). y: 1.50 a k8s episode on average with 2.5 times the drift (no interval from so few)."
+        ), "{}", part.answer);
+        let names: Vec<_> = part.figures.iter().map(|figure| figure.name.as_str()).collect();
+        assert_eq!(names, ["evaluation-1", "evaluation-2"]);
+        assert_eq!(part.tables[0].rows[0][10].text, "25.0%");
+    }
+
+    #[test]
+    fn what_is_no_evaluation_is_refused() {
+        for (text, said) in [
+            ("{}", ", line 1: is no eval.json of `eval`: missing field `run`"),
+            ("{\n", ", line 2: is no eval.json of `eval`: EOF"),
+            (&ONE.replace("1.5", "1e200"), ", line 1: holds a return beyond 1e100"),
+        ] {
+            let found = read(text).unwrap_err();
+            assert!(found.starts_with(said), "{found}");
+        }
+    }
+}
