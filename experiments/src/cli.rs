@@ -377,7 +377,7 @@ pub struct PictureArgs {
     /// Steps (or generations) at most [default: to the end of the episode]
     #[arg(long, value_name = "N", requires = "picture", allow_negative_numbers = true, value_parser = whole::<u32>(STEPS))]
     pub steps: Option<u32>,
-    /// A frame of the GIF every K steps [default: such that some 150 frames show all of it]
+    /// A frame of the GIF every K steps [default: such that at most 150 frames show all of it]
     #[arg(long, value_name = "K", requires = "gif", allow_negative_numbers = true, value_parser = whole::<u32>(STEPS))]
     pub every: Option<u32>,
 }

@@ -33,6 +33,8 @@ impl fmt::Display for Failure {
             Self::Usage(text) | Self::Failed(text) => f.write_str(text),
             Self::Interrupted(signal_hook::consts::SIGINT) => f.write_str("interrupted by SIGINT"),
             Self::Interrupted(signal_hook::consts::SIGTERM) => f.write_str("interrupted by SIGTERM"),
+            Self::Interrupted(signal_hook::consts::SIGHUP) => f.write_str("interrupted by SIGHUP"),
+            Self::Interrupted(signal_hook::consts::SIGQUIT) => f.write_str("interrupted by SIGQUIT"),
             Self::Interrupted(signal) => write!(f, "interrupted by signal {signal}"),
         }
     }
@@ -88,7 +90,11 @@ mod tests {
         let shown = |signal| Failure::Interrupted(signal).to_string();
         assert_eq!(shown(2), "interrupted by SIGINT");
         assert_eq!(shown(15), "interrupted by SIGTERM");
-        assert_eq!(shown(1), "interrupted by signal 1");
+        assert_eq!(
+            (shown(1).as_str(), shown(3).as_str()),
+            ("interrupted by SIGHUP", "interrupted by SIGQUIT")
+        );
+        assert_eq!(shown(12), "interrupted by signal 12");
     }
 
     #[test]

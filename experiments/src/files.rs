@@ -32,13 +32,30 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Refuses what [`write_new`] would refuse of `path`, before there is work to lose.
+///
+/// # Errors
+/// As [`write_new`], but for a full disk.
+pub fn check_new(path: &Path) -> Result<(), Failure> {
+    let refused = |kind: io::ErrorKind| Err(failure::io("create", path)(kind.into()));
+    if path.symlink_metadata().is_ok() {
+        return refused(io::ErrorKind::AlreadyExists);
+    }
+    if path.file_name().is_none() || path.as_os_str().as_encoded_bytes().ends_with(b"/") {
+        return refused(io::ErrorKind::IsADirectory);
+    }
+    staged(path, b"").map(|_| ()).map_err(failure::io("create", path))
+}
+
 /// A synced temporary file beside `path`, which removes itself unless it is persisted.
 fn staged(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     let parent = path.parent().filter(|parent| *parent != Path::new(""));
     let mut staged = tempfile::Builder::new()
         // tempfile's own default hides the file from everyone else; the umask still applies.
         .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(parent.unwrap_or(Path::new(".")))?;
+        .tempfile_in(parent.unwrap_or(Path::new(".")))
+        // Its own error names a file that nobody has asked for.
+        .map_err(|error| io::Error::from(error.kind()))?;
     staged.as_file_mut().write_all(bytes)?;
     staged.as_file().sync_all()?;
     Ok(staged)

@@ -1,17 +1,20 @@
-//! SIGINT and SIGTERM as a question the work asks now and then.
+//! SIGINT, SIGTERM, SIGQUIT and SIGHUP as a question the work asks now and then.
 
 use crate::failure::Failure;
-use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXFSZ};
 use signal_hook::flag::{register, register_conditional_shutdown};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static INSTALLED: AtomicBool = AtomicBool::new(false);
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 static TERMINATED: AtomicBool = AtomicBool::new(false);
+static QUIT: AtomicBool = AtomicBool::new(false);
+static HUNG_UP: AtomicBool = AtomicBool::new(false);
 static FILE_TOO_LARGE: AtomicBool = AtomicBool::new(false);
 
-/// From now on the first SIGINT or SIGTERM is noted for [`check`], and a second one of the same
-/// kind ends the process at once. A file that reaches the size limit becomes an I/O error.
+/// From now on the first SIGINT, SIGTERM or SIGQUIT is noted for [`check`], and a second one of the same
+/// kind ends the process at once. So is SIGHUP, but under nohup, which ignores it. A file that reaches the
+/// size limit becomes an I/O error.
 ///
 /// # Errors
 /// [`Failure::Failed`] if the system refuses.
@@ -20,24 +23,37 @@ pub fn install() -> Result<(), Failure> {
     if INSTALLED.swap(true, Ordering::SeqCst) {
         return Ok(());
     }
-    for (signal, arrived) in [(SIGINT, &INTERRUPTED), (SIGTERM, &TERMINATED)] {
+    let failed = |signal| move |error| Failure::Failed(format!("cannot watch for signal {signal}: {error}"));
+    for (signal, arrived) in [(SIGINT, &INTERRUPTED), (SIGTERM, &TERMINATED), (SIGQUIT, &QUIT)] {
         // In this order, or the first signal would already end the process.
         register_conditional_shutdown(signal, 128 + signal, arrived)
             .and_then(|_| register(signal, arrived))
-            .map_err(|error| Failure::Failed(format!("cannot watch for signal {signal}: {error}")))?;
+            .map_err(failed(signal))?;
+    }
+    if !ignored(SIGHUP) {
+        // A terminal that is closed may send it twice: the second one ends nothing.
+        register(SIGHUP, &HUNG_UP).map_err(failed(SIGHUP))?;
     }
     // Nobody asks for this one: with a handler the write itself fails instead of the process.
-    register(SIGXFSZ, &FILE_TOO_LARGE)
-        .map(|_| ())
-        .map_err(|error| Failure::Failed(format!("cannot watch for signal {SIGXFSZ}: {error}")))
+    register(SIGXFSZ, &FILE_TOO_LARGE).map(|_| ()).map_err(failed(SIGXFSZ))
+}
+
+/// Whether the process was started with `signal` ignored. Where the system does not say it, it counts as
+/// ignored: what nohup has started must not be ended.
+fn ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let set = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    set.and_then(|set| u64::from_str_radix(set.trim(), 16).ok())
+        .is_none_or(|set| set >> (signal - 1) & 1 == 1)
 }
 
 /// Whether to go on.
 ///
 /// # Errors
-/// [`Failure::Interrupted`] once SIGINT or SIGTERM has arrived, and ever after.
+/// [`Failure::Interrupted`] once one of the signals has arrived, and ever after.
 pub fn check() -> Result<(), Failure> {
-    for (signal, arrived) in [(SIGINT, &INTERRUPTED), (SIGTERM, &TERMINATED)] {
+    let noted = [(SIGINT, &INTERRUPTED), (SIGTERM, &TERMINATED), (SIGQUIT, &QUIT), (SIGHUP, &HUNG_UP)];
+    for (signal, arrived) in noted {
         if arrived.load(Ordering::Relaxed) {
             return Err(Failure::Interrupted(signal));
         }

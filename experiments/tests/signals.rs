@@ -155,6 +155,33 @@ fn sigkill_leaves_whole_rows_and_a_run_that_says_running() {
     }
 }
 
+/// A terminal that is closed ends a run in order, and one under nohup not at all.
+#[cfg(target_os = "linux")]
+#[test]
+fn sighup_ends_in_order_unless_it_is_ignored() {
+    let (arguments, file, bytes) = endless()[0].clone();
+    let place = Place::new();
+    let child = place.under_way(&arguments, file, bytes);
+    send(&child, Signal::HUP);
+    let ran = end(child, &arguments);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(129), "error: interrupted by SIGHUP\n"));
+    assert_eq!(place.json("out/run.json")["status"], "interrupted");
+
+    let place = Place::new();
+    let program = place.command(&arguments);
+    let mut nohup = std::process::Command::new("nohup");
+    nohup.arg(program.get_program()).args(program.get_args()).current_dir(program.get_current_dir().unwrap());
+    let child = nohup.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let path = place.path(file);
+    let length = || std::fs::metadata(&path).map_or(0, |file| file.len());
+    wait_until(|| length() >= bytes);
+    send(&child, Signal::HUP);
+    let before = length();
+    wait_until(|| length() > before + bytes);
+    send(&child, Signal::INT);
+    assert_eq!(end(child, &arguments).code, Some(130));
+}
+
 #[test]
 fn commands_that_write_nothing_stop_too() {
     let place = Place::new();

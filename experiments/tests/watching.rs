@@ -4,9 +4,10 @@
 mod common;
 
 use std::fmt::Write as _;
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{Read, Write};
 use std::num::NonZero;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 
@@ -158,12 +159,55 @@ fn control_c_and_escape_leave_as_well() {
 #[test]
 fn a_signal_gives_the_terminal_back() {
     let place = Place::new();
-    for (signal, code, name) in [(Signal::TERM, 143, "SIGTERM"), (Signal::INT, 130, "SIGINT")] {
+    for (signal, code, name) in [
+        (Signal::TERM, 143, "SIGTERM"),
+        (Signal::INT, 130, "SIGINT"),
+        (Signal::QUIT, 131, "SIGQUIT"),
+        #[cfg(target_os = "linux")]
+        (Signal::HUP, 129, "SIGHUP"),
+    ] {
         let watched = Watched::start(&place, "watch k8s --seed 1", "");
         watched.wait_for("return so far");
         send(&watched.child, signal);
         assert_eq!(watched.ended(), (Some(code), format!("error: interrupted by {name}\n")));
     }
+}
+
+#[test]
+fn control_z_gives_the_terminal_back_until_it_may_go_on() {
+    let place = Place::new();
+    let mut watched = Watched::start(&place, "watch k8s --seed 1", "");
+    watched.wait_for("return so far");
+    watched.press("\u{1a}");
+    wait_until(|| watched.shown().contains(OWN_SCREEN));
+    // Where there is no shell to come back to, the system lets it go on by itself.
+    wait_until(|| {
+        send(&watched.child, Signal::CONT);
+        watched.shown().matches(OTHER_SCREEN).count() == 2
+    });
+    wait_until(|| watched.raw());
+    watched.press("q");
+    assert_eq!(watched.ended(), (Some(0), String::new()));
+}
+
+#[test]
+fn a_terminal_gets_only_what_it_can_show() {
+    let place = Place::new();
+    for term in ["TERM=dumb", "TERM="] {
+        let mut watched = Watched::start(&place, "watch k8s --seed 1", term);
+        wait_until_ended(&mut watched.child);
+        assert_eq!(watched.child.wait().unwrap().code(), Some(2), "{term}");
+        let mut said = String::new();
+        watched.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert!(said.contains("TERM") && said.contains("--gif FILE"), "{said}");
+        assert_eq!(watched.shown(), "", "{term}");
+    }
+    let mut watched = Watched::start(&place, "watch gardener --seed 1", "TERM=vt100");
+    watched.wait_for("generation");
+    watched.press("q");
+    let shown = Arc::clone(&watched.shown);
+    assert_eq!(watched.ended(), (Some(0), String::new()));
+    assert!(!shown.lock().unwrap().text.contains("\u{1b}[38;"), "colours for a vt100");
 }
 
 #[test]
@@ -173,7 +217,7 @@ fn an_episode_ends_on_the_screen_and_colours_can_be_left_out() {
     let mut watched = Watched::start(&place, arguments, "NO_COLOR=1");
     watched.wait_for("return so far");
     watched.press("++++++");
-    watched.wait_for("max_steps are over");
+    watched.wait_for("the time is over");
     watched.press("q");
     let shown = Arc::clone(&watched.shown);
     assert_eq!(watched.ended(), (Some(0), String::new()));
@@ -191,6 +235,8 @@ fn where_nobody_can_watch_it_says_what_can_be_done() {
         ("watch gardener --agent planner --gif a.gif", "planner"),
         ("watch k8s --gif nowhere/a.gif --seed 1 --set max_steps=5", "nowhere/a.gif"),
         ("watch k8s --png nowhere/a.png --seed 1 --set max_steps=5", "nowhere/a.png"),
+        ("watch k8s --gif a --png ./a --seed 1 --set max_steps=5", "the same file"),
+        ("watch k8s --png new/ --seed 1 --set max_steps=5", "new/"),
         ("watch gardener --gif a.gif --steps 20000 --every 1 --set max_generations=20000", "--every"),
     ] {
         let said = place.refused(arguments);
@@ -227,6 +273,51 @@ fn pictures_are_new_files_the_same_for_the_same_seed() {
     assert!(place.bytes("a.png") != place.bytes("c.png"));
 }
 
+/// It would take hours to come to the end and find that out.
+#[test]
+fn a_place_that_cannot_be_written_is_refused_before_the_work() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("closed")).unwrap();
+    place.write("file", "");
+    let closed = Permissions::from_mode(0o555);
+    std::fs::set_permissions(place.path("closed"), closed).unwrap();
+    let endless = "watch gardener --seed 1 --agent heuristic --steps 1000000 --set max_generations=1000000";
+    // Who may write everywhere is refused by /proc.
+    let closed =
+        if tempfile::tempfile_in(place.path("closed")).is_ok() { "/proc/a.gif" } else { "closed/a.gif" };
+    for path in ["nowhere/a.gif", "file/a.gif", closed] {
+        for option in ["--gif", "--png"] {
+            let said = place.refused(&format!("{endless} {option} {path}"));
+            assert!(said.starts_with(&format!("error: cannot create {path}: ")), "{said}");
+            assert!(!said.contains(".tmp"), "{said}");
+        }
+    }
+}
+
+/// However early an episode ends: here it is lost in a tenth of its time.
+#[test]
+fn the_default_frames_cover_the_episode_that_there_is() {
+    let place = Place::new();
+    let arguments = "watch k8s --preset storm --agent idle --seed 1 --set max_steps=100000";
+    let ran = place.ok(&format!("{arguments} --gif a.gif --png a.png"));
+    let number = |before: &str, after: &str| -> u32 {
+        let rest = ran.stdout.split_once(before).unwrap().1;
+        rest.split_once(after).unwrap().0.parse().unwrap()
+    };
+    let (frames, steps) = (number("a.gif: ", " frames"), number("a.png: after ", " steps"));
+    assert!(steps > 20 && steps < 10_000, "{ran:?}");
+    // The first, and one every k steps.
+    assert!(frames > steps.min(150) / 2 && frames <= 151, "{ran:?}");
+    // The curve reaches the right edge: in its lowest row the last pixel is not the background's.
+    let mut decoder = png::Decoder::new(std::io::Cursor::new(place.bytes("a.png")));
+    decoder.set_transformations(png::Transformations::EXPAND);
+    let mut reader = decoder.read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    reader.next_frame(&mut pixels).unwrap();
+    let corner = &pixels[pixels.len() - 3..];
+    assert!(corner != [0x14, 0x18, 0x1f], "{corner:?}");
+}
+
 /// What is promised of a GIF with the defaults, of the episode that has most to show.
 #[test]
 fn a_gif_is_small_unless_more_is_asked_for() {
@@ -245,7 +336,7 @@ fn what_is_watched_is_what_gardener_plays() {
     let mut watched =
         Watched::start(&place, &format!("watch {garden} --set max_generations=60"), "NO_COLOR=1");
     watched.press("++++");
-    watched.wait_for("max_generations are over");
+    watched.wait_for("the time is over");
     for (column, name) in [
         ("Gen", "generation"),
         ("Population", "population"),

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::{Context, seed};
 use crate::cli::{PictureArgs, WatchArgs};
-use crate::failure::{self, Failure};
-use crate::files::write_new;
+use crate::failure::Failure;
+use crate::files::{check_new, write_new};
 use crate::interrupt;
 use crate::out::say;
 use crate::progress::Progress;
@@ -28,40 +28,69 @@ pub fn run(args: &WatchArgs, context: Context) -> Result<(), Failure> {
     env.policy(agent, 1)?;
     let pictures = &args.pictures;
     if pictures.gif.is_some() || pictures.png.is_some() {
-        let steps = pictures.steps.unwrap_or(env.limit()).min(env.limit());
-        pictures.check(steps)?;
-        let show = Show::new(&env, agent, seed(&args.seed)?)?;
-        return pictures.write(show, steps, context);
+        let most = pictures.steps.unwrap_or(env.limit()).min(env.limit());
+        pictures.check(most)?;
+        let seed = seed(&args.seed)?;
+        let show = || Show::new(&env, agent, seed);
+        // Who names the steps wants them as the scale, also beside another picture of as many.
+        let steps = if pictures.steps.is_some() { most } else { length(show()?, most, context)? };
+        return pictures.write(show()?, steps, context);
     }
     terminal::check()?;
     let seed = seed(&args.seed)?;
     terminal::watch(Show::new(&env, agent, seed)?, format!("{} · {agent} · seed {seed}", env.name))
 }
 
+/// The steps of the episode, `most` at most. It is played for nothing else: how far apart frames are, and how many steps the
+/// curve stands for, has to be known before the first of them.
+fn length(mut show: Show, most: u32, context: Context) -> Result<u32, Failure> {
+    let progress = Progress::new(most.into(), "steps at most", context.quiet);
+    let mut steps = 0;
+    while !show.ended() {
+        interrupt::check()?;
+        show.step()?;
+        steps += 1;
+        progress.inc(1);
+    }
+    progress.finish();
+    Ok(steps)
+}
+
 impl PictureArgs {
+    /// Steps from one frame to the next, of `steps`.
     fn every(&self, steps: u32) -> u32 {
         self.every.unwrap_or(steps.div_ceil(FRAMES))
     }
 
     /// Refuses before the work what would be refused after it.
-    fn check(&self, steps: u32) -> Result<(), Failure> {
-        let frames = steps / self.every(steps);
+    fn check(&self, most: u32) -> Result<(), Failure> {
+        let frames = most / self.every(most);
         if self.gif.is_some() && frames > MOST_FRAMES {
             return Err(Failure::Usage(format!(
                 "a GIF of {frames} frames is too long: allowed are {MOST_FRAMES}; raise --every or lower --steps"
             )));
         }
         for path in [&self.gif, &self.png].into_iter().flatten() {
-            if path.symlink_metadata().is_ok() {
-                let taken = std::io::ErrorKind::AlreadyExists.into();
-                return Err(failure::io("create", path)(taken));
+            check_new(path)?;
+        }
+        if let (Some(gif), Some(png)) = (&self.gif, &self.png) {
+            let place = |path: &Path| {
+                let parent = path.parent().filter(|parent| *parent != Path::new(""));
+                Some((parent.unwrap_or(Path::new(".")).canonicalize().ok()?, path.file_name()?.to_owned()))
+            };
+            if place(gif) == place(png) {
+                return Err(Failure::Usage(format!(
+                    "--gif and --png are the same file, {}: give each a name of its own",
+                    gif.display()
+                )));
             }
         }
         Ok(())
     }
 
+    /// Plays the episode for `steps`, or to its end, and draws it.
     fn write(&self, mut show: Show, steps: u32, context: Context) -> Result<(), Failure> {
-        let progress = Progress::new(steps.into(), "steps", context.quiet);
+        let progress = Progress::new(steps.into(), "steps drawn", context.quiet);
         let mut scene = show.scene();
         let mut past = vec![scene.trends[0].1];
         // A place more than steps: the curve begins before the first.
@@ -83,6 +112,10 @@ impl PictureArgs {
             }
         }
         progress.finish();
+        self.save(film, &draw(&scene, &past), scene.step, context)
+    }
+
+    fn save(&self, film: Option<Film>, last: &Picture, steps: u32, context: Context) -> Result<(), Failure> {
         let told = |path: &Path, what: String, bytes: &[u8]| {
             write_new(path, bytes)?;
             if context.quiet {
@@ -95,8 +128,8 @@ impl PictureArgs {
             told(path, what, &film.finish()?)?;
         }
         if let Some(path) = &self.png {
-            let what = format!("after {} steps", scene.step);
-            told(path, what, &draw(&scene, &past).png()?)?;
+            let what = format!("after {steps} steps");
+            told(path, what, &last.png()?)?;
         }
         Ok(())
     }

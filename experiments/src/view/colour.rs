@@ -1,5 +1,7 @@
 //! Shares as colours that those who are colour-blind tell apart too.
 
+use std::sync::LazyLock;
+
 /// Red, green, blue.
 pub type Rgb = [u8; 3];
 
@@ -18,15 +20,62 @@ pub fn is_light(colour: Rgb) -> bool {
     0.299 * red + 0.587 * green + 0.114 * blue >= 128.0
 }
 
-/// The number of the nearest colour in the 6x6x6 cube of a terminal with 256 colours.
-pub fn cube(colour: Rgb) -> u8 {
-    // Levels 0, 95, 135, 175, 215 and 255.
-    let [red, green, blue] = colour.map(|level| match level {
-        0..48 => 0,
-        48..115 => 1,
-        _ => (level - 35) / 40,
+/// [`cividis`] in a terminal with 256 colours: the number of one that is never darker than that of a
+/// smaller share. A nearest colour alone would be: the cube has 6 levels a side, and few of them lie near.
+pub fn indexed(share: f64) -> u8 {
+    static NUMBERS: LazyLock<[u8; 256]> = LazyLock::new(numbers);
+    NUMBERS[((share.max(0.0) * 256.0) as usize).min(255)]
+}
+
+/// Of each colour of the ramp the nearest number that is not darker than the one before.
+fn numbers() -> [u8; 256] {
+    // As blue, grey or yellow as the ramp itself: the cube's purple is nearer to dark blue than its blue is.
+    let like = |&(_, [red, green, blue]): &(u8, Rgb)| {
+        (blue >= green && green >= red) || (red >= green && green >= blue)
+    };
+    let known: Vec<_> =
+        (16..=255).map(|number| (number, xterm(number))).filter(like).map(|(n, c)| (n, lab(c))).collect();
+    let mut darkest = 0.0;
+    CIVIDIS.map(|colour| {
+        let [_, colour @ ..] = colour.to_be_bytes();
+        let wanted = lab(colour);
+        // Levels are told apart by lightness, so it weighs more.
+        let far = |found: &[f64; 3]| {
+            9.0 * (found[0] - wanted[0]).powi(2)
+                + (found[1] - wanted[1]).powi(2)
+                + (found[2] - wanted[2]).powi(2)
+        };
+        let lighter = known.iter().filter(|(_, found)| found[0] >= darkest);
+        let nearest = lighter.min_by(|(_, a), (_, b)| far(a).total_cmp(&far(b)));
+        let (number, found) = nearest.copied().unwrap_or((231, lab([255; 3])));
+        darkest = found[0];
+        number
+    })
+}
+
+/// A colour of a terminal with 256 of them, from 16 on: the cube of 6x6x6, then 24 greys.
+fn xterm(number: u8) -> Rgb {
+    if number >= 232 {
+        return [8 + 10 * (number - 232); 3];
+    }
+    let level = |place: u8| [0, 95, 135, 175, 215, 255][usize::from((number - 16) / place % 6)];
+    [level(36), level(6), level(1)]
+}
+
+/// CIELAB: lightness from 0 to 100, red against green, yellow against blue (sRGB, white D65; IEC 61966-2-1).
+#[allow(clippy::disallowed_methods)] // no trajectory depends on a colour
+fn lab(colour: Rgb) -> [f64; 3] {
+    let [red, green, blue] = colour.map(|level| {
+        let level = f64::from(level) / 255.0;
+        if level <= 0.040_45 { level / 12.92 } else { ((level + 0.055) / 1.055).powf(2.4) }
     });
-    16 + 36 * red + 6 * green + blue
+    let x = (0.412_456 * red + 0.357_576 * green + 0.180_438 * blue) / 0.950_47;
+    let y = 0.212_673 * red + 0.715_152 * green + 0.072_175 * blue;
+    let z = (0.019_334 * red + 0.119_192 * green + 0.950_304 * blue) / 1.088_83;
+    let [x, y, z] = [x, y, z].map(|light| {
+        if light > 216.0 / 24_389.0 { light.cbrt() } else { (24_389.0 / 27.0 * light + 16.0) / 116.0 }
+    });
+    [116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)]
 }
 
 /// The published table, 0xrrggbb (Nuñez, Anderton and Renslow 2018, "Optimizing colormaps with
@@ -103,14 +152,46 @@ mod tests {
         assert!(!is_light(cividis(0.0)) && is_light(cividis(1.0)));
     }
 
+    /// Luminance with the weights of sRGB; the colours by their numbers as xterm has them.
     #[test]
-    fn the_cube_is_the_one_of_xterm() {
-        let levels = [0_i32, 95, 135, 175, 215, 255];
-        for level in 0..=255 {
-            let nearest = levels.map(|cube| (cube - i32::from(level)).abs());
-            let chosen = usize::from(cube([0, 0, level]) - 16);
-            assert_eq!(nearest[chosen], *nearest.iter().min().unwrap(), "{level}");
+    fn with_256_colours_it_gets_no_darker_and_has_many_levels() {
+        for (number, colour) in [
+            (16, [0; 3]),
+            (17, [0, 0, 95]),
+            (110, [135, 175, 215]),
+            (231, [255; 3]),
+            (232, [8; 3]),
+            (255, [238; 3]),
+        ] {
+            assert_eq!(xterm(number), colour, "{number}");
         }
-        assert_eq!((cube([255, 0, 0]), cube([0, 255, 0]), cube([255; 3])), (196, 46, 231));
+        let luminance = |number: u8| {
+            // A square is near enough to the curve of sRGB.
+            let [red, green, blue] = xterm(number).map(|level| (f64::from(level) / 255.0).powi(2));
+            0.2126 * red + 0.7152 * green + 0.0722 * blue
+        };
+        let shown: Vec<u8> = (0..256).map(|i| indexed(f64::from(i) / 255.0)).collect();
+        for (i, pair) in shown.windows(2).enumerate() {
+            assert!(luminance(pair[1]) >= luminance(pair[0]), "{i}: {pair:?}");
+        }
+        let mut levels = shown.clone();
+        levels.dedup();
+        assert!(levels.len() >= 16, "{levels:?}");
+        assert_eq!((indexed(-1.0), indexed(f64::INFINITY)), (shown[0], shown[255]));
+        // The ends have the hues of the ramp: no purple below, yellow above.
+        let [red, green, blue] = xterm(shown[255]);
+        assert!(red >= green && green > blue && luminance(shown[0]) < 0.03, "{shown:?}");
+    }
+
+    /// White, and red as published for sRGB (Lindbloom).
+    #[test]
+    fn cielab_is_the_published_one() {
+        for (colour, published) in
+            [([255; 3], [100.0, 0.0, 0.0]), ([255, 0, 0], [53.24, 80.09, 67.20]), ([0; 3], [0.0, 0.0, 0.0])]
+        {
+            for (found, published) in lab(colour).into_iter().zip(published) {
+                assert!((found - published).abs() < 0.02, "{colour:?}: {found} {published}");
+            }
+        }
     }
 }

@@ -21,8 +21,10 @@ const UNCHANGED: u8 = 4;
 /// Fewer levels make smaller files.
 const LEVELS: u8 = 12;
 
-/// The side of a grid, where cells of whole pixels allow it.
+/// The side of a grid, where cells of whole pixels allow it, and the least width of a picture.
 const SIDE: usize = 300;
+/// The least side of a node: two bars and a frame.
+const NODE: usize = 8;
 const GLYPH: usize = 8;
 const MARGIN: usize = 4;
 /// Two lines and the curve.
@@ -49,6 +51,30 @@ pub struct Past<'a> {
     pub steps: usize,
 }
 
+/// Where the cells of a grid are: narrow ones stand in the middle.
+#[derive(Clone, Copy)]
+struct Grid {
+    left: usize,
+    columns: usize,
+    /// Pixels of a side.
+    cell: usize,
+}
+
+impl Grid {
+    /// The upper left pixel of a cell.
+    fn at(self, row: usize, column: usize) -> [usize; 2] {
+        [self.left + column * self.cell, row * self.cell]
+    }
+}
+
+/// Two lines, short enough for the least width.
+fn caption(scene: &Scene) -> [String; 2] {
+    let [first, second] = [0, 1].map(|i| format!("{} {}", scene.readings[i].0, scene.readings[i].1));
+    let (name, share) = scene.trends[0];
+    let ending = scene.ending.map_or_else(String::new, |ending| format!("   {ending}"));
+    [format!("{first}   {second}"), format!("{name} {:.0}%{ending}", 100.0 * share)]
+}
+
 /// A picture of numbered colours.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Picture {
@@ -62,35 +88,31 @@ impl Picture {
     /// Draws a scene.
     pub fn of(scene: &Scene, past: Past<'_>) -> Picture {
         let [rows, columns] = scene.grid;
-        let cell = (SIDE / rows.max(columns).max(1)).max(1);
-        let (width, below) = (columns * cell, rows * cell);
+        let least = if matches!(scene.cells, Cells::Cluster { .. }) { NODE } else { 1 };
+        let cell = (SIDE / rows.max(columns).max(1)).max(least);
+        let (width, below) = ((columns * cell).max(SIDE), rows * cell);
         let height = below + CAPTION + CURVE;
         let mut picture = Picture { width, height, pixels: vec![BACKGROUND; width * height] };
+        let grid = Grid { left: (width - columns * cell) / 2, columns, cell };
         match &scene.cells {
-            Cells::Garden { dirt, gardeners } => picture.garden(cell, columns, dirt, gardeners),
-            Cells::Cluster { nodes, agent } => picture.cluster(cell, columns, nodes, *agent),
+            Cells::Garden { dirt, gardeners } => picture.garden(grid, dirt, gardeners),
+            Cells::Cluster { nodes, agent } => picture.cluster(grid, nodes, *agent),
         }
-        let line = |number: usize| below + MARGIN + number * (GLYPH + MARGIN);
-        let first: Vec<String> =
-            scene.readings[..2].iter().map(|(name, text)| format!("{name} {text}")).collect();
-        picture.write(MARGIN, line(0), &first.join("   "));
-        let (name, share) = scene.trends[0];
-        let now = format!("{name} {:.0}%", 100.0 * share);
-        picture.write(
-            MARGIN,
-            line(1),
-            &scene.ending.map_or(now.clone(), |ending| format!("{now}   {ending}")),
-        );
+        for (number, line) in caption(scene).iter().enumerate() {
+            picture.write(MARGIN, below + MARGIN + number * (GLYPH + MARGIN), line);
+        }
         picture.curve(below + CAPTION, past);
         picture
     }
 
-    fn garden(&mut self, cell: usize, columns: usize, dirt: &[f32], gardeners: &[[usize; 2]]) {
+    fn garden(&mut self, grid: Grid, dirt: &[f32], gardeners: &[[usize; 2]]) {
+        let cell = grid.cell;
         for (i, &dirt) in dirt.iter().enumerate() {
-            self.fill(i % columns * cell, i / columns * cell, cell, cell, shade(dirt.into()));
+            let [x, y] = grid.at(i / grid.columns, i % grid.columns);
+            self.fill(x, y, cell, cell, shade(dirt.into()));
         }
-        for [row, column] in gardeners {
-            let (x, y) = (column * cell, row * cell);
+        for &[row, column] in gardeners {
+            let [x, y] = grid.at(row, column);
             self.fill(x, y, cell, cell, DARK);
             // An edge keeps them apart from clean cells and from dirty ones.
             let edge = usize::from(cell > 2);
@@ -100,13 +122,15 @@ impl Picture {
 
     /// A node's cpu as the left bar, its memory as the right one; light corners are critical nodes, a light
     /// frame is the agent.
-    fn cluster(&mut self, cell: usize, columns: usize, nodes: &[Node], agent: [usize; 2]) {
+    fn cluster(&mut self, grid: Grid, nodes: &[Node], agent: [usize; 2]) {
+        let cell = grid.cell;
         let edge = (cell / 16).max(1);
         let half = cell.saturating_sub(3 * edge) / 2;
         let high = cell.saturating_sub(2 * edge);
         for (i, node) in nodes.iter().enumerate() {
-            let (x, y) = (i % columns * cell, i / columns * cell);
-            let frame = if [i / columns, i % columns] == agent {
+            let place = [i / grid.columns, i % grid.columns];
+            let [x, y] = grid.at(place[0], place[1]);
+            let frame = if place == agent {
                 LIGHT
             } else if node.out_of_memory {
                 ALARM

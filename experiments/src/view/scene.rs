@@ -8,6 +8,9 @@ use resonetics_envs::k8s::K8sEnv;
 use resonetics_envs::risk::RiskState;
 use serde::{Serialize, Serializer};
 
+/// How an episode ended that was not lost: `max_steps` or `max_generations`.
+const OVER: &str = "the time is over";
+
 /// A world at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Scene {
@@ -93,11 +96,9 @@ impl Scene {
             trends: [
                 ("mean dirt", dirt),
                 ("risk", row.collapse_risk),
-                ("population", population / world.config().max_population as f64),
+                ("of max_population", population / world.config().max_population as f64),
             ],
-            ending: ended.map(|ending| {
-                if ending.terminated { "the garden is lost" } else { "max_generations are over" }
-            }),
+            ending: ended.map(|ending| if ending.terminated { "the garden is lost" } else { OVER }),
         }
     }
 
@@ -115,11 +116,16 @@ impl Scene {
             ("budget", format!("{:.1} of {}", state.budget, config.max_budget)),
             ("load", format!("{:.1}%", 100.0 * info.avg_load)),
             ("nodes out of memory", info.oom_nodes.to_string()),
-            ("critical ones", info.critical_oom.to_string()),
+            ("of them critical", info.critical_oom.to_string()),
             ("return so far", format!("{total_reward:+.2}")),
         ];
+        // What is left of the budget is a number above; there is room for three curves.
+        let mut last = ("budget", state.budget / config.max_budget);
         match env.control() {
-            Some((risk, restraint)) => readings.extend(control(&risk, &restraint)),
+            Some((risk, restraint)) => {
+                readings.extend(control(&risk, &restraint));
+                last = ("risk", risk.risk);
+            }
             None => readings.push(("control", "off".to_owned())),
         }
         let fullest = state.memory.iter().copied().fold(0.0, f32::max);
@@ -128,16 +134,8 @@ impl Scene {
             grid: [config.height, config.width],
             cells: Cells::Cluster { nodes: (0..config.nodes()).map(node).collect(), agent: state.agent },
             readings,
-            trends: [
-                ("load", info.avg_load.into()),
-                ("fullest memory", fullest.into()),
-                ("budget", state.budget / config.max_budget),
-            ],
-            ending: ended.map(
-                |ending| {
-                    if ending.terminated { "the cluster is lost" } else { "max_steps are over" }
-                },
-            ),
+            trends: [("load", info.avg_load.into()), ("fullest memory", fullest.into()), last],
+            ending: ended.map(|ending| if ending.terminated { "the cluster is lost" } else { OVER }),
         }
     }
 }
@@ -156,7 +154,7 @@ fn generation(env: &GardenerEnv) -> Generation {
 /// What the control layer sees and does.
 fn control(risk: &RiskState, restraint: &Restraint) -> [(&'static str, String); 5] {
     [
-        ("risk", format!("{:.3}", risk.risk)),
+        ("risk", format!("{:.1}%", 100.0 * risk.risk)),
         ("flow", format!("{:.3}", risk.flow)),
         ("verdict", risk.verdict.name().to_owned()),
         ("damping alpha", format!("{:.2}", restraint.alpha)),

@@ -33,6 +33,8 @@ pub struct Show {
     world: World,
     /// Steps taken.
     steps: u32,
+    /// The sum of the rewards so far; the batch has it at the end only. Of a cluster.
+    total_reward: f64,
     ended: Option<Ending>,
 }
 
@@ -55,7 +57,7 @@ impl Show {
                 World::Cluster(rollout)
             }
         };
-        Ok(Show { world, steps: 0, ended: None })
+        Ok(Show { world, steps: 0, total_reward: 0.0, ended: None })
     }
 
     /// Takes a step; nothing happens once the episode is over.
@@ -68,7 +70,11 @@ impl Show {
         }
         self.ended = match &mut self.world {
             World::Garden(rollout) => stepped(rollout)?,
-            World::Cluster(rollout) => stepped(rollout)?,
+            World::Cluster(rollout) => {
+                let ended = stepped(rollout)?;
+                self.total_reward += f64::from(rollout.batch.rewards[0]);
+                ended
+            }
         };
         self.steps += 1;
         Ok(())
@@ -84,8 +90,7 @@ impl Show {
         match &self.world {
             World::Garden(rollout) => Scene::garden(&rollout.envs.env(0), self.ended),
             World::Cluster(rollout) => {
-                let total_reward = rollout.batch.episode_return[0];
-                Scene::cluster(&rollout.envs.env(0), self.steps, total_reward, self.ended)
+                Scene::cluster(&rollout.envs.env(0), self.steps, self.total_reward, self.ended)
             }
         }
     }
@@ -138,7 +143,7 @@ mod tests {
     #[test]
     fn a_cluster_is_seen_as_it_is_and_ends_once() {
         let mut show = show("k8s", "random");
-        let mut steps = 0;
+        let (mut steps, mut total_reward) = (0, 0.0);
         while !show.ended() {
             assert_eq!(show.scene().ending, None);
             show.step().unwrap();
@@ -149,6 +154,9 @@ mod tests {
             let state = env.state();
             let Cells::Cluster { nodes, agent } = &scene.cells else { panic!() };
             assert_eq!((scene.step, *agent), (steps, state.agent));
+            total_reward += f64::from(rollout.batch.rewards[0]);
+            assert_eq!(reading(&scene, "return so far"), format!("{total_reward:+.2}"));
+            assert!(total_reward != 0.0);
             assert!(nodes.iter().map(|node| node.cpu).eq(state.cpu.iter().copied()));
             assert!(nodes.iter().map(|node| node.memory).eq(state.memory.iter().copied()));
             assert!(
@@ -160,6 +168,9 @@ mod tests {
         }
         let last = show.scene();
         assert!(last.ending.is_some());
+        let World::Cluster(rollout) = &show.world else { panic!() };
+        // What the vector says of the whole episode.
+        assert_eq!(reading(&last, "return so far"), format!("{:+.2}", rollout.batch.episode_return[0]));
         show.step().unwrap();
         assert_eq!(show.scene(), last);
     }
@@ -169,7 +180,10 @@ mod tests {
         let setup = Setup::preset("k8s", "storm").unwrap();
         let control = |setup: &Setup| Show::new(setup, "idle", 1).unwrap().scene();
         assert_eq!(reading(&control(&setup), "control"), "off");
-        assert_eq!(reading(&control(&setup.with_control(true)), "survival mode"), "off");
+        let controlled = control(&setup.with_control(true));
+        assert_eq!(reading(&controlled, "survival mode"), "off");
+        let (name, risk) = controlled.trends[2];
+        assert_eq!((name, reading(&controlled, "risk")), ("risk", format!("{:.1}%", 100.0 * risk)));
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::time::Instant;
 
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use signal_hook::consts::SIGTSTP;
+use signal_hook::low_level;
 
 use crate::failure::{self, Failure};
 use crate::interrupt;
@@ -33,6 +35,7 @@ struct View {
 enum Wish {
     Nothing,
     Step,
+    Suspend,
     Quit,
 }
 
@@ -56,6 +59,7 @@ impl View {
         match key.code {
             _ if key.kind == KeyEventKind::Release => {}
             KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => return Wish::Quit,
+            KeyCode::Char('z') if key.modifiers.contains(KeyModifiers::CONTROL) => return Wish::Suspend,
             KeyCode::Char('q') | KeyCode::Esc => return Wish::Quit,
             KeyCode::Char(' ') => self.paused = !self.paused,
             KeyCode::Char('s') | KeyCode::Right => {
@@ -77,6 +81,14 @@ impl Screen {
     fn open() -> io::Result<Screen> {
         ratatui::try_init().map(Screen)
     }
+
+    /// Hands the terminal to the shell until it lets the program go on (Ctrl-Z and `fg`).
+    fn suspend(&mut self) -> io::Result<()> {
+        ratatui::try_restore()?;
+        low_level::raise(SIGTSTP)?;
+        self.0 = ratatui::try_init()?;
+        Ok(())
+    }
 }
 
 impl Drop for Screen {
@@ -89,15 +101,17 @@ impl Drop for Screen {
 /// Whether somebody can watch: refused in a pipe, before the work.
 ///
 /// # Errors
-/// [`Failure::Usage`] if standard input or output is no terminal.
+/// [`Failure::Usage`] if standard input or output is no terminal, or `TERM` names none or a dumb one.
 pub fn check() -> Result<(), Failure> {
-    if io::stdin().is_terminal() && io::stdout().is_terminal() {
+    let term = std::env::var("TERM").unwrap_or_default();
+    let problem = if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        "this is no terminal to watch on: run it in one"
+    } else if matches!(term.as_str(), "" | "dumb" | "unknown") {
+        "by TERM this terminal cannot move its cursor: run it in one that can"
+    } else {
         return Ok(());
-    }
-    Err(Failure::Usage(
-        "this is no terminal to watch on: run it in one, or write pictures with --gif FILE or --png FILE"
-            .to_owned(),
-    ))
+    };
+    Err(Failure::Usage(format!("{problem}, or write pictures with --gif FILE or --png FILE")))
 }
 
 /// Shows `show` until who watches has seen enough.
@@ -107,17 +121,17 @@ pub fn check() -> Result<(), Failure> {
 pub fn watch(show: Show, title: String) -> Result<(), Failure> {
     let terminal = Path::new("the terminal");
     let mut screen = Screen::open().map_err(failure::io("open", terminal))?;
-    play(&mut screen.0, show, title)
+    play(&mut screen, show, title)
 }
 
-fn play(terminal: &mut DefaultTerminal, mut show: Show, title: String) -> Result<(), Failure> {
+fn play(screen: &mut Screen, mut show: Show, title: String) -> Result<(), Failure> {
     let lost = |what: &'static str| failure::io(what, Path::new("the terminal"));
     let ink = draw::Ink::of_terminal();
     let mut view = View::new(title, show.scene());
     let mut due = Instant::now();
     loop {
         interrupt::check()?;
-        terminal.draw(|frame| draw::draw(frame, &view, ink)).map_err(lost("draw on"))?;
+        screen.0.draw(|frame| draw::draw(frame, &view, ink)).map_err(lost("draw on"))?;
         let wait = due.saturating_duration_since(Instant::now()).min(FASTEST);
         let wait = if view.paused || show.ended() { FASTEST } else { wait };
         let mut steps = 0;
@@ -126,6 +140,7 @@ fn play(terminal: &mut DefaultTerminal, mut show: Show, title: String) -> Result
                 match view.press(key) {
                     Wish::Nothing => {}
                     Wish::Step => steps = 1,
+                    Wish::Suspend => screen.suspend().map_err(lost("open"))?,
                     Wish::Quit => return Ok(()),
                 }
             }

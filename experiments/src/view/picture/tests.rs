@@ -71,6 +71,54 @@ fn the_curve_is_as_high_as_the_share_and_as_long_as_the_past() {
     assert_eq!([15, 45, 75, 105].map(height), [0, 40, 20, 0]);
 }
 
+#[test]
+fn the_largest_clusters_have_bars_and_narrow_ones_room_for_the_caption() {
+    for (grid, [width, height]) in
+        [([64, 64], [512, 580]), ([61, 61], [488, 556]), ([64, 3], [300, 580]), ([3, 64], [512, 92])]
+    {
+        let full = Node { cpu: 1.0, memory: 0.0, critical: false, out_of_memory: false };
+        let cells = Cells::Cluster { nodes: vec![full; grid[0] * grid[1]], agent: [0, 0] };
+        let picture = Picture::of(&Scene { grid, cells, ..garden() }, NONE);
+        assert_eq!((picture.width, picture.height), (width, height), "{grid:?}");
+        let bars = picture.pixels.iter().filter(|pixel| **pixel == shade(1.0));
+        // The cpu's bar of each node, of two pixels of its eight.
+        assert_eq!(bars.count(), grid[0] * grid[1] * 2 * 6, "{grid:?}");
+        let lit =
+            (0..width).filter(|x| (height - 68..height - 40).any(|y| picture.pixels[y * width + x] == LIGHT));
+        assert!(lit.count() > 100, "{grid:?}: the caption is cut");
+    }
+}
+
+/// The longest that there is to say, at the end of both worlds.
+#[test]
+fn captions_are_not_cut() {
+    use crate::setup::Setup;
+    use crate::view::show::Show;
+    let mut endings = Vec::new();
+    for (env, agent, sets) in [
+        ("gardener", "idle", vec!["max_generations=30".to_owned()]),
+        ("gardener", "evolved", vec![]),
+        ("k8s", "heuristic", vec![]),
+        ("k8s", "idle", vec![]),
+    ] {
+        let preset = if agent == "idle" { "storm" } else { "reference" };
+        let setup = Setup::preset(env, preset).unwrap().with(None, &sets).unwrap();
+        let mut show = Show::new(&setup, agent, 1).unwrap();
+        while !show.ended() {
+            show.step().unwrap();
+        }
+        let mut scene = show.scene();
+        scene.trends[0].1 = 1.0;
+        for line in caption(&scene) {
+            assert!(MARGIN + GLYPH * line.len() <= SIDE, "{line}");
+        }
+        endings.push(scene.ending.unwrap());
+    }
+    endings.sort_unstable();
+    endings.dedup();
+    assert_eq!(endings, ["the cluster is lost", "the garden is lost", "the time is over"]);
+}
+
 /// What a viewer shows after each frame of a film, and for how long.
 fn played(bytes: &[u8]) -> Vec<(Vec<u8>, u16)> {
     let mut options = DecodeOptions::new();

@@ -10,13 +10,15 @@ use ratatui::text::Line;
 use ratatui::widgets::Sparkline;
 
 use super::View;
-use crate::view::colour::{Rgb, cividis, cube, is_light};
+use crate::view::colour::{cividis, indexed, is_light};
 use crate::view::scene::{Cells, Node, Scene};
 use crate::view::show::RATES;
 
 const KEYS: &str = "space pause   s step   + - speed   q quit";
 /// Columns of the numbers; a grid of 4x4 nodes and they fill 80 columns.
-const READINGS: u16 = 30;
+pub(super) const READINGS: u16 = 30;
+/// Columns of the numbers, and of the curves beside them, where the rows are few.
+const NARROW: u16 = 24;
 /// Columns and rows of a node with its numbers, and of its distance to the next.
 const NODE: [u16; 2] = [11, 3];
 /// From clean to dirty, where there are no colours.
@@ -28,35 +30,52 @@ pub(super) enum Ink {
     /// No colours: levels are letters.
     Plain,
     /// The 256 colours that nearly every terminal has.
-    Cube,
+    Indexed,
     /// All of them.
     Full,
 }
 
 impl Ink {
-    /// What the environment says: `NO_COLOR`, and `COLORTERM`, which ssh does not hand on.
+    /// What the environment says: `NO_COLOR`, `COLORTERM`, which ssh does not hand on, and `TERM`.
     pub(super) fn of_terminal() -> Ink {
         let set = |name| var(name).unwrap_or_default();
-        match set("COLORTERM").as_str() {
-            _ if !set("NO_COLOR").is_empty() => Ink::Plain,
+        Ink::of(&set("NO_COLOR"), &set("COLORTERM"), &set("TERM"))
+    }
+
+    pub(super) fn of(no_color: &str, colorterm: &str, term: &str) -> Ink {
+        // vt100, vt220 and their kind; the console of Linux has 8 colours, none of them between two others.
+        let old = term.strip_prefix("vt").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+        let plain =
+            old || matches!(term, "linux" | "ansi") || term.ends_with("-m") || term.ends_with("-mono");
+        match colorterm {
+            _ if !no_color.is_empty() => Ink::Plain,
             "truecolor" | "24bit" => Ink::Full,
-            _ => Ink::Cube,
+            _ if plain => Ink::Plain,
+            _ => Ink::Indexed,
         }
     }
 
-    fn colour(self, colour: Rgb) -> Color {
+    fn colour(self, share: f64) -> Color {
         match self {
             Ink::Plain => Color::Reset,
-            Ink::Cube => Color::Indexed(cube(colour)),
-            Ink::Full => Color::Rgb(colour[0], colour[1], colour[2]),
+            Ink::Indexed => Color::Indexed(indexed(share)),
+            Ink::Full => {
+                let [red, green, blue] = cividis(share);
+                Color::Rgb(red, green, blue)
+            }
         }
     }
 
     /// `share` behind text that can be read on it.
     fn behind_text(self, share: f64) -> Style {
-        let colour = cividis(share);
-        let text = if is_light(colour) { [0; 3] } else { [255; 3] };
-        Style::new().fg(self.colour(text)).bg(self.colour(colour))
+        let light = is_light(cividis(share));
+        let text = match self {
+            Ink::Plain => Color::Reset,
+            Ink::Indexed => Color::Indexed(if light { 16 } else { 231 }),
+            Ink::Full if light => Color::Rgb(0, 0, 0),
+            Ink::Full => Color::Rgb(255, 255, 255),
+        };
+        Style::new().fg(text).bg(self.colour(share))
     }
 }
 
@@ -64,12 +83,25 @@ impl Ink {
 pub(super) fn draw(frame: &mut Frame<'_>, view: &View, ink: Ink) {
     let rows = [Constraint::Length(1), Constraint::Fill(1), Constraint::Length(1)];
     let [title, middle, keys] = Layout::vertical(rows).areas(frame.area());
-    let columns = [Constraint::Fill(1), Constraint::Length(READINGS.min(middle.width / 2))];
-    let [grid, beside] = Layout::horizontal(columns).spacing(1).areas(middle);
     let bold = Style::new().add_modifier(Modifier::BOLD);
-    frame.render_widget(Line::styled(view.title.as_str(), bold), title);
-    frame.render_widget(Line::styled(state(view), bold).right_aligned(), title);
-    frame.render_widget(Line::styled(KEYS, Style::new().add_modifier(Modifier::DIM)), keys);
+    named(frame, title, &view.title, &state(view), bold);
+    let readings = view.scene.readings.len() as u16;
+    // A curve is a row of text and one of itself at least.
+    let curves = 2 * view.scene.trends.len() as u16;
+    let tall = middle.height >= readings + curves;
+    let aside = !tall && middle.height >= readings.max(curves) && middle.width >= 3 * NARROW + 2;
+    let width = if aside { 2 * NARROW + 1 } else { READINGS.min(middle.width / 2) };
+    let columns = [Constraint::Fill(1), Constraint::Length(width)];
+    let [grid, beside] = Layout::horizontal(columns).spacing(1).areas(middle);
+    let [numbers, trends] = if aside {
+        Layout::horizontal([Constraint::Fill(1); 2]).spacing(1).areas(beside)
+    } else {
+        let apart = u16::from(middle.height > readings + curves);
+        Layout::vertical([Constraint::Length(readings + apart), Constraint::Fill(1)]).areas(beside)
+    };
+    let hint =
+        if tall || aside { String::new() } else { format!("{} rows show all   ", readings + curves + 2) };
+    last_line(frame, keys, &(hint + KEYS), legend(&view.scene, grid, ink));
     match &view.scene.cells {
         Cells::Garden { dirt, gardeners } => {
             let dirt: Vec<f64> = dirt.iter().map(|&dirt| dirt.into()).collect();
@@ -77,22 +109,51 @@ pub(super) fn draw(frame: &mut Frame<'_>, view: &View, ink: Ink) {
         }
         Cells::Cluster { nodes, agent } => cluster(frame.buffer_mut(), grid, &view.scene, nodes, *agent, ink),
     }
-    let [readings, trends] =
-        Layout::vertical([Constraint::Length(view.scene.readings.len() as u16 + 1), Constraint::Fill(1)])
-            .areas(beside);
-    for (row, (name, text)) in readings.rows().zip(&view.scene.readings) {
-        frame.render_widget(Line::raw(*name), row);
-        frame.render_widget(Line::raw(text.as_str()).right_aligned(), row);
+    for (row, (name, text)) in numbers.rows().zip(&view.scene.readings) {
+        named(frame, row, name, text, Style::new());
     }
     let each: [Rect; 3] = Layout::vertical([Constraint::Fill(1); 3]).areas(trends);
     for ((area, (name, share)), past) in each.into_iter().zip(view.scene.trends).zip(&view.past) {
         let [label, curve] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
-        frame.render_widget(Line::raw(name), label);
-        frame.render_widget(Line::raw(format!("{:.0}%", 100.0 * share)).right_aligned(), label);
+        named(frame, label, name, &format!("{:.0}%", 100.0 * share), Style::new());
         // Eighths of a cell are seen; thousandths do not round them.
         let shares = squeezed(past, curve.width.into()).map(|share| (1000.0 * share.clamp(0.0, 1.0)) as u64);
-        let style = Style::new().fg(ink.colour(cividis(0.75)));
+        let style = Style::new().fg(ink.colour(0.75));
         frame.render_widget(Sparkline::default().data(shares).max(1000).style(style), curve);
+    }
+}
+
+/// A name and, at the right, what it has: the name gives way, and a text without room is not cut, for a
+/// part of a number is another number.
+fn named(frame: &mut Frame<'_>, row: Rect, name: &str, text: &str, style: Style) {
+    let text = Line::styled(text, style);
+    let text = if text.width() > row.width.into() { Line::styled("…", style) } else { text };
+    // With a column between the two.
+    let widths = [Constraint::Fill(1), Constraint::Length((text.width() as u16 + 1).min(row.width))];
+    let [left, right] = Layout::horizontal(widths).areas(row);
+    frame.render_widget(Line::styled(name, style), left);
+    frame.render_widget(text.right_aligned(), right);
+}
+
+/// The keys, and what the marks mean where there is room for both.
+fn last_line(frame: &mut Frame<'_>, row: Rect, keys: &str, legend: String) {
+    let style = Style::new().add_modifier(Modifier::DIM);
+    let (keys, legend) = (Line::styled(keys, style), Line::styled(legend, style).right_aligned());
+    if keys.width() + 2 + legend.width() <= row.width.into() {
+        frame.render_widget(legend, row);
+    }
+    frame.render_widget(keys, row);
+}
+
+fn legend(scene: &Scene, area: Rect, ink: Ink) -> String {
+    let (mark, much) = if ink == Ink::Plain { ("o", "@") } else { ("●", "bright") };
+    match scene.cells {
+        Cells::Garden { .. } => format!("{mark} gardener   {much} dirty"),
+        Cells::Cluster { .. } if fit(scene.grid, area) && ink == Ink::Plain => {
+            "[ ] agent   ! critical".to_owned()
+        }
+        Cells::Cluster { .. } if fit(scene.grid, area) => "[ ] agent   ! critical   bright full".to_owned(),
+        Cells::Cluster { .. } => format!("{mark} agent   {much} full memory"),
     }
 }
 
@@ -105,7 +166,7 @@ fn squeezed(past: &[f64], width: usize) -> impl Iterator<Item = f64> {
 fn state(view: &View) -> String {
     match view.scene.ending {
         Some(ending) => ending.to_owned(),
-        None if view.paused => "paused".to_owned(),
+        None if view.paused => format!("paused · {} steps/s", RATES[view.rate]),
         None => format!("{} steps/s", RATES[view.rate]),
     }
 }
@@ -126,8 +187,8 @@ fn field(buffer: &mut Buffer, area: Rect, shares: &[f64], grid: [usize; 2], mark
             if ink == Ink::Plain {
                 cell.set_char(letter(mean(upper, lower)));
             } else {
-                cell.set_char('▀').set_fg(ink.colour(cividis(upper)));
-                cell.set_bg(lower.map_or(Color::Reset, |lower| ink.colour(cividis(lower))));
+                cell.set_char('▀').set_fg(ink.colour(upper));
+                cell.set_bg(lower.map_or(Color::Reset, |lower| ink.colour(lower)));
             }
         }
     }
@@ -187,11 +248,16 @@ fn scaled(shares: &[f64], grid: [usize; 2], size: [usize; 2]) -> Vec<f64> {
     out
 }
 
+/// Whether there is room for the numbers of all nodes.
+fn fit([rows, columns]: [usize; 2], area: Rect) -> bool {
+    let fits = |cells: usize, each: u16, room: u16| cells * usize::from(each) <= usize::from(room);
+    fits(columns, NODE[0], area.width) && fits(rows, NODE[1], area.height)
+}
+
 /// Nodes with their numbers where there is room, else the memories as a field.
 fn cluster(buffer: &mut Buffer, area: Rect, scene: &Scene, nodes: &[Node], agent: [usize; 2], ink: Ink) {
-    let [rows, columns] = scene.grid;
-    let needed = [columns * usize::from(NODE[0]), rows * usize::from(NODE[1])];
-    if needed[0] > usize::from(area.width) || needed[1] > usize::from(area.height) {
+    let columns = scene.grid[1];
+    if !fit(scene.grid, area) {
         let memory: Vec<f64> = nodes.iter().map(|node| node.memory.into()).collect();
         return field(buffer, area, &memory, scene.grid, &[agent], ink);
     }

@@ -6,7 +6,7 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 
-use super::draw::{Ink, draw};
+use super::draw::{Ink, READINGS, draw};
 use super::*;
 use crate::setup::Setup;
 use crate::view::colour::cividis;
@@ -72,7 +72,7 @@ fn a_garden_fits_80x24_with_all_its_numbers() {
         gardeners.iter().map(|[row, column]| (row * 44 / 60 / 2, column * 44 / 60)).collect();
     places.sort_unstable();
     places.dedup();
-    let seen = lines.join("").matches('●').count();
+    let seen = lines[..23].concat().matches('●').count();
     assert_eq!(seen, places.len());
     for (row, column) in places {
         assert_eq!(buffer[(column as u16, row as u16 + 1)].symbol(), "●");
@@ -95,7 +95,7 @@ fn a_half_block_has_the_colours_of_its_two_cells() {
     let cell = &buffer[(14, 1)];
     assert_eq!((cell.symbol(), cell.fg, cell.bg), ("▀", rgb(1.0), rgb(1.0)));
     assert_eq!((buffer[(13, 1)].fg, buffer[(14, 8)].fg), (rgb(0.0), rgb(0.5)));
-    let indexed = drawn(&view, Ink::Cube, [80, 24]);
+    let indexed = drawn(&view, Ink::Indexed, [80, 24]);
     assert!(indexed.content.iter().all(|cell| !matches!(cell.fg, Color::Rgb(..))));
     assert!(matches!(indexed[(14, 1)].fg, Color::Indexed(_)));
     let plain = drawn(&view, Ink::Plain, [80, 24]);
@@ -142,7 +142,99 @@ fn a_large_cluster_is_a_field() {
     // Four cells a node: 32 half rows, 48 columns.
     assert!(lines[16].starts_with(&"▀".repeat(20)), "{}", lines[16]);
     assert!(!lines[17].contains('▀') && !lines[1].chars().skip(48).any(|cell| cell == '▀'));
-    assert_eq!(lines.join("").matches('●').count(), 1);
+    assert_eq!(lines[..23].concat().matches('●').count(), 1);
+    assert!(lines[23].ends_with("● agent   bright full memory"), "{}", lines[23]);
+}
+
+/// The number of colours of the terminals of 2020, by terminfo.
+#[test]
+fn colours_are_those_that_the_terminal_has() {
+    for (no_color, colorterm, term, expected) in [
+        ("", "", "xterm-256color", Ink::Indexed),
+        ("", "", "screen", Ink::Indexed),
+        ("", "", "vte-256color", Ink::Indexed),
+        ("", "truecolor", "xterm-256color", Ink::Full),
+        ("1", "truecolor", "xterm-256color", Ink::Plain),
+        ("", "", "vt100", Ink::Plain),
+        ("", "", "linux", Ink::Plain),
+        ("", "", "xterm-mono", Ink::Plain),
+    ] {
+        assert_eq!(Ink::of(no_color, colorterm, term), expected, "{no_color} {colorterm} {term}");
+    }
+}
+
+/// In a narrow terminal names are cut, and numbers and the state never.
+#[test]
+fn numbers_stay_whole_however_narrow_it_is() {
+    for (env, agent) in [("gardener", "heuristic"), ("k8s", "random")] {
+        let mut view = view(&show(env, agent, "reference"));
+        view.paused = true;
+        for columns in 22..100 {
+            let lines = lines(&drawn(&view, Ink::Full, [columns, 40]));
+            assert!(lines[0].ends_with(" paused · 10 steps/s"), "{columns}: {}", lines[0]);
+            let width = READINGS.min(columns / 2);
+            let beside = |line: &str| line.chars().skip(usize::from(columns - width)).collect::<String>();
+            for (line, (name, value)) in lines[1..].iter().zip(&view.scene.readings) {
+                let left = beside(line);
+                if value.chars().count() > width.into() {
+                    assert!(left.ends_with('…') && !left.contains(|c: char| c.is_ascii_digit()), "{left}");
+                    continue;
+                }
+                let label = left.strip_suffix(value.as_str()).unwrap_or_else(|| panic!("{columns}: {left}"));
+                assert!(label.is_empty() || label.ends_with(' '), "{columns}: {left:?}");
+                assert!(name.starts_with(label.trim_end()), "{columns}: {left:?}");
+            }
+        }
+    }
+}
+
+/// A terminal of few rows shows the curves beside the numbers, or says how many rows show all.
+#[test]
+fn in_few_rows_nothing_is_left_out_without_a_word() {
+    for (env, agent) in [("gardener", "heuristic"), ("k8s", "random")] {
+        let mut show = show(env, agent, "reference");
+        for _ in 0..10 {
+            show.step().unwrap();
+        }
+        let mut view = view(&show);
+        view.past = [vec![1.0; 9], vec![1.0; 9], vec![1.0; 9]];
+        for columns in [32, 40, 60, 73, 74, 80, 120] {
+            for rows in 4..30 {
+                let lines = lines(&drawn(&view, Ink::Full, [columns, rows]));
+                let readings = view.scene.readings.iter().map(|(name, _)| *name);
+                let names = readings
+                    .chain(view.scene.trends.map(|(name, _)| name))
+                    .all(|name| lines.iter().any(|line| line.contains(&name[..name.len().min(8)])));
+                // Full curves, eight columns of each at least.
+                let curves = lines.iter().filter(|line| line.contains("████████")).count();
+                let said = lines.last().unwrap().contains(" rows show all");
+                assert!(said || (names && curves >= 3), "{env} {columns}x{rows}:\n{}", lines.join("\n"));
+                if said {
+                    let words = lines.last().unwrap();
+                    let enough: u16 = words.split(' ').next().unwrap().parse().unwrap();
+                    assert!(enough > rows);
+                    let lines = self::lines(&drawn(&view, Ink::Full, [columns, enough]));
+                    assert!(!lines.last().unwrap().contains(" rows show all"), "{columns}x{enough}");
+                }
+            }
+        }
+    }
+    let few = lines(&drawn(&view(&show("gardener", "idle", "reference")), Ink::Full, [80, 15]));
+    assert!(few[14].starts_with("space pause") && few[1].contains("generation"), "{few:?}");
+}
+
+#[test]
+fn the_last_line_says_what_the_marks_are() {
+    for (env, ink, expected) in [
+        ("gardener", Ink::Full, "● gardener   bright dirty"),
+        ("gardener", Ink::Plain, "o gardener   @ dirty"),
+        ("k8s", Ink::Full, "[ ] agent   ! critical   bright full"),
+        ("k8s", Ink::Plain, "[ ] agent   ! critical"),
+    ] {
+        let view = view(&show(env, "idle", "reference"));
+        let lines = lines(&drawn(&view, ink, [80, 24]));
+        assert!(lines[23].starts_with("space pause") && lines[23].ends_with(expected), "{}", lines[23]);
+    }
 }
 
 #[test]
@@ -151,7 +243,7 @@ fn any_size_is_drawn() {
         let view = view(&show(env, agent, "reference"));
         for columns in [1, 2, 7, 31, 32, 60, 80, 250] {
             for rows in [1, 2, 3, 5, 13, 24, 90] {
-                drawn(&view, Ink::Cube, [columns, rows]);
+                drawn(&view, Ink::Indexed, [columns, rows]);
             }
         }
     }
@@ -202,6 +294,7 @@ fn keys_do_what_the_last_line_says() {
         assert_eq!(view.press(KeyEvent { kind: KeyEventKind::Release, ..quit }), Wish::Nothing);
     }
     assert_eq!(view.press(key(KeyCode::Char('c'))), Wish::Nothing);
+    assert_eq!(view.press(key(KeyCode::Char('z'))), Wish::Nothing);
 }
 
 /// The test starts itself a second time, in a pseudo-terminal, and panics there.
