@@ -384,6 +384,39 @@ mod tests {
         assert_eq!((b.mean, b.iqm, b.optimality_gap), (None, None, None));
     }
 
+    /// Of an agent below the target always, the gap is what is missing from its mean, and so is its interval;
+    /// the median of ten different scores lies between the fifth and the sixth.
+    #[test]
+    fn each_aggregate_has_its_own_interval() {
+        let scores = |shift: f64| (0..10).map(|i| (i, shift + (i * i) as f64)).collect::<Vec<_>>();
+        let agents = vec![played("low", &scores(0.0)), played("high", &scores(1000.0))];
+        let worlds = worlds(&[file("r", "k8s", agents)], None, &|| true).unwrap();
+        let (low, target) = (&worlds[0].agents[0], worlds[0].target.unwrap());
+        let (mean, gap) = (low.mean_interval.unwrap(), low.optimality_gap_interval.unwrap());
+        assert!(
+            (gap.low - (target - mean.high)).abs() < 1e-9 && (gap.high - (target - mean.low)).abs() < 1e-9
+        );
+        let halves = |end: f64| (2.0 * end).fract() == 0.0;
+        let middle = low.median_interval.unwrap();
+        assert!(halves(middle.low) && halves(middle.high) && middle != mean, "{middle:?}, {mean:?}");
+        let iqm = low.iqm_interval.unwrap();
+        assert!(iqm != mean && iqm != middle && iqm.low < low.iqm.unwrap() && low.iqm.unwrap() < iqm.high);
+    }
+
+    /// Returns of any size are told with digits that differ.
+    #[test]
+    fn small_and_large_returns_have_the_digits_they_need() {
+        for (scale, shown) in [(1e-3, "+0.0010"), (1.0, "+1.0"), (1e4, "+10000 ")] {
+            let scores = |shift: f64| {
+                (0..20).map(|i| (i, scale * (shift + f64::from(i as u32) / 4.0))).collect::<Vec<_>>()
+            };
+            let agents = vec![played("a", &scores(0.0)), played("b", &scores(1.0))];
+            let worlds = worlds(&[file("r", "k8s", agents)], None, &|| true).unwrap();
+            let answer = part(&worlds).unwrap().answer;
+            assert!(answer.contains(&format!("the mean difference is {shown}")), "{answer}");
+        }
+    }
+
     #[test]
     fn an_unknown_baseline_is_refused_with_those_there_are() {
         let files = [file("r", "k8s", vec![played("a", &[(1, 1.0)]), played("b", &[(1, 1.0)])])];

@@ -235,7 +235,11 @@ impl Inputs {
         let told: Vec<String> = keys
             .iter()
             .filter(|key| key.as_str() != "seed")
-            .map(|key| format!("{key}={}", settings.get(key).map_or("–", String::as_str)))
+            .map(|key| {
+                let short = key.strip_prefix("env.").unwrap_or(key);
+                let short = short.strip_prefix("settings.").unwrap_or(short);
+                format!("{short}={}", settings.get(key).map_or("–", String::as_str))
+            })
             .collect();
         let alone = among
             .iter()
@@ -282,13 +286,18 @@ fn differing<'a>(runs: impl Iterator<Item = &'a Run>) -> Vec<String> {
 /// A config.toml as dotted keys and values.
 fn flattened(config: &str) -> BTreeMap<String, String> {
     fn add(prefix: &str, value: &toml::Value, into: &mut BTreeMap<String, String>) {
-        if let toml::Value::Table(table) = value {
-            for (key, value) in table {
-                let dotted = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
-                add(&dotted, value, into);
+        let dotted = |key: &str| if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") };
+        match value {
+            toml::Value::Table(table) => table.iter().for_each(|(key, value)| add(&dotted(key), value, into)),
+            toml::Value::Array(items) if items.iter().any(toml::Value::is_table) => {
+                (1..)
+                    .zip(items)
+                    .for_each(|(number, item): (u32, _)| add(&dotted(&number.to_string()), item, into));
             }
-        } else {
-            into.insert(prefix.to_owned(), value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+            value => {
+                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                into.insert(prefix.to_owned(), text);
+            }
         }
     }
     let mut settings = BTreeMap::new();
@@ -435,9 +444,9 @@ mod tests {
         let group = |run: usize, among: &[usize]| {
             three.group(&Input { path: PathBuf::new(), run, name: "some.csv".to_owned() }, among)
         };
-        assert_eq!(group(0, &all), "env.settings.x=1");
-        assert_eq!(group(1, &all), "env.settings.x=1");
-        assert_eq!(group(2, &all), "env.settings.x=2");
+        assert_eq!(group(0, &all), "x=1");
+        assert_eq!(group(1, &all), "x=1");
+        assert_eq!(group(2, &all), "x=2");
         assert_eq!(group(0, &[0]), "r0");
         assert_eq!(group(0, &[0, 1]), "2 runs");
         let table = &three.differences()[0];
@@ -445,6 +454,13 @@ mod tests {
             table.rows.iter().map(|row| row[0].text.as_str()).collect::<Vec<_>>(),
             ["env.settings.x", "seed"]
         );
+    }
+
+    #[test]
+    fn every_setting_has_a_line_of_its_own() {
+        let settings = flattened("a = [1, 2]\n[[worlds]]\nagent = \"x\"\n[[worlds]]\nagent = \"y\"\n");
+        let lines: Vec<_> = settings.iter().map(|(key, value)| format!("{key} {value}")).collect();
+        assert_eq!(lines, ["a [1, 2]", "worlds.1.agent x", "worlds.2.agent y"]);
     }
 
     #[test]
