@@ -291,6 +291,21 @@ mod tests {
     }
 
     #[test]
+    fn a_report_says_of_when_it_is() {
+        let of = |days: &[&str]| {
+            let run = |day: &&str| Run { started_at: (*day).to_owned(), ..Run::default() };
+            Report { runs: days.iter().map(run).collect(), ..Report::default() }.when()
+        };
+        assert_eq!(of(&["2026-02-03T10:00:00Z"]).unwrap(), "1 run of 2026-02-03");
+        assert_eq!(of(&["2026-02-03T10:00:00Z", "2026-02-03T11:00:00Z"]).unwrap(), "2 runs of 2026-02-03");
+        assert_eq!(
+            of(&["2026-03-01T10:00:00Z", "2026-02-03T11:00:00Z"]).unwrap(),
+            "2 runs, 2026-02-03 to 2026-03-01"
+        );
+        assert_eq!(of(&["", "2026"]), None);
+    }
+
+    #[test]
     fn a_table_is_aligned() {
         let lines = [
             "lives <of> two",

@@ -213,6 +213,7 @@ mod tests {
         let page = page(&report);
         assert!(!page.contains("<img"), "{page}");
         assert!(page.matches("&lt;img").count() >= 20, "{page}");
+        assert!(page.contains("<dt>&lt;img&gt;</dt>"), "{page}");
         for loading in ["src=\"", "<link", "@import", "url(", "fetch(", "href=\"http"] {
             assert!(!page.contains(loading), "{loading}");
         }
