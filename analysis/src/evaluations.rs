@@ -166,8 +166,10 @@ mod tests {
     #[test]
     fn worlds_have_figures_of_their_own() {
         let one = read(ONE).unwrap();
+        let drifts =
+            ONE.replace("\"obs_noise\":0.5", "\"obs_noise\":0").replace("_scale\":1.0", "_scale\":2.5");
         let few =
-            read(&ONE.replace("1.0,\"return_mean_high\":2.0", "null,\"return_mean_high\":null")).unwrap();
+            read(&drifts.replace("1.0,\"return_mean_high\":2.0", "null,\"return_mean_high\":null")).unwrap();
         let other = Evaluation { env: "gardener".to_owned(), ..one.clone() };
         let all = [("x", one), ("y", few), ("z", other)].map(|(name, found)| (name.to_owned(), found));
         let part = part(&all).unwrap();

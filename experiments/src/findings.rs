@@ -94,6 +94,8 @@ pub fn report(mut inputs: Inputs, baseline: Option<&str>, made_by: &str) -> Resu
 fn found(inputs: &mut Inputs) -> Result<Found, Failure> {
     let (mut found, mut tables) = (Found::default(), Vec::new());
     for input in &inputs.files {
+        let config = &inputs.runs[input.run].config;
+        config.parse::<toml::Table>().map_err(|problem| unusable(input, problem.to_string().trim_end()))?;
         if input.path.extension().is_some_and(|extension| extension == "json") {
             let evaluation = Evaluation::read(&input.path).map_err(refused)?;
             found.evaluations.push((input.name.clone(), evaluation));
@@ -199,10 +201,11 @@ fn plan(inputs: &Inputs, input: &Input) -> Result<Option<Plan>, Failure> {
     if config.is_empty() {
         return Ok(None);
     }
-    let refused = |problem| {
-        Failure::Usage(format!("cannot use the config.toml beside {}: {problem}", input.path.display()))
-    };
-    Plan::parse(config).map(Some).map_err(refused)
+    Plan::parse(config).map(Some).map_err(|problem| unusable(input, &problem))
+}
+
+fn unusable(input: &Input, problem: &str) -> Failure {
+    Failure::Usage(format!("cannot use the config.toml beside {}: {problem}", input.path.display()))
 }
 
 /// The name of the world in which a benchmark was played; the same for runs with the same settings.

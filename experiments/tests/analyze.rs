@@ -278,7 +278,9 @@ fn folders_are_searched_and_what_holds_nothing_is_told() {
     place.write("all/sweep/one/config.toml", "command = \n");
     let refused = place.refused("analyze all");
     assert!(
-        refused.contains("cannot use all/sweep/one/config.toml: TOML parse error at line 1"),
+        refused.contains(
+            "cannot use the config.toml beside all/sweep/one/episodes.csv: TOML parse error at line 1"
+        ),
         "{refused}"
     );
 }
