@@ -110,8 +110,8 @@ impl RunDir {
             let _ = fs::remove_file(record_path);
             return Err(failure);
         }
-        let _lock = lock(&path);
-        Ok(Self { path, record, started: Instant::now(), _lock })
+        let lock = lock(&path);
+        Ok(Self { path, record, started: Instant::now(), _lock: lock })
     }
 
     /// Goes on in `path`, where a run was interrupted or killed: its `run.json` says so from now on.
@@ -125,9 +125,9 @@ impl RunDir {
         record.resumed_at = resumed.into_iter().flatten().filter_map(text).collect();
         record.resumed_at.push(std::mem::take(&mut record.started_at));
         record.started_at = before.get("started_at").and_then(text).unwrap_or_default();
-        let _lock = lock(path);
+        let lock = lock(path);
         write_atomic(&path.join("run.json"), &json(&record)?)?;
-        Ok(Self { path: path.to_path_buf(), record, started: Instant::now(), _lock })
+        Ok(Self { path: path.to_path_buf(), record, started: Instant::now(), _lock: lock })
     }
 
     /// Where the run's files go.

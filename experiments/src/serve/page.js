@@ -337,11 +337,22 @@ function draw({ run, parts, problem }) {
   at("files-title").hidden = false;
   at("run-problem").hidden = problem === null;
   at("run-problem").textContent = problem ?? "";
-  // In place as long as they are the same: the keyboard may be at one of them.
+  // Those that stay do so in place: the keyboard may be at one of them.
   const [shown, items] = [at("run-files"), files(run)];
-  const same = items.length === shown.children.length && items.every((item, i) => item.firstChild.textContent === shown.children[i].firstChild.textContent);
-  if (same) items.forEach((item, i) => shown.children[i].lastChild.replaceWith(item.lastChild));
-  else shown.replaceChildren(...items);
+  const key = (item) => item.firstChild.nodeName + item.firstChild.textContent;
+  const wanted = new Set(items.map(key));
+  for (const item of [...shown.children]) if (!wanted.has(key(item))) item.remove();
+  const kept = new Map([...shown.children].map((item) => [key(item), item]));
+  let next = shown.firstChild;
+  for (const item of items) {
+    const same = kept.get(key(item));
+    if (!same) {
+      shown.insertBefore(item, next);
+      continue;
+    }
+    same.lastChild.replaceWith(item.lastChild);
+    next = same.nextSibling;
+  }
   at("parts").replaceChildren(
     ...parts.flatMap((part) => [
       element("h3", part.question),

@@ -138,7 +138,8 @@ fn search(dir: &Path, name: &str, depth: usize, found: &mut Vec<Run>) {
     if !is_run {
         return;
     }
-    files.sort_by(|a, b| a.name.cmp(&b.name));
+    // Its own first.
+    files.sort_by(|a, b| (a.name.contains('/'), &a.name).cmp(&(b.name.contains('/'), &b.name)));
     // Before the record: a run that ends in between has written how.
     let held = run_dir::held(dir);
     let record =
@@ -156,7 +157,8 @@ fn search(dir: &Path, name: &str, depth: usize, found: &mut Vec<Run>) {
     found.push(Run { name: name.to_owned(), command, seed, started_at, status, reported, files });
 }
 
-/// The files of a folder, but the lock, and the folders in it. Links lead nowhere.
+/// The files of a folder, but the lock and those that are being written, and the folders in it. Links lead
+/// nowhere.
 fn entries(dir: &Path) -> (Vec<RunFile>, Vec<String>) {
     let (mut files, mut below) = (Vec::new(), Vec::new());
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
@@ -164,7 +166,7 @@ fn entries(dir: &Path) -> (Vec<RunFile>, Vec<String>) {
         let (Ok(kind), Ok(name)) = (entry.file_type(), entry.file_name().into_string()) else { continue };
         if kind.is_dir() {
             below.push(name);
-        } else if kind.is_file() && name != "lock" {
+        } else if kind.is_file() && name != "lock" && !name.starts_with('.') {
             let bytes = entry.metadata().map_or(0, |metadata| metadata.len());
             let shown = bytes <= LARGEST && self::kind(&name).is_some();
             files.push(RunFile { name, bytes, shown });
