@@ -7,7 +7,7 @@ use crate::setup::read;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -89,6 +89,8 @@ pub struct RunDir {
     path: PathBuf,
     record: RunRecord,
     started: Instant,
+    /// `config.toml`, locked until the run has ended, however it ends: see [`held`].
+    _lock: Option<File>,
 }
 
 impl RunDir {
@@ -108,7 +110,8 @@ impl RunDir {
             let _ = fs::remove_file(record_path);
             return Err(failure);
         }
-        Ok(Self { path, record, started: Instant::now() })
+        let lock = lock(&path);
+        Ok(Self { path, record, started: Instant::now(), _lock: lock })
     }
 
     /// Goes on in `path`, where a run was interrupted or killed: its `run.json` says so from now on.
@@ -122,8 +125,9 @@ impl RunDir {
         record.resumed_at = resumed.into_iter().flatten().filter_map(text).collect();
         record.resumed_at.push(std::mem::take(&mut record.started_at));
         record.started_at = before.get("started_at").and_then(text).unwrap_or_default();
+        let lock = lock(path);
         write_atomic(&path.join("run.json"), &json(&record)?)?;
-        Ok(Self { path: path.to_path_buf(), record, started: Instant::now() })
+        Ok(Self { path: path.to_path_buf(), record, started: Instant::now(), _lock: lock })
     }
 
     /// Where the run's files go.
@@ -165,6 +169,25 @@ impl Drop for RunDir {
             let error = "ended without a result, most likely by a panic; see its messages";
             let _ = self.close("failed", Some(error.to_owned()));
         }
+    }
+}
+
+/// Marks a run as one that is going on. A file system without locks cannot: nobody is held off by this one.
+fn lock(path: &Path) -> Option<File> {
+    // For writing, or NFS would refuse it.
+    let file = File::options().append(true).open(path.join("config.toml")).ok()?;
+    file.lock().ok()?;
+    Some(file)
+}
+
+/// Whether a process is at work in the run in `path`; none if there is no telling. A dead process holds
+/// nothing.
+pub fn held(path: &Path) -> Option<bool> {
+    let file = File::open(path.join("config.toml")).ok()?;
+    match file.try_lock_shared() {
+        Ok(()) => Some(false),
+        Err(TryLockError::WouldBlock) => Some(true),
+        Err(TryLockError::Error(_)) => None,
     }
 }
 
@@ -214,7 +237,9 @@ mod tests {
         let before = record(&path);
         assert_eq!(before["status"], "running");
         assert!(before["finished_at"].is_null() && before["wall_seconds"].is_null());
+        assert_eq!(held(&path), Some(true));
         run.finish(Ok(())).unwrap();
+        assert_eq!((held(&path), held(dir.path())), (Some(false), None));
         let after = record(&path);
         assert_eq!(after["status"], "finished");
         assert!(after.get("error").is_none());

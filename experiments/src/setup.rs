@@ -240,6 +240,14 @@ impl Setup {
         Err(Failure::Usage(format!("unknown agent `{name}` for {}; known are: {known}", self.name)))
     }
 
+    /// Whether the control layer is on.
+    pub fn control(&self) -> bool {
+        match &self.settings {
+            WorldSettings::K8s(settings) => settings.env.control.enabled,
+            WorldSettings::Gardener(settings) => settings.env.control.enabled,
+        }
+    }
+
     /// The same world with its control layer on or off.
     pub fn with_control(&self, enabled: bool) -> Setup {
         let mut setup = self.clone();

@@ -12,7 +12,7 @@ use std::io::{BufRead, BufReader};
 use browser::{Browser, CONTRAST};
 use common::{end, send, wait_until};
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 use served::Served;
 
 fn steps(scenes: &[Value]) -> Vec<u64> {
@@ -38,6 +38,7 @@ fn a_port_that_is_taken_and_a_file_for_a_directory_are_refused() {
     let said = served.place.refused(&format!("serve --port {port}"));
     assert!(said.contains(&served.address) && said.contains("--port"), "{said}");
     assert!(served.place.refused("serve --dir runs/trace/run.json").contains("no directory"));
+    assert!(served.place.refused("serve --port 0 --dir nowhere").contains("there is no nowhere"));
 }
 
 #[test]
@@ -56,6 +57,7 @@ fn every_answer_says_what_the_page_may_do_and_only_this_host_is_answered() {
         }
     }
     assert_eq!(served.get_for(&format!("localhost:{port}"), "/").0, 200);
+    assert!(served.get("/nothing").1.contains("no such page"));
     let page = served.get("/").1;
     assert!(!page.contains("<script>") && !page.contains("style="), "nothing inline");
 }
@@ -70,7 +72,7 @@ fn runs_are_listed_and_only_their_files_are_given() {
     let garden = &list["runs"][0];
     assert_eq!(
         (&garden["command"], &garden["seed"], &garden["status"]),
-        (&"gardener".into(), &1.into(), &"finished".into())
+        (&"gardener".into(), &"1".into(), &"finished".into())
     );
     let files: Vec<_> =
         garden["files"].as_array().unwrap().iter().map(|file| file["name"].as_str().unwrap()).collect();
@@ -104,6 +106,130 @@ fn runs_are_listed_and_only_their_files_are_given() {
 }
 
 #[test]
+fn files_one_folder_below_a_run_are_listed_and_given() {
+    let served = Served::start();
+    let place = &served.place;
+    for folder in ["run-0001", "run-0001/deeper", "inner"] {
+        std::fs::create_dir(place.path(&format!("runs/many/garden/{folder}"))).unwrap();
+    }
+    for file in [
+        "lock",
+        "run-0001/data.csv",
+        "run-0001/.tmp1",
+        "run-0001/lock",
+        "run-0001/deeper/secret.txt",
+        "inner/run.json",
+    ] {
+        place.write(&format!("runs/many/garden/{file}"), format!("in {file}"));
+    }
+    place.write("runs/secret.txt", "secret");
+    std::os::unix::fs::symlink(place.path("runs"), place.path("runs/many/garden/up")).unwrap();
+    let list: Value = serde_json::from_str(&served.get("/runs").1).unwrap();
+    let runs = list["runs"].as_array().unwrap();
+    assert_eq!(
+        runs.iter().map(|run| &run["name"]).collect::<Vec<_>>(),
+        ["many/garden", "many/garden/inner", "trace"]
+    );
+    let names: Vec<_> =
+        runs[0]["files"].as_array().unwrap().iter().map(|file| file["name"].as_str().unwrap()).collect();
+    let own = place.names("runs/many/garden").into_iter().filter(|name| name.contains('.'));
+    let expected: Vec<_> = own.chain(["run-0001/data.csv".to_owned()]).collect();
+    assert_eq!(names, expected);
+    let (status, body) = served.get("/file?run=many%2Fgarden&name=run-0001%2Fdata.csv");
+    assert_eq!((status, body.as_str()), (200, "in run-0001/data.csv"));
+    for name in [
+        "lock",
+        "run-0001%2Flock",
+        "run-0001%2F..%2Frun.json",
+        "run-0001%2F..%2F..%2F..%2Fsecret.txt",
+        "run-0001%2Fdeeper%2Fsecret.txt",
+        "run-0001%2F%2Fdata.csv",
+        "inner%2Frun.json",
+        "up%2Fsecret.txt",
+        "%2Fetc%2Fpasswd",
+    ] {
+        let (status, body) = served.get(&format!("/file?run=many%2Fgarden&name={name}"));
+        assert!(status == 404 && !body.contains("secret"), "{name}: {status} {body}");
+    }
+}
+
+/// What somebody else wrote there, and what stands in the list for it.
+const STRANGE: [(&str, &str, &str); 7] = [
+    ("a", r#"{"started_at":5,"status":"finished"}"#, "finished"),
+    ("b", r#"{"command":{"a":1},"seed":"x","status":["y"]}"#, ""),
+    ("c", "{", "run.json cannot be read"),
+    ("d", "1e400", "run.json cannot be read"),
+    ("e", "[]", "run.json cannot be read"),
+    ("f", "", "run.json cannot be read"),
+    ("g", r#"{"seed":9223372036854775807}"#, ""),
+];
+
+fn strange() -> Served {
+    let served = Served::start();
+    for (name, text, _) in STRANGE {
+        std::fs::create_dir(served.place.path(&format!("runs/{name}"))).unwrap();
+        served.place.write(&format!("runs/{name}/run.json"), text);
+    }
+    served
+}
+
+#[test]
+fn strange_records_are_listed_as_text_or_nothing() {
+    let served = strange();
+    let list: Value = serde_json::from_str(&served.get("/runs").1).unwrap();
+    for (run, (name, _, status)) in list["runs"].as_array().unwrap().iter().zip(STRANGE) {
+        assert_eq!((&run["name"], run["status"].as_str().unwrap_or_default()), (&name.into(), status));
+        for key in ["command", "seed", "started_at", "status"] {
+            assert!(run[key].is_null() || run[key].is_string(), "{run}");
+        }
+    }
+    assert_eq!(list["runs"][6]["seed"], "9223372036854775807");
+    // The page can be opened on one.
+    let mut child = served.place.command("serve --port 0 --quiet runs/c").spawn().unwrap();
+    assert!(served::first_line(&mut child).ends_with("?run=c"));
+    send(&child, Signal::INT);
+    end(child, "serve");
+}
+
+#[test]
+fn a_run_that_was_killed_does_not_run_for_ever() {
+    let served = Served::start();
+    let status = || {
+        let list: Value = serde_json::from_str(&served.get("/runs").1).unwrap();
+        let runs = list["runs"].as_array().unwrap().clone();
+        runs.iter().find(|run| run["name"] == "now").unwrap()["status"].as_str().unwrap().to_owned()
+    };
+    let arguments = "gardener --seed 1 --generations 1000000000 --threads 1 --out runs/now";
+    let mut child = served.place.under_way(arguments, "runs/now/config.toml", 1);
+    wait_until(|| status() == "running");
+    let host = format!("Host: {}\r\n", served.address);
+    let mut lines = BufReader::new(served.request("/changes?run=now", &host)).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.starts_with("data: ")));
+    send(&child, Signal::KILL);
+    child.wait().unwrap();
+    assert_eq!(status(), "killed");
+    // Who looks at it is told, though no file has changed.
+    assert!(lines.any(|line| line.starts_with("data: ")));
+    assert_eq!(served.place.json("runs/now/run.json")["status"], "running");
+}
+
+#[test]
+fn the_control_layer_is_switched() {
+    let served = Served::start();
+    let scene = |asked: &str| served.scenes(&format!("/live/{asked}"), "", 1).remove(0);
+    let shows = |scene: &Value, name: &str| scene["readings"].to_string().contains(&format!("[\"{name}\","));
+    let on = scene("k8s?control=true");
+    assert!(shows(&on, "damping alpha") && on["trends"][2][0] == "risk", "{on}");
+    for asked in ["k8s?control=false", "k8s"] {
+        assert!(shows(&scene(asked), "control") && !shows(&scene(asked), "damping alpha"));
+    }
+    let worlds: Value = serde_json::from_str(&served.get("/worlds").1).unwrap();
+    for world in worlds["worlds"].as_array().unwrap() {
+        assert_eq!(world["control"], world["name"] == "gardener", "{world}");
+    }
+}
+
+#[test]
 fn a_stream_shows_the_episode_of_its_seed_from_any_step() {
     let served = Served::start();
     let whole = served.scenes("/live/gardener?seed=4&agent=heuristic&rate=20", "", 8);
@@ -132,7 +258,10 @@ fn what_cannot_be_shown_is_refused_in_words() {
         ("k8s?preset=wild", "unknown preset `wild`"),
         ("k8s?rate=0", "`rate = 0`"),
         ("k8s?rate=7", "allowed are [1, 2"),
-        ("k8s?seed=-1", "seed"),
+        ("k8s?seed=-1", "`seed = -1`: allowed are whole numbers from 0 to "),
+        ("k8s?seed=1e3", "`seed = 1e3`: allowed are"),
+        ("k8s?seed=", "`seed = `: allowed are"),
+        ("k8s?seed=12345678901234567890", "`seed = 12345678901234567890`: allowed are"),
         ("k8s?seed=9223372036854775808", "`seed = 9223372036854775808`"),
         ("k8s?speed=3", "speed"),
     ] {
@@ -183,7 +312,10 @@ fn the_page_shows_a_garden_that_moves_and_the_keyboard_reaches_all_of_it() {
         reached.push(browser.value(name).as_str().unwrap().to_owned());
         assert!(reached.len() < 20, "{reached:?}");
     }
-    assert_eq!(reached, ["Live", "Runs", "env", "preset", "agent", "seed", "rate", "Start", "pause"]);
+    assert_eq!(
+        reached,
+        ["Live", "Runs", "env", "preset", "agent", "seed", "rate", "control", "Start", "pause"]
+    );
     let outlined = "getComputedStyle(document.activeElement).outlineStyle";
     assert_eq!(browser.value(outlined), "solid", "the focus is seen");
     browser.press("Enter", 13, "\r");
@@ -215,6 +347,98 @@ fn texts_stand_out_by_day_and_by_night_and_nothing_moves_unasked() {
     browser.open(&format!("http://{}/", served.address));
     browser.wait_until("document.getElementById('state').textContent.startsWith('Press Start')");
     assert_eq!(browser.value("document.querySelectorAll('#readings dd').length"), 0);
+    assert_eq!(browser.complaints, Vec::<Value>::new());
+}
+
+/// Of the run page too, with the widths of small phones.
+#[test]
+fn nothing_runs_over_the_edge_of_a_phone_and_figures_can_be_read() {
+    let Some(mut browser) = Browser::start() else { return };
+    let served = Served::start();
+    for width in [320, 375, 700] {
+        let device = json!({"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 400});
+        browser.call("Emulation.setDeviceMetricsOverride", &device);
+        for (path, ready) in [
+            ("", format!("{GENERATION} > 1")),
+            ("?run=many/garden", "document.querySelectorAll('#parts figure').length > 0".to_owned()),
+        ] {
+            browser.open(&format!("http://{}/{path}", served.address));
+            browser.wait_until(&ready);
+            browser.wait_until("document.querySelectorAll('#list tr').length === 2");
+            let over = "[...document.querySelectorAll('body *')].filter((at) => !at.closest('.scroll') && at.getBoundingClientRect().right > innerWidth + 0.5).map((at) => at.outerHTML.slice(0, 60)).join()";
+            assert_eq!(browser.value(over), "", "{width} {path}");
+            assert_eq!(browser.value("innerWidth"), width, "{width} {path}");
+            assert_eq!(
+                browser.value("document.documentElement.scrollWidth <= innerWidth"),
+                true,
+                "{width} {path}"
+            );
+            if width < 400 {
+                let status = "[...document.querySelectorAll('#list td, #list th')].every((at) => at.getBoundingClientRect().right <= innerWidth)";
+                assert_eq!(browser.value(status), true, "{width}: the list hides something");
+            }
+        }
+        // The smallest text of the first figure, in pixels of the screen.
+        let size = "(() => { const svg = [...document.querySelectorAll('#parts svg')].find((svg) => svg.checkVisibility()); const sizes = [...svg.querySelectorAll('text')].map((text) => parseFloat(getComputedStyle(text).fontSize)); return Math.min(...sizes) * svg.getBoundingClientRect().width / svg.viewBox.baseVal.width; })()";
+        let size = browser.value(size).as_f64().unwrap();
+        // With a margin at both sides it would be 7 on the smallest.
+        assert!(size >= 8.0, "{width}: {size}");
+    }
+    assert_eq!(browser.complaints, Vec::<Value>::new());
+}
+
+#[test]
+fn strange_records_do_not_stop_the_page() {
+    let Some(mut browser) = Browser::start() else { return };
+    let served = strange();
+    browser.open(&format!("http://{}/", served.address));
+    browser.wait_until(&format!("{GENERATION} > 1"));
+    assert_eq!(browser.value("document.querySelectorAll('#list tr').length"), 2 + STRANGE.len());
+    assert_eq!(browser.complaints, Vec::<Value>::new());
+}
+
+#[test]
+fn a_seed_is_checked_in_words_and_control_is_a_box() {
+    let Some(mut browser) = Browser::start() else { return };
+    let served = Served::start();
+    browser.open(&format!("http://{}/", served.address));
+    browser.wait_until(&format!("{GENERATION} > 1"));
+    let asked = |name: &str| format!("document.querySelector('[name={name}]')");
+    for (seed, valid) in
+        [("1e3", false), ("-1", false), ("", false), ("12345678901234567890", false), ("7", true)]
+    {
+        browser.value(&format!("{}.value = '{seed}'", asked("seed")));
+        assert_eq!(browser.value(&format!("{}.checkValidity()", asked("seed"))), valid, "{seed}");
+    }
+    assert_eq!(browser.value(&format!("{}.checked", asked("control"))), true);
+    browser.value(&format!("{0}.value = 'k8s'; {0}.dispatchEvent(new Event('change'))", asked("env")));
+    assert_eq!(browser.value(&format!("{}.checked", asked("control"))), false);
+    browser
+        .value(&format!("{}.click(); document.getElementById('choice').requestSubmit()", asked("control")));
+    browser.wait_until("document.getElementById('readings').textContent.includes('damping alpha')");
+    browser.wait_until("document.getElementById('state').textContent.endsWith('seed 7, control on')");
+    assert_eq!(browser.complaints, Vec::<Value>::new());
+}
+
+#[test]
+fn a_server_that_goes_and_comes_back_is_told_of() {
+    let Some(mut browser) = Browser::start() else { return };
+    let mut served = Served::start();
+    let port = served.address.split(':').nth(1).unwrap().to_owned();
+    browser.open(&format!("http://{}/", served.address));
+    browser.wait_until(&format!("{GENERATION} > 1"));
+    let live = "document.getElementById('state').textContent";
+    let before = browser.value(live);
+    let child = served.child.take().unwrap();
+    send(&child, Signal::KILL);
+    end(child, "serve");
+    browser.wait_until(&format!("{live}.includes('the connection is gone')"));
+    browser.value("document.getElementById('refresh').click()");
+    browser.wait_until("document.getElementById('runs-state').textContent.includes('does not answer')");
+    served.child = Some(served.place.command(&format!("serve --port {port} --quiet")).spawn().unwrap());
+    browser.wait_until(&format!("{live} === {before}"));
+    // Chromium itself reports each refused connection.
+    browser.complaints.retain(|complaint| complaint["method"] != "Log.entryAdded");
     assert_eq!(browser.complaints, Vec::<Value>::new());
 }
 

@@ -250,6 +250,42 @@ fn the_page_draws_a_training_again_while_it_runs() {
 }
 
 #[test]
+fn a_run_that_is_not_there_leaves_nothing_behind() {
+    let Some(mut browser) = Browser::start() else { return };
+    let served = Served::start();
+    let state = "document.getElementById('run-state').textContent";
+    let left = "['run-report', 'run-problem', 'files-title'].filter((id) => document.getElementById(id).checkVisibility()).length + document.querySelectorAll('#parts *, #run-files *').length";
+    browser.open(&format!("http://{}/?run=nope", served.address));
+    browser.wait_until(&format!("{state} === 'there is no such run'"));
+    assert_eq!(browser.value(left), 0);
+    browser.open(&format!("http://{}/?run=many/garden", served.address));
+    browser.wait_until("document.querySelectorAll('#parts figure').length > 0");
+    assert_ne!(browser.value(left), 0);
+    fs::remove_dir_all(served.place.path("runs/many/garden")).unwrap();
+    browser.wait_until(&format!("{state} === 'there is no such run'"));
+    assert_eq!(browser.value(left), 0);
+    browser.wait_until("document.querySelectorAll('#list tr').length === 1");
+    // Chromium itself reports each answer that is none.
+    browser.complaints.retain(|complaint| complaint["method"] != "Log.entryAdded");
+    assert_eq!(browser.complaints, Vec::<Value>::new());
+}
+
+/// A large run takes long.
+#[test]
+fn reading_is_said() {
+    let Some(mut browser) = Browser::start() else { return };
+    let served = Served::start();
+    browser.open(&format!("http://{}/", served.address));
+    browser.wait_until("document.querySelectorAll('#list th a').length === 2");
+    // In the same task as the click, before any answer.
+    let said =
+        "(document.querySelector('#list th a').click(), document.getElementById('run-state').textContent)";
+    assert_eq!(browser.value(said), "reading…");
+    browser.wait_until("document.getElementById('run-state').textContent.endsWith(', finished')");
+    assert_eq!(browser.complaints, Vec::<Value>::new());
+}
+
+#[test]
 fn a_report_opens_and_its_tables_sort() {
     let Some(mut browser) = Browser::start() else { return };
     let served = Served::start();

@@ -1,18 +1,17 @@
 //! An episode as a stream of scenes.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{Stream, unfold};
 use serde::Deserialize;
+use tokio::task::spawn_blocking;
 
-use super::{Shared, refused};
-use crate::cli::SEED;
-use crate::commands::within;
+use super::refused;
+use crate::cli::{SEED, allowed};
 use crate::failure::Failure;
 use crate::setup::Setup;
 use crate::view::show::{RATES, Show, pace};
@@ -26,7 +25,10 @@ pub(super) struct Asked {
     preset: String,
     /// Empty: the one that the world is shown with.
     agent: String,
-    seed: u64,
+    /// As it was typed: what is wrong with it is said in the words of the command line.
+    seed: String,
+    /// Whether the control layer is on; none: as it is in this world.
+    control: Option<bool>,
     /// One of [`RATES`].
     rate: u32,
     /// The step to begin at: the episode is played up to it first.
@@ -36,7 +38,15 @@ pub(super) struct Asked {
 impl Default for Asked {
     fn default() -> Asked {
         let [env, agent] = [String::new(), String::new()];
-        Asked { env, preset: "reference".to_owned(), agent, seed: 1, rate: 10, from: 0 }
+        Asked {
+            env,
+            preset: "reference".to_owned(),
+            agent,
+            seed: "1".to_owned(),
+            control: None,
+            rate: 10,
+            from: 0,
+        }
     }
 }
 
@@ -44,29 +54,26 @@ impl Default for Asked {
 struct Live {
     show: Show,
     rate: u32,
-    /// For tests: as long as the stream lives.
-    _shared: Arc<Shared>,
     begun: bool,
 }
 
 /// Scenes as server-sent events, numbered by their steps: a browser that has lost the connection goes on
 /// behind the last one it has seen.
 pub(super) async fn live(
-    State(shared): State<Arc<Shared>>,
     Path(env): Path<String>,
     headers: HeaderMap,
     asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
 ) -> Response {
     let seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
     let opened = match asked {
-        Ok(Query(asked)) => open(&env, &asked, seen),
+        // It may have to play many steps before the first scene.
+        Ok(Query(asked)) => spawn_blocking(move || open(&env, &asked, seen))
+            .await
+            .unwrap_or_else(|error| Err(Failure::Failed(format!("the episode broke off: {error}")))),
         Err(rejection) => Err(Failure::Usage(rejection.body_text())),
     };
     match opened {
-        Ok((show, rate)) => {
-            let live = Live { show, rate, _shared: shared, begun: false };
-            Sse::new(scenes(live)).into_response()
-        }
+        Ok((show, rate)) => Sse::new(scenes(Live { show, rate, begun: false })).into_response(),
         Err(failure) => refused(StatusCode::BAD_REQUEST, format!("{failure}\n")),
     }
 }
@@ -74,7 +81,9 @@ pub(super) async fn live(
 /// The episode that is asked for, at the step that is asked for.
 fn open(env: &str, asked: &Asked, seen: Option<u32>) -> Result<(Show, u32), Failure> {
     let setup = Setup::preset(env, &asked.preset).map_err(Failure::Usage)?;
-    within("seed", asked.seed, &SEED)?;
+    let setup = asked.control.map_or(setup.clone(), |enabled| setup.with_control(enabled));
+    let seed = asked.seed.parse().ok().filter(|seed| SEED.contains(seed));
+    let seed = seed.ok_or_else(|| Failure::Usage(format!("`seed = {}`: {}", asked.seed, allowed(&SEED))))?;
     if !RATES.contains(&asked.rate) {
         return Err(Failure::Usage(format!("`rate = {}`: allowed are {RATES:?}", asked.rate)));
     }
@@ -84,7 +93,7 @@ fn open(env: &str, asked: &Asked, seen: Option<u32>) -> Result<(Show, u32), Fail
         let known = setup.agents().join(", ");
         return Err(Failure::Usage(format!("unknown agent `{agent}` for {env}; known are: {known}")));
     }
-    let mut show = Show::new(&setup, agent, asked.seed)?;
+    let mut show = Show::new(&setup, agent, seed)?;
     for _ in 0..seen.unwrap_or(asked.from) {
         if show.ended() {
             break;

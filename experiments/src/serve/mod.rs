@@ -67,8 +67,15 @@ impl Server {
     /// below `dir` if both are given.
     ///
     /// # Errors
-    /// [`Failure::Usage`] if the port is taken, `dir` is there and no directory, or `run` is no run in it.
+    /// [`Failure::Usage`] if the port is taken, `dir` is no directory, or `run` is no run in it.
     pub fn new(dir: Option<&Path>, run: Option<&Path>, port: u16) -> Result<Server, Failure> {
+        // The usual one appears with the first run; one that is named and not there is a slip.
+        if let Some(dir) = dir.filter(|dir| !dir.exists()) {
+            return Err(Failure::Usage(format!(
+                "there is no {}; give --dir a folder of runs",
+                dir.display()
+            )));
+        }
         let (dir, opened) = places(dir, run)?;
         if dir.exists() && !dir.is_dir() {
             return Err(Failure::Usage(format!("{} is no directory; give --dir one of runs", dir.display())));
@@ -144,6 +151,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/run", get(run::run))
         .route("/changes", get(run::changes))
         .route("/report", get(run::report))
+        .fallback(|| async { refused(StatusCode::NOT_FOUND, "there is no such page; see /\n".to_owned()) })
         .layer(from_fn_with_state(Arc::clone(&shared), guarded))
         .with_state(shared)
 }
@@ -192,7 +200,13 @@ async fn guarded(State(shared): State<Arc<Shared>>, request: Request, next: Next
 async fn worlds() -> Response {
     let worlds = ENVIRONMENTS.iter().filter_map(|&(name, what)| {
         let setup = Setup::preset(name, "reference").ok()?;
-        Some(json!({"name": name, "what": what, "agents": setup.agents(), "agent": setup.shown_agent()}))
+        Some(json!({
+            "name": name,
+            "what": what,
+            "agents": setup.agents(),
+            "agent": setup.shown_agent(),
+            "control": setup.control(),
+        }))
     });
     let ramp: Vec<_> = (0..RAMP).map(|level| cividis(f64::from(level) / f64::from(RAMP - 1))).collect();
     json(&json!({

@@ -4,6 +4,8 @@ const at = (id) => document.getElementById(id);
 const element = (name, text) => Object.assign(document.createElement(name), text === undefined ? {} : { textContent: text });
 const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const PAST = 400;
+const GONE = "the connection is gone; it is tried again";
+const UNANSWERED = "the server does not answer: start it again, and then try once more";
 
 const choice = at("choice");
 let known = null; // what can be chosen, and the ramp
@@ -22,6 +24,7 @@ function agents() {
   const world = known.worlds.find((world) => world.name === choice.env.value);
   options(choice.agent, world.agents);
   choice.agent.value = world.agent;
+  choice.control.checked = world.control;
 }
 
 // The stream.
@@ -31,17 +34,20 @@ function open(from) {
   const query = new URLSearchParams({ ...chosen, from });
   const address = `live/${encodeURIComponent(chosen.env)}?${query}`;
   source = new EventSource(address);
+  const what = `${chosen.env}, ${chosen.preset}, ${chosen.agent}, seed ${chosen.seed}, control ${chosen.control ? "on" : "off"}`;
+  source.onopen = () => say(what);
   source.onmessage = (message) => show(JSON.parse(message.data));
   source.onerror = async () => {
-    if (source?.readyState !== EventSource.CLOSED) return say("the connection is gone; it is tried again");
+    if (source?.readyState !== EventSource.CLOSED) return say(GONE);
     close();
     at("pause").disabled = true;
     // A stream does not say why it was refused; the same question does.
-    say(await (await fetch(address)).text());
+    const answer = await fetch(address).catch(() => null);
+    say(answer === null ? UNANSWERED : await answer.text());
   };
   at("pause").disabled = false;
   at("pause").textContent = "Pause";
-  say(`${chosen.env}, ${chosen.preset}, ${chosen.agent}, seed ${chosen.seed}`);
+  say(what);
 }
 
 function close() {
@@ -54,7 +60,8 @@ function say(text) {
 }
 
 function start() {
-  chosen = Object.fromEntries(new FormData(choice));
+  // A box that is not ticked is no part of a form.
+  chosen = { ...Object.fromEntries(new FormData(choice)), control: choice.control.checked };
   past = [];
   open(0);
 }
@@ -193,9 +200,9 @@ function trends(pairs) {
 // Runs.
 
 async function runs() {
-  const answer = await fetch("runs");
-  if (!answer.ok) {
-    at("runs-state").textContent = await answer.text();
+  const answer = await fetch("runs").catch(() => null);
+  if (!answer?.ok) {
+    at("runs-state").textContent = answer === null ? UNANSWERED : await answer.text();
     return;
   }
   const { dir, runs } = await answer.json();
@@ -216,7 +223,8 @@ async function runs() {
       });
       name.append(chosen);
       const list = element("ul");
-      list.append(...files(run));
+      // What lies deeper is listed with the run itself.
+      list.append(...files({ ...run, files: run.files.filter((file) => !file.name.includes("/")) }));
       if (run.reported) {
         const item = element("li");
         const link = element("a", "report");
@@ -227,8 +235,10 @@ async function runs() {
       }
       const cell = element("td");
       cell.append(list);
-      const texts = [run.command, run.seed ?? "", started(run), run.status];
-      row.append(name, ...texts.map((text) => element("td", text)), cell);
+      const texts = { command: run.command, seed: run.seed, started: started(run), status: run.status };
+      const cells = Object.entries(texts).map(([name, text]) => [name, element("td", text ?? "")]);
+      for (const [name, told] of [...cells, ["files", cell]]) told.dataset.name = name;
+      row.append(name, ...cells.map(([, told]) => told), cell);
       return row;
     }),
   );
@@ -271,18 +281,30 @@ function look() {
   at("run").hidden = name === null;
   if (name === null) return;
   at("run-title").textContent = name;
-  at("run-state").textContent = "";
+  at("run-state").textContent = "reading…";
+  cleared();
   at("run-report").href = address("report", { run: name });
-  at("run-problem").hidden = true;
-  at("parts").replaceChildren();
-  at("run-files").replaceChildren();
   at("run-title").focus();
   growing = new EventSource(address("changes", { run: name }));
   growing.onmessage = follow;
   growing.onerror = () => {
-    const gone = growing.readyState === EventSource.CLOSED;
-    at("run-state").textContent = gone ? "there is no such run" : "the connection is gone; it is tried again";
+    if (growing.readyState !== EventSource.CLOSED) return void (at("run-state").textContent = GONE);
+    missing();
   };
+}
+
+function missing() {
+  growing.close();
+  at("run-state").textContent = "there is no such run";
+  cleared();
+  runs();
+}
+
+/// Takes away what was there of a run.
+function cleared() {
+  for (const id of ["run-report", "run-problem", "files-title"]) at(id).hidden = true;
+  at("parts").replaceChildren();
+  at("run-files").replaceChildren();
 }
 
 async function follow() {
@@ -295,6 +317,7 @@ async function follow() {
     // Without an answer the stream has lost its server too, and says so.
     const answer = await fetch(address("run", { run: at("run-title").textContent })).catch(() => null);
     if (answer?.ok) draw(await answer.json());
+    else if (answer?.status === 404) missing();
     // Reading a long file over and over must leave time for who writes it.
     await new Promise((done) => setTimeout(done, performance.now() - begun));
   }
@@ -304,19 +327,32 @@ async function follow() {
 function draw({ run, parts, problem }) {
   // Another may have been chosen meanwhile.
   if (run.name !== at("run-title").textContent) return;
-  const text = `${run.command}, seed ${run.seed ?? "none"}, started ${started(run)}, ${run.status}`;
+  const told = [run.command, run.seed && `seed ${run.seed}`, started(run) && `started ${started(run)}`, run.status];
+  const text = told.filter((part) => part).join(", ");
   if (at("run-state").textContent !== text) {
     at("run-state").textContent = text;
     runs();
   }
   at("run-report").hidden = !run.reported;
+  at("files-title").hidden = false;
   at("run-problem").hidden = problem === null;
   at("run-problem").textContent = problem ?? "";
-  // In place as long as they are the same: the keyboard may be at one of them.
+  // Those that stay do so in place: the keyboard may be at one of them.
   const [shown, items] = [at("run-files"), files(run)];
-  const same = items.length === shown.children.length && items.every((item, i) => item.firstChild.textContent === shown.children[i].firstChild.textContent);
-  if (same) items.forEach((item, i) => shown.children[i].lastChild.replaceWith(item.lastChild));
-  else shown.replaceChildren(...items);
+  const key = (item) => item.firstChild.nodeName + item.firstChild.textContent;
+  const wanted = new Set(items.map(key));
+  for (const item of [...shown.children]) if (!wanted.has(key(item))) item.remove();
+  const kept = new Map([...shown.children].map((item) => [key(item), item]));
+  let next = shown.firstChild;
+  for (const item of items) {
+    const same = kept.get(key(item));
+    if (!same) {
+      shown.insertBefore(item, next);
+      continue;
+    }
+    same.lastChild.replaceWith(item.lastChild);
+    next = same.nextSibling;
+  }
   at("parts").replaceChildren(
     ...parts.flatMap((part) => [
       element("h3", part.question),

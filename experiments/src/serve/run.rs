@@ -23,6 +23,7 @@ use super::{Shared, alone, refused};
 use crate::failure::{self, Failure};
 use crate::findings;
 use crate::inputs::{Inputs, command_line, of_run};
+use crate::run_dir::held;
 
 /// The time between two looks at the files of a run.
 const LOOK: Duration = Duration::from_secs(1);
@@ -105,7 +106,7 @@ async fn read(shared: &Shared, asked: Question) -> Result<(Run, Outcome), Refusa
     found.await.ok().flatten().ok_or_else(unknown)
 }
 
-/// An event whenever the files of a run have changed, the first at once; its data is their length in bytes.
+/// An event whenever the files of a run have changed or its process has ended, the first at once; its data is their length in bytes.
 pub(super) async fn changes(State(shared): State<Arc<Shared>>, asked: Question) -> Response {
     let name = match named(asked) {
         Ok(name) => name,
@@ -122,18 +123,19 @@ pub(super) async fn changes(State(shared): State<Arc<Shared>>, asked: Question) 
 
 /// Looks again only when the browser has taken the event before. Ends when the run is gone.
 fn changed(path: PathBuf) -> impl Stream<Item = Result<Event, Infallible>> {
-    unfold((path, Stamp::new()), |(path, seen)| async move {
+    unfold((path, (Stamp::new(), None)), |(path, seen)| async move {
         loop {
-            if !seen.is_empty() {
+            if !seen.0.is_empty() {
                 tokio::time::sleep(LOOK).await;
             }
             let of = path.clone();
-            let now = spawn_blocking(move || stamp(&of)).await.ok()?;
-            if now.is_empty() {
+            // A process that is killed changes no file.
+            let now = spawn_blocking(move || (stamp(&of), held(&of))).await.ok()?;
+            if now.0.is_empty() {
                 return None;
             }
             if now != seen {
-                let bytes: u64 = now.iter().map(|(_, bytes, _)| bytes).sum();
+                let bytes: u64 = now.0.iter().map(|(_, bytes, _)| bytes).sum();
                 return Some((Ok(Event::default().data(bytes.to_string())), (path, now)));
             }
         }

@@ -12,9 +12,12 @@ use serde_json::{Value, json};
 
 use super::{Shared, alone, of_kind, refused};
 use crate::inputs::of_run;
+use crate::run_dir;
 
 /// How deep runs may lie in folders of several.
 const DEPTH: usize = 3;
+/// What makes a folder a run.
+const RECORD: &str = "run.json";
 /// Larger files are not shown in a browser.
 const LARGEST: u64 = 32_000_000;
 
@@ -23,10 +26,11 @@ const LARGEST: u64 = 32_000_000;
 pub(super) struct Run {
     /// Its path below the directory, by `/`.
     pub(super) name: String,
-    command: Value,
-    seed: Value,
-    started_at: Value,
-    status: Value,
+    command: Option<String>,
+    /// As text: a browser rounds large numbers.
+    seed: Option<String>,
+    started_at: Option<String>,
+    status: Option<String>,
     /// Whether there is something to report.
     reported: bool,
     files: Vec<RunFile>,
@@ -34,6 +38,7 @@ pub(super) struct Run {
 
 #[derive(Serialize)]
 struct RunFile {
+    /// Its path below the run's folder, by `/`.
     name: String,
     bytes: u64,
     /// Whether the browser may ask for it.
@@ -112,26 +117,60 @@ pub(super) fn escaped(name: &str) -> String {
 }
 
 fn search(dir: &Path, name: &str, depth: usize, found: &mut Vec<Run>) {
-    let Ok(entries) = fs::read_dir(dir) else { return };
-    let mut files = Vec::new();
-    for entry in entries.flatten() {
-        // Of the entry itself: a link leads nowhere.
-        let (Ok(kind), Ok(below)) = (entry.file_type(), entry.file_name().into_string()) else { continue };
-        if kind.is_dir() && depth > 0 {
-            let name = if name.is_empty() { below } else { format!("{name}/{below}") };
-            search(&entry.path(), &name, depth - 1, found);
-        } else if kind.is_file() {
-            let bytes = entry.metadata().map_or(0, |metadata| metadata.len());
-            let shown = bytes <= LARGEST && self::kind(&below).is_some();
-            files.push(RunFile { name: below, bytes, shown });
+    let (mut files, below) = entries(dir);
+    let is_run = !name.is_empty() && files.iter().any(|file| file.name == RECORD);
+    for inner in below {
+        let path = dir.join(&inner);
+        if depth > 0 {
+            let name = if name.is_empty() { inner.clone() } else { format!("{name}/{inner}") };
+            search(&path, &name, depth - 1, found);
+        }
+        if is_run {
+            let (others, _) = entries(&path);
+            // What is in a run of its own is listed there.
+            if others.iter().all(|file| file.name != RECORD) {
+                files.extend(
+                    others.into_iter().map(|file| RunFile { name: format!("{inner}/{}", file.name), ..file }),
+                );
+            }
         }
     }
-    let record = fs::read(dir.join("run.json")).ok();
-    let record: Option<Value> = record.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    let (Some(record), false) = (record, name.is_empty()) else { return };
-    files.sort_by(|a, b| a.name.cmp(&b.name));
-    let [command, seed, started_at, status] =
-        ["command", "seed", "started_at", "status"].map(|key| record.get(key).cloned().unwrap_or_default());
+    if !is_run {
+        return;
+    }
+    // Its own first.
+    files.sort_by(|a, b| (a.name.contains('/'), &a.name).cmp(&(b.name.contains('/'), &b.name)));
+    // Before the record: a run that ends in between has written how.
+    let held = run_dir::held(dir);
+    let record =
+        fs::read(dir.join(RECORD)).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+    let record = record.filter(Value::is_object);
+    let text = |key| record.as_ref()?.get(key)?.as_str().map(str::to_owned);
+    let status = match text("status") {
+        Some(status) if status == "running" && held == Some(false) => Some("killed".to_owned()),
+        None if record.is_none() => Some("run.json cannot be read".to_owned()),
+        status => status,
+    };
+    let seed = record.as_ref().and_then(|record| Some(record.get("seed")?.as_u64()?.to_string()));
     let reported = of_run(dir).is_ok_and(|files| !files.is_empty());
+    let (command, started_at) = (text("command"), text("started_at"));
     found.push(Run { name: name.to_owned(), command, seed, started_at, status, reported, files });
+}
+
+/// The files of a folder, but the lock and those that are being written, and the folders in it. Links lead
+/// nowhere.
+fn entries(dir: &Path) -> (Vec<RunFile>, Vec<String>) {
+    let (mut files, mut below) = (Vec::new(), Vec::new());
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        // Of the entry itself, not of what a link leads to.
+        let (Ok(kind), Ok(name)) = (entry.file_type(), entry.file_name().into_string()) else { continue };
+        if kind.is_dir() {
+            below.push(name);
+        } else if kind.is_file() && name != "lock" && !name.starts_with('.') {
+            let bytes = entry.metadata().map_or(0, |metadata| metadata.len());
+            let shown = bytes <= LARGEST && self::kind(&name).is_some();
+            files.push(RunFile { name, bytes, shown });
+        }
+    }
+    (files, below)
 }
