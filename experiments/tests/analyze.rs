@@ -242,7 +242,7 @@ fn folders_are_searched_and_what_holds_nothing_is_told() {
         ("all/hurt/run.json", "{".to_owned()),
         ("all/hurt/resonetics_data.csv", garden_log(3.0, 20)),
         ("all/quick/run.json", "{}".to_owned()),
-        ("all/quick/checkpoints/more.csv", garden_log(3.0, 20)),
+        ("all/mine/checkpoints/more.csv", garden_log(3.0, 20)),
         ("all/.hidden/more.csv", garden_log(3.0, 20)),
     ] {
         let folder = std::path::Path::new(name).parent().unwrap();
@@ -306,6 +306,8 @@ fn the_size_of_a_garden_from_elsewhere_can_be_typed() {
         refused.contains("line 2, column `Total_Entropy`: found `100.00`; allowed: at most 99"),
         "{refused}"
     );
+    place.write("short.csv", garden_log(3.0, 1));
+    assert!(place.ok("analyze short.csv").stdout.contains("was not lost in one generation."));
     place.ok(&format!("gardener --generations 20 --seed 5 --out known {TINY} -q"));
     let refused = place.refused("analyze known --cells 64");
     assert!(
