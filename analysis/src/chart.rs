@@ -238,11 +238,12 @@ impl Size {
     }
 
     fn title(self) -> u32 {
-        if self == Size::Wide { 20 } else { 15 }
+        if self == Size::Wide { 21 } else { 18 }
     }
 
+    /// The library draws letters of four fifths of this.
     fn text(self) -> u32 {
-        if self == Size::Wide { 14 } else { 12 }
+        if self == Size::Wide { 16 } else { 15 }
     }
 
     fn x_labels(self) -> usize {

@@ -167,7 +167,9 @@ fn in_vain(gardens: &[Garden]) -> Option<String> {
     let (count, generations) = held.fold((0, 0), |(n, sum), garden| (n + 1, sum + collapsed(garden)));
     (count > 0).then(|| {
         format!(
-            "{generations} generations of {count} gardens that were not lost read collapse: warnings in vain."
+            "{} of {} not lost read collapse: warnings in vain.",
+            counted(generations, "generation"),
+            if count == 1 { "a garden that was".to_owned() } else { format!("{count} gardens that were") }
         )
     })
 }
