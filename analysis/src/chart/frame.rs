@@ -99,6 +99,21 @@ impl Key {
     }
 }
 
+/// `text` in lines of at most `letters`, where its words allow that; one line at least.
+fn wrapped(text: &str, letters: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let last = lines.len() - 1;
+        if !lines[last].is_empty() && lines[last].chars().count() + 1 + word.chars().count() > letters {
+            lines.push(word.to_owned());
+        } else {
+            let space = if lines[last].is_empty() { "" } else { " " };
+            lines[last] += &format!("{space}{word}");
+        }
+    }
+    lines
+}
+
 /// The end of a name of more than `letters`: that of a path tells more than its beginning.
 fn shortened(name: &str, letters: usize) -> String {
     let count = name.chars().count();
@@ -117,10 +132,15 @@ pub(super) fn framed(
     draw: impl FnOnce(&Area<'_>) -> Drawn,
 ) -> Result<String, ChartError> {
     let mut svg = String::new();
-    let root = SVGBackend::with_string(&mut svg, (size.width(), height + key.height())).into_drawing_area();
+    let title_lines = wrapped(title, ((size.width() - 2 * MARGIN) * 20 / (size.title() * 9)) as usize);
+    let more = (title_lines.len() as u32 - 1) * size.title() + key.height();
+    let root = SVGBackend::with_string(&mut svg, (size.width(), height + more)).into_drawing_area();
     let all = || -> Drawn {
         root.fill(&WHITE)?;
-        let below_title = root.margin(MARGIN, 0, 0, 0).titled(title, ("sans-serif", size.title()))?;
+        let mut below_title = root.margin(MARGIN, 0, 0, 0);
+        for line in &title_lines {
+            below_title = below_title.titled(line, ("sans-serif", size.title()))?;
+        }
         let (above, plane) = below_title.split_vertically(key.height());
         key.draw(&above, size)?;
         draw(&plane)?;

@@ -191,3 +191,38 @@ fn a_part_that_never_was_has_no_name() {
         assert_eq!(["a", "b", "c"].map(named), [true, true, false]);
     }
 }
+
+/// Whole on a phone, where it has two lines and the plane is as high as it was.
+#[test]
+fn a_long_title_has_more_lines() {
+    let title = "garden-heuristic-no-control, run-0001: dirt, its signals, and the verdict below";
+    let drawn = |title: &str, size| {
+        let curve = Curve { name: "one".to_owned(), points: vec![(0.0, 0.0), (1.0, 1.0)], band: Vec::new() };
+        lines(&Labels { title, x: "time", y: "height" }, 0.0..1.0, 0.0..1.0, &[curve], size).unwrap()
+    };
+    let number = |svg: &str, name: &str| -> f64 {
+        let (_, rest) = svg.split_once(&format!("{name}=\"")).unwrap();
+        rest.split_once('"').unwrap().0.parse().unwrap()
+    };
+    let narrow = drawn(title, Size::Narrow);
+    for line in ["garden-heuristic-no-control, run-0001:", "dirt, its signals, and the verdict below"] {
+        assert!(narrow.contains(&format!("\n{line}\n")), "{narrow}");
+    }
+    let plane = |svg: &str| {
+        let (_, curve) = svg.split_once("stroke=\"#0072B2\"").unwrap();
+        let (_, points) = curve.split_once("points=\"").unwrap();
+        let points: Vec<f64> = points
+            .split_once('"')
+            .unwrap()
+            .0
+            .split([' ', ','])
+            .filter(|number| !number.is_empty())
+            .map(|number| number.parse().unwrap())
+            .collect();
+        points[1] - points[3]
+    };
+    let short = drawn("a title", Size::Narrow);
+    assert!((plane(&narrow) - plane(&short)).abs() < 12.0, "{} {}", plane(&narrow), plane(&short));
+    assert!(number(&narrow, "height") > number(&short, "height"));
+    assert!(drawn(title, Size::Wide).contains(&format!("\n{title}\n")));
+}
