@@ -138,7 +138,7 @@ impl Cell {
         let text = match cell.value {
             None => return cell,
             Some(percent) if percent > 0.0 && percent < 0.05 => "<0.1%".to_owned(),
-            Some(percent) if percent >= 99.95 && percent < 100.0 => ">99.9%".to_owned(),
+            Some(percent) if (99.95..100.0).contains(&percent) => ">99.9%".to_owned(),
             Some(_) => format!("{}%", cell.text),
         };
         Cell { text, ..cell }
