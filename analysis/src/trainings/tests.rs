@@ -88,20 +88,15 @@ fn one_value_is_no_answer() {
 /// count.
 #[test]
 fn a_drift_is_judged_by_its_quarters() {
-    let values: Vec<(f64, f64)> = (0..=100)
-        .map(|i| {
-            (
-                f64::from(i),
-                if i <= 25 {
-                    0.1
-                } else if i < 75 {
-                    0.9
-                } else {
-                    0.3
-                },
-            )
+    let mut values: Vec<(f64, f64)> = (0..=100)
+        .map(|i| match i {
+            0..=25 => (f64::from(i), 0.1),
+            26..75 => (f64::from(i), 0.9),
+            _ => (f64::from(i), 0.3),
         })
         .collect();
+    // The ends are far off, their neighbours as far to the other side.
+    (values[0].1, values[1].1, values[99].1, values[100].1) = (0.15, 0.05, 0.5, 0.1);
     let mut drift = training("one", "all", &values);
     drift.log.columns[0].name = "gap_R";
     let answer = drift_part(&[drift]).unwrap().answer;
