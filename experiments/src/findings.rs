@@ -99,16 +99,18 @@ fn found(inputs: &mut Inputs) -> Result<Found, Failure> {
         if input.path.extension().is_some_and(|extension| extension == "json") {
             let evaluation = Evaluation::read(&input.path).map_err(refused)?;
             found.evaluations.push((input.name.clone(), evaluation));
-        } else if let Some((kind, table)) = found.rows(open(&input.path))? {
-            tables.push((kind, table, input.clone()));
+        } else if let Some((kind, _)) = found.rows(open(&input.path))? {
+            // Closed again: a sweep may have more files than may be open.
+            tables.push((kind, input.clone()));
         }
     }
     let of_kind = |kind: Kind| {
-        tables.iter().filter(|(found, ..)| *found == kind).map(|(.., input)| input.run).collect::<Vec<_>>()
+        tables.iter().filter(|(found, _)| *found == kind).map(|(_, input)| input.run).collect::<Vec<_>>()
     };
-    let among: Vec<Vec<usize>> = tables.iter().map(|(kind, ..)| of_kind(*kind)).collect();
-    for ((kind, mut table, input), among) in tables.into_iter().zip(among) {
+    let among: Vec<Vec<usize>> = tables.iter().map(|(kind, _)| of_kind(*kind)).collect();
+    for ((kind, input), among) in tables.into_iter().zip(among) {
         interrupt::check()?;
+        let (_, mut table) = open(&input.path).map_err(refused)?;
         let group = inputs.group(&input, &among);
         add(&mut found, inputs, kind, &mut table, &input, group)?;
         inputs.notes.extend_from_slice(table.notes());

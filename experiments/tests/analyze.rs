@@ -307,7 +307,7 @@ fn the_size_of_a_garden_from_elsewhere_can_be_typed() {
         "{refused}"
     );
     place.write("short.csv", garden_log(3.0, 1));
-    assert!(place.ok("analyze short.csv").stdout.contains("was not lost in one generation."));
+    assert!(place.ok("analyze short.csv").stdout.contains("was not lost in 1 generation."));
     place.ok(&format!("gardener --generations 20 --seed 5 --out known {TINY} -q"));
     let refused = place.refused("analyze known --cells 64");
     assert!(
@@ -335,6 +335,20 @@ fn evaluations_become_a_table() {
         }
     }
     assert!(place.text("out/figures/evaluation-1.svg").contains("noisy"));
+}
+
+/// A sweep of more files than a process may have open.
+#[test]
+fn many_files_are_read_one_after_the_other() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("many")).unwrap();
+    let header = garden::COLUMNS.join(",");
+    for number in 0..60 {
+        let rows = "1,25,49.62,8.90,0,0,8.897,0,0.0000,0.0623,0.0128,creative\n";
+        place.write(&format!("many/garden-{number}.csv"), format!("{header}\n{rows}"));
+    }
+    let ran = place.limited("-n 40", "analyze many");
+    assert_eq!((ran.code, ran.stdout.contains("garden-59.csv")), (Some(0), true), "{}", ran.stderr);
 }
 
 /// From elsewhere: no Flow, Windows line ends, a last line that was cut, numbers that are none, and one

@@ -4,7 +4,6 @@
 mod common;
 
 use std::fs;
-use std::process::Command;
 
 use common::{Csv, Place, Ran, TINY};
 
@@ -157,14 +156,6 @@ fn a_place_that_cannot_be_written_is_refused_by_name() {
     assert!(said.starts_with("error: cannot create runs"), "{said}");
 }
 
-/// As on a disk with room for 32 or 64 KiB, which of the two being up to the shell.
-fn short_of_space(place: &Place, arguments: &str) -> Ran {
-    let mut limited = Command::new("sh");
-    limited.args(["-c", "ulimit -f 64 && exec \"$@\"", "sh", env!("CARGO_BIN_EXE_resonetics")]);
-    limited.args(common::words(arguments)).current_dir(place.path(""));
-    Ran::of(limited.output().unwrap(), arguments)
-}
-
 #[test]
 fn a_file_that_cannot_grow_is_exit_1_and_keeps_whole_rows() {
     let garden = format!("gardener --generations 100000 --seed 1 --out out {TINY}");
@@ -173,7 +164,7 @@ fn a_file_that_cannot_grow_is_exit_1_and_keeps_whole_rows() {
         ("benchmark --episodes 3000 --seed 1 --set max_steps=5 --out out", "out/episodes.csv"),
     ] {
         let place = Place::new();
-        let ran = short_of_space(&place, arguments);
+        let ran = place.limited("-f 64", arguments);
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{ran:?}");
         assert!(ran.stderr.starts_with(&format!("error: cannot write {file}: ")), "{ran:?}");
         assert!(Csv::parse(&place.text(file)).rows.len() > 100);
@@ -186,7 +177,7 @@ fn a_file_that_cannot_grow_is_exit_1_and_keeps_whole_rows() {
 #[test]
 fn a_trace_that_finds_no_room_is_exit_1_and_not_there() {
     let place = Place::new();
-    let ran = short_of_space(&place, "record k8s --steps 500 --seed 1 --out out");
+    let ran = place.limited("-f 64", "record k8s --steps 500 --seed 1 --out out");
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{ran:?}");
     assert!(ran.stderr.starts_with("error: cannot create out/trace.json: "), "{ran:?}");
     assert_eq!(place.names("out"), ["config.toml", "run.json"]);

@@ -44,6 +44,16 @@ impl Place {
         self.command_of(&words(arguments))
     }
 
+    /// Runs the program under a limit of the shell's `ulimit`: with `-f 64` as on a disk with room for 32 or
+    /// 64 KiB, which of the two being up to the shell.
+    pub fn limited(&self, limit: &str, arguments: &str) -> Ran {
+        let mut limited = Command::new("sh");
+        let script = format!("ulimit {limit} && exec \"$@\"");
+        limited.args(["-c", &script, "sh", env!("CARGO_BIN_EXE_resonetics")]);
+        limited.args(words(arguments)).current_dir(self.path(""));
+        Ran::of(limited.output().unwrap(), arguments)
+    }
+
     pub fn command_of(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_resonetics"));
         command.current_dir(self.dir.path()).args(arguments);
