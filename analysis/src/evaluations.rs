@@ -178,7 +178,7 @@ mod tests {
         ), "{}", part.answer);
         let names: Vec<_> = part.figures.iter().map(|figure| figure.name.as_str()).collect();
         assert_eq!(names, ["evaluation-1", "evaluation-2"]);
-        assert_eq!(part.tables[0].rows[0][10].text, "25.0%");
+        assert_eq!(part.tables[0].rows[0][9].text, "25.0%");
     }
 
     #[test]

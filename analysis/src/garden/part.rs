@@ -25,7 +25,7 @@ const WORDS: [(&str, &str); 9] = [
     ("in vain", "of the generations that no loss followed within 50, the share at which it warned"),
     (
         "ROC area",
-        "how well the signal tells the 50 generations before a loss from earlier ones: 1 always, 0.5 guesses",
+        "how well the signal tells the 50 generations before a loss from the others, of settings under which a garden was lost: 1 always, 0.5 guesses",
     ),
     ("dirt as a signal", "for comparison: dirt is what a loss is made of, so its area is no feat"),
 ];
