@@ -376,7 +376,10 @@ mod tests {
         assert_eq!((risk.quiet, risk.in_vain, risk.warned), (150, 15, 20));
         assert_eq!((verdict.in_vain, verdict.lead), (150, None));
         let told = part(&[nervous]).unwrap().sentences;
-        assert_eq!(told, ["200 generations of a garden that was not lost read collapse: warnings in vain."]);
+        assert_eq!(
+            told,
+            ["200 generations of a garden that was not lost read collapse; no loss followed in the log."]
+        );
     }
 
     /// A log that begins late is drawn from there on, and gardens with other rules are told by theirs.

@@ -131,12 +131,13 @@ fn unit(world: &str) -> &'static str {
     }
 }
 
-fn figure(world: &World, number: u32) -> Result<Figure, ChartError> {
+/// Kaplan-Meier curves of `off`, lives without the control layer, and `on`, lives with it, each with its 95%
+/// band, and where the last of them ends: at least 1, in the unit of the lifetimes.
+pub fn survival_curves(off: &[Lifetime], on: &[Lifetime]) -> (Vec<Curve>, f64) {
     let mut curves = Vec::new();
     let mut end = 1.0_f64;
-    for (control, side) in [("off", &world.off), ("on", &world.on)] {
-        let lives: Vec<Lifetime> = side.iter().map(|(_, life)| *life).collect();
-        let Some(rows) = kaplan_meier(&lives) else { continue };
+    for (control, lives) in [("off", off), ("on", on)] {
+        let Some(rows) = kaplan_meier(lives) else { continue };
         end = rows.last().map_or(end, |row| end.max(row.time));
         let bound = |pick: fn(Interval) -> f64| {
             steps(rows.iter().map(move |row| (row.time, row.interval.map_or(row.survival, pick))))
@@ -148,6 +149,12 @@ fn figure(world: &World, number: u32) -> Result<Figure, ChartError> {
             band: low.iter().zip(&high).map(|(low, high)| (low.0, low.1, high.1)).collect(),
         });
     }
+    (curves, end)
+}
+
+fn figure(world: &World, number: u32) -> Result<Figure, ChartError> {
+    let lives = |side: &[(u64, Lifetime)]| side.iter().map(|(_, life)| *life).collect::<Vec<_>>();
+    let (curves, end) = survival_curves(&lives(&world.off), &lives(&world.on));
     let title = format!("{}: share still alive", world.name);
     let labels = Labels { title: &title, x: unit(&world.name), y: "share" };
     let caption = format!("Kaplan-Meier curves of the lives in {}, with 95% bands.", world.name);

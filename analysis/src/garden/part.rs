@@ -160,14 +160,15 @@ fn misleading(gardens: &[Garden]) -> Option<String> {
     })
 }
 
-/// That the verdict collapse is seldom followed by a loss, where it is.
+/// That gardens which were not lost read collapse, where they did. Of their last generations nobody knows
+/// what followed.
 fn in_vain(gardens: &[Garden]) -> Option<String> {
     let collapsed = |garden: &Garden| garden.verdicts[2];
     let held = gardens.iter().filter(|garden| garden.lost_at.is_none() && collapsed(garden) > 0);
     let (count, generations) = held.fold((0, 0), |(n, sum), garden| (n + 1, sum + collapsed(garden)));
     (count > 0).then(|| {
         format!(
-            "{} of {} not lost read collapse: warnings in vain.",
+            "{} of {} not lost read collapse; no loss followed in the log.",
             counted(generations, "generation"),
             if count == 1 { "a garden that was".to_owned() } else { format!("{count} gardens that were") }
         )

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use resonetics_analysis::chart::{self, Curve, Labels, Size};
+use resonetics_analysis::chart::{self, Labels, Size};
+use resonetics_analysis::lives::survival_curves;
 use resonetics_analysis::stats::log_rank::{LogRank, log_rank_test};
 use resonetics_analysis::stats::restricted_mean::{paired_restricted_mean_interval, restricted_mean};
 use resonetics_analysis::stats::survival::{Lifetime, kaplan_meier, median_survival};
@@ -213,21 +214,7 @@ fn write_lifetimes(
 
 /// Kaplan-Meier curves with their 95% bands, as `survival-WORLD.svg`.
 fn draw_survival(dir: &Path, plan: &WorldPlan, lives: &Lives) -> Result<(), Failure> {
-    let mut curves = Vec::new();
-    let mut end = 1.0_f64;
-    for (control, episodes) in lives.sides() {
-        let rows = kaplan_meier(&lifetimes(episodes)).unwrap_or_default();
-        end = rows.last().map_or(end, |row| end.max(row.time));
-        let bound = |pick: fn(Interval) -> f64| {
-            chart::steps(rows.iter().map(move |row| (row.time, row.interval.map_or(row.survival, pick))))
-        };
-        let (low, high) = (bound(|interval| interval.low), bound(|interval| interval.high));
-        curves.push(Curve {
-            name: format!("control {control}"),
-            points: chart::steps(rows.iter().map(|row| (row.time, row.survival))),
-            band: low.iter().zip(&high).map(|(low, high)| (low.0, low.1, high.1)).collect(),
-        });
-    }
+    let (curves, end) = survival_curves(&lifetimes(&lives.without), &lifetimes(&lives.with));
     let labels = Labels {
         title: &format!("{} ({}), {} agent: share still alive", plan.env.name, plan.env.preset, plan.agent),
         x: unit(plan),
