@@ -1,11 +1,9 @@
 //! `analyze` and `report`: from what runs wrote to statistics, figures and one page.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
-#[path = "common/browser.rs"]
-mod browser;
-mod common;
+use crate::common;
 
-use browser::Browser;
+use common::browser::Browser;
 use common::{Place, SMALL, TINY, number};
 use resonetics_analysis::read::{Kind, Row, garden, open};
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! `benchmark`: its two CSV files, what it prints, and that they agree.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
-mod common;
+use crate::common;
 
 use common::{Csv, Place, TINY, form, number};
 

@@ -1,7 +1,7 @@
 //! `controls`: its three CSV files, recomputed from the first.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
-mod common;
+use crate::common;
 
 use common::{Csv, Place, TINY};
 

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 #![allow(clippy::disallowed_methods)] // libm is the oracle
 
-mod common;
+use crate::common;
 
 use common::{Csv, Place, form};
 

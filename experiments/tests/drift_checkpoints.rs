@@ -1,7 +1,7 @@
 //! `drift`: the checkpoints that it leaves, and that one goes on from them as if nothing had happened.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
-mod common;
+use crate::common;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,7 +1,7 @@
 //! A trained Prophet at work: `eval`, and as an agent of `benchmark`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
-mod common;
+use crate::common;
 
 use common::{Place, SMALL, STEPS, TINY, assert_same, end, number, wait_until};
 use serde_json::Value;

@@ -1,7 +1,7 @@
 //! `gardener`: `resonetics_data.csv` as the rules have it, and its summary.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
-mod common;
+use crate::common;
 
 use common::{Csv, Place, TINY, number};
 

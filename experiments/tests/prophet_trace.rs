@@ -1,7 +1,7 @@
 //! The v8.5 recording: every section replays, and none may be missing or untrue (exit 1).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
-mod common;
+use crate::common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

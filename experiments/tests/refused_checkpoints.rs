@@ -1,7 +1,7 @@
 //! Checkpoints that are not what was written: refused with file and reason, and nothing is changed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
-mod common;
+use crate::common;
 
 use std::fs;
 

@@ -2,7 +2,7 @@
 //! nothing created.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
-mod common;
+use crate::common;
 
 use common::Place;
 

@@ -1,7 +1,7 @@
 //! Traces that cannot be replayed (exit 2) and traces that are not true (exit 1).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
-mod common;
+use crate::common;
 
 use common::Place;
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! The commands that print: list, doctor, experiments, check, throughput.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
-mod common;
+use crate::common;
 
 use common::Place;
 

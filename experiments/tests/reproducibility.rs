@@ -1,7 +1,7 @@
 //! The same seed gives the same bytes, on any number of threads; another seed gives others.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
-mod common;
+use crate::common;
 
 use common::{Place, TINY};
 

@@ -1,7 +1,7 @@
 //! `rerun`: a run is repeated from its config.toml, and every difference is told.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
-mod common;
+use crate::common;
 
 use std::fs;
 

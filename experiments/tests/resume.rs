@@ -1,7 +1,7 @@
 //! A training that was killed or interrupted goes on as if it had not been.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
-mod common;
+use crate::common;
 
 use std::fs;
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
 //! Where a run's files go, and what happens when they cannot go there.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
-mod common;
+use crate::common;
 
 use std::fs;
 

@@ -1,19 +1,15 @@
 //! The page: over real sockets, and in Chromium where there is one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
-#[path = "common/browser.rs"]
-mod browser;
-mod common;
-#[path = "common/served.rs"]
-mod served;
+use crate::common;
 
 use std::io::{BufRead, BufReader};
 
-use browser::{Browser, CONTRAST};
+use common::browser::{Browser, CONTRAST};
+use common::served::{self, Served};
 use common::{end, send, wait_until};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use served::Served;
 
 fn steps(scenes: &[Value]) -> Vec<u64> {
     scenes.iter().map(|scene| scene["step"].as_u64().unwrap()).collect()

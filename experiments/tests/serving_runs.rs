@@ -2,21 +2,17 @@
 //! where there is one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
-#[path = "common/browser.rs"]
-mod browser;
-mod common;
-#[path = "common/served.rs"]
-mod served;
+use crate::common;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::time::Duration;
 
-use browser::{Browser, CONTRAST};
+use common::browser::{Browser, CONTRAST};
+use common::served::{Served, first_line};
 use common::{SMALL, STEPS, end, send};
 use rustix::process::Signal;
 use serde_json::Value;
-use served::{Served, first_line};
 
 fn json(served: &Served, path: &str) -> Value {
     let (status, body) = served.get(path);

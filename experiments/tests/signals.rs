@@ -1,7 +1,7 @@
 //! However a run ends, what it leaves is valid and says how it ended.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
-mod common;
+use crate::common;
 
 use std::cell::Cell;
 use std::process::{Child, Stdio};

@@ -1,7 +1,7 @@
 //! What the program does to the terminal or pipe that it writes to.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
-mod common;
+use crate::common;
 
 use std::fs::File;
 use std::io::Read;

@@ -1,7 +1,7 @@
 //! `record` and `replay`: what is recorded replays, and the recordings of the reference too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
-mod common;
+use crate::common;
 
 use std::path::Path;
 

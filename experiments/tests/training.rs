@@ -1,7 +1,7 @@
 //! `train`: the files that it leaves, what they depend on, what it refuses, and that it learns.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
-mod common;
+use crate::common;
 
 use common::{Csv, Place, SMALL, STEPS, TINY, assert_same};
 

@@ -1,7 +1,7 @@
 //! An episode to look at: pictures, and a terminal that gets its own screen back.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
-mod common;
+use crate::common;
 
 use std::fmt::Write as _;
 use std::fs::{File, Permissions};

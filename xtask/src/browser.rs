@@ -14,7 +14,7 @@ pub(crate) fn provide() {
 }
 
 /// The names under which the tests look for it.
-fn found() -> Option<&'static str> {
+pub(crate) fn found() -> Option<&'static str> {
     ["chromium", "chromium-browser", "google-chrome"].into_iter().find(|name| works(name, &["--version"]))
 }
 

@@ -68,6 +68,15 @@ pub(crate) fn provide(cuda: bool) -> Result<(), String> {
     point(&link, &folder)
 }
 
+/// Whether `provide` will find one without fetching it.
+pub(crate) fn is_there() -> bool {
+    let link = root_link().ok();
+    let own = std::env::var_os("LIBTORCH").map(PathBuf::from).filter(|own| Some(own) != link.as_ref());
+    let cached = || Some(cache().ok()?.join(format!("libtorch-{VERSION}-cpu/torch")));
+    let usable = |folder: Option<PathBuf>| folder.is_some_and(|folder| usable(&folder, false).is_ok());
+    own.is_some() || usable(link) || of_python(false).is_some() || usable(cached())
+}
+
 /// `.libtorch` as cargo writes it into LIBTORCH.
 fn root_link() -> Result<PathBuf, String> {
     let root = fs::canonicalize(root()).map_err(|error| format!("cannot find the workspace: {error}"))?;

@@ -12,15 +12,18 @@ use std::time::Instant;
 
 mod bench;
 mod browser;
+mod checks;
 mod libtorch;
 mod results;
 
-const USAGE: &str = "usage: cargo xtask demo | test [--no-torch] | results | bench … | libtorch [--cuda]
+const USAGE: &str =
+    "usage: cargo xtask demo | test [--no-torch] [--no-browser] | results | bench … | libtorch [--cuda]
 
   demo      builds, runs the gardens and the benchmark, writes into runs/, ends with the path of a report
   test      format, lints with warnings denied, documentation, all tests and examples, with libtorch
-            (provided if need be) and without; --no-torch: only without. The page is tested in Chromium,
-            which is installed where there is none and apt-get may be used
+            (provided if need be, see below) and without; --no-torch: only without. The page is tested in
+            Chromium, which is installed where there is none and apt-get may be used; --no-browser: it is
+            not installed and what needs it is skipped. Says what it will do and how long before it begins
   results   makes everything in results/ again
   bench     measures the speed beside other implementations, or one commit's beside another's:
             cargo xtask bench --help
@@ -32,8 +35,13 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["demo"] => demo(),
-        ["test"] => test(true),
-        ["test", "--no-torch"] => test(false),
+        ["test", ref words @ ..] => {
+            let Some(options) = checks::Options::parse(words) else {
+                print!("{USAGE}");
+                return ExitCode::from(2);
+            };
+            checks::run(&options)
+        }
         ["results"] => results::make(),
         ["bench", "--help"] => {
             print!("{}", bench::USAGE);
@@ -71,13 +79,18 @@ fn root() -> PathBuf {
 
 /// Says what is about to happen and why, runs it, and fails if it fails.
 fn cargo(what: &str, arguments: &[&str]) -> Result<(), String> {
+    cargo_with(what, arguments, None)
+}
+
+/// The same with an environment variable.
+fn cargo_with(what: &str, arguments: &[&str], variable: Option<(&str, &str)>) -> Result<(), String> {
     println!("\n== {what}");
     println!("   cargo {}", arguments.join(" "));
     let start = Instant::now();
     let mut command = Command::new(cargo_program());
     command.args(arguments).current_dir(root());
     // A document with a broken link is a broken document.
-    command.env("RUSTDOCFLAGS", "-D warnings");
+    command.env("RUSTDOCFLAGS", "-D warnings").envs(variable);
     let status = command.status().map_err(|error| format!("cannot run cargo: {error}"))?;
     if !status.success() {
         return Err(format!("{what} ({status})"));
@@ -142,42 +155,5 @@ fn demo() -> Result<(), String> {
     println!("      cargo run --release -- controls            does the control layer help?");
     println!("      cargo run --release -- experiments         everything there is to run");
     println!("\nThe report, for any browser: {}", root.join(&report).join("report.html").display());
-    Ok(())
-}
-
-/// Checks everything; with libtorch only if `torch`.
-fn test(torch: bool) -> Result<(), String> {
-    const LINTS: [&str; 5] = ["clippy", "--release", "--workspace", "--all-targets", "--quiet"];
-    const DOCUMENTS: [&str; 5] = ["doc", "--release", "--workspace", "--no-deps", "--quiet"];
-    // In release: the statistics play tens of thousands of episodes, and the binary that the
-    // end-to-end tests drive is the one that users run.
-    const TESTS: [&str; 3] = ["test", "--release", "--workspace"];
-    const DENIED: [&str; 3] = ["--", "--deny", "warnings"];
-    const WITH_TORCH: [&str; 2] = ["--features", "torch"];
-
-    cargo("format", &["fmt", "--all", "--check"])?;
-    cargo("lints, warnings denied", &[&LINTS[..], &DENIED].concat())?;
-    cargo("documentation, warnings denied", &DOCUMENTS)?;
-    browser::provide();
-    if torch {
-        libtorch::provide(false)?;
-        cargo(
-            "lints with libtorch (compiles its interface the first time: some minutes)",
-            &[&LINTS[..], &WITH_TORCH, &DENIED].concat(),
-        )?;
-        cargo("documentation with libtorch", &[&DOCUMENTS[..], &WITH_TORCH].concat())?;
-        cargo("tests with libtorch", &[&TESTS[..], &WITH_TORCH, &["--all-targets"]].concat())?;
-        // What differs without it is small: that the binary builds, computes and says so.
-        let some = ["--test", "reports", "--test", "benchmark_files", "--test", "reproducibility"];
-        cargo("tests without libtorch", &[&TESTS[..], &some].concat())?;
-    } else {
-        cargo("tests", &[&TESTS[..], &["--all-targets"]].concat())?;
-    }
-    cargo("documentation tests", &[&TESTS[..], &["--doc"]].concat())?;
-    if torch {
-        println!("\nall checks passed");
-    } else {
-        println!("\nall checks passed, without libtorch: Prophet's learner on tensors was not looked at");
-    }
     Ok(())
 }

@@ -1,5 +1,5 @@
 //! Chromium without a window, told what to do over its debugging pipe.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::panic)]
+#![allow(unreachable_pub, clippy::unwrap_used, clippy::panic)]
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -21,8 +21,12 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// None where there is no Chromium, which is said.
+    /// None where there is no Chromium or `cargo xtask test --no-browser` wants none, which is said.
     pub fn start() -> Option<Browser> {
+        if std::env::var_os("RESONETICS_NO_BROWSER").is_some() {
+            let _ = writeln!(std::io::stderr(), "skipped: no browser is wanted");
+            return None;
+        }
         let named = ["chromium", "chromium-browser", "google-chrome"].into_iter().find(|name| {
             let mut asked = Command::new(name);
             asked.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());

@@ -1,8 +1,9 @@
 //! The program in a fresh directory, as a user runs it, and what it leaves there.
-#![allow(dead_code)] // every test file uses a part of this
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod browser;
 pub mod pty;
+pub mod served;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,0 +1,10 @@
+//! The tests of the agents through their public interface, in one binary: linked once, they run beside
+//! each other. `cargo test -p resonetics-agents --test policies random::` runs those of a file.
+
+mod gardener_goals;
+mod k8s_goals;
+mod prophet_learners;
+mod prophet_learning;
+mod prophet_native;
+mod prophet_trainer;
+mod random;

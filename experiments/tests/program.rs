@@ -1,0 +1,30 @@
+//! All tests that drive the program as its users do, in one binary: linked once, they run beside each
+//! other. `cargo test --test program resume::` runs those of a file.
+
+mod common;
+
+mod analyze;
+mod benchmark_files;
+mod controls_files;
+mod drift;
+mod drift_checkpoints;
+mod evaluation;
+mod event_files;
+mod garden_log;
+mod monitoring;
+mod prophet_trace;
+mod refused_checkpoints;
+mod refused_settings;
+mod refused_traces;
+mod reports;
+mod reproducibility;
+mod reruns;
+mod resume;
+mod run_directories;
+mod serving;
+mod serving_runs;
+mod signals;
+mod terminal;
+mod traces;
+mod training;
+mod watching;

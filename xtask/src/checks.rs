@@ -1,0 +1,134 @@
+//! `cargo xtask test`: everything that CI checks.
+
+use crate::{browser, cargo_with, libtorch};
+
+const LINTS: [&str; 4] = ["clippy", "--release", "--all-targets", "--quiet"];
+const DOCUMENTS: [&str; 4] = ["doc", "--release", "--no-deps", "--quiet"];
+// In release: the statistics play tens of thousands of episodes, and the binary that the
+// end-to-end tests drive is the one that users run.
+const TESTS: [&str; 2] = ["test", "--release"];
+const ALL: [&str; 1] = ["--workspace"];
+const DENIED: [&str; 3] = ["--", "--deny", "warnings"];
+const WITH_TORCH: [&str; 3] = ["--workspace", "--features", "torch"];
+
+/// What is left out of it.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Options {
+    torch: bool,
+    browser: bool,
+}
+
+impl Options {
+    /// None where a word is not known.
+    pub(crate) fn parse(words: &[&str]) -> Option<Options> {
+        let known = |word: &&str| ["--no-torch", "--no-browser"].contains(word);
+        let wanted = |word: &str| !words.contains(&word);
+        words
+            .iter()
+            .all(known)
+            .then(|| Options { torch: wanted("--no-torch"), browser: wanted("--no-browser") })
+    }
+}
+
+/// Checks everything that the options do not leave out.
+pub(crate) fn run(options: &Options) -> Result<(), String> {
+    print!("{}", plan(options, libtorch::is_there(), browser::found().is_some()));
+    step(options, "format", &[&["fmt", "--all", "--check"]])?;
+    if options.browser {
+        browser::provide();
+    }
+    if options.torch {
+        libtorch::provide(false)?;
+        // Together first: what only one of the two builds needs is little.
+        let lints = "lints, warnings denied (compiles libtorch's interface the first time: some minutes)";
+        step(options, lints, &[&LINTS, &WITH_TORCH, &DENIED])?;
+        step(options, "lints without libtorch", &[&LINTS, &ALL, &DENIED])?;
+        step(options, "documentation, warnings denied", &[&DOCUMENTS, &WITH_TORCH])?;
+        step(options, "documentation without libtorch", &[&DOCUMENTS, &ALL])?;
+        step(options, "tests with libtorch", &[&TESTS, &WITH_TORCH, &["--all-targets"]])?;
+        // What differs without it is small: that the binary builds, computes and says so.
+        let some = ["--test", "program", "--", "reports::", "benchmark_files::", "reproducibility::"];
+        step(options, "tests without libtorch", &[&TESTS, &ALL, &some])?;
+    } else {
+        step(options, "lints, warnings denied", &[&LINTS, &ALL, &DENIED])?;
+        step(options, "documentation, warnings denied", &[&DOCUMENTS, &ALL])?;
+        step(options, "tests", &[&TESTS, &ALL, &["--all-targets"]])?;
+    }
+    step(options, "documentation tests", &[&TESTS, &ALL, &["--doc"]])?;
+    println!("\nall checks passed{}", left_out(options));
+    Ok(())
+}
+
+fn step(options: &Options, what: &str, arguments: &[&[&str]]) -> Result<(), String> {
+    // The tests ask for it before they look for a browser.
+    let without = (!options.browser).then_some(("RESONETICS_NO_BROWSER", "1"));
+    cargo_with(what, &arguments.concat(), without)
+}
+
+/// What will happen, so that nobody is surprised by it.
+fn plan(options: &Options, libtorch_is_there: bool, browser_is_there: bool) -> String {
+    let mut plan = vec![if options.torch {
+        "builds and tests all of it, with libtorch and without: some 25 minutes on two cores the first time"
+    } else {
+        "builds and tests all of it without libtorch: some 15 minutes on two cores the first time"
+    }];
+    if options.torch && !libtorch_is_there {
+        plan.push("fetches libtorch with pip: 545 MB, kept in the user's cache (--no-torch leaves it out)");
+    }
+    if options.browser && !browser_is_there {
+        plan.push("installs Chromium with apt-get if it may, for the tests of the page (--no-browser leaves it out)");
+    }
+    format!("cargo xtask test\n   {}\n", plan.join("\n   "))
+}
+
+fn left_out(options: &Options) -> String {
+    let mut left_out = String::new();
+    if !options.torch {
+        left_out += ", without libtorch: Prophet's learner on tensors was not looked at";
+    }
+    if !options.browser {
+        left_out += ", without a browser: what the page does in one was not looked at";
+    }
+    left_out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn what_is_left_out_is_typed_and_said() {
+        let all = Options { torch: true, browser: true };
+        assert_eq!(Options::parse(&[]).as_ref(), Some(&all));
+        let none = Options::parse(&["--no-browser", "--no-torch"]).unwrap();
+        assert_eq!(none, Options { torch: false, browser: false });
+        assert_eq!(Options::parse(&["--no-torch", "--fast"]), None);
+        let big = ["545 MB", "apt-get"];
+        assert!(big.iter().all(|big| plan(&all, false, false).contains(big)));
+        assert!(!big.iter().any(|big| plan(&all, true, true).contains(big)));
+        assert!(!big.iter().any(|big| plan(&none, false, false).contains(big)));
+        assert!(left_out(&none).contains("libtorch") && left_out(&none).contains("browser"));
+        assert_eq!(left_out(&all), "");
+    }
+
+    #[test]
+    fn no_file_of_tests_is_forgotten() {
+        let one = [("experiments", "program"), ("envs", "worlds"), ("agents", "policies")];
+        for (package, binary) in one {
+            let folder = crate::root().join(package).join("tests");
+            let has = fs::read_to_string(folder.join(format!("{binary}.rs"))).unwrap();
+            let manifest = fs::read_to_string(folder.join("../Cargo.toml")).unwrap();
+            for file in fs::read_dir(folder).unwrap() {
+                let name = file.unwrap().file_name().into_string().unwrap();
+                let module = name.strip_suffix(".rs");
+                let runs = module.is_none_or(|module| {
+                    has.contains(&format!("\nmod {module};\n"))
+                        || manifest.contains(&format!("\n[[test]]\nname = \"{module}\"\n"))
+                });
+                assert!(runs, "{package}/tests/{name} never runs: add it to {binary}.rs");
+            }
+        }
+    }
+}
