@@ -4,12 +4,12 @@ use crate::claim::claim;
 use crate::failure::Failure;
 use crate::files::{write_atomic, write_new};
 use crate::setup::read;
-use jiff::Timestamp;
+use humantime::format_rfc3339_millis;
 use serde::Serialize;
 use serde_json::Value;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 /// What `run.json` says about a run.
 #[derive(Serialize)]
@@ -68,12 +68,17 @@ impl RunRecord {
 }
 
 fn now() -> String {
-    format!("{:.3}", Timestamp::now())
+    format_rfc3339_millis(SystemTime::UNIX_EPOCH + since_1970()).to_string()
 }
 
 /// Seconds since 1970.
 pub fn seconds() -> f64 {
-    Timestamp::now().as_millisecond() as f64 / 1e3
+    since_1970().as_millis() as f64 / 1e3
+}
+
+/// Nothing on a clock that is set to before.
+fn since_1970() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
 pub fn cpu_model() -> Option<String> {
@@ -247,7 +252,7 @@ mod tests {
             assert_eq!(after[key], value);
         }
         assert_eq!((after["seed"].as_u64(), after["threads"].as_u64()), (Some(7), Some(2)));
-        let time = |key: &str| after[key].as_str().unwrap().parse::<Timestamp>().unwrap();
+        let time = |key: &str| humantime::parse_rfc3339(after[key].as_str().unwrap()).unwrap();
         assert!(time("started_at") <= time("finished_at"));
         assert!(after["started_at"].as_str().unwrap().ends_with('Z'));
         let config = fs::read_to_string(path.join("config.toml")).unwrap();
