@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use resonetics_envs::cpu::{CpuPath, Work};
 use resonetics_envs::env::ParallelEnv;
-use resonetics_envs::math::LANES;
+use resonetics_envs::math::{self, LANES};
 use resonetics_envs::stream::{Domain, Key, lane_seed, scale};
 use resonetics_envs::vector::{Autoreset, Batch, VecEnv};
 use resonetics_kernel::pid::KernelPidTuner;
@@ -295,7 +295,7 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
                 let over = rollout.terminated[i] || rollout.truncated[i];
                 let alive = rollout.alive[i];
                 let before = if alive { self.discounted[row] } else { 0.0 };
-                let discounted = before * self.config.gamma as f32 + rollout.rewards[i];
+                let discounted = math::flush(before * self.config.gamma as f32 + rollout.rewards[i]);
                 rollout.discounted[i] = discounted;
                 // Who is born in this step has earned nothing before the next.
                 self.discounted[row] = if over || !alive { 0.0 } else { discounted };
