@@ -202,7 +202,9 @@ mod tests {
         assert_eq!((flush_square(FADED * FADED), flush_square(below * FADED)), (FADED * FADED, 0.0));
         assert!(flush_square(f32::NAN).is_nan() && (0.001 * (FADED * FADED)).is_normal());
         // No logistic function's value and no e^x is subnormal behind it.
-        assert!([-1e9, -88.0, -87.0, -39.0].iter().all(|&x| flush(logistic(x)) == 0.0 && flush(exp(x)) == 0.0));
+        assert!(
+            [-1e9, -88.0, -87.0, -39.0].iter().all(|&x| flush(logistic(x)) == 0.0 && flush(exp(x)) == 0.0)
+        );
     }
 
     #[test]
