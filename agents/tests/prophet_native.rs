@@ -424,18 +424,18 @@ fn subnormal(tensors: &[Tensor]) -> usize {
     tensors.iter().flat_map(|tensor| &tensor.data).filter(|x| x.is_subnormal()).count()
 }
 
-/// Actions that are never taken have probabilities from 1e-38 down to 0, and ratios too, where the policy was
-/// once sure of something else.
+/// An action that is never taken any more has a probability of 1e-38, and a ratio like that where it was taken
+/// once. Nothing else reaches its weights and biases.
 #[test]
 fn a_sure_policy_keeps_no_subnormal_number() {
     for (masked, weights) in [(false, PLAIN), (true, ALL)] {
         let mut case = Case::new(70, &[20, 33], 300, masked, weights);
-        let last = case.tensors.iter_mut().find(|tensor| tensor.name == "actor.2.weight").unwrap();
-        last.data.iter_mut().for_each(|x| *x *= 300.0);
+        let biases = case.tensors.iter_mut().find(|tensor| tensor.name == "actor.2.bias").unwrap();
+        biases.data[3] = -90.0;
         let mut learner = case.learner();
         for step in 0..200 {
             let terms = case.native(&mut learner);
-            assert!(terms.finite() && terms.entropy < 0.1, "{terms:?}");
+            assert!(terms.finite(), "{terms:?}");
             let found = [subnormal(&learner.gradient()), subnormal(&learner.save())];
             assert_eq!(found, [0, 0], "step {step}, masked {masked}: in the gradient, in what is kept");
             learner.step(1e-4, 0.5);
