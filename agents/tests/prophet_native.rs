@@ -419,6 +419,30 @@ fn threads_and_cpu_paths_change_no_bit() {
     }
 }
 
+/// Numbers that are neither 0 nor as long as others: each costs a hundred times the time.
+fn subnormal(tensors: &[Tensor]) -> usize {
+    tensors.iter().flat_map(|tensor| &tensor.data).filter(|x| x.is_subnormal()).count()
+}
+
+/// An action that is never taken any more has a probability of 1e-38, and a ratio like that where it was taken
+/// once. Nothing else reaches its weights and biases.
+#[test]
+fn a_sure_policy_keeps_no_subnormal_number() {
+    for (masked, weights) in [(false, PLAIN), (true, ALL)] {
+        let mut case = Case::new(70, &[20, 33], 300, masked, weights);
+        let biases = case.tensors.iter_mut().find(|tensor| tensor.name == "actor.2.bias").unwrap();
+        biases.data[3] = -90.0;
+        let mut learner = case.learner();
+        for step in 0..200 {
+            let terms = case.native(&mut learner);
+            assert!(terms.finite(), "{terms:?}");
+            let found = [subnormal(&learner.gradient()), subnormal(&learner.save())];
+            assert_eq!(found, [0, 0], "step {step}, masked {masked}: in the gradient, in what is kept");
+            learner.step(1e-4, 0.5);
+        }
+    }
+}
+
 #[test]
 fn acting_gives_the_networks_outputs_whatever_the_number_of_rows() {
     let case = Case::new(60, &[7, 9], 1100, false, PLAIN);

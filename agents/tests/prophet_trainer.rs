@@ -11,7 +11,7 @@ use resonetics_agents::prophet::learner::Learner;
 use resonetics_agents::prophet::native::NativeLearner;
 use resonetics_agents::prophet::network::{Network, Spaces};
 use resonetics_agents::prophet::state::{Arrays, State};
-use resonetics_agents::prophet::trainer::{Trainer, Update};
+use resonetics_agents::prophet::trainer::{Acting, Trainer, Update};
 use resonetics_envs::env::{Agents, Ending, Env, InvalidAction, ParallelEnv, Step};
 use resonetics_envs::gardener::{GardenerConfig, GardenerEnv};
 use resonetics_envs::k8s::{K8sConfig, K8sEnv};
@@ -84,7 +84,7 @@ fn goes_on_bit_for_bit<E: ParallelEnv + Clone + Sync + Send>(env: &E) {
         let early = updates(&mut first, 7);
         let saved = through_files(&first.save().unwrap());
         // What is watched or played between updates changes nothing.
-        let greedy = first.evaluate(3);
+        let greedy = first.evaluate(Acting::Greedy, 3);
         let late = updates(&mut first, 7);
         let end = bits(&first.save().unwrap());
         assert_ne!(bits(&saved), end);
@@ -100,7 +100,7 @@ fn goes_on_bit_for_bit<E: ParallelEnv + Clone + Sync + Send>(env: &E) {
         updates(&mut resumed, 1);
         resumed.restore(&saved).unwrap();
         assert_eq!(bits(&resumed.save().unwrap()), bits(&saved), "{schedule:?}");
-        assert_eq!(resumed.evaluate(3).to_bits(), greedy.to_bits());
+        assert_eq!(resumed.evaluate(Acting::Greedy, 3).to_bits(), greedy.to_bits());
         assert_eq!(updates(&mut resumed, 7), late, "{schedule:?}");
         assert_eq!(bits(&resumed.save().unwrap()), end, "{schedule:?}");
     }
@@ -289,7 +289,7 @@ impl Env for Counted {
 fn an_evaluation_plays_episodes_that_nobody_trained_in() {
     let env = Counted::new();
     let seeds = env.seeds.clone();
-    trainer(&env, config(Schedule::Fixed), 1).evaluate(300);
+    trainer(&env, config(Schedule::Fixed), 1).evaluate(Acting::Greedy, 300);
     let mut seeds = seeds.lock().unwrap().clone();
     assert_eq!(seeds.len(), 303);
     seeds.sort_unstable();
@@ -298,17 +298,79 @@ fn an_evaluation_plays_episodes_that_nobody_trained_in() {
 }
 
 #[test]
+fn the_sampled_policy_plays_episodes_that_neither_training_nor_the_greedy_one_plays() {
+    let env = Counted::new();
+    let seeds = env.seeds.clone();
+    let mut trainer = trainer(&env, config(Schedule::Fixed), 1);
+    trainer.evaluate(Acting::Greedy, 300);
+    trainer.evaluate(Acting::Sampled, 300);
+    let mut seeds = seeds.lock().unwrap().clone();
+    seeds.sort_unstable();
+    seeds.dedup();
+    assert_eq!(seeds.len(), 603);
+}
+
+/// An episode is ten steps; each earns its action, 0 or 1.
+#[derive(Clone)]
+struct Coins {
+    space: BoxSpace,
+    left: u32,
+}
+
+impl Env for Coins {
+    type Info = ();
+
+    fn observation_space(&self) -> &BoxSpace {
+        &self.space
+    }
+
+    fn action_space(&self) -> Discrete {
+        Discrete { n: 2 }
+    }
+
+    fn reset(&mut self, _seed: Option<u64>, observation: &mut [f32]) {
+        self.left = 10;
+        observation.fill(0.0);
+    }
+
+    fn step(&mut self, action: usize, _observation: &mut [f32]) -> Result<Step, InvalidAction> {
+        self.left -= 1;
+        Ok(Step { reward: action as f32, terminated: self.left == 0, truncated: false })
+    }
+
+    fn info(&self) {}
+}
+
+/// What observes 0 has logits of 0: both actions are as likely, of which the greedy policy takes the first.
+#[test]
+fn the_sampled_policy_draws_what_the_greedy_one_does_not() {
+    let mut trainer = trainer(&Coins { space: BoxSpace::unit(1), left: 0 }, config(Schedule::Fixed), 1);
+    assert_eq!(trainer.evaluate(Acting::Greedy, 1000), 0.0);
+    // Binomial(10, 1/2): a mean of 5, of 1000 episodes with a standard error of 0.05.
+    let sampled = trainer.evaluate(Acting::Sampled, 1000);
+    assert!((sampled - 5.0).abs() < 0.25, "{sampled}");
+    assert_eq!(trainer.evaluate(Acting::Sampled, 1000), sampled, "the same episodes each time");
+    // An episode has its draws, however many are played beside it, and they are not those of another.
+    let means: Vec<f64> = (1..=8).map(|episodes| trainer.evaluate(Acting::Sampled, episodes)).collect();
+    let returns: Vec<f64> = (0..8)
+        .map(|i| means[i] * (i + 1) as f64 - if i > 0 { means[i - 1] * i as f64 } else { 0.0 })
+        .collect();
+    assert!(returns.iter().all(|sum| (sum - sum.round()).abs() < 1e-9), "{returns:?}");
+    assert!(returns.iter().any(|sum| (sum - returns[0]).abs() > 0.5), "{returns:?}");
+}
+
+#[test]
 fn an_evaluation_needs_no_more_memory_for_more_episodes() {
     let env = Counted::new();
     let copies = env.copies.clone();
     let mut trainer = trainer(&env, config(Schedule::Fixed), 1);
-    let found = trainer.evaluate(20_000);
+    let found = trainer.evaluate(Acting::Greedy, 20_000);
     let most = copies[1].load(Ordering::Relaxed);
     assert!(most < 600, "{most} copies");
     // Uniform in 0..1000, standard error 2: each episode has a seed of its own.
     assert!((found - 499.5).abs() < 10.0, "{found}");
-    assert_eq!(found, trainer.evaluate(20_000));
-    assert!(trainer.evaluate(0).is_nan());
+    assert_eq!(found, trainer.evaluate(Acting::Greedy, 20_000));
+    assert!(trainer.evaluate(Acting::Greedy, 0).is_nan());
 }
 
 /// Two rows, of which only the first is asked, if `asked`, and has one action then.

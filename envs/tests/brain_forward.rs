@@ -130,6 +130,25 @@ fn a_brain_thinks_the_same_whoever_is_beside_it() {
     assert_eq!(one.memory(0), many.memory(3));
 }
 
+/// A gate that evolution has closed for good would else leave a number that slows every later thought.
+#[test]
+fn closed_gates_leave_no_subnormal_number_in_a_memory() {
+    let mut closed = weights(7);
+    closed.lstm_bias_ih[..HIDDEN].fill(-100.0);
+    let mut forgetful = weights(7);
+    forgetful.lstm_bias_ih[..HIDDEN].fill(-40.0);
+    forgetful.lstm_bias_ih[HIDDEN..2 * HIDDEN].fill(-5.0);
+    for weights in [closed, forgetful] {
+        let mut brains = Brains::new(1, 7);
+        brains.load(0, &weights).unwrap();
+        for step in 0..50 {
+            brains.forward(0, &view(7, step));
+            let (hidden, cell) = brains.memory(0);
+            assert!(!hidden.iter().chain(cell).any(|x| x.is_subnormal()), "step {step}: {cell:?}");
+        }
+    }
+}
+
 #[test]
 fn forgetting_clears_one_memory_and_keeps_the_weights() {
     let mut brains = Brains::new(2, 7);

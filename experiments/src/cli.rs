@@ -281,6 +281,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "NAME", default_value = "k8s")]
     pub env: String,
     /// Steps of single environments (generations of a garden), rounded down to whole rollouts
+    /// (train.num_envs x train.horizon), but to one at least; what is trained is said and recorded
     #[arg(long, value_name = "N", default_value_t = 400_000, allow_negative_numbers = true, value_parser = whole::<u64>(TRAINING_STEPS))]
     pub steps: u64,
     /// What holds the networks

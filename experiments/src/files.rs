@@ -88,13 +88,15 @@ impl CsvFile {
         Self::start(path, file, header)
     }
 
-    /// Opens `path`, which has `columns` columns, to go on behind its first `length` bytes: what
+    /// Opens `path` to go on behind its first `length` bytes, with as many columns as its first line has: what
     /// follows them is cut off.
     ///
     /// # Errors
     /// [`Failure::Usage`] if `path` cannot be opened or is shorter.
-    pub fn resume(path: &Path, columns: usize, length: u64) -> Result<Self, Failure> {
+    pub fn resume(path: &Path, length: u64) -> Result<Self, Failure> {
         let file = Self::resumable(path, length)?;
+        let header = csv::Reader::from_path(path).and_then(|mut csv| Ok(csv.byte_headers()?.len()));
+        let columns = header.map_err(io::Error::from).map_err(failure::io("read", path))?;
         file.set_len(length).map_err(failure::io("write", path))?;
         let rows = csv::Writer::from_writer(Vec::new());
         Ok(Self { path: path.to_path_buf(), file, written: length, columns, rows, flushed: Instant::now() })
@@ -114,6 +116,11 @@ impl CsvFile {
             )));
         }
         Ok(file)
+    }
+
+    /// Fields of a row.
+    pub fn columns(&self) -> usize {
+        self.columns
     }
 
     /// Writes what is in memory, waits until it is on the disk, and yields the file's length in bytes.

@@ -1,54 +1,95 @@
-//! A progress bar for a person who waits.
+//! What a person who waits is shown: a bar in a terminal, a line now and then in a file.
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::IsTerminal;
-use std::sync::Once;
+use std::io::{IsTerminal, Write};
+use std::sync::{Mutex, Once};
 use std::time::{Duration, Instant};
 
-/// Work that ends sooner shows no bar at all.
-const SHOW_AFTER: Duration = Duration::from_secs(2);
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// A bar on standard error, cleared when it is finished or dropped.
+/// Work that ends sooner shows nothing at all.
+const SHOW_AFTER: Duration = Duration::from_secs(2);
+/// After so long there is a line, however little was done.
+const LINE_AFTER: Duration = Duration::from_secs(10);
+/// Lines are no closer than this, however much was done.
+const LINE_GAP: Duration = Duration::from_secs(1);
+/// So many lines there are of quick work.
+const LINES: u64 = 10;
+
+/// A bar on standard error, cleared when it is finished or dropped; lines where that is no terminal.
 pub struct Progress {
     bar: ProgressBar,
     started: Instant,
-    wanted: bool,
+    shows: Shows,
     shown: Once,
+    line: Mutex<Line>,
+}
+
+/// Where the work is to be seen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shows {
+    Nothing,
+    Bar,
+    Lines,
+}
+
+/// The last line, or the beginning.
+struct Line {
+    at: Duration,
+    position: u64,
+}
+
+impl Line {
+    /// Whether the next one is due.
+    fn is_due(&self, now: Duration, position: u64, total: u64) -> bool {
+        let gap = now.saturating_sub(self.at);
+        // A resumed work begins far on: what it starts with is no tenth of its own.
+        let tenth = total > 0 && position.saturating_sub(self.position) >= total.div_ceil(LINES);
+        now >= SHOW_AFTER && (gap >= LINE_AFTER || gap >= LINE_GAP && tenth)
+    }
 }
 
 impl Progress {
-    /// A bar for `total` steps, counted in `unit`; none if `quiet` or if standard error is no
-    /// terminal. It is plain if `NO_COLOR` is set and not empty.
+    /// For `total` steps, counted in `unit`; shows nothing if `quiet`. It is plain if `NO_COLOR` is set and
+    /// not empty.
     #[must_use]
     pub fn new(total: u64, unit: &str, quiet: bool) -> Self {
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden())
             .with_prefix(unit.to_owned());
-        Self {
-            bar,
-            started: Instant::now(),
-            wanted: !quiet && std::io::stderr().is_terminal(),
-            shown: Once::new(),
+        let shows = match (quiet, std::io::stderr().is_terminal()) {
+            (true, _) => Shows::Nothing,
+            (false, true) => Shows::Bar,
+            (false, false) => Shows::Lines,
+        };
+        let line = Mutex::new(Line { at: Duration::ZERO, position: 0 });
+        Self { bar, started: Instant::now(), shows, shown: Once::new(), line }
+    }
+
+    /// Begins with `steps` that were done before.
+    pub fn begin_at(&self, steps: u64) {
+        self.bar.inc(steps);
+        if let Ok(mut line) = self.line.lock() {
+            line.position = steps;
         }
     }
 
     /// Counts `steps` more.
     pub fn inc(&self, steps: u64) {
-        self.show_when_due();
         self.bar.inc(steps);
+        self.show_when_due();
     }
 
     /// Shows that the work goes on, where the next count is far off.
     pub fn tick(&self) {
-        if self.wanted {
-            self.show_when_due();
+        self.show_when_due();
+        if self.shows == Shows::Bar {
             self.bar.tick();
         }
     }
 
     /// Replaces the text behind the bar.
     pub fn message(&self, text: impl Into<String>) {
-        self.show_when_due();
         self.bar.set_message(text.into());
+        self.show_when_due();
     }
 
     /// Takes the bar off the screen.
@@ -57,9 +98,35 @@ impl Progress {
     }
 
     fn show_when_due(&self) {
-        if self.wanted && !self.shown.is_completed() && self.started.elapsed() >= SHOW_AFTER {
-            self.shown.call_once(|| self.show());
+        match self.shows {
+            Shows::Nothing => {}
+            Shows::Bar if self.shown.is_completed() || self.started.elapsed() < SHOW_AFTER => {}
+            Shows::Bar => self.shown.call_once(|| self.show()),
+            // Who finds it locked is beside a thread that is writing the line.
+            Shows::Lines => {
+                if let Ok(mut line) = self.line.try_lock() {
+                    let (now, position) = (self.started.elapsed(), self.bar.position());
+                    if line.is_due(now, position, self.bar.length().unwrap_or(0)) {
+                        *line = Line { at: now, position };
+                        // Nobody may be reading: the work goes on all the same.
+                        let _ = writeln!(std::io::stderr(), "{}", self.text(now));
+                    }
+                }
+            }
         }
+    }
+
+    /// A line, `[12 s] 40 of 390 updates, return 28.50`.
+    fn text(&self, now: Duration) -> String {
+        let (position, unit) = (self.bar.position(), self.bar.prefix());
+        let of = self
+            .bar
+            .length()
+            .filter(|&total| total > 0)
+            .map_or(String::new(), |total| format!(" of {total}"));
+        let message = self.bar.message();
+        let message = if message.is_empty() { String::new() } else { format!(", {message}") };
+        format!("[{} s] {position}{of} {unit}{message}", now.as_secs())
     }
 
     fn show(&self) {
@@ -91,6 +158,39 @@ mod tests {
         for colour in [true, false] {
             ProgressStyle::with_template(template(colour)).unwrap();
         }
+    }
+
+    /// A line every ten seconds of slow work, a tenth of quick work, and never two in a second.
+    #[test]
+    fn lines_come_now_and_then() {
+        let lines = |total: u64, each: u64, seconds: u64| {
+            let mut line = Line { at: Duration::ZERO, position: 0 };
+            let mut at = Vec::new();
+            for tenth in 1..=10 * seconds {
+                let (now, position) = (Duration::from_millis(100 * tenth), tenth * each);
+                if line.is_due(now, position, total) {
+                    line = Line { at: now, position };
+                    at.push(now.as_secs_f64());
+                }
+            }
+            at
+        };
+        assert_eq!(lines(0, 1, 35), [10.0, 20.0, 30.0]);
+        assert_eq!(lines(1_000_000, 1, 25), [10.0, 20.0]);
+        assert_eq!(lines(400, 1, 40), [4.0, 8.0, 12.0, 16.0, 20.0, 24.0, 28.0, 32.0, 36.0, 40.0]);
+        assert_eq!(lines(50, 1, 5), [2.0, 3.0, 4.0, 5.0]);
+        assert!(lines(15, 1, 1).is_empty(), "work that ends at once says nothing");
+    }
+
+    #[test]
+    fn a_line_says_how_far_the_work_is() {
+        let progress = Progress::new(390, "updates", true);
+        progress.begin_at(30);
+        progress.inc(10);
+        assert_eq!(progress.text(Duration::from_millis(12_900)), "[12 s] 40 of 390 updates");
+        progress.message("return 28.50");
+        assert_eq!(progress.text(Duration::from_secs(13)), "[13 s] 40 of 390 updates, return 28.50");
+        assert_eq!(Progress::new(0, "episodes", true).text(Duration::ZERO), "[0 s] 0 episodes");
     }
 
     #[test]

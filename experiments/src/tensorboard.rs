@@ -81,8 +81,8 @@ impl EventFile {
         Ok(events)
     }
 
-    /// Goes on with the file at `path` after `step`: what comes later in it, and a record that a kill cut
-    /// short, is cut off, so that a resumed run has each step once.
+    /// Goes on with the file at `path` at `step`: what it has of that step and later ones, and a record that a
+    /// kill cut short, is cut off, so that a resumed run has each step once.
     ///
     /// # Errors
     /// [`Failure::Usage`] if it cannot be opened or is no event file (it is then left alone),
@@ -97,7 +97,7 @@ impl EventFile {
         }
         let mut kept = 0;
         while let Some((event, length)) = first_event(&bytes[kept..]) {
-            if event.step > signed(step) {
+            if event.step >= signed(step) && event.file_version.is_none() {
                 break;
             }
             kept += length;

@@ -65,6 +65,7 @@ fn are_its_rows(place: &Place, dir: &str) {
     for name in [
         "return_mean",
         "greedy_return",
+        "sampled_return",
         "loss",
         "policy_loss",
         "value_loss",
@@ -78,7 +79,7 @@ fn are_its_rows(place: &Place, dir: &str) {
             assert_eq!(found, cell, "{name} at step {step}");
         }
     }
-    assert!(events.iter().all(|(_, values)| values["steps_per_second"] > 0.0));
+    assert!(events[1..].iter().all(|(_, values)| values["steps_per_second"] > 0.0));
 }
 
 #[test]

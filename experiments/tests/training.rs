@@ -7,7 +7,7 @@ use common::{Csv, Place, SMALL, STEPS, TINY, assert_same};
 
 const HEADER: &str = "update,steps,episodes,return_mean,length_mean,greedy_return,learning_rate,mode,risk,target_risk,\
     delta_ema,entropy_weight,eps,loss,policy_loss,value_loss,entropy,flow,structure,tension,approx_kl,clip_fraction,\
-    gradient_norm,explained_variance,minibatches,rollbacks";
+    gradient_norm,explained_variance,minibatches,rollbacks,sampled_return";
 
 /// A small training of so many updates.
 fn train(updates: u64, seed: u64, more: &str) -> String {
@@ -23,7 +23,12 @@ fn a_training_leaves_its_files() {
     let place = Place::new();
     // Half an update more than 40: rounded down.
     let ran = place.ok(&train(40, 1, "--steps 5184 --out out").replacen("--steps 5120 ", "", 1));
-    assert_eq!(ran.stdout, "wrote out\n");
+    let said: Vec<&str> = ran.stdout.lines().collect();
+    assert_eq!(
+        said[0],
+        "trains for 5120 steps: --steps 5184 is 40 whole rollouts of 128 steps (train.num_envs 4 x train.horizon 32)"
+    );
+    assert_eq!(*said.last().unwrap(), "wrote out");
     assert_eq!(
         place.names("out"),
         ["checkpoints", "config.toml", "lock", "run.json", "timing.jsonl", "training.csv"]
@@ -33,8 +38,16 @@ fn a_training_leaves_its_files() {
         checkpoints.iter().flat_map(|name| ["json", "safetensors"].map(|kind| format!("{name}.{kind}")));
     assert_eq!(place.names("out/checkpoints"), both.collect::<Vec<_>>());
 
-    let csv = place.csv("out/training.csv");
+    let mut csv = place.csv("out/training.csv");
     assert_eq!(csv.header, HEADER);
+    // Before the first update there is what the untrained policy earns, and nothing else.
+    let untrained = csv.rows.remove(0);
+    let (greedy, sampled) = (common::number(&untrained[5]), common::number(&untrained[26]));
+    assert!(greedy.is_finite() && sampled.is_finite() && greedy != sampled, "{untrained:?}");
+    let expected = |at: usize| [0, 1, 2, 25].contains(&at).then_some("0").unwrap_or_default();
+    assert!((0..26).filter(|at| *at != 5).all(|at| untrained[at] == expected(at)), "{untrained:?}");
+    let sampled = csv.column("sampled_return");
+    assert!(sampled[..39].iter().all(|cell| cell.is_empty()) && !sampled[39].is_empty(), "{sampled:?}");
     let expected: Vec<f64> = (1..=40_u32).map(f64::from).collect();
     assert_eq!(csv.numbers("update"), expected);
     assert_eq!(csv.numbers("steps"), expected.iter().map(|update| update * 128.0).collect::<Vec<_>>());
@@ -58,6 +71,25 @@ fn a_training_leaves_its_files() {
     assert_eq!(best["greedy_return"].as_f64().unwrap() as f32, highest as f32);
     let update = best["update"].as_u64().unwrap();
     assert_eq!(common::number(greedy[update as usize - 1]), highest);
+    let last = common::number(greedy[39]);
+    let untrained = common::number(&untrained[5]);
+    assert_eq!(
+        said[1],
+        format!(
+            "greedy return, mean of 4 episodes: untrained {untrained:.2}, last {last:.2} at step 5120, \
+             best {highest:.2} at step {}",
+            update * 128
+        )
+    );
+    assert_eq!(
+        said[2..6],
+        [
+            "next: resonetics eval --run out",
+            "      resonetics benchmark --agents random,heuristic,prophet:out",
+            "      resonetics report out",
+            "      resonetics serve out"
+        ]
+    );
     let last = place.json("out/checkpoints/step-000000005120.json");
     assert_eq!(&last["best"], best);
     assert_eq!(last["csv_bytes"].as_u64(), Some(place.bytes("out/training.csv").len() as u64));
@@ -72,6 +104,7 @@ fn a_training_leaves_its_files() {
     assert_eq!((&record["status"], &record["command"]), (&"finished".into(), &"train".into()));
     let config: toml::Table = place.text("out/config.toml").parse().unwrap();
     assert_eq!(config["train"]["num_envs"].as_integer(), Some(4));
+    assert_eq!(config["steps"].as_integer(), Some(5120), "what is trained, not what was asked for");
     assert_eq!(config["env"]["name"].as_str(), Some("k8s"));
 }
 
@@ -105,7 +138,8 @@ fn the_schedule_prophet_tells_its_risk() {
     let place = Place::new();
     let set = "--set train.schedule=prophet --set train.kernel.flow=0.01 --set train.kernel.tune=true";
     place.ok(&train(12, 3, &format!("{set} --out out")));
-    let csv = place.csv("out/training.csv");
+    let mut csv = place.csv("out/training.csv");
+    csv.rows.remove(0);
     let modes = ["PANIC", "ALERT", "WARNING", "CRUISE"];
     assert!(csv.column("mode").iter().all(|mode| modes.contains(&mode.to_uppercase().as_str())), "{csv:?}");
     for name in ["risk", "target_risk"] {
@@ -123,7 +157,8 @@ fn gardeners_train_too() {
         1,
         &format!("--env gardener {TINY} --set max_generations=40 --set train.eval_every=2 --out out"),
     ));
-    let csv = place.csv("out/training.csv");
+    let mut csv = place.csv("out/training.csv");
+    csv.rows.remove(0);
     assert_eq!(csv.rows.len(), 12);
     assert!(numbers_where_there_are_some(&csv, "length_mean").iter().all(|&mean| mean > 0.0 && mean <= 40.0));
     // At every second of the checkpoints after 3, 6, 9 and 12 updates.
@@ -148,9 +183,60 @@ fn prophet_learns_the_cluster_and_without_a_rate_it_does_not() {
     place.ok(&format!("{train} --out out"));
     let learned = greedy("out");
     assert!(*learned.last().unwrap() > 53.0, "{learned:?}");
+    // Long enough for a hundred episodes of up to 500 steps.
+    let train = train.replace("40960", "61440").replace("epochs=5", "epochs=1");
     place.ok(&format!("{train} --set train.learning_rate=0 --out still"));
     let still = greedy("still");
     assert!(still.iter().all(|&greedy| greedy < 40.0), "{still:?}");
+    // What never changes earns the same from beginning to end, and no more than it does by chance: 28.5 for
+    // random actions, with a standard deviation of 17 (`benchmark --agents random --episodes 2000`). The mean of
+    // 100 training episodes comes when the first 100 have ended, not when the first have.
+    let csv = place.csv("still/training.csv");
+    let sampled = numbers_where_there_are_some(&csv, "sampled_return");
+    assert_eq!(sampled.len(), 2, "{sampled:?}");
+    assert!(sampled.iter().all(|mean| (mean - 28.5).abs() < 9.0), "{sampled:?}");
+    let means = numbers_where_there_are_some(&csv, "return_mean");
+    assert!(!means.is_empty() && means.iter().all(|mean| (mean - 28.5).abs() < 6.0), "{means:?}");
+    let first = csv.column("return_mean").iter().position(|cell| !cell.is_empty()).unwrap();
+    assert!(
+        csv.numbers("episodes")[first] >= 100.0
+            && csv.column("return_mean")[first..].iter().all(|cell| !cell.is_empty())
+    );
+    let lengths = numbers_where_there_are_some(&csv, "length_mean");
+    assert!(lengths.iter().all(|length| (440.0..=500.0).contains(length)), "{lengths:?}");
+}
+
+/// Less than a rollout is a rollout; said, planned and recorded alike, in every world and recipe.
+#[test]
+fn steps_below_one_rollout_train_for_one() {
+    let place = Place::new();
+    let garden =
+        format!("--no-monitor --env gardener {TINY} --set max_generations=5 --set train.eval_episodes=1");
+    for (dir, more, rollout, of) in [
+        ("cluster", SMALL.to_owned(), 128, "128 steps (train.num_envs 4 x train.horizon 32)"),
+        ("garden", garden, 512, "512 steps (train.num_envs 4 x train.horizon 128)"),
+        (
+            "large",
+            "--no-monitor --recipe large --set train.num_envs=100 --set train.epochs=1 --set train.eval_episodes=1"
+                .to_owned(),
+            6400,
+            "6400 steps (train.num_envs 100 x train.horizon 64)",
+        ),
+    ] {
+        let ran = place.ok(&format!("train --steps 100 --seed 1 {more} --out {dir}"));
+        let expected = format!("--steps 100 is less than one rollout of {of}: trains for one");
+        assert_eq!(ran.stdout.lines().next(), Some(&*expected));
+        let csv = place.csv(&format!("{dir}/training.csv"));
+        assert_eq!(csv.numbers("steps"), [0.0, f64::from(rollout)], "{dir}");
+        let config: toml::Table = place.text(&format!("{dir}/config.toml")).parse().unwrap();
+        assert_eq!(config["steps"].as_integer(), Some(rollout.into()), "{dir}");
+        assert_eq!(numbers_where_there_are_some(&csv, "sampled_return").len(), 2, "{dir}: beginning and end");
+    }
+    // What asks for whole rollouts is told nothing, and quiet is quiet.
+    let ran = place.ok(&train(1, 1, "--out whole"));
+    assert!(ran.stdout.starts_with("greedy return"), "{ran:?}");
+    let ran = place.ok(&train(1, 1, "--out quiet --quiet"));
+    assert_eq!(ran.stdout, "");
 }
 
 /// What is typed behind a small training, and what its message must contain.

@@ -1,7 +1,7 @@
 //! Adam (Kingma, Ba 2015) on one flat array, and the clipping of a gradient's norm.
 
 use resonetics_numerics::cpu::{CpuPath, Work};
-use resonetics_numerics::math::LANES;
+use resonetics_numerics::math::{LANES, flush, flush_square};
 use serde::{Deserialize, Serialize};
 
 /// Adam's constants.
@@ -62,7 +62,7 @@ impl Adam {
             rest2: (1.0 - beta2) as f32,
             eps: eps as f32,
             weight_decay: weight_decay as f32,
-            rate: (learning_rate / correction(beta1)) as f32,
+            rate: flush((learning_rate / correction(beta1)) as f32),
             root: correction(beta2).sqrt() as f32,
             parameters,
             gradient,
@@ -110,9 +110,9 @@ impl Work for Update<'_> {
         let (gradient, m, v) = (&self.gradient[..n], &mut self.m[..n], &mut self.v[..n]);
         for i in 0..n {
             let p = self.parameters[i];
-            let g = gradient[i] + self.weight_decay * p;
-            m[i] = self.beta1 * m[i] + self.rest1 * g;
-            v[i] = self.beta2 * v[i] + self.rest2 * (g * g);
+            let g = flush(gradient[i] + self.weight_decay * p);
+            m[i] = flush(self.beta1 * m[i] + self.rest1 * g);
+            v[i] = flush_square(self.beta2 * v[i] + self.rest2 * (g * g));
             self.parameters[i] = p - self.rate * (m[i] / (v[i].sqrt() / self.root + self.eps));
         }
     }
@@ -179,7 +179,7 @@ impl Work for Scale<'_> {
     #[inline(always)]
     fn run(self) {
         for derivative in self.gradient {
-            *derivative *= self.scale;
+            *derivative = flush(*derivative * self.scale);
         }
     }
 }
@@ -247,6 +247,27 @@ mod tests {
         adam.step(&mut p, &numbers(20, 2), 0.1);
         copy.step(&mut again, &numbers(20, 2), 0.1);
         assert_eq!((copy, again), (adam, p));
+    }
+
+    /// Moments that are fed no more, or with next to nothing, come to 0 and pass no subnormal number.
+    #[test]
+    fn what_fades_is_gone() {
+        let mut adam = Adam::new(3, AdamConfig::default());
+        let mut p = [1.0; 3];
+        adam.step(&mut p, &[1.0, 1e-3, -1e-20], 0.1);
+        for step in 0..100_000 {
+            let rest = f32::from_bits(step % 0x0080_0000);
+            adam.step(&mut p, &[0.0, rest, -rest], 0.1);
+            let kept = adam.m.iter().chain(&adam.v);
+            assert!(!kept.clone().any(|x| x.is_subnormal()), "step {step}: {adam:?}");
+        }
+        assert_eq!((adam.m, adam.v), (vec![0.0; 3], vec![0.0; 3]));
+        // Squares of gradients that are seen count below what is cut of the gradients.
+        let mut adam = Adam::new(1, AdamConfig::default());
+        adam.step(&mut p[..1], &[1e-12], 0.1);
+        assert!((adam.v[0] - 1e-27).abs() < 1e-32, "{:?}", adam.v);
+        let mut steep = [1e-20, 3.0, f32::NAN];
+        assert!(clip_norm(&mut steep, 1.0).is_nan() && steep[2].is_nan());
     }
 
     #[test]

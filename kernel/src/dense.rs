@@ -6,7 +6,7 @@
 
 use pulp::{Simd, WithSimd};
 use resonetics_numerics::cpu::{CpuPath, Work};
-use resonetics_numerics::math::LANES;
+use resonetics_numerics::math::{LANES, flush};
 
 /// `width` rounded up to whole blocks of [`LANES`].
 pub const fn padded(width: usize) -> usize {
@@ -260,7 +260,8 @@ fn quotient(x: f32) -> f32 {
     x * above / below
 }
 
-/// `gradient` *= 1 - `outputs`^2: from the gradient of tanh's outputs to that of its inputs.
+/// `gradient` *= 1 - `outputs`^2, and 0 where that has faded: from the gradient of tanh's outputs to that of
+/// its inputs.
 pub fn tanh_backward(outputs: &[f32], gradient: &mut [f32]) {
     CpuPath::dispatch(TanhBackward(outputs, gradient));
 }
@@ -273,7 +274,7 @@ impl Work for TanhBackward<'_> {
     #[inline(always)]
     fn run(self) {
         for (gradient, y) in self.1.iter_mut().zip(self.0) {
-            *gradient *= 1.0 - y * y;
+            *gradient = flush(*gradient * (1.0 - y * y));
         }
     }
 }

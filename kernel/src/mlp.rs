@@ -117,7 +117,8 @@ impl Mlp {
         let hidden = self.widths.len() > 2;
         assert!(mask.is_empty() || hidden && mask.len() == batch * self.widths[1], "dropout mask");
         pass.values.resize(self.widths.len(), Vec::new());
-        copy(&mut pass.values[0], x);
+        pass.values[0].clear();
+        pass.values[0].extend(x.iter().map(|&x| x.flush()));
         copy(&mut pass.mask, mask);
         for (number, layer) in self.layers() {
             let (before, after) = pass.values.split_at_mut(number + 1);
@@ -133,7 +134,7 @@ impl Mlp {
                     for (&weight, &x) in weights.iter().zip(row) {
                         sum += weight * x;
                     }
-                    output.push(self.activate(sum, last));
+                    output.push(self.activate(sum, last).flush());
                 }
             }
             if number == 0 && !mask.is_empty() {
@@ -168,7 +169,8 @@ impl Mlp {
                 if number == 0 && dropout {
                     *derivative = *derivative * pass.mask[i];
                 }
-                *derivative = *derivative * self.slope(pass.values[number + 1][i], number + 1 == depth);
+                let slope = self.slope(pass.values[number + 1][i], number + 1 == depth);
+                *derivative = (*derivative * slope).flush();
             }
             let inputs = if number == 1 && dropout { &pass.dropped } else { &pass.values[number] };
             by_input_of.clear();

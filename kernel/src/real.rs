@@ -28,6 +28,9 @@ pub trait Real:
     /// The logistic function 1 / (1 + e^-x).
     #[must_use]
     fn logistic(self) -> Self;
+    /// [`math::flush`] of f32; f64, the oracle, stays.
+    #[must_use]
+    fn flush(self) -> Self;
     /// Sine and cosine of 2 pi `self`; NaN where `self` is not finite.
     fn sin_cos_turns(self) -> (Self, Self);
 }
@@ -44,6 +47,9 @@ impl Real for f32 {
     }
     fn logistic(self) -> f32 {
         math::logistic(self)
+    }
+    fn flush(self) -> f32 {
+        math::flush(self)
     }
     fn sin_cos_turns(self) -> (f32, f32) {
         sin_cos_turns(self.into())
@@ -75,6 +81,9 @@ impl Real for f64 {
     }
     fn logistic(self) -> f64 {
         1.0 / (1.0 + (-self).exp())
+    }
+    fn flush(self) -> f64 {
+        self
     }
     fn sin_cos_turns(self) -> (f64, f64) {
         (std::f64::consts::TAU * self).sin_cos()

@@ -73,6 +73,27 @@ pub fn exp(x: f32) -> f32 {
     y * f32::from_bits(n.wrapping_add(127) << 23)
 }
 
+/// What is nearer to 0 than this counts as 0 wherever numbers fade: 2^-56, some 1.4e-17.
+///
+/// A probability, a gradient or a moment that is never fed again falls below 1.2e-38, where numbers are
+/// subnormal and every operation with one takes a hundred times as long. The processor's own switches for it
+/// differ between machines (and Rust forbids to throw them), so what fades is cut here, where it is written, the
+/// same everywhere, and early enough: a product of two numbers that are kept, and a thousandth of it, is no
+/// subnormal number either. Beside numbers of f32 that count, 2^-56 is nothing.
+pub const FADED: f32 = f32::from_bits((127 - 56) << 23);
+
+/// `x`, or +0 where it is nearer to 0 than [`FADED`]; NaN stays.
+#[inline(always)]
+pub fn flush(x: f32) -> f32 {
+    if x.abs() < FADED { 0.0 } else { x }
+}
+
+/// [`flush`] for a square, or a mean of squares: what belongs to a number nearer to 0 than [`FADED`] is +0.
+#[inline(always)]
+pub fn flush_square(x: f32) -> f32 {
+    if x < FADED * FADED { 0.0 } else { x }
+}
+
 /// The logistic function 1 / (1 + e^-x).
 #[inline(always)]
 pub fn logistic(x: f32) -> f32 {
@@ -168,6 +189,22 @@ mod tests {
         assert!(worst(range, exp, f64::exp) < 2e-7);
         assert_eq!(exp(0.0), 1.0);
         assert!(exp(f32::NEG_INFINITY) > 0.0 && exp(f32::INFINITY).is_finite());
+    }
+
+    #[test]
+    fn what_has_faded_is_zero_and_products_of_the_rest_are_normal() {
+        assert_eq!(FADED, 2.0_f32.powi(-56));
+        let below = f32::from_bits(FADED.to_bits() - 1);
+        for (x, kept) in [(FADED, FADED), (-FADED, -FADED), (below, 0.0), (-below, 0.0), (-0.0, 0.0)] {
+            assert_eq!(flush(x).to_bits(), kept.to_bits(), "{x}");
+        }
+        assert!(flush(f32::NAN).is_nan() && flush(f32::NEG_INFINITY) == f32::NEG_INFINITY);
+        assert_eq!((flush_square(FADED * FADED), flush_square(below * FADED)), (FADED * FADED, 0.0));
+        assert!(flush_square(f32::NAN).is_nan() && (0.001 * (FADED * FADED)).is_normal());
+        // No logistic function's value and no e^x is subnormal behind it.
+        assert!(
+            [-1e9, -88.0, -87.0, -39.0].iter().all(|&x| flush(logistic(x)) == 0.0 && flush(exp(x)) == 0.0)
+        );
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod peers;
 mod python;
 mod scaling;
 mod stats;
+mod sure;
 
 pub(crate) const USAGE: &str =
     "usage: cargo xtask bench [--pairs N] [--seconds S] [--c-peer FILE] [--jax-peer FILE]
@@ -24,9 +25,10 @@ pub(crate) const USAGE: &str =
 
   Measures the speed, as medians of ratios of interleaved runs with bootstrap intervals, into
   results/performance/: criterion's benches; instruction counts, where there is valgrind; the cluster
-  by size, by threads and beside other implementations; training beside Stable-Baselines3. The peers in Python live in a
-  virtual environment that pip fills, target/bench-venv. PyTorch for Linux on x86-64 comes with its
-  CUDA part, 2.5 GB; a PyTorch of the same version installed there before, for the CPU alone, does too.
+  by size, by threads and beside other implementations; training with a sure policy beside the
+  default settings, and training beside Stable-Baselines3. The peers in Python live in a virtual
+  environment that pip fills, target/bench-venv. PyTorch for Linux on x86-64 comes with its CUDA
+  part, 2.5 GB; a PyTorch of the same version installed there before, for the CPU alone, does too.
   What cannot be had is skipped with a note.
 
   --pairs N        pairs of runs of each comparison, 2 to 1000 [9]
@@ -38,7 +40,7 @@ pub(crate) const USAGE: &str =
 
   --compare A B    two commits, in whatever way git names them: builds both into target/compare,
                    apart from the working tree, and lets them take turns at the cluster, two gardens and
-                   a training. Exit status 1 if any 95% interval of the ratio B / A lies below 0.97
+                   two trainings. Exit status 1 if any 95% interval of the ratio B / A lies below 0.97
                    or something fails, 2 if a word above is wrong
 ";
 
@@ -224,14 +226,14 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     instructions::count(&tools)?;
     println!("\n== the cluster by size and threads");
     scaling::measure(&tools, options)?;
+    println!("\n== training with a sure policy");
+    let sure = sure::measure(&tools, options);
     println!("\n== the cluster beside other implementations");
     let beside = peers::measure(&tools, options);
     println!("\n== training beside Stable-Baselines3");
     let trained = training(&tools, options);
-    match (beside, trained) {
-        (Err(one), Err(two)) => Err(format!("{one}\n{two}")),
-        (one, two) => one.and(two),
-    }
+    let problems: Vec<String> = [sure, beside, trained].into_iter().filter_map(Result::err).collect();
+    if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
 }
 
 /// The comparison of trainings, which Python makes; skipped with a note where it cannot be installed.

@@ -8,6 +8,7 @@ pub mod learner;
 pub mod native;
 pub mod network;
 pub mod normalizer;
+mod order;
 pub mod policy;
 pub mod risk_rate;
 pub mod state;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::network::{Tensor, find};
 use super::normalizer::Normalizer;
+use super::order::Order;
 use super::risk_rate::RiskState;
 use super::trainer::{Counters, Trainer};
 
@@ -119,6 +120,9 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         let (_, bytes) = environments.ok_or_else(|| format!("there is no tensor `{ENVIRONMENTS}`"))?;
         self.envs.restore(bytes, &mut self.batch).map_err(|error| format!("`{ENVIRONMENTS}`: {error}"))?;
         self.counters = numbers.counters.clone();
+        if self.counters.order.environments() != self.envs.len() {
+            self.counters.order = Order::new(self.envs.len());
+        }
         self.tuner = numbers.tuner;
         Ok(())
     }

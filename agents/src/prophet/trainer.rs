@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use resonetics_envs::cpu::{CpuPath, Work};
 use resonetics_envs::env::ParallelEnv;
-use resonetics_envs::math::LANES;
+use resonetics_envs::math::{self, LANES};
 use resonetics_envs::stream::{Domain, Key, lane_seed, scale};
 use resonetics_envs::vector::{Autoreset, Batch, VecEnv};
 use resonetics_kernel::pid::KernelPidTuner;
@@ -15,6 +15,7 @@ use super::categorical::{choose, forbid, likeliest, log_softmax};
 use super::config::{Schedule, TrainConfig};
 use super::learner::{Learner, LossWeights, Minibatch, Samples, Terms};
 use super::normalizer::Normalizer;
+use super::order::{Order, WINDOW};
 use super::risk_rate::RiskRate;
 use super::timings::{Lap, LossTimings, Timings};
 use crate::policy::contiguous;
@@ -35,6 +36,19 @@ enum Purpose {
     Flow = 4,
     /// The risk predictor's dropout.
     Dropout = 5,
+    /// Episodes that the sampled policy is measured in.
+    SampledEpisodes = 6,
+    /// Its actions there.
+    SampledActions = 7,
+}
+
+/// How a policy acts where it is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acting {
+    /// By its likeliest action.
+    Greedy,
+    /// By actions drawn from it, as in training.
+    Sampled,
 }
 
 /// A rollout of T steps in N rows, `[T * N]`, step by step.
@@ -70,7 +84,8 @@ pub struct Update {
     pub steps: u64,
     /// Episodes that have ended so far.
     pub episodes: u64,
-    /// Mean return of the last 100 episodes; none before the first has ended.
+    /// Mean return of the last 100 episodes in the order of their beginnings, up to the first that goes on;
+    /// none before there are so many.
     pub return_mean: Option<f64>,
     /// Their mean length.
     pub length_mean: Option<f64>,
@@ -125,8 +140,11 @@ pub(super) struct Counters {
     pub learning_rate: f64,
     /// Times that the training went back to a checkpoint; each halves the learning rate.
     pub rollbacks: u32,
-    /// Returns and lengths of the last 100 episodes, the oldest first.
+    /// Returns and lengths of the 100 episodes that the means are of, in the order of their beginnings.
     pub recent: Vec<(f64, u32)>,
+    /// That order. Checkpoints of before it was kept have none.
+    #[serde(default)]
+    pub order: Order,
 }
 
 /// A loss or a gradient that is no number.
@@ -173,7 +191,11 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
             observation_normalizer: Normalizer::new(batch.observations.ncols()),
             return_normalizer: Normalizer::new(1),
             discounted: vec![0.0; rows],
-            counters: Counters { learning_rate: config.learning_rate, ..Counters::default() },
+            counters: Counters {
+                learning_rate: config.learning_rate,
+                order: Order::new(config.num_envs),
+                ..Counters::default()
+            },
             tuner: KernelPidTuner { eps: config.kernel.eps, ..KernelPidTuner::default() },
             risk_rate: (config.schedule == Schedule::Prophet)
                 .then(|| RiskRate::new(config.learning_rate, config.risk_target, seed)),
@@ -295,7 +317,7 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
                 let over = rollout.terminated[i] || rollout.truncated[i];
                 let alive = rollout.alive[i];
                 let before = if alive { self.discounted[row] } else { 0.0 };
-                let discounted = before * self.config.gamma as f32 + rollout.rewards[i];
+                let discounted = math::flush(before * self.config.gamma as f32 + rollout.rewards[i]);
                 rollout.discounted[i] = discounted;
                 // Who is born in this step has earned nothing before the next.
                 self.discounted[row] = if over || !alive { 0.0 } else { discounted };
@@ -316,14 +338,11 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
     }
 
     fn count_episodes(&mut self) {
-        const RECENT: usize = 100;
+        let Counters { episodes, order, recent, .. } = &mut self.counters;
         for env in 0..self.envs.len() {
             if self.batch.terminated[env] || self.batch.truncated[env] {
-                self.counters.episodes += 1;
-                if self.counters.recent.len() == RECENT {
-                    self.counters.recent.remove(0);
-                }
-                self.counters.recent.push((self.batch.episode_return[env], self.batch.episode_length[env]));
+                *episodes += 1;
+                order.ended(env, (self.batch.episode_return[env], self.batch.episode_length[env]), recent);
             }
         }
     }
@@ -419,9 +438,9 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         if !sums.is_empty() {
             self.adapt(&terms);
         }
+        let recent = &self.counters.recent;
         let mean = |of: fn(&(f64, u32)) -> f64| {
-            (!self.counters.recent.is_empty())
-                .then(|| self.counters.recent.iter().map(of).sum::<f64>() / self.counters.recent.len() as f64)
+            (recent.len() == WINDOW).then(|| recent.iter().map(of).sum::<f64>() / WINDOW as f64)
         };
         Ok(Update {
             return_mean: mean(|episode| episode.0),
@@ -490,15 +509,20 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         }
     }
 
-    /// Mean return of the greedy policy over `episodes` episodes on seeds of its own.
-    pub fn evaluate(&mut self, episodes: usize) -> f64 {
+    /// Mean return of the policy over `episodes` episodes, the same each time: on seeds of their own, for
+    /// each way of acting others, and with draws of their own.
+    pub fn evaluate(&mut self, acting: Acting, episodes: usize) -> f64 {
         // Side by side as many as are fast; all of them might not fit into memory.
         const CHUNK: usize = 256;
-        let root = derived_seed(self.seed, Purpose::Evaluation);
-        let seeds: Vec<Option<u64>> = (0..episodes as u64).map(|i| Some(lane_seed(root, i))).collect();
+        let root = match acting {
+            Acting::Greedy => derived_seed(self.seed, Purpose::Evaluation),
+            Acting::Sampled => derived_seed(self.seed, Purpose::SampledEpisodes),
+        };
         let mut returns = Vec::with_capacity(episodes);
-        for seeds in seeds.chunks(CHUNK) {
-            match self.greedy_returns(seeds) {
+        while returns.len() < episodes {
+            let first = returns.len() as u64;
+            let chunk = first..(first + CHUNK as u64).min(episodes as u64);
+            match self.returns(acting, root, chunk) {
                 Ok(batch) => returns.extend(batch),
                 Err(_) => return f64::NAN,
             }
@@ -506,24 +530,43 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         returns.iter().sum::<f64>() / episodes as f64
     }
 
-    /// The returns of the greedy policy's episodes with these seeds.
-    fn greedy_returns(&mut self, seeds: &[Option<u64>]) -> Result<ndarray::Array1<f64>, String> {
+    /// The returns of the policy's `episodes`, numbers of seeds below `root`.
+    fn returns(
+        &mut self,
+        acting: Acting,
+        root: u64,
+        episodes: std::ops::Range<u64>,
+    ) -> Result<ndarray::Array1<f64>, String> {
+        let seeds: Vec<Option<u64>> = episodes.clone().map(|i| Some(lane_seed(root, i))).collect();
         let mut envs = VecEnv::new(vec![self.prototype.clone(); seeds.len()], Autoreset::Disabled)?;
         let mut batch = envs.batch();
-        envs.reset_lanes(seeds, &mut batch);
+        envs.reset_lanes(&seeds, &mut batch);
         let rows = batch.rewards.len();
         let n = envs.action_space().n;
+        let agents = rows / seeds.len();
+        let keys: Vec<Key> = episodes.map(|i| self.key(Purpose::SampledActions).derive(0, i)).collect();
         let mut normalized = vec![0.0; batch.observations.len()];
         let (mut logits, mut values) = (vec![0.0; rows * n], vec![0.0; rows]);
-        let mut actions = vec![0; rows];
+        let (mut actions, mut log_probs) = (vec![0; rows], vec![0.0; rows]);
+        let mut step = 0;
         while !(0..seeds.len()).all(|env| batch.terminated[env] || batch.truncated[env]) {
             self.observation_normalizer.apply(contiguous(batch.observations.view()), &mut normalized);
             self.learner.act(&normalized, &mut logits, &mut values);
             let mask = contiguous(batch.action_mask.view());
-            for (row, action) in actions.iter_mut().enumerate() {
-                let mask = if mask.is_empty() { mask } else { &mask[row * n..][..n] };
-                *action = likeliest(&logits[row * n..][..n], mask);
+            for (env, actions) in actions.chunks_exact_mut(agents).enumerate() {
+                let of = env * agents * n..(env + 1) * agents * n;
+                let (logits, mask) = (&logits[of.clone()], if mask.is_empty() { mask } else { &mask[of] });
+                match acting {
+                    Acting::Greedy => {
+                        for (row, action) in actions.iter_mut().enumerate() {
+                            let mask = if mask.is_empty() { mask } else { &mask[row * n..][..n] };
+                            *action = likeliest(&logits[row * n..][..n], mask);
+                        }
+                    }
+                    Acting::Sampled => draw_actions(keys[env], step, logits, mask, actions, &mut log_probs),
+                }
             }
+            step = step.wrapping_add(1);
             envs.step(&actions, &mut batch).map_err(|error| error.to_string())?;
         }
         Ok(batch.episode_return)

@@ -245,11 +245,12 @@ impl Brains {
         }
         let cell = &mut self.cell[slot];
         for i in 0..HIDDEN {
-            let input = math::logistic(gates[i]);
-            let forget = math::logistic(gates[HIDDEN + i]);
+            // A closed gate is closed, and what is forgotten does not fade for ever.
+            let input = math::flush(math::logistic(gates[i]));
+            let forget = math::flush(math::logistic(gates[HIDDEN + i]));
             let candidate = math::tanh(gates[2 * HIDDEN + i]);
-            let output = math::logistic(gates[3 * HIDDEN + i]);
-            cell[i] = forget * cell[i] + input * candidate;
+            let output = math::flush(math::logistic(gates[3 * HIDDEN + i]));
+            cell[i] = math::flush(forget * cell[i] + input * candidate);
             hidden[i] = output * math::tanh(cell[i]);
         }
         let mut logits = [0.0; OUT];

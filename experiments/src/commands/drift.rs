@@ -154,7 +154,7 @@ impl Plan {
             return Ok((drift, CsvFile::create(path, &COLUMNS)?, Summary::default()));
         };
         drift.restore(numbers.drift, &arrays).map_err(|problem| checkpoints.refused(&problem))?;
-        Ok((drift, CsvFile::resume(path, COLUMNS.len(), csv_bytes)?, numbers.summary))
+        Ok((drift, CsvFile::resume(path, csv_bytes)?, numbers.summary))
     }
 }
 

@@ -9,7 +9,9 @@ use resonetics_agents::prophet::trainer::Update;
 use super::{Context, Plan, seed};
 use crate::cli::{Recipe, TrainArgs};
 use crate::failure::{self, Failure};
+use crate::inputs::command_line;
 use crate::monitor::{Monitor, Snapshot};
+use crate::out::say;
 use crate::run_dir::{self, RunDir, RunRecord};
 use crate::setup::{Setup, WorldSettings};
 use crate::tensorboard::EventFile;
@@ -22,9 +24,10 @@ pub fn run(args: &TrainArgs, context: Context) -> Result<(), Failure> {
     let base = Setup::preset(&args.env, &args.world.preset).map_err(Failure::Usage)?;
     let defaults = defaults(&base, args.learner, args.recipe);
     let (env, train) = base.typed_with(&args.world, defaults)?;
-    let plan =
+    let mut plan =
         training::Plan { seed: seed(&args.seed)?, steps: args.steps, learner: args.learner, train, env };
     check(&plan, &args.device)?;
+    whole_rollouts(&mut plan, context)?;
     let monitor = args.monitor.start(context.quiet)?;
     let all = Plan::Train(Box::new(plan.clone()));
     all.start_with(args.out.out.as_deref(), context, |dir| work(&plan, dir, args, context, monitor.as_ref()))
@@ -46,6 +49,24 @@ pub fn defaults(env: &Setup, learner: LearnerKind, recipe: Recipe) -> TrainConfi
     }
 }
 
+/// Makes the steps of `plan` those that it will take, and says so where they are others than were asked for.
+fn whole_rollouts(plan: &mut training::Plan, context: Context) -> Result<(), Failure> {
+    let (asked, rollout) = (plan.steps, plan.steps_per_update());
+    let updates = plan.train.updates(asked);
+    plan.steps = updates * rollout;
+    if plan.steps == asked || context.quiet {
+        return Ok(());
+    }
+    let TrainConfig { num_envs, horizon, .. } = plan.train;
+    let rollout = format!("{rollout} steps (train.num_envs {num_envs} x train.horizon {horizon})");
+    if plan.steps > asked {
+        say(format_args!("--steps {asked} is less than one rollout of {rollout}: trains for one"))
+    } else {
+        let (steps, noun) = (plan.steps, if updates == 1 { "rollout" } else { "rollouts" });
+        say(format_args!("trains for {steps} steps: --steps {asked} is {updates} whole {noun} of {rollout}"))
+    }
+}
+
 /// Refuses what cannot be trained before anything is written.
 fn check(plan: &training::Plan, device: &str) -> Result<(), Failure> {
     plan.fits()?;
@@ -60,22 +81,66 @@ fn work(
     context: Context,
     monitor: Option<&Monitor>,
 ) -> Result<(), Failure> {
-    let mut board = Board::of(dir, args.tensorboard, plan.steps_per_update());
+    let mut board = Board::of(dir, args.tensorboard);
     let mut watch = |watched: &Watched<'_>| {
-        if let Some(monitor) = monitor {
+        if let Some(monitor) = monitor.filter(|_| watched.update.update > 0) {
             monitor.publish(snapshot(watched.update, watched.steps_per_second));
         }
         board.as_mut().map_or(Ok(()), |board| board.add(watched))
     };
     let mut runtime = Runtime { quiet: context.quiet, device: &args.device, watch: &mut watch };
     let outcome = plan.train(dir, &mut runtime);
-    outcome.and(board.map_or(Ok(()), Board::finish))
+    let outcome = outcome.and(board.map_or(Ok(()), Board::finish));
+    let interrupted = matches!(outcome, Err(Failure::Interrupted(_)));
+    if !context.quiet && (outcome.is_ok() || interrupted) {
+        say(format_args!("{}", came_out(plan, dir, interrupted)?))?;
+    }
+    outcome
+}
+
+/// What the training in `dir` has led to, and the commands that come next.
+fn came_out(plan: &training::Plan, dir: &Path, interrupted: bool) -> Result<String, Failure> {
+    let name = dir.display().to_string();
+    let words = |words: &[&str]| command_line(words.iter().map(|word| (*word).to_owned()));
+    let resume = words(&["train", "--resume", &name]);
+    let (untrained, trained): (Vec<_>, Vec<_>) =
+        training::greedy_returns(dir)?.into_iter().partition(|&(step, _)| step == 0);
+    let mut returns = format!("greedy return, mean of {} episodes: ", plan.train.eval_episodes);
+    if let Some((_, mean)) = untrained.first() {
+        returns += &format!("untrained {mean:.2}, ");
+    }
+    // The first of equals, as the best checkpoint is.
+    let better = |a: &&(u64, f64), b: &&(u64, f64)| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0));
+    match (trained.last(), trained.iter().filter(|(_, mean)| !mean.is_nan()).max_by(better)) {
+        (Some((at, last)), Some((best_at, best))) => {
+            returns += &format!("last {last:.2} at step {at}, best {best:.2} at step {best_at}");
+        }
+        _ => returns += "nothing else was measured yet",
+    }
+    if interrupted {
+        return Ok(format!("{returns}\nto go on: {resume}"));
+    }
+    let prophet = format!("random,heuristic,prophet:{name}");
+    let mut benchmark = vec!["benchmark", "--agents", &prophet];
+    for (option, value, default) in
+        [("--env", &*plan.env.name, "k8s"), ("--preset", &plan.env.preset, "reference")]
+    {
+        if value != default {
+            benchmark.extend([option, value]);
+        }
+    }
+    let next = [
+        words(&["eval", "--run", &name]),
+        words(&benchmark),
+        words(&["report", &name]),
+        words(&["serve", &name]),
+    ];
+    Ok(format!("{returns}\nnext: {}", next.join("\n      ")))
 }
 
 /// TensorBoard's event file of a training.
 struct Board {
     folder: PathBuf,
-    steps_per_update: u64,
     file: Option<EventFile>,
     /// That of the last update in the file.
     step: u64,
@@ -83,34 +148,39 @@ struct Board {
 
 impl Board {
     /// That of the training in `dir`, if it is wanted or there is one already.
-    fn of(dir: &Path, wanted: bool, steps_per_update: u64) -> Option<Board> {
+    fn of(dir: &Path, wanted: bool) -> Option<Board> {
         let folder = dir.join("tensorboard");
-        (wanted || folder.exists()).then_some(Board { folder, steps_per_update, file: None, step: 0 })
+        (wanted || folder.exists()).then_some(Board { folder, file: None, step: 0 })
     }
 
     /// Adds an update; all that is there is in the file before a checkpoint is written, or a kill after it
     /// would leave a gap.
     fn add(&mut self, watched: &Watched<'_>) -> Result<(), Failure> {
-        let Watched { update, greedy, steps_per_second } = *watched;
+        let Watched { update, measured, steps_per_second } = *watched;
         // Opened at the first update, which says where the training goes on; and again where it went back.
         let mut file = match self.file.take().filter(|_| update.steps > self.step) {
             Some(file) => file,
-            None => self.open(update.steps - self.steps_per_update)?,
+            None => self.open(update.steps)?,
         };
-        let mut scalars = vec![
-            ("loss", update.terms.loss),
-            ("policy_loss", update.terms.policy),
-            ("value_loss", update.terms.value),
-            ("entropy", update.terms.entropy),
-            ("learning_rate", update.learning_rate),
-            ("approx_kl", update.terms.approx_kl),
-            ("explained_variance", update.explained_variance),
-            ("steps_per_second", steps_per_second),
-        ];
+        let mut scalars = if update.update == 0 {
+            Vec::new()
+        } else {
+            vec![
+                ("loss", update.terms.loss),
+                ("policy_loss", update.terms.policy),
+                ("value_loss", update.terms.value),
+                ("entropy", update.terms.entropy),
+                ("learning_rate", update.learning_rate),
+                ("approx_kl", update.terms.approx_kl),
+                ("explained_variance", update.explained_variance),
+                ("steps_per_second", steps_per_second),
+            ]
+        };
         scalars.extend(update.return_mean.map(|mean| ("return_mean", mean)));
-        scalars.extend(greedy.map(|greedy| ("greedy_return", greedy)));
+        scalars.extend(measured.greedy.map(|greedy| ("greedy_return", greedy)));
+        scalars.extend(measured.sampled.map(|sampled| ("sampled_return", sampled)));
         file.scalars(update.steps, run_dir::seconds(), &scalars)?;
-        if greedy.is_some() {
+        if measured.greedy.is_some() {
             file.flush()?;
         }
         self.step = update.steps;
@@ -118,7 +188,7 @@ impl Board {
         Ok(())
     }
 
-    /// The latest file, behind `step`, or a new one.
+    /// The latest file, as it was before `step`, or a new one.
     fn open(&self, step: u64) -> Result<EventFile, Failure> {
         fs::create_dir_all(&self.folder).map_err(failure::io("create", &self.folder))?;
         let entries = fs::read_dir(&self.folder).map_err(failure::io("read", &self.folder))?;

@@ -149,7 +149,7 @@ fn a_resumed_file_has_each_step_once() {
     let dir = tempfile::tempdir().unwrap();
     let path = written(dir.path());
     let whole = fs::read(&path).unwrap();
-    let mut events = EventFile::append(&path, 10).unwrap();
+    let mut events = EventFile::append(&path, 11).unwrap();
     events.scalars(300, 1e9 + 300.0, &[("loss/policy", 0.5), ("return", -1.25)]).unwrap();
     drop(events);
     assert_eq!(fs::read(&path).unwrap(), whole);

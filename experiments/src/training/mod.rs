@@ -14,7 +14,7 @@ use resonetics_agents::prophet::init::initial;
 use resonetics_agents::prophet::learner::Learner;
 use resonetics_agents::prophet::network::Spaces;
 use resonetics_agents::prophet::state::{Numbers, State};
-use resonetics_agents::prophet::trainer::{NonFinite, Trainer, Update};
+use resonetics_agents::prophet::trainer::{Acting, NonFinite, Trainer, Update};
 use resonetics_envs::config::resolve;
 use resonetics_envs::env::ParallelEnv;
 use resonetics_envs::gardener::GardenerEnv;
@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::checkpoint::{Best, Checkpoint, Checkpoints, Identity};
 pub use self::learner::{LearnerKind, make};
+pub use self::row::Measured;
 pub use self::trained::Trained;
 use crate::cli::TRAINING_STEPS;
 use crate::commands::within;
@@ -58,11 +59,10 @@ pub struct Runtime<'a> {
     pub watch: &'a mut dyn FnMut(&Watched<'_>) -> Result<(), Failure>,
 }
 
-/// What is told of an update.
+/// What is told of an update, and before the first one (the update 0, which has no numbers).
 pub struct Watched<'a> {
     pub update: &'a Update,
-    /// The greedy policy's mean return, where a checkpoint is due.
-    pub greedy: Option<f64>,
+    pub measured: Measured,
     pub steps_per_second: f64,
 }
 
@@ -122,6 +122,28 @@ impl Plan {
             }
         }
     }
+}
+
+/// Steps and the greedy policy's mean return, wherever the training in `dir` has measured it.
+///
+/// # Errors
+/// If its log cannot be read.
+pub fn greedy_returns(dir: &Path) -> Result<Vec<(u64, f64)>, Failure> {
+    let path = dir.join(CSV);
+    let failed = |error: csv::Error| failure::io("read", &path)(error.into());
+    let mut log = csv::ReaderBuilder::new().flexible(true).from_path(&path).map_err(failed)?;
+    let header = log.headers().map_err(failed)?.clone();
+    let place = |name: &str| header.iter().position(|column| column == name).unwrap_or(usize::MAX);
+    let (steps, greedy) = (place("steps"), place("greedy_return"));
+    let mut found = Vec::new();
+    for row in log.records() {
+        let row = row.map_err(failed)?;
+        let number = |at: usize| row.get(at).unwrap_or_default();
+        if let (Ok(steps), Ok(greedy)) = (number(steps).parse(), number(greedy).parse()) {
+            found.push((steps, greedy));
+        }
+    }
+    Ok(found)
 }
 
 /// Observations, actions and views of a world.
@@ -230,7 +252,8 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
     fn run(mut self, runtime: &mut Runtime<'_>) -> Result<(), Failure> {
         let planned = self.trainer.planned_updates();
         let progress = Progress::new(planned, "updates", runtime.quiet);
-        progress.inc(self.trainer.updates());
+        progress.begin_at(self.trainer.updates());
+        self.begin(runtime)?;
         while self.trainer.updates() < planned {
             interrupt::check()?;
             let start = Instant::now();
@@ -242,11 +265,35 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
                     progress.message(row::message(&update, steps_per_second));
                     progress.inc(1);
                 }
-                Err(bad) => self.roll_back(bad)?,
+                Err(bad) => {
+                    self.roll_back(bad)?;
+                    self.begin(runtime)?;
+                }
             }
         }
         progress.finish();
         self.csv.finish()
+    }
+
+    /// At the start of a training, whose log has no row then, writes and tells what the untrained policy earns.
+    fn begin(&mut self, runtime: &mut Runtime<'_>) -> Result<(), Failure> {
+        if self.trainer.updates() > 0 {
+            return Ok(());
+        }
+        let measured =
+            Measured { greedy: self.measure(Acting::Greedy), sampled: self.measure(Acting::Sampled) };
+        self.row(row::beginning(measured))?;
+        (runtime.watch)(&Watched { update: &Update::default(), measured, steps_per_second: 0.0 })
+    }
+
+    fn measure(&mut self, acting: Acting) -> Option<f64> {
+        Some(self.trainer.evaluate(acting, self.plan.train.eval_episodes))
+    }
+
+    /// Adds a row to the log; one that an earlier version began lacks the last columns, and goes on so.
+    fn row(&mut self, cells: [String; row::COLUMNS.len()]) -> Result<(), Failure> {
+        let columns = self.csv.columns().min(cells.len());
+        self.csv.row(&cells[..columns])
     }
 
     /// Writes and tells what an update did, and writes a checkpoint where one is due.
@@ -256,18 +303,24 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
         steps_per_second: f64,
         runtime: &mut Runtime<'_>,
     ) -> Result<(), Failure> {
-        let TrainConfig { checkpoint_every, eval_every, eval_episodes, .. } = self.plan.train;
+        let TrainConfig { checkpoint_every, eval_every, .. } = self.plan.train;
         let last = update.update == self.trainer.planned_updates();
         let due = last || update.update.is_multiple_of(checkpoint_every as u64);
-        let measured = last || update.update.is_multiple_of((checkpoint_every * eval_every) as u64);
-        let greedy = measured.then(|| self.trainer.evaluate(eval_episodes));
-        self.csv.row(row::cells(update, greedy))?;
+        let mut measured = Measured::default();
+        if last || update.update.is_multiple_of((checkpoint_every * eval_every) as u64) {
+            measured.greedy = self.measure(Acting::Greedy);
+        }
+        if last {
+            measured.sampled = self.measure(Acting::Sampled);
+        }
+        self.row(row::cells(update, measured))?;
         row::time(&mut self.timing, update, steps_per_second)?;
-        (runtime.watch)(&Watched { update, greedy, steps_per_second })?;
+        (runtime.watch)(&Watched { update, measured, steps_per_second })?;
         if due {
             let csv_bytes = self.csv.sync()?;
             let State { numbers, arrays } = self.trainer.save().map_err(Failure::Failed)?;
-            let best = greedy.filter(|&greedy| self.best.is_none_or(|best| greedy > best.greedy_return));
+            let best =
+                measured.greedy.filter(|&greedy| self.best.is_none_or(|best| greedy > best.greedy_return));
             let better = best.is_some();
             if let Some(greedy_return) = best {
                 self.best = Some(Best { update: update.update, greedy_return });
@@ -319,7 +372,7 @@ fn start<E: ParallelEnv + Clone + Sync>(
         return Ok((trainer, CsvFile::create(csv_path, &row::COLUMNS)?, None));
     };
     trainer.restore(&State { numbers, arrays }).map_err(|problem| checkpoints.refused(&problem))?;
-    let csv = CsvFile::resume(csv_path, row::COLUMNS.len(), csv_bytes)?;
+    let csv = CsvFile::resume(csv_path, csv_bytes)?;
     Ok((trainer, csv, best))
 }
 

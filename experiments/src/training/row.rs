@@ -8,9 +8,9 @@ use serde_json::json;
 
 use crate::failure::Failure;
 
-/// The columns of training.csv. An empty cell: there was none (no episode has ended yet, no
-/// checkpoint was due, another schedule).
-pub const COLUMNS: [&str; 26] = [
+/// The columns of training.csv. An empty cell: there was none (too few episodes have ended yet, nothing was
+/// measured, another schedule).
+pub const COLUMNS: [&str; 27] = [
     "update",
     "steps",
     "episodes",
@@ -37,13 +37,39 @@ pub const COLUMNS: [&str; 26] = [
     "explained_variance",
     "minibatches",
     "rollbacks",
+    "sampled_return",
 ];
 
-/// The row of an update; `greedy` is the greedy policy's return where it was measured.
-pub fn cells(update: &Update, greedy: Option<f64>) -> [String; 26] {
-    // f32 has as many digits as the numbers deserve.
-    let number = |value: f64| (value as f32).to_string();
-    let maybe = |value: Option<f64>| value.map_or_else(String::new, number);
+/// What the policy earns where it is measured, on seeds apart from those of the training.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Measured {
+    /// By its likeliest action.
+    pub greedy: Option<f64>,
+    /// By actions drawn from it, as it trains; at the beginning and at the end.
+    pub sampled: Option<f64>,
+}
+
+/// f32 has as many digits as the numbers deserve.
+fn number(value: f64) -> String {
+    (value as f32).to_string()
+}
+
+fn maybe(value: Option<f64>) -> String {
+    value.map_or_else(String::new, number)
+}
+
+/// The row before the first update: what the untrained policy earns.
+pub fn beginning(measured: Measured) -> [String; 27] {
+    COLUMNS.map(|column| match column {
+        "update" | "steps" | "episodes" | "rollbacks" => "0".to_owned(),
+        "greedy_return" => maybe(measured.greedy),
+        "sampled_return" => maybe(measured.sampled),
+        _ => String::new(),
+    })
+}
+
+/// The row of an update.
+pub fn cells(update: &Update, measured: Measured) -> [String; 27] {
     let terms = &update.terms;
     [
         update.update.to_string(),
@@ -51,7 +77,7 @@ pub fn cells(update: &Update, greedy: Option<f64>) -> [String; 26] {
         update.episodes.to_string(),
         maybe(update.return_mean),
         maybe(update.length_mean),
-        maybe(greedy),
+        maybe(measured.greedy),
         number(update.learning_rate),
         update.risk.map_or("", |risk| risk.0.name()).to_owned(),
         maybe(update.risk.map(|risk| risk.1)),
@@ -72,6 +98,7 @@ pub fn cells(update: &Update, greedy: Option<f64>) -> [String; 26] {
         number(update.explained_variance),
         update.minibatches.to_string(),
         update.rollbacks.to_string(),
+        maybe(measured.sampled),
     ]
 }
 

@@ -136,11 +136,13 @@ fn a_diverged_training_goes_on_from_its_checkpoint_with_half_the_rate() {
     {
         let dir = tempfile::tempdir().unwrap();
         trained(dir.path(), at, above, &mut |_| {}).unwrap();
-        let expected: Vec<[String; 3]> = (1..=UPDATES)
-            .map(|update| {
+        let untrained = ["0", "", "0"].map(str::to_owned);
+        let expected: Vec<[String; 3]> = [untrained]
+            .into_iter()
+            .chain((1..=UPDATES).map(|update| {
                 let now = if update <= back { ["0.004", "0"] } else { [rate, times] };
                 [update.to_string(), now[0].to_owned(), now[1].to_owned()]
-            })
+            }))
             .collect();
         assert_eq!(columns(dir.path(), ["update", "learning_rate", "rollbacks"]), expected, "{at} {above}");
     }
@@ -156,10 +158,10 @@ fn a_training_that_keeps_diverging_gives_up() {
     for part in ["loss NaN", "in update 5", "after 3 rollbacks", "train.learning_rate"] {
         assert!(text.contains(part), "{text}");
     }
-    assert_eq!(seen, [1, 2, 3, 4, 4, 4, 4]);
+    assert_eq!(seen, [0, 1, 2, 3, 4, 4, 4, 4]);
     // What it leaves is what it had before it diverged.
     let rows = columns(dir.path(), ["update", "rollbacks"]);
-    let expected = [["1", "0"], ["2", "0"], ["3", "0"], ["4", "3"]];
+    let expected = [["0", "0"], ["1", "0"], ["2", "0"], ["3", "0"], ["4", "3"]];
     assert_eq!(rows, expected.map(|row| row.map(str::to_owned)));
     assert!(dir.path().join("checkpoints/step-000000000192.json").exists());
 }
@@ -177,7 +179,7 @@ fn a_kill_around_a_rollback_changes_nothing() {
     })
     .unwrap();
     let order: Vec<u64> = copies.iter().map(|(update, _)| *update).collect();
-    assert_eq!(order, [1, 2, 3, 4, 5, 6, 7, 7, 7, 8, 9, 10, 11]);
+    assert_eq!(order, [0, 1, 2, 3, 4, 5, 6, 7, 7, 7, 8, 9, 10, 11]);
     let expected = files_of(whole.path());
     assert!(expected.len() == 2 + 2 * 4, "{:?}", expected.keys());
     for (update, state) in copies {

@@ -6,14 +6,14 @@ use std::process::Command;
 
 use super::outside::{answer, json_rate};
 use super::stats::{self, Pairs, interval};
-use super::{Options, Tools};
+use super::{Options, Tools, sure};
 use crate::{cargo_program, root};
 
 /// A row is slower if even the upper end of its interval is below this.
 pub(super) const SLOWER: f64 = 0.97;
 
 /// What is measured: its name, the arguments, the field with the rate.
-const ROWS: [(&str, &str, &str); 4] = [
+const ROWS: [(&str, &str, &str); 5] = [
     ("k8s, 4,096 in lockstep, steps/s", "throughput --env k8s --num-envs 4096", "steps_per_second"),
     ("garden, evolved, generations/s", "throughput --env gardener --agent evolved", "generations_per_second"),
     (
@@ -26,6 +26,7 @@ const ROWS: [(&str, &str, &str); 4] = [
         "throughput --train --set train.num_envs=8 --set train.horizon=256 --set train.epochs=10 --set train.minibatch=64",
         "training_steps_per_second",
     ),
+    ("training with a sure policy, steps/s", sure::SURE, "training_steps_per_second"),
 ];
 
 /// Prints the ratios B / A, and fails if any row is slower. A row that one of the commits cannot run is skipped.

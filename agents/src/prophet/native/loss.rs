@@ -101,13 +101,13 @@ impl PolicyLoss<'_> {
         for i in 0..LANES {
             let advantage = (advantage[i] - part.advantage.0) * part.advantage.1;
             let log_ratio = now[i] - then[i];
-            let ratio = math::exp(log_ratio);
+            let ratio = math::flush(math::exp(log_ratio));
             let clipped = ratio.clamp(1.0 - clip, 1.0 + clip);
             gain[i] = (ratio * advantage).min(clipped * advantage);
             kl[i] = ratio - 1.0 - log_ratio;
             clips[i] = if (ratio - 1.0).abs() > clip { 1.0 } else { 0.0 };
             let free = ratio * advantage <= clipped * advantage;
-            pull[i] = if free { -advantage * ratio * share } else { 0.0 };
+            pull[i] = if free { math::flush(-advantage * ratio * share) } else { 0.0 };
         }
         let mut entropy = [0.0; LANES];
         for (p, log_p) in probabilities.iter().zip(&*log_probs) {
@@ -121,11 +121,11 @@ impl PolicyLoss<'_> {
             sums.clip_fraction += clips[lane];
             sums.entropy += f64::from(entropy[lane]);
         }
-        let spread = entropy_weight * share;
+        let spread = math::flush(entropy_weight * share);
         for (j, (p, log_p)) in probabilities.iter_mut().zip(&*log_probs).enumerate() {
             for i in 0..LANES {
                 let chosen = if action[i] == j as u32 { 1.0 } else { 0.0 };
-                p[i] = pull[i] * (chosen - p[i]) + spread * p[i] * (log_p[i] + entropy[i]);
+                p[i] = math::flush(pull[i] * (chosen - p[i]) + spread * p[i] * (log_p[i] + entropy[i]));
             }
         }
         for lane in 0..rows.len() {
@@ -200,7 +200,7 @@ impl Work for ValueLoss<'_> {
                 // The gap that the tension is a function of; `summed_up` makes the tension of it.
                 sums.tension += f64::from(squares[lane]);
                 sums.structure += f64::from(structures[lane]);
-                d_values[(at + lane) * width] = slopes[lane] * share;
+                d_values[(at + lane) * width] = math::flush(slopes[lane] * share);
             }
         }
     }
@@ -231,8 +231,8 @@ impl Work for FlowLoss<'_> {
             for j in i * width..i * width + outputs {
                 let difference = perturbed[j] - plain[j];
                 sum += difference * difference;
-                d_plain[j] -= slope * difference;
-                d_perturbed[j] = slope * difference;
+                d_plain[j] = math::flush(d_plain[j] - slope * difference);
+                d_perturbed[j] = math::flush(slope * difference);
             }
             sums.flow += f64::from(sum * scale);
         }
