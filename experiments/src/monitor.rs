@@ -26,10 +26,20 @@ pub use metrics::Snapshot;
 /// A training that has taken no step for so long is not ready.
 const STALLED_AFTER: Duration = Duration::from_secs(30);
 
-/// The latest snapshot, and when the training last moved.
+/// The latest snapshot, and when the training last moved. None is there until the training has been read from
+/// its checkpoint: a counter that begins at 0 and jumps would count all that was counted before.
 struct Latest {
-    snapshot: Snapshot,
+    snapshot: Option<Snapshot>,
     stepped: Instant,
+}
+
+impl Latest {
+    fn show(&mut self, snapshot: Snapshot) {
+        if self.snapshot.is_none_or(|before| before.training_step != snapshot.training_step) {
+            self.stepped = Instant::now();
+        }
+        self.snapshot = Some(snapshot);
+    }
 }
 
 /// What the trainer and the server share.
@@ -65,7 +75,7 @@ impl Monitor {
     ) -> Result<Monitor, Failure> {
         let listeners =
             [listen(host, metrics_port, "--metrics-port")?, listen(host, health_port, "--health-port")?];
-        let latest = Latest { snapshot: Snapshot::default(), stepped: Instant::now() };
+        let latest = Latest { snapshot: None, stepped: Instant::now() };
         let shared = Arc::new(Shared { latest: Mutex::new(latest), stalled_after });
         let (stop, stopped) = oneshot::channel();
         let addresses = [listeners[0].1, listeners[1].1];
@@ -89,11 +99,13 @@ impl Monitor {
     /// leaves the snapshot out, and the next one brings newer numbers.
     pub fn publish(&self, snapshot: Snapshot) {
         if let Ok(mut latest) = self.shared.latest.try_lock() {
-            if snapshot.training_step != latest.snapshot.training_step {
-                latest.stepped = Instant::now();
-            }
-            latest.snapshot = snapshot;
+            latest.show(snapshot);
         }
+    }
+
+    /// The training begins or goes on with the counters of `snapshot`, before its first step here.
+    pub fn begin(&self, snapshot: Snapshot) {
+        self.shared.latest.lock().unwrap_or_else(PoisonError::into_inner).show(snapshot);
     }
 }
 
@@ -166,7 +178,7 @@ async fn serve(listeners: [TcpListener; 2], shared: Arc<Shared>, stopped: onesho
 /// A handler that answers with what `answer` makes of the latest snapshot.
 fn read<R: IntoResponse + 'static>(
     shared: &Arc<Shared>,
-    answer: fn(&Snapshot, stalled: Option<Duration>) -> R,
+    answer: fn(Option<&Snapshot>, stalled: Option<Duration>) -> R,
 ) -> impl Fn() -> std::future::Ready<R> + Clone + Send + Sync + 'static {
     let shared = Arc::clone(shared);
     move || {
@@ -175,16 +187,16 @@ fn read<R: IntoResponse + 'static>(
             (latest.snapshot, latest.stepped)
         };
         let idle = since.elapsed();
-        std::future::ready(answer(&snapshot, (idle >= shared.stalled_after).then_some(idle)))
+        std::future::ready(answer(snapshot.as_ref(), (idle >= shared.stalled_after).then_some(idle)))
     }
 }
 
-fn metrics(snapshot: &Snapshot, _: Option<Duration>) -> impl IntoResponse + use<> {
-    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], snapshot.text())
+fn metrics(snapshot: Option<&Snapshot>, _: Option<Duration>) -> impl IntoResponse + use<> {
+    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::text(snapshot))
 }
 
-fn ready(snapshot: &Snapshot, stalled: Option<Duration>) -> (StatusCode, String) {
-    let step = snapshot.training_step;
+fn ready(snapshot: Option<&Snapshot>, stalled: Option<Duration>) -> (StatusCode, String) {
+    let step = snapshot.map_or(0, |snapshot| snapshot.training_step);
     match stalled {
         _ if step == 0 => (StatusCode::SERVICE_UNAVAILABLE, "no training step yet\n".to_owned()),
         Some(idle) => {

@@ -2,7 +2,7 @@
 
 use crate::claim::claim;
 use crate::failure::Failure;
-use crate::files::{write_atomic, write_new};
+use crate::files::{self, write_atomic, write_new};
 use crate::setup::read;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -183,7 +183,7 @@ fn lock(path: &Path) -> Option<File> {
 /// Whether a process is at work in the run in `path`; none if there is no telling. A dead process holds
 /// nothing.
 pub fn held(path: &Path) -> Option<bool> {
-    let file = File::open(path.join("config.toml")).ok()?;
+    let file = files::open(&path.join("config.toml")).ok()?;
     match file.try_lock_shared() {
         Ok(()) => Some(false),
         Err(TryLockError::WouldBlock) => Some(true),
@@ -203,7 +203,12 @@ fn read_record(path: &Path) -> Result<Value, Failure> {
     let path = path.join("run.json");
     let text = read(&path)?;
     serde_json::from_str(&text)
-        .map_err(|error| Failure::Usage(format!("{} is no whole JSON file: {error}", path.display())))
+        .map_err(|error| {
+            let path = path.display();
+            Failure::Usage(format!(
+                "{path} is no whole JSON file: {error}; put it back, or write {{}} into it: all but when the run was started is in the other files"
+            ))
+        })
 }
 
 fn json(record: &RunRecord) -> Result<Vec<u8>, Failure> {

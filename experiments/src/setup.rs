@@ -14,7 +14,8 @@ use resonetics_envs::registry::{World, world};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::WorldArgs;
-use crate::failure::{self, Failure};
+use crate::failure::Failure;
+use crate::files;
 use crate::training::Trained;
 
 /// An environment's settings with those of its heuristic agent, under `agent.`.
@@ -266,9 +267,19 @@ fn agent_names(settings: &WorldSettings) -> &'static [&'static str] {
     }
 }
 
-/// The text of a file that the user named.
+/// The text of a file of settings or of what a run says of itself.
+///
+/// # Errors
+/// As [`files::read`]; [`Failure::Usage`] for what is no text.
 pub fn read(path: &Path) -> Result<String, Failure> {
-    let bytes = std::fs::read(path).map_err(failure::io("read", path))?;
-    String::from_utf8(bytes)
+    text(path, files::TEXT)
+}
+
+/// The text of a file of `limit` bytes at most.
+///
+/// # Errors
+/// As [`read`].
+pub fn text(path: &Path, limit: u64) -> Result<String, Failure> {
+    String::from_utf8(files::read(path, limit)?)
         .map_err(|_| Failure::Usage(format!("cannot read {}: it is not UTF-8 text", path.display())))
 }

@@ -34,7 +34,7 @@ use crate::files::write_new;
 use crate::out::say;
 use crate::run_dir::{RunDir, RunRecord, status};
 use crate::setup::read;
-use crate::training;
+use crate::training::{self, Checkpoints};
 
 /// What every command is told.
 #[derive(Clone, Copy, Debug)]
@@ -177,7 +177,13 @@ fn stopped(dir: &Path) -> Result<Plan, Failure> {
     let config = dir.join("config.toml");
     Plan::parse(&read(&config)?)
         .and_then(|plan| plan.check().map(|()| plan).map_err(|failure| failure.to_string()))
-        .map_err(|problem| Failure::Usage(format!("cannot resume {}: {problem}", config.display())))
+        .map_err(|problem| {
+            let kept = Checkpoints::kept_settings(dir);
+            let kept = kept.map_or_else(String::new, |kept| {
+                format!("; as it was when the run began it is kept in {}", kept.display())
+            });
+            Failure::Usage(format!("cannot resume {}: {problem}{kept}", config.display()))
+        })
 }
 
 /// Whether the run in `dir` is finished, which is said.

@@ -13,7 +13,7 @@ use crate::monitor::{Monitor, Snapshot};
 use crate::run_dir::{self, RunDir, RunRecord};
 use crate::setup::{Setup, WorldSettings};
 use crate::tensorboard::EventFile;
-use crate::training::{self, LearnerKind, Runtime, Watched};
+use crate::training::{self, Begun, LearnerKind, Runtime, Watched};
 
 pub fn run(args: &TrainArgs, context: Context) -> Result<(), Failure> {
     if let Some(dir) = &args.resume {
@@ -67,7 +67,13 @@ fn work(
         }
         board.as_mut().map_or(Ok(()), |board| board.add(watched))
     };
-    let mut runtime = Runtime { quiet: context.quiet, device: &args.device, watch: &mut watch };
+    let begun = |begun: Begun| {
+        if let Some(monitor) = monitor {
+            monitor.begin(at(begun));
+        }
+    };
+    let mut runtime =
+        Runtime { quiet: context.quiet, device: &args.device, begun: &begun, watch: &mut watch };
     let outcome = plan.train(dir, &mut runtime);
     outcome.and(board.map_or(Ok(()), Board::finish))
 }
@@ -140,6 +146,17 @@ impl Board {
     }
 }
 
+/// What is known before the first update: the counters.
+fn at(begun: Begun) -> Snapshot {
+    Snapshot {
+        training_step: begun.steps,
+        episodes: begun.episodes,
+        rollbacks: begun.rollbacks.into(),
+        nonfinite: begun.rollbacks.into(),
+        ..Snapshot::default()
+    }
+}
+
 fn snapshot(update: &Update, steps_per_second: f64) -> Snapshot {
     Snapshot {
         training_step: update.steps,
@@ -176,6 +193,7 @@ fn resume(dir: &Path, args: &TrainArgs, context: Context) -> Result<(), Failure>
 
 /// Repeats a training for `rerun`: unwatched, on whatever device there is.
 pub fn execute(plan: &training::Plan, dir: &Path, context: Context) -> Result<(), Failure> {
-    let mut runtime = Runtime { quiet: context.quiet, device: "auto", watch: &mut |_| Ok(()) };
+    let mut runtime =
+        Runtime { quiet: context.quiet, device: "auto", begun: &|_| {}, watch: &mut |_| Ok(()) };
     plan.train(dir, &mut runtime)
 }

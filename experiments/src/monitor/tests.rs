@@ -53,7 +53,10 @@ fn it_is_healthy_at_once_and_ready_after_the_first_step() {
     assert_eq!(request(address, "GET", "/healthz").0, 200);
     let (status, _, body) = request(address, "GET", "/readyz");
     assert_eq!((status, &*body), (503, "no training step yet\n"));
-    monitor.publish(at_step(0));
+    // Nothing is counted before it is known what was counted already.
+    assert_eq!(request(address, "GET", "/metrics").2, "# EOF\n");
+    monitor.begin(at_step(0));
+    assert!(request(address, "GET", "/metrics").2.contains("prophet_training_step_total 0\n"));
     assert_eq!(request(address, "GET", "/readyz").0, 503);
     monitor.publish(at_step(1));
     let (status, _, body) = request(address, "GET", "/readyz");
@@ -132,5 +135,5 @@ fn publishing_goes_on_while_it_is_read() {
     // A reader that stands in the way is not waited for.
     let reading = monitor.shared.latest.lock().unwrap();
     monitor.publish(at_step(0));
-    assert_ne!(reading.snapshot.training_step, 0);
+    assert_ne!(reading.snapshot.unwrap().training_step, 0);
 }
