@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use std::fs::{self, File, TryLockError};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -29,6 +30,15 @@ pub struct RunRecord {
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    monitor: Option<MonitoredAt>,
+}
+
+/// Where a run can be watched while it is at work.
+#[derive(Serialize)]
+struct MonitoredAt {
+    metrics: String,
+    health: String,
 }
 
 #[derive(Serialize)]
@@ -63,7 +73,16 @@ impl RunRecord {
             wall_seconds: None,
             status: "running",
             error: None,
+            monitor: None,
         }
+    }
+
+    /// With the addresses at which it can be watched, for metrics and for health.
+    #[must_use]
+    pub fn watched_at(mut self, addresses: Option<[SocketAddr; 2]>) -> Self {
+        let monitor = addresses.map(|at| at.map(|address| format!("http://{address}")));
+        self.monitor = monitor.map(|[metrics, health]| MonitoredAt { metrics, health });
+        self
     }
 }
 
@@ -104,7 +123,13 @@ impl RunDir {
         let path = claim(out, &record.command)?;
         let record_path = path.join("run.json");
         // First, because of two processes given one empty directory only one can create it.
-        write_new(&record_path, &json(&record)?)?;
+        write_new(&record_path, &json(&record)?).map_err(|failure| match failure {
+            Failure::Usage(_) if record_path.exists() => Failure::Usage(format!(
+                "another run has just begun in {}; nothing was overwritten: choose another --out",
+                path.display()
+            )),
+            other => other,
+        })?;
         if let Err(failure) = write_new(&path.join("config.toml"), config_toml.as_bytes()) {
             // Otherwise the next attempt at the same directory would be refused.
             let _ = fs::remove_file(record_path);

@@ -18,6 +18,9 @@ use crate::failure::Failure;
 use crate::files;
 use crate::training::Trained;
 
+/// What stands before the run directory in the name of a trained agent.
+pub const TRAINED: &str = "prophet:";
+
 /// An environment's settings with those of its heuristic agent, under `agent.`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WithAgent<W, A> {
@@ -213,7 +216,7 @@ impl Setup {
     /// # Errors
     /// [`Failure::Usage`] if this world has no such agent.
     pub fn policy(&self, name: &str, envs: usize) -> Result<Box<dyn Policy>, Failure> {
-        if let Some(dir) = name.strip_prefix("prophet:") {
+        if let Some(dir) = name.strip_prefix(TRAINED) {
             return Ok(Box::new(Trained::open(Path::new(dir))?.policy(self)?));
         }
         match &self.settings {

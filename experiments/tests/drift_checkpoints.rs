@@ -146,7 +146,7 @@ fn what_cannot_be_resumed_is_refused_and_left_alone() {
     let stem = place.names("out/checkpoints").pop().unwrap().replace(".safetensors", "");
     for (name, from, to, part) in [
         (format!("checkpoints/{stem}.json"), "\"step\": ", "\"step\": 1", "it was edited"),
-        ("config.toml".to_owned(), "seed = 4", "seed = 5", "another config.toml"),
+        ("config.toml".to_owned(), "seed = 4", "seed = 5", "was edited"),
         ("drift.csv".to_owned(), "\n", "", "it was cut"),
     ] {
         place.copy("out", "bad");

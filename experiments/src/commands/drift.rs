@@ -94,7 +94,7 @@ pub fn run(args: &DriftArgs, context: Context) -> Result<(), Failure> {
     plan.check()?;
     let monitor = args.monitor.start(context.quiet)?;
     let all = super::Plan::Drift(plan.clone());
-    all.start_with(args.out.out.as_deref(), context, |dir| plan.execute(dir, monitor.as_ref())).map(drop)
+    all.start_with(args.out.out.as_deref(), context, monitor.as_ref(), |dir| plan.execute(dir, monitor.as_ref())).map(drop)
 }
 
 impl Plan {
@@ -176,7 +176,10 @@ fn resume(dir: &Path, args: &DriftArgs, context: Context) -> Result<(), Failure>
         None => checkpoints.refuse_lost(&csv, rows(&csv)?, CHECKPOINT_EVERY)?,
     }
     let monitor = args.monitor.start(context.quiet)?;
-    let run = RunDir::resume(dir, RunRecord::new("drift", Some(plan.seed), context.threads))?;
+    let run = RunDir::resume(dir, {
+        let record = RunRecord::new("drift", Some(plan.seed), context.threads);
+        record.watched_at(monitor.as_ref().map(Monitor::addresses))
+    })?;
     drop(lock);
     let outcome = plan.execute(dir, monitor.as_ref());
     super::told(run.finish(outcome), dir, context)

@@ -27,7 +27,7 @@ pub fn run(args: &TrainArgs, context: Context) -> Result<(), Failure> {
     check(&plan, &args.device)?;
     let monitor = args.monitor.start(context.quiet)?;
     let all = Plan::Train(Box::new(plan.clone()));
-    all.start_with(args.out.out.as_deref(), context, |dir| work(&plan, dir, args, context, monitor.as_ref()))
+    all.start_with(args.out.out.as_deref(), context, monitor.as_ref(), |dir| work(&plan, dir, args, context, monitor.as_ref()))
         .map(drop)
 }
 
@@ -185,7 +185,10 @@ fn resume(dir: &Path, args: &TrainArgs, context: Context) -> Result<(), Failure>
     let lock = training::lock(dir)?;
     plan.resumable(dir)?;
     let monitor = args.monitor.start(context.quiet)?;
-    let run = RunDir::resume(dir, RunRecord::new("train", Some(plan.seed), context.threads))?;
+    let run = RunDir::resume(dir, {
+        let record = RunRecord::new("train", Some(plan.seed), context.threads);
+        record.watched_at(monitor.as_ref().map(Monitor::addresses))
+    })?;
     drop(lock);
     let outcome = work(&plan, dir, args, context, monitor.as_ref());
     super::told(run.finish(outcome), dir, context)
