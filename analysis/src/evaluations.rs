@@ -1,13 +1,12 @@
 //! What `eval` found of trained agents.
 
-use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::chart::{ChartError, Estimate, intervals};
-use crate::read::ReadError;
+use crate::read::{self, ReadError};
 use crate::report::{Cell, Figure, Part, Table};
 use crate::stats::Interval;
 
@@ -47,7 +46,7 @@ impl Evaluation {
     /// # Errors
     /// [`ReadError`] for what is none and for numbers beyond 1e100.
     pub fn read(path: &Path) -> Result<Evaluation, ReadError> {
-        let text = fs::read(path).map_err(|source| ReadError::Io { path: path.to_path_buf(), source })?;
+        let text = read::whole(path)?;
         let refused = |line, problem| ReadError::Line { path: path.to_path_buf(), line, problem };
         let found: Evaluation = serde_json::from_slice(&text).map_err(|problem| {
             refused(problem.line() as u64, format!("is no {FILE} of `eval`: {problem}"))
@@ -151,6 +150,8 @@ fn figures(evaluations: &[(String, Evaluation)]) -> Result<Vec<Figure>, ChartErr
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const ONE: &str = r#"{"run":"a","env":"k8s","seed":2,"episodes":20,"obs_noise":0.5,"drift_scale":1.0,"return_mean":1.5,"return_mean_low":1.0,"return_mean_high":2.0,"return_std":2.0,"steps_mean":500.0,"terminated":0.25}"#;

@@ -32,6 +32,15 @@ fn written(key: &str, value: &str) -> String {
     if key.is_empty() { value.to_owned() } else { format!("{key} = {value}") }
 }
 
+/// A number for people: with an exponent where hundreds of zeros would stand.
+pub fn short(number: f64) -> String {
+    if is_long(number) { format!("{number:e}") } else { number.to_string() }
+}
+
+fn is_long(number: f64) -> bool {
+    number.is_finite() && number != 0.0 && !(1e-7..1e16).contains(&number.abs())
+}
+
 /// Settings that know what is allowed.
 pub trait Settings: Clone + Serialize + DeserializeOwned {
     /// Names every key that is out of its range.
@@ -57,7 +66,7 @@ impl Allowed {
     pub fn number(&mut self, key: &str, value: f64, range: RangeInclusive<f64>) {
         if !range.contains(&value) {
             let problem = format!("allowed are numbers from {} to {}", range.start(), range.end());
-            self.refuse(key, value, problem);
+            self.refuse(key, short(value), problem);
         }
     }
 
@@ -189,7 +198,10 @@ impl<T: Settings> Overlay<T> {
 
     /// Puts one value in its place, if that leaves settings that can be read.
     fn leaf(&mut self, path: &str, value: Value, place: String) -> Result<(), ConfigError> {
-        let written = value.to_string();
+        let written = match value {
+            Value::Float(number) if is_long(number) => short(number),
+            ref value => value.to_string(),
+        };
         let error = |problem: String| ConfigError {
             place: place.clone(),
             key: path.to_owned(),

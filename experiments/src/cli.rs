@@ -138,12 +138,13 @@ pub struct MonitorArgs {
     /// Address to listen at; 0.0.0.0 opens it to every machine that can reach this one
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     pub monitor_host: IpAddr,
-    /// Port for metrics; 0 draws a free one and prints it
-    #[arg(long, value_name = "PORT", default_value_t = 8000, allow_negative_numbers = true, value_parser = whole::<u16>(PORT))]
-    pub metrics_port: u16,
-    /// Port for health and readiness; 0 draws a free one and prints it
-    #[arg(long, value_name = "PORT", default_value_t = 8080, allow_negative_numbers = true, value_parser = whole::<u16>(PORT))]
-    pub health_port: u16,
+    /// Port for metrics; 0 draws a free one and prints it [default: 8000, a free one where that is taken]
+    #[arg(long, value_name = "PORT", allow_negative_numbers = true, value_parser = whole::<u16>(PORT))]
+    pub metrics_port: Option<u16>,
+    /// Port for health and readiness, which may be the one for metrics; 0 draws a free one and prints it
+    /// [default: 8080, a free one where that is taken]
+    #[arg(long, value_name = "PORT", allow_negative_numbers = true, value_parser = whole::<u16>(PORT))]
+    pub health_port: Option<u16>,
 }
 
 #[derive(Debug, Args)]
@@ -173,8 +174,9 @@ pub struct BenchmarkArgs {
     /// k8s, k8s-v4.6 or gardener
     #[arg(long, value_name = "NAME", default_value = "k8s")]
     pub env: String,
-    /// Agents, separated by commas; the first is the one that the others are compared with
-    #[arg(long, value_name = "NAMES", default_value = "random,heuristic", value_delimiter = ',')]
+    /// Agents, separated by commas, or one with each --agents; the first is the one that the others are
+    /// compared with. In prophet:DIR the folder may have commas: the longest DIR that is a run is meant
+    #[arg(long, value_name = "NAMES", default_value = "random,heuristic")]
     pub agents: Vec<String>,
     /// Episodes of each agent, on the same seeds
     #[arg(long, value_name = "N", default_value_t = 50, allow_negative_numbers = true, value_parser = whole::<u32>(EPISODES))]
@@ -391,9 +393,9 @@ pub struct ServeArgs {
     /// Where the runs are [default: runs; for a RUN elsewhere the folder that it is in]
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
-    /// Port at 127.0.0.1; 0 draws a free one
-    #[arg(long, value_name = "PORT", default_value_t = 8090, allow_negative_numbers = true, value_parser = whole::<u16>(PORT))]
-    pub port: u16,
+    /// Port at 127.0.0.1; 0 draws a free one [default: 8090, a free one where that is taken]
+    #[arg(long, value_name = "PORT", allow_negative_numbers = true, value_parser = whole::<u16>(PORT))]
+    pub port: Option<u16>,
 }
 
 #[derive(Debug, Args)]
@@ -482,12 +484,12 @@ mod tests {
         let parse = |options: &[&str]| Training::try_parse_from([&["train"], options].concat());
         let MonitorArgs { no_monitor, monitor_host, metrics_port, health_port } = parse(&[]).unwrap().monitor;
         assert!(!no_monitor && monitor_host.is_loopback());
-        assert_eq!((metrics_port, health_port), (8000, 8080));
+        assert_eq!((metrics_port, health_port), (None, None));
         let told =
             parse(&["--no-monitor", "--monitor-host", "::", "--metrics-port", "0", "--health-port", "65535"]);
         let MonitorArgs { no_monitor, monitor_host, metrics_port, health_port } = told.unwrap().monitor;
         assert!(no_monitor && monitor_host.is_unspecified());
-        assert_eq!((metrics_port, health_port), (0, 65535));
+        assert_eq!((metrics_port, health_port), (Some(0), Some(65535)));
         for options in [["--metrics-port", "65536"], ["--health-port", "-1"], ["--monitor-host", "here"]] {
             assert!(parse(&options).unwrap_err().to_string().contains(options[0]));
         }

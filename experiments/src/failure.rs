@@ -1,5 +1,6 @@
 //! Why a command ended early, and the exit status that says so.
 
+use rustix::io::Errno;
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -47,6 +48,16 @@ impl fmt::Display for Failure {
 pub fn io(what: &str, path: &Path) -> impl FnOnce(io::Error) -> Failure {
     move |error| {
         let text = format!("cannot {what} {}: {error}", path.display());
+        // Kinds that the standard library does not name yet.
+        match error.raw_os_error().map(Errno::from_raw_os_error) {
+            Some(Errno::LOOP) => {
+                return Failure::Usage(format!("{text}; its links lead in a circle: check the path"));
+            }
+            Some(Errno::MFILE | Errno::NFILE) => {
+                return Failure::Failed(format!("{text}; raise the limit of open files (ulimit -n)"));
+            }
+            _ => {}
+        }
         match error.kind() {
             ErrorKind::NotFound
             | ErrorKind::NotADirectory
@@ -110,6 +121,16 @@ mod tests {
         ] {
             assert_eq!(of(kind).exit_code(), 2, "{kind:?}");
         }
+    }
+
+    #[test]
+    fn links_in_a_circle_are_usage() {
+        let dir = tempfile::tempdir().unwrap();
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink("link", &link).unwrap();
+        let failure = io("read", &link)(std::fs::read(&link).unwrap_err());
+        let text = failure.to_string();
+        assert!(failure.exit_code() == 2 && text.contains("in a circle") && !text.contains("device"), "{text}");
     }
 
     #[test]

@@ -1,15 +1,121 @@
-//! Files that are never seen half written.
+//! Files that are never seen half written, and reading that never waits for ever.
 
 use crate::failure::{self, Failure};
-use std::fs::{File, Permissions};
-use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use crate::interrupt;
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use std::fs::{self, File, Permissions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::NamedTempFile;
 
 /// How long a finished row may wait in memory while others follow it.
 const FLUSH_AFTER: Duration = Duration::from_secs(1);
+
+/// The most bytes of a file of settings, or of what a run says of itself.
+pub const TEXT: u64 = 8 << 20;
+
+/// The time between two looks at a pipe that has nothing yet.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Opens a file for reading without ever waiting for somebody at its other end.
+///
+/// # Errors
+/// [`Failure::Usage`] for what is not there, a directory, a device, a socket, or a pipe with a name: who
+/// opens one waits for its writer. A pipe of this process, such as /dev/stdin, is taken.
+pub fn open(path: &Path) -> Result<File, Failure> {
+    let read = || failure::io("read", path);
+    let kind = fs::metadata(path).map_err(read())?.file_type();
+    refuse_unless(kind.is_file() || (kind.is_fifo() && is_own(path)), kind, path)?;
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let file = File::options().read(true).custom_flags(flags).open(path).map_err(read())?;
+    // What has this name may have changed in between.
+    let kind = file.metadata().map_err(read())?.file_type();
+    refuse_unless(kind.is_file() || (kind.is_fifo() && is_own(path)), kind, path)?;
+    Ok(file)
+}
+
+/// Refuses what is there under the name `path` and is no file that can be written: opening a pipe would wait
+/// for its reader.
+///
+/// # Errors
+/// [`Failure::Usage`].
+pub fn check_writable(path: &Path) -> Result<(), Failure> {
+    match fs::metadata(path) {
+        Ok(metadata) => refuse_unless(metadata.is_file(), metadata.file_type(), path),
+        // Whoever opens it says so better.
+        Err(_) => Ok(()),
+    }
+}
+
+fn is_own(path: &Path) -> bool {
+    path.starts_with("/dev") || path.starts_with("/proc")
+}
+
+fn refuse_unless(taken: bool, kind: fs::FileType, path: &Path) -> Result<(), Failure> {
+    let what = match () {
+        () if taken => return Ok(()),
+        () if kind.is_dir() => return Err(failure::io("read", path)(Errno::ISDIR.into())),
+        () if kind.is_fifo() => "a named pipe",
+        () if kind.is_socket() => "a socket",
+        () => "a device",
+    };
+    let path = path.display();
+    Err(Failure::Usage(format!("cannot use {path}: it is {what}; give a regular file")))
+}
+
+/// The bytes of the file at `path`, which may be at most `limit`. Asks for signals as it reads.
+///
+/// # Errors
+/// As [`open`], [`Failure::Usage`] for more bytes, [`Failure::Interrupted`], and any I/O error.
+pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
+    let mut file = open(path)?.take(limit.saturating_add(1));
+    let mut bytes = Vec::new();
+    let mut chunk = vec![0; 1 << 16];
+    loop {
+        interrupt::check()?;
+        match file.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(count) => bytes.extend_from_slice(&chunk[..count]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::sleep(LOOK),
+            Err(error) => return Err(failure::io("read", path)(error)),
+        }
+    }
+    if bytes.len() as u64 > limit {
+        let path = path.display();
+        return Err(Failure::Usage(format!(
+            "cannot read {path}: it has more than {limit} bytes, the most that such a file may have; check the path"
+        )));
+    }
+    Ok(bytes)
+}
+
+/// Whether two files have the same bytes.
+///
+/// # Errors
+/// As [`open`], [`Failure::Interrupted`], and any I/O error.
+pub fn same(a: &Path, b: &Path) -> Result<bool, Failure> {
+    const CHUNK: u64 = 1 << 20;
+    let (mut one, mut other) = (open(a)?, open(b)?);
+    let next = |file: &mut File, path: &Path| -> Result<Vec<u8>, Failure> {
+        let mut bytes = Vec::new();
+        file.take(CHUNK).read_to_end(&mut bytes).map_err(failure::io("read", path))?;
+        Ok(bytes)
+    };
+    loop {
+        interrupt::check()?;
+        let bytes = next(&mut one, a)?;
+        if bytes != next(&mut other, b)? {
+            return Ok(false);
+        }
+        if bytes.is_empty() {
+            return Ok(true);
+        }
+    }
+}
 
 /// Writes `bytes` to `path`, replacing what is there, so that a reader sees the old file or the
 /// new one and never a part.
@@ -107,11 +213,12 @@ impl CsvFile {
     /// # Errors
     /// As [`CsvFile::resume`].
     pub fn resumable(path: &Path, length: u64) -> Result<File, Failure> {
+        check_writable(path)?;
         let file = File::options().append(true).open(path).map_err(failure::io("open", path))?;
         let found = file.metadata().map_err(failure::io("read", path))?.len();
         if found < length {
             return Err(Failure::Usage(format!(
-                "{} has {found} bytes, its checkpoint says {length}: it was cut; it cannot be continued",
+                "{} has {found} bytes, its checkpoint says {length}: it was cut; put it back as it was",
                 path.display()
             )));
         }
@@ -121,6 +228,27 @@ impl CsvFile {
     /// Fields of a row.
     pub fn columns(&self) -> usize {
         self.columns
+    }
+
+    /// Creates `path` for a run that starts at its beginning. What a start before it has written is kept
+    /// beside it, under the name that is yielded.
+    ///
+    /// # Errors
+    /// As [`CsvFile::create`].
+    pub fn begin(path: &Path, header: &[&str]) -> Result<(Self, Option<PathBuf>), Failure> {
+        let mut kept = None;
+        if path.symlink_metadata().is_ok() {
+            check_writable(path)?;
+            // No row is in it: it is written again.
+            if holds_rows(path, header)? {
+                kept = (1_u64..).map(|number| numbered(path, number)).find(|name| !name.exists());
+            }
+            match &kept {
+                Some(name) => fs::rename(path, name).map_err(failure::io("rename", path))?,
+                None => fs::remove_file(path).map_err(failure::io("remove", path))?,
+            }
+        }
+        Ok((Self::create(path, header)?, kept))
     }
 
     /// Writes what is in memory, waits until it is on the disk, and yields the file's length in bytes.
@@ -201,6 +329,47 @@ impl CsvFile {
             self.written += rows.len() as u64;
         }
         done
+    }
+}
+
+/// `path` with `.before-number` behind its name.
+fn numbered(path: &Path, number: u64) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".before-{number}"));
+    PathBuf::from(name)
+}
+
+/// The first line of a CSV file, with its end.
+pub fn first_line(header: &[&str]) -> String {
+    format!("{}\n", header.join(","))
+}
+
+/// Whether there is more in the file than a header, or a part of one.
+fn holds_rows(path: &Path, header: &[&str]) -> Result<bool, Failure> {
+    let header = first_line(header);
+    let mut begins = Vec::new();
+    let file = open(path)?;
+    file.take(header.len() as u64 + 1).read_to_end(&mut begins).map_err(failure::io("read", path))?;
+    Ok(!header.as_bytes().starts_with(&begins))
+}
+
+/// How many whole rows there are below the header of a CSV file without quotes; 0 where there is no file.
+///
+/// # Errors
+/// As [`open`], [`Failure::Interrupted`], and any I/O error.
+pub fn rows(path: &Path) -> Result<u64, Failure> {
+    if !path.exists() {
+        return Ok(0);
+    }
+    let mut file = open(path)?;
+    let (mut lines, mut chunk) = (0_u64, vec![0; 1 << 16]);
+    loop {
+        interrupt::check()?;
+        let count = file.read(&mut chunk).map_err(failure::io("read", path))?;
+        if count == 0 {
+            return Ok(lines.saturating_sub(1));
+        }
+        lines += chunk[..count].iter().filter(|&&byte| byte == b'\n').count() as u64;
     }
 }
 

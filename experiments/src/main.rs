@@ -11,6 +11,7 @@ mod findings;
 mod garden_csv;
 mod inputs;
 mod interrupt;
+mod listen;
 mod memory;
 mod monitor;
 mod out;

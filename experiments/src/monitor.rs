@@ -20,16 +20,30 @@ use tokio::sync::oneshot;
 
 use crate::cli::MonitorArgs;
 use crate::failure::Failure;
+use crate::listen::listen;
 use crate::out::say;
 pub use metrics::Snapshot;
+
+/// The usual ports, for metrics and for health.
+const USUAL: [u16; 2] = [8000, 8080];
 
 /// A training that has taken no step for so long is not ready.
 const STALLED_AFTER: Duration = Duration::from_secs(30);
 
-/// The latest snapshot, and when the training last moved.
+/// The latest snapshot, and when the training last moved. None is there until the training has been read from
+/// its checkpoint: a counter that begins at 0 and jumps would count all that was counted before.
 struct Latest {
-    snapshot: Snapshot,
+    snapshot: Option<Snapshot>,
     stepped: Instant,
+}
+
+impl Latest {
+    fn show(&mut self, snapshot: Snapshot) {
+        if self.snapshot.is_none_or(|before| before.training_step != snapshot.training_step) {
+            self.stepped = Instant::now();
+        }
+        self.snapshot = Some(snapshot);
+    }
 }
 
 /// What the trainer and the server share.
@@ -47,29 +61,26 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Serves at `host`, all three paths on both ports; 0 lets the system choose one, see
+    /// Serves at `host`, all three paths on both ports, for metrics and for health: those that are given, 0
+    /// letting the system choose, and otherwise the usual ones or, where they are taken, free ones. See
     /// [`Monitor::addresses`].
     ///
     /// # Errors
-    /// [`Failure::Usage`] if a port is taken or the host is not this machine's; [`Failure::Failed`] if
-    /// the system gives no thread.
-    pub fn start(host: IpAddr, metrics_port: u16, health_port: u16) -> Result<Monitor, Failure> {
-        Monitor::start_with(host, metrics_port, health_port, STALLED_AFTER)
+    /// [`Failure::Usage`] if a port that is given is taken or the host is not this machine's;
+    /// [`Failure::Failed`] if the system gives no thread.
+    pub fn start(host: IpAddr, metrics: Option<u16>, health: Option<u16>) -> Result<Monitor, Failure> {
+        Monitor::start_with(host, [metrics, health], STALLED_AFTER)
     }
 
     fn start_with(
         host: IpAddr,
-        metrics_port: u16,
-        health_port: u16,
+        ports: [Option<u16>; 2],
         stalled_after: Duration,
     ) -> Result<Monitor, Failure> {
-        let listeners =
-            [listen(host, metrics_port, "--metrics-port")?, listen(host, health_port, "--health-port")?];
-        let latest = Latest { snapshot: Snapshot::default(), stepped: Instant::now() };
+        let (listeners, addresses) = listeners(host, ports)?;
+        let latest = Latest { snapshot: None, stepped: Instant::now() };
         let shared = Arc::new(Shared { latest: Mutex::new(latest), stalled_after });
         let (stop, stopped) = oneshot::channel();
-        let addresses = [listeners[0].1, listeners[1].1];
-        let listeners = listeners.map(|(listener, _)| listener);
         let failed = |error: io::Error| Failure::Failed(format!("cannot start the monitor: {error}"));
         let runtime = runtime::Builder::new_current_thread().enable_io().build().map_err(failed)?;
         let served = Arc::clone(&shared);
@@ -89,16 +100,19 @@ impl Monitor {
     /// leaves the snapshot out, and the next one brings newer numbers.
     pub fn publish(&self, snapshot: Snapshot) {
         if let Ok(mut latest) = self.shared.latest.try_lock() {
-            if snapshot.training_step != latest.snapshot.training_step {
-                latest.stepped = Instant::now();
-            }
-            latest.snapshot = snapshot;
+            latest.show(snapshot);
         }
+    }
+
+    /// The training begins or goes on with the counters of `snapshot`, before its first step here.
+    pub fn begin(&self, snapshot: Snapshot) {
+        self.shared.latest.lock().unwrap_or_else(PoisonError::into_inner).show(snapshot);
     }
 }
 
 impl MonitorArgs {
-    /// The monitor that was asked for; says where it listens unless `quiet`.
+    /// The monitor that was asked for; says where it listens unless `quiet`, and in any case where a usual
+    /// port was taken.
     ///
     /// # Errors
     /// As [`Monitor::start`].
@@ -106,12 +120,19 @@ impl MonitorArgs {
         if self.no_monitor {
             return Ok(None);
         }
-        let monitor = Monitor::start(self.monitor_host, self.metrics_port, self.health_port)?;
+        let ports = [self.metrics_port, self.health_port];
+        let monitor = Monitor::start(self.monitor_host, ports[0], ports[1])?;
+        let [metrics, health] = monitor.addresses();
         if !quiet {
-            let [metrics, health] = monitor.addresses();
             say(format_args!(
                 "metrics at http://{metrics}/metrics, health at http://{health}/healthz and /readyz"
             ))?;
+        }
+        let shown = [(metrics, "metrics"), (health, "healthz")];
+        for ((asked, usual), (address, path)) in ports.into_iter().zip(USUAL).zip(shown) {
+            if asked.is_none() && address.port() != usual {
+                say(format_args!("port {usual} is taken: http://{address}/{path} is there instead"))?;
+            }
         }
         Ok(Some(monitor))
     }
@@ -126,9 +147,34 @@ impl Drop for Monitor {
     }
 }
 
-/// A listener that is taken before any training begins, and its address.
-fn listen(host: IpAddr, port: u16, option: &str) -> Result<(TcpListener, SocketAddr), Failure> {
-    let refused = |error: io::Error| {
+/// Listeners that are taken before any training begins, one if both ports are the same, and the addresses
+/// for metrics and for health.
+fn listeners(host: IpAddr, ports: [Option<u16>; 2]) -> Result<(Vec<TcpListener>, [SocketAddr; 2]), Failure> {
+    let [metrics, health] = [0, 1].map(|at| ports[at].unwrap_or(USUAL[at]));
+    let options = ["--metrics-port", "--health-port"];
+    if metrics == health && metrics != 0 {
+        let option = if ports[0].is_some() { options[0] } else { options[1] };
+        let (listener, address) = listener(host, Some(metrics), metrics, option)?;
+        return Ok((vec![listener], [address; 2]));
+    }
+    let one = |at: usize| listener(host, ports[at], USUAL[at], options[at]);
+    // A free port must not be the one that was asked for.
+    let [metrics, health] = if ports[0].is_some() {
+        [one(0)?, one(1)?]
+    } else {
+        let health = one(1)?;
+        [one(0)?, health]
+    };
+    Ok((vec![metrics.0, health.0], [metrics.1, health.1]))
+}
+
+fn listener(
+    host: IpAddr,
+    asked: Option<u16>,
+    usual: u16,
+    option: &str,
+) -> Result<(TcpListener, SocketAddr), Failure> {
+    listen(host, asked, usual).map_err(|error| {
         let remedy = match error.kind() {
             io::ErrorKind::AddrInUse => format!("choose another port with {option} (0 draws a free one)"),
             io::ErrorKind::PermissionDenied => format!("choose a port from 1024 on with {option}"),
@@ -137,19 +183,15 @@ fn listen(host: IpAddr, port: u16, option: &str) -> Result<(TcpListener, SocketA
             }
             _ => format!("choose another --monitor-host or {option}"),
         };
-        let at = SocketAddr::new(host, port);
+        let at = SocketAddr::new(host, asked.unwrap_or(usual));
         Failure::Usage(format!(
             "cannot listen at {at}: {error}; {remedy}, or switch it off with --no-monitor"
         ))
-    };
-    let listener = TcpListener::bind((host, port)).map_err(refused)?;
-    listener.set_nonblocking(true).map_err(refused)?;
-    let address = listener.local_addr().map_err(refused)?;
-    Ok((listener, address))
+    })
 }
 
 /// Serves until `stopped`; connections that are open then are cut with the runtime.
-async fn serve(listeners: [TcpListener; 2], shared: Arc<Shared>, stopped: oneshot::Receiver<()>) {
+async fn serve(listeners: Vec<TcpListener>, shared: Arc<Shared>, stopped: oneshot::Receiver<()>) {
     let app = Router::new()
         .route("/metrics", get(read(&shared, metrics)))
         .route("/healthz", get(|| async { "ok\n" }))
@@ -166,7 +208,7 @@ async fn serve(listeners: [TcpListener; 2], shared: Arc<Shared>, stopped: onesho
 /// A handler that answers with what `answer` makes of the latest snapshot.
 fn read<R: IntoResponse + 'static>(
     shared: &Arc<Shared>,
-    answer: fn(&Snapshot, stalled: Option<Duration>) -> R,
+    answer: fn(Option<&Snapshot>, stalled: Option<Duration>) -> R,
 ) -> impl Fn() -> std::future::Ready<R> + Clone + Send + Sync + 'static {
     let shared = Arc::clone(shared);
     move || {
@@ -175,16 +217,16 @@ fn read<R: IntoResponse + 'static>(
             (latest.snapshot, latest.stepped)
         };
         let idle = since.elapsed();
-        std::future::ready(answer(&snapshot, (idle >= shared.stalled_after).then_some(idle)))
+        std::future::ready(answer(snapshot.as_ref(), (idle >= shared.stalled_after).then_some(idle)))
     }
 }
 
-fn metrics(snapshot: &Snapshot, _: Option<Duration>) -> impl IntoResponse + use<> {
-    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], snapshot.text())
+fn metrics(snapshot: Option<&Snapshot>, _: Option<Duration>) -> impl IntoResponse + use<> {
+    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::text(snapshot))
 }
 
-fn ready(snapshot: &Snapshot, stalled: Option<Duration>) -> (StatusCode, String) {
-    let step = snapshot.training_step;
+fn ready(snapshot: Option<&Snapshot>, stalled: Option<Duration>) -> (StatusCode, String) {
+    let step = snapshot.map_or(0, |snapshot| snapshot.training_step);
     match stalled {
         _ if step == 0 => (StatusCode::SERVICE_UNAVAILABLE, "no training step yet\n".to_owned()),
         Some(idle) => {

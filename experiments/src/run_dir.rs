@@ -2,12 +2,13 @@
 
 use crate::claim::claim;
 use crate::failure::Failure;
-use crate::files::{write_atomic, write_new};
+use crate::files::{self, write_atomic, write_new};
 use crate::setup::read;
 use humantime::format_rfc3339_millis;
 use serde::Serialize;
 use serde_json::Value;
 use std::fs::{self, File, TryLockError};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -29,6 +30,15 @@ pub struct RunRecord {
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    monitor: Option<MonitoredAt>,
+}
+
+/// Where a run can be watched while it is at work.
+#[derive(Serialize)]
+struct MonitoredAt {
+    metrics: String,
+    health: String,
 }
 
 #[derive(Serialize)]
@@ -63,7 +73,16 @@ impl RunRecord {
             wall_seconds: None,
             status: "running",
             error: None,
+            monitor: None,
         }
+    }
+
+    /// With the addresses at which it can be watched, for metrics and for health.
+    #[must_use]
+    pub fn watched_at(mut self, addresses: Option<[SocketAddr; 2]>) -> Self {
+        let monitor = addresses.map(|at| at.map(|address| format!("http://{address}")));
+        self.monitor = monitor.map(|[metrics, health]| MonitoredAt { metrics, health });
+        self
     }
 }
 
@@ -109,7 +128,13 @@ impl RunDir {
         let path = claim(out, &record.command)?;
         let record_path = path.join("run.json");
         // First, because of two processes given one empty directory only one can create it.
-        write_new(&record_path, &json(&record)?)?;
+        write_new(&record_path, &json(&record)?).map_err(|failure| match failure {
+            Failure::Usage(_) if record_path.exists() => Failure::Usage(format!(
+                "another run has just begun in {}; nothing was overwritten: choose another --out",
+                path.display()
+            )),
+            other => other,
+        })?;
         if let Err(failure) = write_new(&path.join("config.toml"), config_toml.as_bytes()) {
             // Otherwise the next attempt at the same directory would be refused.
             let _ = fs::remove_file(record_path);
@@ -188,7 +213,7 @@ fn lock(path: &Path) -> Option<File> {
 /// Whether a process is at work in the run in `path`; none if there is no telling. A dead process holds
 /// nothing.
 pub fn held(path: &Path) -> Option<bool> {
-    let file = File::open(path.join("config.toml")).ok()?;
+    let file = files::open(&path.join("config.toml")).ok()?;
     match file.try_lock_shared() {
         Ok(()) => Some(false),
         Err(TryLockError::WouldBlock) => Some(true),
@@ -208,7 +233,12 @@ fn read_record(path: &Path) -> Result<Value, Failure> {
     let path = path.join("run.json");
     let text = read(&path)?;
     serde_json::from_str(&text)
-        .map_err(|error| Failure::Usage(format!("{} is no whole JSON file: {error}", path.display())))
+        .map_err(|error| {
+            let path = path.display();
+            Failure::Usage(format!(
+                "{path} is no whole JSON file: {error}; put it back, or write {{}} into it: all but when the run was started is in the other files"
+            ))
+        })
 }
 
 fn json(record: &RunRecord) -> Result<Vec<u8>, Failure> {

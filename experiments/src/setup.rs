@@ -14,8 +14,12 @@ use resonetics_envs::registry::{World, world};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::WorldArgs;
-use crate::failure::{self, Failure};
+use crate::failure::Failure;
+use crate::files;
 use crate::training::Trained;
+
+/// What stands before the run directory in the name of a trained agent.
+pub const TRAINED: &str = "prophet:";
 
 /// An environment's settings with those of its heuristic agent, under `agent.`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -212,7 +216,7 @@ impl Setup {
     /// # Errors
     /// [`Failure::Usage`] if this world has no such agent.
     pub fn policy(&self, name: &str, envs: usize) -> Result<Box<dyn Policy>, Failure> {
-        if let Some(dir) = name.strip_prefix("prophet:") {
+        if let Some(dir) = name.strip_prefix(TRAINED) {
             return Ok(Box::new(Trained::open(Path::new(dir))?.policy(self)?));
         }
         match &self.settings {
@@ -266,9 +270,19 @@ fn agent_names(settings: &WorldSettings) -> &'static [&'static str] {
     }
 }
 
-/// The text of a file that the user named.
+/// The text of a file of settings or of what a run says of itself.
+///
+/// # Errors
+/// As [`files::read`]; [`Failure::Usage`] for what is no text.
 pub fn read(path: &Path) -> Result<String, Failure> {
-    let bytes = std::fs::read(path).map_err(failure::io("read", path))?;
-    String::from_utf8(bytes)
+    text(path, files::TEXT)
+}
+
+/// The text of a file of `limit` bytes at most.
+///
+/// # Errors
+/// As [`read`].
+pub fn text(path: &Path, limit: u64) -> Result<String, Failure> {
+    String::from_utf8(files::read(path, limit)?)
         .map_err(|_| Failure::Usage(format!("cannot read {}: it is not UTF-8 text", path.display())))
 }

@@ -13,6 +13,7 @@ use crc::{CRC_32_ISCSI, Crc};
 use prost::Message;
 
 use crate::failure::{self, Failure};
+use crate::files;
 
 /// CRC-32C, as iSCSI and TensorFlow use it.
 const CRC32C: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
@@ -88,7 +89,7 @@ impl EventFile {
     /// [`Failure::Usage`] if it cannot be opened or is no event file (it is then left alone),
     /// [`Failure::Failed`] if it cannot be read or cut.
     pub fn append(path: &Path, step: u64) -> Result<EventFile, Failure> {
-        let bytes = std::fs::read(path).map_err(failure::io("read", path))?;
+        let bytes = files::read(path, u64::MAX)?;
         let begins = first_event(&bytes).is_some_and(|(event, _)| event.file_version.is_some());
         if !begins {
             let text =

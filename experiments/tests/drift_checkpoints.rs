@@ -16,6 +16,7 @@ const RESUME: &str = "drift --resume out --no-monitor";
 fn left(place: &Place, dir: &str) -> BTreeMap<String, Vec<u8>> {
     let mut files = place.files(dir);
     files.remove("run.json").expect("a run.json");
+    files.retain(|name, _| !name.contains(".before-"));
     files
 }
 
@@ -38,6 +39,7 @@ fn the_last_three_of_a_checkpoint_every_500_steps() {
             .iter()
             .flat_map(|stem| [format!("{stem}.json"), format!("{stem}.safetensors")])
             .collect();
+        let files = ["config.toml".to_owned()].into_iter().chain(files).collect::<Vec<_>>();
         assert_eq!(place.names(&format!("{out}/checkpoints")), files);
     }
     let json = place.json("out-2200/checkpoints/step-000000002000.json");
@@ -107,6 +109,30 @@ fn a_drift_that_was_stopped_goes_on_as_if_it_had_not_been() {
 }
 
 #[test]
+fn a_drift_is_never_begun_anew() {
+    let place = Place::new();
+    let mut command = place.command("drift --steps 100000000 --seed 4 --no-monitor --out out");
+    let child = command.stdout(Stdio::null()).spawn().unwrap();
+    wait_until(|| place.path("out/checkpoints/step-000000001500.json").exists());
+    send(&child, Signal::KILL);
+    end(child, "a drift");
+    let config = place.text("out/config.toml");
+    place.write("out/config.toml", config.replace("steps = 100000000", "steps = 3000"));
+    let said = place.refused_in("out", RESUME);
+    for part in ["out/config.toml was edited", "was `steps = 100000000`", "put it back: `cp "] {
+        assert!(said.contains(part), "no {part} in {said}");
+    }
+    place.write("out/config.toml", config);
+    for name in place.names("out/checkpoints").iter().filter(|name| name.starts_with("step-")) {
+        fs::remove_file(place.path(&format!("out/checkpoints/{name}"))).unwrap();
+    }
+    let said = place.refused_in("out", RESUME);
+    for part in ["holds no numbered checkpoint", "out/drift.csv", "resonetics rerun out --out NEW"] {
+        assert!(said.contains(part), "no {part} in {said}");
+    }
+}
+
+#[test]
 fn what_cannot_be_resumed_is_refused_and_left_alone() {
     let place = Place::new();
     let drift = "drift --steps 1000000000 --seed 4 --no-monitor --out out";
@@ -120,7 +146,7 @@ fn what_cannot_be_resumed_is_refused_and_left_alone() {
     let stem = place.names("out/checkpoints").pop().unwrap().replace(".safetensors", "");
     for (name, from, to, part) in [
         (format!("checkpoints/{stem}.json"), "\"step\": ", "\"step\": 1", "it was edited"),
-        ("config.toml".to_owned(), "seed = 4", "seed = 5", "another config.toml"),
+        ("config.toml".to_owned(), "seed = 4", "seed = 5", "was edited"),
         ("drift.csv".to_owned(), "\n", "", "it was cut"),
     ] {
         place.copy("out", "bad");

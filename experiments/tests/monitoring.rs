@@ -105,9 +105,28 @@ fn a_training_shows_its_numbers_while_it_runs() {
     assert_eq!(end(child, "a watched training").code, Some(130));
     assert!(TcpStream::connect(&metrics).is_err(), "the port is still open");
 
-    // A resumed training is watched as well.
-    let (child, _, health) = watched(&place, "train --resume out --metrics-port 0 --health-port 0");
-    wait_until(|| get(&health, "/readyz").0 == 200);
+    // A resumed training is watched as well, and counts on from its checkpoint whenever it is asked: no
+    // counter begins at 0 and jumps.
+    let counters = |place: &Place| {
+        let names = place.names("out/checkpoints");
+        let last = names.iter().rfind(|name| name.starts_with("step-") && name.ends_with(".json")).unwrap();
+        let counters = &place.json(&format!("out/checkpoints/{last}"))["numbers"]["counters"];
+        ["steps", "episodes"].map(|name| counters[name].as_f64().unwrap())
+    };
+    let [steps, episodes] = counters(&place);
+    assert!(steps > 0.0 && episodes > 0.0);
+    let (child, metrics, health) = watched(&place, "train --resume out --metrics-port 0 --health-port 0");
+    loop {
+        let (ready, text) = (get(&health, "/readyz"), get(&metrics, "/metrics").2);
+        if text != "# EOF\n" {
+            assert!(sample(&text, "prophet_training_step_total") >= steps, "{text}");
+            assert!(sample(&text, "prophet_episodes_total") >= episodes, "{text}");
+        }
+        if ready.0 == 200 {
+            break;
+        }
+        assert_eq!(ready.2, "no training step yet\n");
+    }
     send(&child, Signal::INT);
     assert_eq!(end(child, "a resumed training").code, Some(130));
 }

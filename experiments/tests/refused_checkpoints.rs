@@ -142,9 +142,9 @@ fn damages() -> Vec<(&'static str, Damage, &'static [&'static str])> {
             &["another config.toml"],
         ),
         (
-            "json",
+            "",
             |place, dir, _| replace(place, &format!("{dir}/config.toml"), "gamma = 0.8", "gamma = 0.7"),
-            &["another config.toml, or this one was edited"],
+            &["config.toml was edited", "`gamma = 0.7`, was `gamma = 0.8`", "put it back: `cp ", "SHA-256"],
         ),
     ]
 }
@@ -167,9 +167,12 @@ fn a_training_does_not_go_on_from_a_damaged_checkpoint() {
         place.write(&format!("{dir}/checkpoints/.tmpAbc"), "");
         damage(&place, &dir, &last);
         let said = place.refused_in(&dir, &format!("train --resume {dir} --no-monitor"));
-        for part in [&*format!("{dir}/checkpoints/{last}.{kind}")].iter().chain(parts) {
+        let file = if kind.is_empty() { dir.clone() } else { format!("{dir}/checkpoints/{last}.{kind}") };
+        for part in [&*file].iter().chain(parts) {
             assert!(said.contains(part), "{number}: no {part} in {said}");
         }
+        // Deleting helps unless it is the settings that do not fit.
+        assert_eq!(said.contains("which is whole"), !kind.is_empty(), "{said}");
     }
 }
 
@@ -185,6 +188,123 @@ fn a_training_goes_on_from_an_older_checkpoint_as_the_message_says() {
     }
     place.ok("train --resume out --no-monitor");
     assert_same(&place.trained("out"), &place.trained("whole"), "from an older checkpoint");
+}
+
+/// The stems of the numbered checkpoints in `dir`, the oldest first.
+fn numbered(place: &Place, dir: &str) -> Vec<String> {
+    let names = place.names(&format!("{dir}/checkpoints"));
+    let stems = names.iter().filter_map(|name| name.strip_suffix(".json"));
+    stems.filter(|stem| stem.starts_with("step-")).map(str::to_owned).collect()
+}
+
+fn delete(place: &Place, dir: &str, stem: &str) {
+    for kind in ["json", "safetensors"] {
+        fs::remove_file(place.path(&format!("{dir}/checkpoints/{stem}.{kind}"))).unwrap();
+    }
+}
+
+#[test]
+fn the_checkpoint_that_is_advised_is_whole() {
+    let (place, _) = interrupted();
+    place.ok(&format!("train --steps {} --seed 1 {SMALL} --out whole", 60 * STEPS));
+    let stems = numbered(&place, "out");
+    let [oldest, middle, last] = &stems[..] else { panic!("{stems:?}") };
+    // The one before the last is no way out: both have to go.
+    edit(&place, &format!("out/checkpoints/{last}.json"), |bytes| bytes.truncate(9));
+    edit(&place, &format!("out/checkpoints/{middle}.safetensors"), |bytes| bytes[9] ^= 1);
+    place.copy("out", "none");
+    let said = place.refused_in("out", "train --resume out --no-monitor");
+    for part in [last, middle, &format!("to go on from {oldest}, which is whole")] {
+        assert!(said.contains(part), "no {part} in {said}");
+    }
+    delete(&place, "out", last);
+    delete(&place, "out", middle);
+    place.ok("train --resume out --no-monitor");
+    assert_same(&place.trained("out"), &place.trained("whole"), "from the oldest checkpoint");
+
+    // Where none is, the best one may be.
+    edit(&place, &format!("none/checkpoints/{oldest}.safetensors"), |bytes| bytes[9] ^= 1);
+    let said = place.refused_in("none", "train --resume none --no-monitor");
+    assert!(said.contains("none is whole") && said.contains("copy best.json to step-"), "{said}");
+    assert!(said.contains("resonetics rerun none --out NEW"), "{said}");
+}
+
+#[test]
+fn an_edited_config_is_told_whatever_is_deleted() {
+    let (place, _) = interrupted();
+    place.ok(&format!("train --steps {} --seed 1 {SMALL} --out whole", 60 * STEPS));
+    let config = place.bytes("out/config.toml");
+    place.copy("out", "old");
+    // As older versions leave it.
+    fs::remove_file(place.path("old/checkpoints/config.toml")).unwrap();
+    for dir in ["out", "old"] {
+        replace(&place, &format!("{dir}/config.toml"), "steps = 7680", "steps = 9600");
+        let resume = format!("train --resume {dir} --no-monitor");
+        for stem in numbered(&place, dir).iter().rev() {
+            let said = place.refused_in(dir, &resume);
+            for part in [&format!("{dir}/config.toml was edited"), "SHA-256", "put it back"] {
+                assert!(said.contains(part), "no {part} in {said}");
+            }
+            assert!(!said.contains("delete"), "{said}");
+            assert_eq!(said.contains("line 3, `steps = 9600`, was `steps = 7680`"), dir == "out", "{said}");
+            delete(&place, dir, stem);
+        }
+        // The best one is left, and belongs to the same settings.
+        let said = place.refused_in(dir, &resume);
+        assert!(said.contains("config.toml was edited"), "{said}");
+        // Put back, it says what can be done, and that can be done.
+        place.write(&format!("{dir}/config.toml"), &config);
+        let said = place.refused_in(dir, &resume);
+        for part in [&format!("{dir}/checkpoints holds no numbered checkpoint"), "nothing was begun anew"] {
+            assert!(said.contains(part), "no {part} in {said}");
+        }
+        let (_, rest) = said.split_once("copy best.json to ").unwrap();
+        let (stem, _) = rest.split_once(".json").unwrap();
+        for kind in ["json", "safetensors"] {
+            let best = place.bytes(&format!("{dir}/checkpoints/best.{kind}"));
+            place.write(&format!("{dir}/checkpoints/{stem}.{kind}"), best);
+        }
+        place.ok(&resume);
+        assert_same(&place.trained(dir), &place.trained("whole"), dir);
+    }
+}
+
+#[test]
+fn what_was_trained_is_never_begun_anew() {
+    let (place, _) = interrupted();
+    let resume = "train --resume out --no-monitor";
+    for stem in numbered(&place, "out").iter().chain(&["best".to_owned()]) {
+        delete(&place, "out", stem);
+    }
+    // Its rows are left, then its timings alone.
+    for gone in ["", "out/training.csv"] {
+        if !gone.is_empty() {
+            fs::remove_file(place.path(gone)).unwrap();
+        }
+        let said = place.refused_in("out", resume);
+        for part in ["holds no numbered checkpoint", "out/training.csv", "rows", "resonetics rerun out"] {
+            assert!(said.contains(part), "no {part} in {said}");
+        }
+        assert!(!said.contains("best"), "{said}");
+    }
+}
+
+#[test]
+fn a_best_checkpoint_that_a_kill_kept_away_is_written_again() {
+    let (place, last) = interrupted();
+    place.ok(&format!("train --steps {} --seed 1 {SMALL} --out whole", 60 * STEPS));
+    // The last one was to be the best one too.
+    let of = |stem: &str| place.json(&format!("out/checkpoints/{stem}.json"));
+    let best = numbered(&place, "out")
+        .into_iter()
+        .find(|stem| of(stem)["best"]["update"] == of(stem)["numbers"]["counters"]["updates"]);
+    let Some(best) = best else { panic!("none of the kept ones up to {last} was the best one") };
+    for stem in numbered(&place, "out").iter().filter(|stem| **stem > best) {
+        delete(&place, "out", stem);
+    }
+    delete(&place, "out", "best");
+    place.ok("train --resume out --no-monitor");
+    assert_same(&place.trained("out"), &place.trained("whole"), "without its best checkpoint");
 }
 
 #[test]
@@ -253,10 +373,12 @@ fn a_damaged_best_checkpoint_neither_plays_nor_competes() {
         // Both read it alike, and each takes half a second to be sure.
         for command in commands.iter().take(if number % 4 == 0 { 2 } else { 1 }) {
             let said = place.refused_in(&dir, command);
-            for part in [&*format!("{dir}/checkpoints/best.{kind}")].iter().chain(parts) {
+            let file = if kind.is_empty() { dir.clone() } else { format!("{dir}/checkpoints/best.{kind}") };
+            for part in [&*file].iter().chain(parts) {
                 assert!(said.contains(part), "{command}, {number}: no {part} in {said}");
             }
             assert!(!said.contains("delete best"), "{said}");
+            assert!(!kind.is_empty() || !said.contains("--resume"), "{said}");
         }
     }
     fs::remove_file(place.path("out/checkpoints/best.json")).unwrap();

@@ -95,7 +95,9 @@ fn an_interrupted_training_says_so_and_goes_on() {
         let place = Place::new();
         let training = format!("train --steps {} --seed 2 {SMALL}", 150 * STEPS);
         place.ok(&format!("{training} --out whole"));
-        let child = place.under_way(&format!("{training} --out out"), "out/timing.jsonl", 200);
+        // Behind the first checkpoint.
+        let first = "out/checkpoints/step-000000000384.json";
+        let child = place.under_way(&format!("{training} --out out"), first, 1);
         send(&child, signal);
         let ran = end(child, &training);
         assert_eq!(ran.code, Some(code), "{ran:?}");
@@ -162,18 +164,40 @@ fn a_directory_without_its_first_checkpoint_starts_anew() {
     let place = Place::new();
     let training = format!("train --steps {} --seed 2 {SMALL}", 9 * STEPS);
     place.ok(&format!("{training} --out whole"));
-    // As a kill leaves it: nothing but settings; then with rows but no checkpoint.
-    fs::create_dir(place.path("out")).unwrap();
+    // As a kill leaves it: nothing but settings; a header or a part of it; rows but no checkpoint.
     let record = place.text("whole/run.json").replace("\"finished\"", "\"running\"");
-    for more in ["", "training.csv"] {
-        place.write("out/config.toml", place.bytes("whole/config.toml"));
-        place.write("out/run.json", &record);
-        if !more.is_empty() {
-            fs::remove_dir_all(place.path("out/checkpoints")).unwrap();
-            place.write("out/training.csv", "update,steps\n1,128\n2,2");
+    let csv = place.text("whole/training.csv");
+    let rows = |count: usize| csv.split_inclusive('\n').take(1 + count).collect::<String>();
+    for (name, left) in [("none", None), ("part", Some("upda".into())), ("header", Some(rows(0)))] {
+        let out = format!("out-{name}");
+        fs::create_dir(place.path(&out)).unwrap();
+        place.write(&format!("{out}/config.toml"), place.bytes("whole/config.toml"));
+        place.write(&format!("{out}/run.json"), &record);
+        if let Some(left) = left {
+            place.write(&format!("{out}/training.csv"), left);
         }
-        place.ok(RESUME);
-        assert_same(&place.trained("out"), &place.trained("whole"), more);
+        place.ok(&format!("train --resume {out} --no-monitor"));
+        assert_same(&place.trained(&out), &place.trained("whole"), name);
+        assert!(!place.names(&out).iter().any(|name| name.contains("before")));
+    }
+    // Rows are never lost: those of each start are kept. The last one is as a kill leaves it that meets the
+    // first checkpoint.
+    for (number, left) in [(1, rows(1) + "2,2"), (2, rows(2)), (3, rows(3))] {
+        let now = place.path("out");
+        if now.exists() {
+            fs::remove_dir_all(place.path("out/checkpoints")).unwrap();
+        } else {
+            fs::create_dir(now).unwrap();
+            place.write("out/config.toml", place.bytes("whole/config.toml"));
+        }
+        place.write("out/run.json", &record);
+        place.write("out/training.csv", &left);
+        place.write("out/timing.jsonl", "{\"update\":1,\"steps\":128}\n{\"upd");
+        let said = place.ok(RESUME).stdout;
+        let kept = format!("out/training.csv.before-{number}");
+        assert!(said.contains("before its first checkpoint") && said.contains(&kept), "{said}");
+        assert_eq!(place.text(&kept), left);
+        assert_same(&place.trained("out"), &place.trained("whole"), &kept);
     }
 }
 

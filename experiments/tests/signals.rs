@@ -124,13 +124,35 @@ fn a_second_sigint_ends_at_once() {
         let before = lying.replace(ioctl_fionread(&log).unwrap());
         before > 0 && before == lying.get()
     });
-    send(&child, Signal::INT);
-    std::thread::sleep(Duration::from_millis(300));
-    assert!(child.try_wait().unwrap().is_none(), "the first one ended it");
+    // Nor does another one end it at once; later it does.
+    for (signal, wait) in [(Signal::INT, 0), (Signal::TERM, 300), (Signal::INT, 1500)] {
+        send(&child, signal);
+        std::thread::sleep(Duration::from_millis(wait));
+        assert!(child.try_wait().unwrap().is_none(), "one of the first ones ended it");
+    }
     send(&child, Signal::INT);
     let start = Instant::now();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+/// `timeout` sends SIGTERM twice within microseconds: to the process, then to its group.
+#[test]
+fn signals_that_arrive_together_are_one() {
+    let (arguments, file, _) = endless()[0].clone();
+    let pairs = [(Signal::TERM, Signal::TERM), (Signal::INT, Signal::INT), (Signal::TERM, Signal::INT)];
+    for (first, second) in pairs.into_iter().cycle().take(30) {
+        let place = Place::new();
+        let child = place.under_way(&arguments, file, 100);
+        let pid = Pid::from_child(&child);
+        for signal in [first, second, second] {
+            kill_process(pid, signal).unwrap();
+        }
+        let ran = end(child, &arguments);
+        assert!([Some(130), Some(143)].contains(&ran.code), "{ran:?}");
+        assert_eq!(ran.stdout, "what was done until then is in out\n", "{ran:?}");
+        assert_eq!(place.json("out/run.json")["status"], "interrupted");
+    }
 }
 
 #[test]

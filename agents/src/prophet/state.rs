@@ -142,6 +142,16 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
     pub fn updates(&self) -> u64 {
         self.counters.updates
     }
+
+    /// Steps of single environments made.
+    pub fn steps(&self) -> u64 {
+        self.counters.steps
+    }
+
+    /// Episodes that have ended.
+    pub fn episodes(&self) -> u64 {
+        self.counters.episodes
+    }
 }
 
 impl Arrays {

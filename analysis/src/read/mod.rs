@@ -12,7 +12,7 @@ pub mod log;
 
 use std::path::{Path, PathBuf};
 
-pub use table::{Row, Table};
+pub use table::{Row, Table, whole};
 
 /// Why a file could not be read.
 #[derive(Debug, thiserror::Error)]

@@ -233,6 +233,25 @@ impl Record {
     }
 }
 
+/// The most bytes that [`whole`] reads.
+const WHOLE_BYTES: u64 = 8 << 20;
+
+/// The bytes of a small file.
+///
+/// # Errors
+/// [`ReadError::Io`]; [`ReadError::NoFile`]; [`ReadError::Line`] for one that is not small.
+pub fn whole(path: &Path) -> Result<Vec<u8>, ReadError> {
+    let (file, length) = opened(path)?;
+    if length > WHOLE_BYTES {
+        let problem = format!("has {length} bytes: {WHOLE_BYTES} are the most that such a file may have");
+        return Err(ReadError::Line { path: path.to_path_buf(), line: 1, problem });
+    }
+    let mut bytes = Vec::new();
+    let read = file.take(WHOLE_BYTES).read_to_end(&mut bytes);
+    read.map_err(|source| ReadError::Io { path: path.to_path_buf(), source })?;
+    Ok(bytes)
+}
+
 /// The file and its length.
 fn opened(path: &Path) -> Result<(File, u64), ReadError> {
     let refused = |source| ReadError::Io { path: path.to_path_buf(), source };

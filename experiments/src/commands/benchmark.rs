@@ -19,7 +19,7 @@ use crate::interrupt;
 use crate::out::say;
 use crate::progress::Progress;
 use crate::rollout::{Episode, play};
-use crate::setup::{Setup, WorldSettings};
+use crate::setup::{Setup, TRAINED, WorldSettings};
 
 const EPISODE_COLUMNS: [&str; 11] = [
     "agent",
@@ -69,10 +69,33 @@ pub struct Plan {
 
 pub fn run(args: &BenchmarkArgs, context: Context) -> Result<(), Failure> {
     let env = Setup::new(&args.env, &args.world)?;
-    let agents: Vec<String> = args.agents.iter().map(|agent| agent.trim().to_owned()).collect();
+    let agents = named(&args.agents);
     check_agents(&agents, &env)?;
     let plan = Plan { seed: seed(&args.seed)?, episodes: args.episodes, agents, env };
     super::Plan::Benchmark(plan).start(args.out.out.as_deref(), context).map(drop)
+}
+
+/// The agents of what was typed, with each `--agents` one or several between commas. A trained one's folder
+/// may have commas in its name: the longest one that is a run's is meant. Where `--agents` is repeated and
+/// there is none, all of it is the name of one.
+fn named(typed: &[String]) -> Vec<String> {
+    let is_run = |name: &str| {
+        let dir = name.trim().strip_prefix(TRAINED);
+        dir.is_some_and(|dir| Path::new(dir).join("config.toml").is_file())
+    };
+    let mut agents = Vec::new();
+    for list in typed {
+        let parts: Vec<&str> = list.split(',').collect();
+        let mut at = 0;
+        while at < parts.len() {
+            let longest = (at + 1..=parts.len()).rev().find(|&end| is_run(&parts[at..end].join(",")));
+            let alone = typed.len() > 1 && list.trim_start().starts_with(TRAINED);
+            let end = longest.unwrap_or(if alone && at == 0 { parts.len() } else { at + 1 });
+            agents.push(parts[at..end].join(",").trim().to_owned());
+            at = end;
+        }
+    }
+    agents
 }
 
 /// At least one agent, each known and named once.

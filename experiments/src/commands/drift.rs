@@ -1,7 +1,6 @@
 //! `drift`: does the learning rate that listens to a predicted risk follow a target that drifts?
 //! (RULES section 3.1)
 
-use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
@@ -12,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::{Context, seed, within};
 use crate::cli::{BATCH, DRIFT_STEPS, DriftArgs};
 use crate::drift::{Drift, Row, Settings, State};
-use crate::failure::{self, Failure};
-use crate::files::CsvFile;
+use crate::failure::Failure;
+use crate::files::{CsvFile, rows};
 use crate::interrupt;
 use crate::monitor::{Monitor, Snapshot};
 use crate::out::say;
@@ -95,7 +94,7 @@ pub fn run(args: &DriftArgs, context: Context) -> Result<(), Failure> {
     plan.check()?;
     let monitor = args.monitor.start(context.quiet)?;
     let all = super::Plan::Drift(plan.clone());
-    all.start_with(args.out.out.as_deref(), context, |dir| plan.execute(dir, monitor.as_ref())).map(drop)
+    all.start_with(args.out.out.as_deref(), context, monitor.as_ref(), |dir| plan.execute(dir, monitor.as_ref())).map(drop)
 }
 
 impl Plan {
@@ -109,9 +108,12 @@ impl Plan {
         let _lock = training::lock(dir)?;
         let steps = self.steps;
         let checkpoints = checkpoints(dir)?;
-        checkpoints.tidy(dir)?;
         let (mut drift, mut csv, mut summary) = self.open(&checkpoints, &dir.join(CSV))?;
+        checkpoints.tidy()?;
         let (first, start) = (drift.steps(), Instant::now());
+        if let Some(monitor) = monitor {
+            monitor.begin(Snapshot { training_step: first, ..Snapshot::default() });
+        }
         for step in first..steps {
             let row = interrupt::check().and_then(|()| drift.step().map_err(Failure::Failed));
             let row = match row {
@@ -148,10 +150,8 @@ impl Plan {
         let Plan { seed, steps, batch_size, kernel, tune, risk_target } = self.clone();
         let mut drift = Drift::new(&Settings { seed, steps, batch_size, kernel, tune, risk_target });
         let Some(Checkpoint { csv_bytes, numbers, arrays, .. }) = checkpoints.last::<Numbers>()? else {
-            if path.exists() {
-                fs::remove_file(path).map_err(failure::io("remove", path))?;
-            }
-            return Ok((drift, CsvFile::create(path, &COLUMNS)?, Summary::default()));
+            checkpoints.refuse_lost(path, rows(path)?, CHECKPOINT_EVERY)?;
+            return Ok((drift, training::begun(path, &COLUMNS)?, Summary::default()));
         };
         drift.restore(numbers.drift, &arrays).map_err(|problem| checkpoints.refused(&problem))?;
         Ok((drift, CsvFile::resume(path, csv_bytes)?, numbers.summary))
@@ -170,11 +170,16 @@ fn resume(dir: &Path, args: &DriftArgs, context: Context) -> Result<(), Failure>
         return Ok(());
     }
     let lock = training::lock(dir)?;
-    if let Some(last) = checkpoints(dir)?.last::<Numbers>()? {
-        CsvFile::resumable(&dir.join(CSV), last.csv_bytes)?;
+    let (checkpoints, csv) = (checkpoints(dir)?, dir.join(CSV));
+    match checkpoints.last::<Numbers>()? {
+        Some(last) => CsvFile::resumable(&csv, last.csv_bytes).map(drop)?,
+        None => checkpoints.refuse_lost(&csv, rows(&csv)?, CHECKPOINT_EVERY)?,
     }
     let monitor = args.monitor.start(context.quiet)?;
-    let run = RunDir::resume(dir, RunRecord::new("drift", Some(plan.seed), context.threads))?;
+    let run = RunDir::resume(dir, {
+        let record = RunRecord::new("drift", Some(plan.seed), context.threads);
+        record.watched_at(monitor.as_ref().map(Monitor::addresses))
+    })?;
     drop(lock);
     let outcome = plan.execute(dir, monitor.as_ref());
     super::told(run.finish(outcome), dir, context)

@@ -3,7 +3,7 @@
 use resonetics_agents::{Noisy, Policy};
 use resonetics_analysis::stats::bootstrap::{Resampled, bootstrap_interval};
 use resonetics_analysis::stats::summary::{mean, standard_deviation};
-use resonetics_envs::config::ConfigError;
+use resonetics_envs::config::{ConfigError, short};
 use resonetics_envs::stream::lane_seed;
 use serde_json::json;
 
@@ -18,7 +18,7 @@ use crate::training::Trained;
 pub fn run(args: &EvalArgs, context: Context) -> Result<(), Failure> {
     for (name, value) in [("--obs-noise", args.obs_noise), ("--drift-scale", args.drift_scale)] {
         if !(0.0..=1000.0).contains(&value) {
-            return Err(Failure::Usage(format!("{name} {value}: allowed are numbers from 0 to 1000")));
+            return Err(Failure::Usage(format!("{name} {}: allowed are numbers from 0 to 1000", short(value))));
         }
     }
     let trained = Trained::open(&args.run)?;

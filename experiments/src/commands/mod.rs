@@ -31,10 +31,11 @@ use toml::de::DeTable;
 use crate::cli::{self, Cli, Command, SeedArgs};
 use crate::failure::Failure;
 use crate::files::write_new;
+use crate::monitor::Monitor;
 use crate::out::say;
 use crate::run_dir::{RunDir, RunRecord, status};
 use crate::setup::read;
-use crate::training;
+use crate::training::{self, Checkpoints};
 
 /// What every command is told.
 #[derive(Clone, Copy, Debug)]
@@ -144,7 +145,7 @@ impl Plan {
 
     /// Runs the experiment into a new run directory and yields its path.
     pub fn start(&self, out: Option<&Path>, context: Context) -> Result<PathBuf, Failure> {
-        self.start_with(out, context, |path| match self {
+        self.start_with(out, context, None, |path| match self {
             Plan::Gardener(plan) => plan.execute(path, context),
             Plan::Benchmark(plan) => plan.execute(path, context),
             Plan::Controls(plan) => plan.execute(path, context),
@@ -154,22 +155,37 @@ impl Plan {
         })
     }
 
-    /// As [`Plan::start`], with the experiment's `work` given.
+    /// As [`Plan::start`], with the experiment's `work` given and what watches it.
     fn start_with(
         &self,
         out: Option<&Path>,
         context: Context,
+        monitor: Option<&Monitor>,
         work: impl FnOnce(&Path) -> Result<(), Failure>,
     ) -> Result<PathBuf, Failure> {
         self.check()?;
         let (name, seed) = self.name_and_seed();
         let config = toml::to_string(self)
             .map_err(|error| Failure::Failed(format!("cannot write the settings as TOML: {error}")))?;
-        let run = RunDir::create(out, RunRecord::new(name, Some(seed), context.threads), &config)?;
+        let record = RunRecord::new(name, Some(seed), context.threads);
+        let record = record.watched_at(monitor.map(Monitor::addresses));
+        let run = RunDir::create(out, record, &short_numbers(&config))?;
         let path = run.path().to_path_buf();
         let outcome = run.finish(work(&path));
         told(outcome, &path, context).map(|()| path)
     }
+}
+
+/// A TOML text with an exponent in place of a hundred zeros.
+fn short_numbers(toml: &str) -> String {
+    let line = |line: &str| match line.split_once(" = ") {
+        Some((key, value)) if value.len() > 24 => match value.parse::<f64>() {
+            Ok(number) if number.is_finite() => format!("{key} = {number:e}\n"),
+            _ => format!("{line}\n"),
+        },
+        _ => format!("{line}\n"),
+    };
+    toml.lines().map(line).collect()
 }
 
 /// The plan of the run in `dir`, which is to go on.
@@ -177,7 +193,13 @@ fn stopped(dir: &Path) -> Result<Plan, Failure> {
     let config = dir.join("config.toml");
     Plan::parse(&read(&config)?)
         .and_then(|plan| plan.check().map(|()| plan).map_err(|failure| failure.to_string()))
-        .map_err(|problem| Failure::Usage(format!("cannot resume {}: {problem}", config.display())))
+        .map_err(|problem| {
+            let kept = Checkpoints::kept_settings(dir);
+            let kept = kept.map_or_else(String::new, |kept| {
+                format!("; as it was when the run began it is kept in {}", kept.display())
+            });
+            Failure::Usage(format!("cannot resume {}: {problem}{kept}", config.display()))
+        })
 }
 
 /// Whether the run in `dir` is finished, which is said.
@@ -242,7 +264,7 @@ fn reported(
     let command = config.get("command").and_then(toml::Value::as_str).unwrap_or_default();
     let seed = config.get("seed").and_then(toml::Value::as_integer).map(|seed| seed as u64);
     let record = RunRecord::new(command, seed, context.threads);
-    let run = out.map(|out| RunDir::create(Some(out), record, &config.to_string())).transpose()?;
+    let run = out.map(|out| RunDir::create(Some(out), record, &short_numbers(&config.to_string()))).transpose()?;
     let print = |report: &Report| say(format_args!("{}", report.text.trim_end_matches('\n')));
     let Some(run) = run else {
         let report = work()?;

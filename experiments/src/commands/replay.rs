@@ -3,12 +3,15 @@
 use super::{Context, Report, described, reported};
 use crate::cli::ReplayArgs;
 use crate::failure::Failure;
-use crate::setup::read;
+use crate::setup::text;
 use crate::trace;
+
+/// The most bytes of a trace.
+const TRACE: u64 = 4 << 30;
 
 pub fn run(args: &ReplayArgs, context: Context) -> Result<(), Failure> {
     let name = args.trace.display().to_string();
-    let text = read(&args.trace)?;
+    let text = text(&args.trace, TRACE)?;
     let config = described("replay", [("trace", name.as_str().into())]);
     reported(&config, args.out.out.as_deref(), context, || {
         let replay = trace::replay(&text)

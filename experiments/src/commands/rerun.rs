@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Context, Plan};
 use crate::cli::RerunArgs;
 use crate::failure::{self, Failure};
+use crate::files;
 use crate::out::say;
 use crate::setup::read;
 
@@ -26,7 +27,7 @@ pub fn run(args: &RerunArgs, context: Context) -> Result<(), Failure> {
             "DIFFERENT (it was missing)"
         } else if !after.contains(name) {
             "DIFFERENT (it is missing now)"
-        } else if same(&args.run.join(name), &again.join(name))? {
+        } else if files::same(&args.run.join(name), &again.join(name))? {
             "identical"
         } else {
             "DIFFERENT"
@@ -65,9 +66,4 @@ fn csv_files(run: &Path) -> Result<Vec<PathBuf>, Failure> {
     }
     found.sort();
     Ok(found)
-}
-
-fn same(a: &Path, b: &Path) -> Result<bool, Failure> {
-    let bytes = |path: &Path| std::fs::read(path).map_err(failure::io("read", path));
-    Ok(bytes(a)? == bytes(b)?)
 }

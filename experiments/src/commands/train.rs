@@ -15,7 +15,7 @@ use crate::out::say;
 use crate::run_dir::{self, RunDir, RunRecord};
 use crate::setup::{Setup, WorldSettings};
 use crate::tensorboard::EventFile;
-use crate::training::{self, LearnerKind, Runtime, Watched};
+use crate::training::{self, Begun, LearnerKind, Runtime, Watched};
 
 pub fn run(args: &TrainArgs, context: Context) -> Result<(), Failure> {
     if let Some(dir) = &args.resume {
@@ -30,7 +30,7 @@ pub fn run(args: &TrainArgs, context: Context) -> Result<(), Failure> {
     whole_rollouts(&mut plan, context)?;
     let monitor = args.monitor.start(context.quiet)?;
     let all = Plan::Train(Box::new(plan.clone()));
-    all.start_with(args.out.out.as_deref(), context, |dir| work(&plan, dir, args, context, monitor.as_ref()))
+    all.start_with(args.out.out.as_deref(), context, monitor.as_ref(), |dir| work(&plan, dir, args, context, monitor.as_ref()))
         .map(drop)
 }
 
@@ -88,7 +88,13 @@ fn work(
         }
         board.as_mut().map_or(Ok(()), |board| board.add(watched))
     };
-    let mut runtime = Runtime { quiet: context.quiet, device: &args.device, watch: &mut watch };
+    let begun = |begun: Begun| {
+        if let Some(monitor) = monitor {
+            monitor.begin(at(begun));
+        }
+    };
+    let mut runtime =
+        Runtime { quiet: context.quiet, device: &args.device, begun: &begun, watch: &mut watch };
     let outcome = plan.train(dir, &mut runtime);
     let outcome = outcome.and(board.map_or(Ok(()), Board::finish));
     let interrupted = matches!(outcome, Err(Failure::Interrupted(_)));
@@ -210,6 +216,17 @@ impl Board {
     }
 }
 
+/// What is known before the first update: the counters.
+fn at(begun: Begun) -> Snapshot {
+    Snapshot {
+        training_step: begun.steps,
+        episodes: begun.episodes,
+        rollbacks: begun.rollbacks.into(),
+        nonfinite: begun.rollbacks.into(),
+        ..Snapshot::default()
+    }
+}
+
 fn snapshot(update: &Update, steps_per_second: f64) -> Snapshot {
     Snapshot {
         training_step: update.steps,
@@ -238,7 +255,10 @@ fn resume(dir: &Path, args: &TrainArgs, context: Context) -> Result<(), Failure>
     let lock = training::lock(dir)?;
     plan.resumable(dir)?;
     let monitor = args.monitor.start(context.quiet)?;
-    let run = RunDir::resume(dir, RunRecord::new("train", Some(plan.seed), context.threads))?;
+    let run = RunDir::resume(dir, {
+        let record = RunRecord::new("train", Some(plan.seed), context.threads);
+        record.watched_at(monitor.as_ref().map(Monitor::addresses))
+    })?;
     drop(lock);
     let outcome = work(&plan, dir, args, context, monitor.as_ref());
     super::told(run.finish(outcome), dir, context)
@@ -246,6 +266,7 @@ fn resume(dir: &Path, args: &TrainArgs, context: Context) -> Result<(), Failure>
 
 /// Repeats a training for `rerun`: unwatched, on whatever device there is.
 pub fn execute(plan: &training::Plan, dir: &Path, context: Context) -> Result<(), Failure> {
-    let mut runtime = Runtime { quiet: context.quiet, device: "auto", watch: &mut |_| Ok(()) };
+    let mut runtime =
+        Runtime { quiet: context.quiet, device: "auto", begun: &|_| {}, watch: &mut |_| Ok(()) };
     plan.train(dir, &mut runtime)
 }

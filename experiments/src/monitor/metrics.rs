@@ -39,10 +39,20 @@ pub struct Snapshot {
     pub nonfinite: u64,
 }
 
+/// The metrics in the OpenMetrics text format; none without a snapshot.
+pub fn text(snapshot: Option<&Snapshot>) -> String {
+    let mut registry = Registry::with_prefix("prophet");
+    if let Some(snapshot) = snapshot {
+        snapshot.register(&mut registry);
+    }
+    let mut text = String::new();
+    // A String takes all that is written.
+    let _ = encode(&mut text, &registry);
+    text
+}
+
 impl Snapshot {
-    /// The metrics in the OpenMetrics text format.
-    pub fn text(&self) -> String {
-        let mut registry = Registry::with_prefix("prophet");
+    fn register(&self, registry: &mut Registry) {
         let gauges = [
             ("learning_rate", "Present learning rate", self.learning_rate),
             ("predicted_risk", "Predicted risk, 0 to 1", self.predicted_risk),
@@ -72,10 +82,6 @@ impl Snapshot {
         for (name, help, value) in counters {
             registry.register(name, help, ConstCounter::new(value));
         }
-        let mut text = String::new();
-        // A String takes all that is written.
-        let _ = encode(&mut text, &registry);
-        text
     }
 }
 
@@ -140,19 +146,23 @@ mod tests {
             ("prophet_rollbacks_total", 2.0),
             ("prophet_nonfinite_total", 1.0),
         ];
-        assert_eq!(parse(&snapshot.text()), expected.map(|(name, value)| (name.to_owned(), value)).into());
-        assert!(snapshot.text().contains(&format!("_total {}\n", u64::MAX)));
+        assert_eq!(
+            parse(&text(Some(&snapshot))),
+            expected.map(|(name, value)| (name.to_owned(), value)).into()
+        );
+        assert!(text(Some(&snapshot)).contains(&format!("_total {}\n", u64::MAX)));
     }
 
     #[test]
     fn what_is_not_known_has_no_line() {
-        let samples = parse(&Snapshot::default().text());
+        let samples = parse(&text(Some(&Snapshot::default())));
         assert!(samples.keys().all(|name| name.ends_with("_total")) && samples.len() == 4, "{samples:?}");
+        assert_eq!(text(None), "# EOF\n");
     }
 
     #[test]
     fn a_number_that_diverged_is_shown_as_it_is() {
-        let text = Snapshot { actual_error: Some(f64::NAN), ..Snapshot::default() }.text();
+        let text = text(Some(&Snapshot { actual_error: Some(f64::NAN), ..Snapshot::default() }));
         assert!(text.contains("prophet_actual_error NaN\n"), "{text}");
     }
 }

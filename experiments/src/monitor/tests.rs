@@ -8,7 +8,7 @@ const HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const LONG: Duration = Duration::from_secs(600);
 
 fn start(stalled_after: Duration) -> Monitor {
-    Monitor::start_with(HOST, 0, 0, stalled_after).unwrap()
+    Monitor::start_with(HOST, [Some(0); 2], stalled_after).unwrap()
 }
 
 fn at_step(training_step: u64) -> Snapshot {
@@ -53,7 +53,10 @@ fn it_is_healthy_at_once_and_ready_after_the_first_step() {
     assert_eq!(request(address, "GET", "/healthz").0, 200);
     let (status, _, body) = request(address, "GET", "/readyz");
     assert_eq!((status, &*body), (503, "no training step yet\n"));
-    monitor.publish(at_step(0));
+    // Nothing is counted before it is known what was counted already.
+    assert_eq!(request(address, "GET", "/metrics").2, "# EOF\n");
+    monitor.begin(at_step(0));
+    assert!(request(address, "GET", "/metrics").2.contains("prophet_training_step_total 0\n"));
     assert_eq!(request(address, "GET", "/readyz").0, 503);
     monitor.publish(at_step(1));
     let (status, _, body) = request(address, "GET", "/readyz");
@@ -87,7 +90,7 @@ fn a_taken_port_is_refused_with_what_to_do() {
     let taken = TcpListener::bind((HOST, 0)).unwrap();
     let port = taken.local_addr().unwrap().port();
     for (ports, option) in [((port, 0), "--metrics-port"), ((0, port), "--health-port")] {
-        let refused = Monitor::start(HOST, ports.0, ports.1).err().unwrap();
+        let refused = Monitor::start(HOST, Some(ports.0), Some(ports.1)).err().unwrap();
         let text = refused.to_string();
         assert_eq!(refused.exit_code(), 2);
         assert!(text.contains(&format!("127.0.0.1:{port}")) && text.contains(option), "{text}");
@@ -96,8 +99,23 @@ fn a_taken_port_is_refused_with_what_to_do() {
 }
 
 #[test]
+fn one_port_may_serve_both() {
+    let free = TcpListener::bind((HOST, 0)).unwrap().local_addr().unwrap().port();
+    let monitor = Monitor::start(HOST, Some(free), Some(free)).unwrap();
+    let [metrics, health] = monitor.addresses();
+    assert_eq!((metrics, metrics.port()), (health, free));
+    monitor.publish(at_step(12));
+    for path in ["/metrics", "/healthz", "/readyz"] {
+        assert_eq!(request(metrics, "GET", path).0, 200, "{path}");
+    }
+    // Two that are drawn are two.
+    let monitor = start(LONG);
+    assert_ne!(monitor.addresses()[0], monitor.addresses()[1]);
+}
+
+#[test]
 fn a_host_of_another_machine_is_refused() {
-    let refused = Monitor::start(IpAddr::from([192, 0, 2, 1]), 0, 0).err().unwrap();
+    let refused = Monitor::start(IpAddr::from([192, 0, 2, 1]), Some(0), Some(0)).err().unwrap();
     assert_eq!(refused.exit_code(), 2);
     assert!(refused.to_string().contains("--monitor-host"), "{refused}");
 }
@@ -132,5 +150,5 @@ fn publishing_goes_on_while_it_is_read() {
     // A reader that stands in the way is not waited for.
     let reading = monitor.shared.latest.lock().unwrap();
     monitor.publish(at_step(0));
-    assert_ne!(reading.snapshot.training_step, 0);
+    assert_ne!(reading.snapshot.unwrap().training_step, 0);
 }

@@ -31,6 +31,7 @@ use tokio::sync::Mutex;
 
 use crate::failure::{self, Failure};
 use crate::interrupt;
+use crate::listen::listen;
 use crate::setup::Setup;
 use crate::view::colour::cividis;
 use crate::view::show::RATES;
@@ -42,6 +43,8 @@ const ALONE: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src '
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox allow-scripts";
 /// Colours of the ramp that the page is told.
 const RAMP: u32 = 64;
+/// The usual port.
+const USUAL: u16 = 8090;
 /// The time between two looks at the signals.
 const ATTENTION: Duration = Duration::from_millis(100);
 
@@ -63,12 +66,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens at 127.0.0.1 and `port`; 0 lets the system choose one. The page opens on `run`, which is
+    /// Listens at 127.0.0.1 and `port`, 0 letting the system choose; without one at the usual port or, where
+    /// that is taken, at a free one. The page opens on `run`, which is
     /// below `dir` if both are given.
     ///
     /// # Errors
     /// [`Failure::Usage`] if the port is taken, `dir` is no directory, or `run` is no run in it.
-    pub fn new(dir: Option<&Path>, run: Option<&Path>, port: u16) -> Result<Server, Failure> {
+    pub fn new(dir: Option<&Path>, run: Option<&Path>, port: Option<u16>) -> Result<Server, Failure> {
         // The usual one appears with the first run; one that is named and not there is a slip.
         if let Some(dir) = dir.filter(|dir| !dir.exists()) {
             return Err(Failure::Usage(format!(
@@ -80,15 +84,13 @@ impl Server {
         if dir.exists() && !dir.is_dir() {
             return Err(Failure::Usage(format!("{} is no directory; give --dir one of runs", dir.display())));
         }
-        let at = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let at = SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or(USUAL)));
         let refused = |error: io::Error| {
             Failure::Usage(format!(
                 "cannot listen at {at}: {error}; choose another port with --port (0 draws a free one)"
             ))
         };
-        let listener = TcpListener::bind(at).map_err(refused)?;
-        listener.set_nonblocking(true).map_err(refused)?;
-        let address = listener.local_addr().map_err(refused)?;
+        let (listener, address) = listen(at.ip(), port, USUAL).map_err(refused)?;
         let shared = Arc::new(Shared { dir, address, last: Arc::default() });
         Ok(Server { shared, listener, opened })
     }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Shared, alone, of_kind, refused};
+use crate::files;
 use crate::inputs::of_run;
 use crate::run_dir;
 
@@ -73,7 +74,7 @@ pub(super) async fn file(
         let run = find(&shared.dir, &asked.run)?;
         let file = run.files.iter().find(|file| file.name == asked.name && file.shown)?;
         let kind = kind(&file.name)?;
-        Some((kind, fs::read(shared.dir.join(&run.name).join(&file.name)).ok()?))
+        Some((kind, files::read(&shared.dir.join(&run.name).join(&file.name), LARGEST).ok()?))
     });
     match found.await.ok().flatten() {
         Some((HTML, bytes)) => alone(bytes),
@@ -142,8 +143,9 @@ fn search(dir: &Path, name: &str, depth: usize, found: &mut Vec<Run>) {
     files.sort_by(|a, b| (a.name.contains('/'), &a.name).cmp(&(b.name.contains('/'), &b.name)));
     // Before the record: a run that ends in between has written how.
     let held = run_dir::held(dir);
-    let record =
-        fs::read(dir.join(RECORD)).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+    let record = files::read(&dir.join(RECORD), files::TEXT)
+        .ok()
+        .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
     let record = record.filter(Value::is_object);
     let text = |key| record.as_ref()?.get(key)?.as_str().map(str::to_owned);
     let status = match text("status") {

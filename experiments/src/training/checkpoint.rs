@@ -1,7 +1,9 @@
 //! Checkpoints in a run directory: a safetensors file and a JSON file each, whole or not at all.
 //!
-//! The JSON file is written last, and a checkpoint without it is none. It holds the checksums of both.
+//! The JSON file is written last, and a checkpoint without it is none. It holds the checksums of both. Beside
+//! them lies `config.toml` as it was when the training began: all checkpoints belong to it.
 
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,12 +15,16 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::failure::{self, Failure};
-use crate::files::write_atomic;
+use crate::files::{self, write_atomic, write_new};
 use crate::setup::read;
 
 /// Grows with each change of what is written.
 const FORMAT: u32 = 1;
 const BEST: &str = "best";
+/// The settings of a run, in its directory and, as they were, beside its checkpoints.
+const CONFIG: &str = "config.toml";
+/// The most lines that are told of what was changed in them.
+const TOLD: usize = 3;
 
 /// Which training a checkpoint belongs to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,8 +38,7 @@ pub struct Identity {
 impl Identity {
     /// That of the training in `env` whose config.toml is in `dir`.
     pub fn of(env: &str, dir: &Path) -> Result<Identity, Failure> {
-        let path = dir.join("config.toml");
-        let bytes = fs::read(&path).map_err(failure::io("read", &path))?;
+        let bytes = files::read(&dir.join(CONFIG), files::TEXT)?;
         Ok(Identity { env: env.to_owned(), config: sha256(&bytes) })
     }
 }
@@ -69,8 +74,28 @@ struct Record<N> {
     numbers: N,
 }
 
+/// Why a checkpoint cannot be used.
+enum Unusable {
+    /// It is not the file that it should be.
+    Refused(String),
+    /// It belongs to the config.toml of this SHA-256, which is not the one in the run's directory.
+    Foreign(String),
+    /// It was not looked at to its end.
+    Failed(Failure),
+}
+
+impl From<Failure> for Unusable {
+    fn from(failure: Failure) -> Unusable {
+        match failure {
+            Failure::Usage(problem) => Unusable::Refused(problem),
+            other => Unusable::Failed(other),
+        }
+    }
+}
+
 /// The checkpoints of a run.
 pub struct Checkpoints {
+    dir: PathBuf,
     folder: PathBuf,
     identity: Identity,
     keep: usize,
@@ -79,14 +104,20 @@ pub struct Checkpoints {
 impl Checkpoints {
     /// Those in the run directory `dir`, for reading: somebody may be training there.
     pub fn at(dir: &Path, identity: Identity, keep: usize) -> Checkpoints {
-        Checkpoints { folder: dir.join("checkpoints"), identity, keep }
+        Checkpoints { dir: dir.to_path_buf(), folder: dir.join("checkpoints"), identity, keep }
     }
 
-    /// Makes ready to write: deletes what a killed process left, temporary files and arrays whose JSON
-    /// was never written.
-    pub fn tidy(&self, dir: &Path) -> Result<(), Failure> {
+    /// The settings of the run in `dir` as they were when it began, if it keeps them.
+    pub fn kept_settings(dir: &Path) -> Option<PathBuf> {
+        Some(dir.join("checkpoints").join(CONFIG)).filter(|path| path.is_file())
+    }
+
+    /// Makes ready to write, once it is known that the training goes on or may begin: deletes what a killed
+    /// process left, temporary files and arrays whose JSON was never written, writes the best checkpoint
+    /// again where a kill kept it from being the last one, and keeps the settings.
+    pub fn tidy(&self) -> Result<(), Failure> {
         fs::create_dir_all(&self.folder).map_err(failure::io("create", &self.folder))?;
-        for folder in [dir, &self.folder] {
+        for folder in [&self.dir, &self.folder] {
             for path in files(folder)? {
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 let orphan = name.starts_with("step-")
@@ -95,6 +126,22 @@ impl Checkpoints {
                 if name.starts_with(".tmp") || orphan {
                     fs::remove_file(&path).map_err(failure::io("remove", &path))?;
                 }
+            }
+        }
+        let kept = self.folder.join(CONFIG);
+        if kept.symlink_metadata().is_err() {
+            write_new(&kept, &files::read(&self.dir.join(CONFIG), files::TEXT)?)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the last numbered checkpoint the best one too, with the same bytes, unless it is that already.
+    pub fn last_is_best(&self) -> Result<(), Failure> {
+        let Some(last) = self.names()?.pop() else { return Ok(()) };
+        for extension in ["safetensors", "json"] {
+            let (last, best) = (self.path(&last, extension), self.path(BEST, extension));
+            if !best.is_file() || !files::same(&last, &best)? {
+                write_atomic(&best, &files::read(&last, u64::MAX)?)?;
             }
         }
         Ok(())
@@ -120,8 +167,8 @@ impl Checkpoints {
         Ok(names)
     }
 
-    /// Writes the checkpoint of `steps`, as the best one first if it is that, and deletes those that are
-    /// not kept.
+    /// Writes the checkpoint of `steps`, also as the best one if it is that, and deletes those that are not
+    /// kept.
     pub fn write<N: Serialize>(
         &self,
         steps: u64,
@@ -140,9 +187,9 @@ impl Checkpoints {
             numbers,
         };
         let json = sealed(&record)?;
-        let name = format!("step-{steps:012}");
-        // A kill between the two leaves an older numbered checkpoint, which leads to this best one again.
-        for name in [BEST, &name].iter().skip(usize::from(!is_best)) {
+        let name = step_name(steps);
+        // A kill between the two is mended by `last_is_best`.
+        for name in [&name, BEST].iter().take(1 + usize::from(is_best)) {
             write_atomic(&self.path(name, "safetensors"), &arrays)?;
             write_atomic(&self.path(name, "json"), &json)?;
         }
@@ -156,12 +203,114 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// The last checkpoint; none if there is none.
+    /// The last checkpoint; none if there is none, see [`Checkpoints::refuse_lost`].
     ///
     /// # Errors
-    /// [`Failure::Usage`] with the reason if it is not one to go on from.
+    /// [`Failure::Usage`] with the reason if it is not one to go on from, and what to do: an older one is
+    /// only named if it is one.
     pub fn last<N: DeserializeOwned>(&self) -> Result<Option<Checkpoint<N>>, Failure> {
-        self.names()?.last().map(|name| self.read(name)).transpose()
+        let names = self.names()?;
+        let Some(last) = names.last() else { return Ok(None) };
+        let problem = match self.read(last) {
+            Ok(checkpoint) => return Ok(Some(checkpoint)),
+            Err(problem) => self.told(last, problem)?,
+        };
+        // From the newest on, those that would have to go to go on from an older one.
+        let bad = names.iter().rev().take_while(|name| self.read::<N>(name).is_err()).count();
+        let (older, bad) = names.split_at(names.len() - bad);
+        let files = |name: &String| format!("{name}.json and {name}.safetensors");
+        let bad = bad.iter().map(files).collect::<Vec<_>>().join(", ");
+        let remedy = match older.last() {
+            Some(whole) => format!("delete {bad} to go on from {whole}, which is whole"),
+            None => format!("none is whole: put {bad} back{}, or {}", self.from_best(), self.anew()),
+        };
+        Err(Failure::Usage(format!("{problem}; {remedy}")))
+    }
+
+    /// Refuses to begin at the beginning what has been trained already, where there is no numbered
+    /// checkpoint: `done` rows were written to `csv`, and the first checkpoint is due behind `before_first`.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] with what to do.
+    pub fn refuse_lost(&self, csv: &Path, done: u64, before_first: u64) -> Result<(), Failure> {
+        let best = ["json", "safetensors"].iter().any(|extension| self.path(BEST, extension).exists());
+        if done <= before_first && !best {
+            return Ok(());
+        }
+        if let Err(Unusable::Foreign(config)) = self.read::<Numbers>(BEST)
+            && let Some(edited) = self.edited(&config)
+        {
+            return Err(Failure::Usage(edited));
+        }
+        let mut found = Vec::new();
+        if done > 0 {
+            found.push(format!("{} and its timings tell of {done} rows", csv.display()));
+        }
+        if best {
+            found.push("the best checkpoint is there".to_owned());
+        }
+        Err(Failure::Usage(format!(
+            "{} holds no numbered checkpoint, but {}: nothing was begun anew; put the last step-N.json and \
+             step-N.safetensors back{}, or {}",
+            self.folder.display(),
+            found.join(" and "),
+            self.from_best(),
+            self.anew()
+        )))
+    }
+
+    /// How to go on from the best checkpoint, if it is one to go on from.
+    fn from_best(&self) -> String {
+        self.read::<Numbers>(BEST).map_or_else(
+            |_| String::new(),
+            |best| {
+                let name = step_name(best.numbers.steps());
+                format!(
+                    ", or go on from the best one: copy best.json to {name}.json and best.safetensors to \
+                     {name}.safetensors there"
+                )
+            },
+        )
+    }
+
+    /// How to train from the beginning without touching what is there.
+    fn anew(&self) -> String {
+        format!("repeat it from its beginning: `resonetics rerun {} --out NEW`", self.dir.display())
+    }
+
+    /// That config.toml was edited, if that is why a checkpoint that belongs to the one of SHA-256 `found`
+    /// does not fit; else the checkpoint is from elsewhere.
+    fn edited(&self, found: &str) -> Option<String> {
+        let (config, kept) = (self.dir.join(CONFIG), self.folder.join(CONFIG));
+        let (now, then) = (files::read(&config, files::TEXT).ok()?, files::read(&kept, files::TEXT).ok());
+        let kept_now = then.as_ref().is_some_and(|then| *then == now);
+        // Runs of older versions keep none.
+        let then = then.filter(|then| sha256(then) == found);
+        if kept_now || (then.is_none() && !self.identities().all(|identity| identity == found)) {
+            return None;
+        }
+        let (path, folder) = (config.display(), self.folder.display());
+        let mut text = format!(
+            "{path} was edited: all checkpoints in {folder} belong to it as it was, with SHA-256 {found}; now it has {}",
+            self.identity.config
+        );
+        if let Some(then) = then {
+            let _ = write!(text, "{}; put it back: `cp {} {path}`", changes(&then, &now), kept.display());
+        } else {
+            text += "; put it back as it was";
+        }
+        text += " (for other settings, start a training of their own with --config and --set)";
+        Some(text)
+    }
+
+    /// SHA-256 of the config.toml that each checkpoint says it belongs to.
+    fn identities(&self) -> impl Iterator<Item = String> {
+        let names = self.names().unwrap_or_default().into_iter().chain([BEST.to_owned()]);
+        let paths: Vec<PathBuf> = names.map(|name| self.path(&name, "json")).collect();
+        paths.into_iter().filter_map(|path| {
+            let value: Value = serde_json::from_str(&read(&path).ok()?).ok()?;
+            Some(value.get("identity")?.get("config")?.as_str()?.to_owned())
+        })
     }
 
     /// The best checkpoint.
@@ -182,8 +331,31 @@ impl Checkpoints {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        let Checkpoint { numbers, arrays, .. } = self.read::<Numbers>(BEST)?;
-        Ok(State { numbers, arrays })
+        match self.read::<Numbers>(BEST) {
+            Ok(Checkpoint { numbers, arrays, .. }) => Ok(State { numbers, arrays }),
+            Err(problem) => Err(Failure::Usage(format!(
+                "{}; train on (`resonetics train --resume`) if that training was stopped, or put the file back",
+                self.told(BEST, problem)?
+            ))),
+        }
+    }
+
+    /// What is wrong with checkpoint `name`.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] if the fault is not with the checkpoint but with an edited config.toml.
+    fn told(&self, name: &str, problem: Unusable) -> Result<String, Failure> {
+        match problem {
+            Unusable::Refused(problem) => Ok(problem),
+            Unusable::Failed(failure) => Err(failure),
+            Unusable::Foreign(config) => match self.edited(&config) {
+                Some(edited) => Err(Failure::Usage(edited)),
+                None => Ok(format!(
+                    "{} is refused: it belongs to another config.toml, with SHA-256 {config}",
+                    self.path(name, "json").display()
+                )),
+            },
+        }
     }
 
     /// `problem` with the checkpoints at hand.
@@ -191,28 +363,25 @@ impl Checkpoints {
         Failure::Usage(format!("a checkpoint in {} is refused: {problem}", self.folder.display()))
     }
 
-    fn read<N: DeserializeOwned>(&self, name: &str) -> Result<Checkpoint<N>, Failure> {
+    fn read<N: DeserializeOwned>(&self, name: &str) -> Result<Checkpoint<N>, Unusable> {
         let (json, arrays) = (self.path(name, "json"), self.path(name, "safetensors"));
-        let remedy = if name == BEST {
-            "train on (`resonetics train --resume`) if that training was stopped, or put the file back"
-                .to_owned()
-        } else {
-            format!("delete {name}.json and {name}.safetensors to go on from an older checkpoint")
-        };
         let refuse = |path: &Path, problem: &str| {
-            Failure::Usage(format!("{} is refused: {problem}; {remedy}", path.display()))
+            Unusable::Refused(format!("{} is refused: {problem}", path.display()))
         };
         let text = read(&json)?;
         let record: Record<N> = opened(&text).map_err(|problem| refuse(&json, &problem))?;
         if record.identity.env != self.identity.env {
+            if self.edited(&record.identity.config).is_some() {
+                return Err(Unusable::Foreign(record.identity.config));
+            }
             let problem =
                 format!("it was trained in env `{}`, not `{}`", record.identity.env, self.identity.env);
             return Err(refuse(&json, &problem));
         }
         if record.identity.config != self.identity.config {
-            return Err(refuse(&json, "it belongs to another config.toml, or this one was edited"));
+            return Err(Unusable::Foreign(record.identity.config));
         }
-        let bytes = fs::read(&arrays).map_err(failure::io("read", &arrays))?;
+        let bytes = files::read(&arrays, u64::MAX)?;
         if sha256(&bytes) != record.safetensors {
             return Err(refuse(&arrays, "it is not the file that was written (its SHA-256 differs)"));
         }
@@ -220,6 +389,22 @@ impl Checkpoints {
         let Record { csv_bytes, best, numbers, .. } = record;
         Ok(Checkpoint { csv_bytes, best, numbers, arrays })
     }
+}
+
+/// The name of the checkpoint of `steps`: in the order of their names they are in order.
+fn step_name(steps: u64) -> String {
+    format!("step-{steps:012}")
+}
+
+/// The first lines of a config.toml that are not as they were; nothing if lines were added or taken away.
+fn changes(then: &[u8], now: &[u8]) -> String {
+    let [then, now] = [then, now].map(String::from_utf8_lossy);
+    if then.lines().count() != now.lines().count() {
+        return String::new();
+    }
+    let pairs = (1..).zip(then.lines().zip(now.lines())).filter(|(_, (then, now))| then != now);
+    let told = pairs.take(TOLD).map(|(line, (then, now))| format!("; line {line}, `{now}`, was `{then}`"));
+    told.collect()
 }
 
 fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {

@@ -28,7 +28,7 @@ pub use self::trained::Trained;
 use crate::cli::TRAINING_STEPS;
 use crate::commands::within;
 use crate::failure::{self, Failure};
-use crate::files::CsvFile;
+use crate::files::{CsvFile, check_writable, first_line, rows};
 use crate::interrupt;
 use crate::memory;
 use crate::progress::Progress;
@@ -37,6 +37,8 @@ use crate::setup::{Setup, WorldSettings};
 
 /// The file with a row for each update.
 const CSV: &str = "training.csv";
+/// The file with what each update took.
+const TIMING: &str = "timing.jsonl";
 
 /// Everything that a training depends on; config.toml is this.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,8 +57,18 @@ pub struct Runtime<'a> {
     pub quiet: bool,
     /// `auto`, `cpu`, `cuda` or `cuda:N`; for the torch learner.
     pub device: &'a str,
+    /// Is told once, before the first update, what has been done already.
+    pub begun: &'a dyn Fn(Begun),
     /// Is told of each update, before its checkpoint is written.
     pub watch: &'a mut dyn FnMut(&Watched<'_>) -> Result<(), Failure>,
+}
+
+/// What a training has behind it where it begins or goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Begun {
+    pub steps: u64,
+    pub episodes: u64,
+    pub rollbacks: u32,
 }
 
 /// What is told of an update, and before the first one (the update 0, which has no numbers).
@@ -106,8 +118,17 @@ impl Plan {
     /// [`Failure::Usage`] with the file and the reason.
     pub fn resumable(&self, dir: &Path) -> Result<(), Failure> {
         let checkpoints = Checkpoints::at(dir, Identity::of(&self.env.name, dir)?, self.train.keep);
-        let Some(last) = checkpoints.last::<Numbers>()? else { return Ok(()) };
-        CsvFile::resumable(&dir.join(CSV), last.csv_bytes).map(drop)
+        let csv = dir.join(CSV);
+        match checkpoints.last::<Numbers>()? {
+            Some(last) => CsvFile::resumable(&csv, last.csv_bytes).map(drop),
+            None => self.refuse_lost(&checkpoints, &csv),
+        }
+    }
+
+    /// Refuses to begin where more was trained than before a first checkpoint.
+    fn refuse_lost(&self, checkpoints: &Checkpoints, csv: &Path) -> Result<(), Failure> {
+        let done = rows(csv)?.max(row::last_timed(&csv.with_file_name(TIMING))?);
+        checkpoints.refuse_lost(csv, done, self.train.checkpoint_every as u64)
     }
 
     /// Trains in the run directory `dir`, from its last checkpoint on if it holds one.
@@ -210,12 +231,20 @@ fn train<E: ParallelEnv + Clone + Sync>(
     let _lock = lock(dir)?;
     let device = runtime.device;
     let learner = || make(plan.learner, &plan.train.network, plan.spaces(), device);
-    Session::open(plan, dir, prototype, &learner)?.run(runtime)
+    let session = Session::open(plan, dir, prototype, &learner)?;
+    let trainer = &session.trainer;
+    (runtime.begun)(Begun {
+        steps: trainer.steps(),
+        episodes: trainer.episodes(),
+        rollbacks: trainer.rollbacks(),
+    });
+    session.run(runtime)
 }
 
 /// Holds off every other process until it is dropped; a dead process holds off none.
 pub fn lock(dir: &Path) -> Result<File, Failure> {
     let path = dir.join("lock");
+    check_writable(&path)?;
     let file = File::options().create(true).append(true).open(&path).map_err(failure::io("open", &path))?;
     file.try_lock().map_err(|error| match error {
         fs::TryLockError::WouldBlock => Failure::Usage(format!(
@@ -236,15 +265,25 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
         learner: NewLearner<'a>,
     ) -> Result<Session<'a, E>, Failure> {
         let checkpoints = Checkpoints::at(dir, Identity::of(&plan.env.name, dir)?, plan.train.keep);
-        checkpoints.tidy(dir)?;
         let csv_path = dir.join(CSV);
-        let timing_path = dir.join("timing.jsonl");
+        let (trainer, last) = start(plan, prototype, learner, &checkpoints, &csv_path)?;
+        let (csv, best) = match last {
+            Some(Last { csv_bytes, best }) => {
+                if best.is_some_and(|best| best.update == trainer.updates()) {
+                    checkpoints.last_is_best()?;
+                }
+                (CsvFile::resume(&csv_path, csv_bytes)?, best)
+            }
+            None => (begun(&csv_path, &row::COLUMNS)?, None),
+        };
+        checkpoints.tidy()?;
+        let timing_path = dir.join(TIMING);
+        check_writable(&timing_path)?;
         let timing = File::options()
             .create(true)
             .append(true)
             .open(&timing_path)
             .map_err(failure::io("open", &timing_path))?;
-        let (trainer, csv, best) = start(plan, prototype, learner, &checkpoints, &csv_path)?;
         Ok(Session { plan, prototype, learner, checkpoints, trainer, csv, csv_path, timing, best })
     }
 
@@ -343,8 +382,13 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
         }
         // Rows that still wait in memory would otherwise be written behind the cut.
         self.csv.sync()?;
-        let (mut trainer, csv, best) =
+        let (mut trainer, last) =
             start(self.plan, self.prototype, self.learner, &self.checkpoints, &self.csv_path)?;
+        let (csv_bytes, best) = last.map_or_else(
+            || (first_line(&row::COLUMNS).len() as u64, None),
+            |Last { csv_bytes, best }| (csv_bytes, best),
+        );
+        let csv = CsvFile::resume(&self.csv_path, csv_bytes)?;
         trainer.set_rollbacks(rollbacks);
         crate::out::say(format_args!(
             "{bad}: back to update {} with the learning rate divided by {}",
@@ -356,24 +400,40 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
     }
 }
 
-/// A trainer, its CSV file and its best checkpoint as they were at the last checkpoint, or at the start.
+/// What a checkpoint says of the files beside it.
+struct Last {
+    csv_bytes: u64,
+    best: Option<Best>,
+}
+
+/// A trainer as it was at the last checkpoint, or at its start if none has been written yet.
 fn start<E: ParallelEnv + Clone + Sync>(
     plan: &Plan,
     prototype: &E,
     learner: NewLearner<'_>,
     checkpoints: &Checkpoints,
     csv_path: &Path,
-) -> Result<(Trainer<E>, CsvFile, Option<Best>), Failure> {
+) -> Result<(Trainer<E>, Option<Last>), Failure> {
     let mut trainer = fresh(plan, prototype, learner()?)?;
     let Some(Checkpoint { csv_bytes, best, numbers, arrays }) = checkpoints.last()? else {
-        if csv_path.exists() {
-            fs::remove_file(csv_path).map_err(failure::io("remove", csv_path))?;
-        }
-        return Ok((trainer, CsvFile::create(csv_path, &row::COLUMNS)?, None));
+        plan.refuse_lost(checkpoints, csv_path)?;
+        return Ok((trainer, None));
     };
     trainer.restore(&State { numbers, arrays }).map_err(|problem| checkpoints.refused(&problem))?;
-    let csv = CsvFile::resume(csv_path, csv_bytes)?;
-    Ok((trainer, csv, best))
+    Ok((trainer, Some(Last { csv_bytes, best })))
+}
+
+/// The CSV file of a run that starts at its beginning. Where it was stopped before its first checkpoint, it
+/// is said where the rows that it had are kept.
+pub fn begun(csv_path: &Path, header: &[&str]) -> Result<CsvFile, Failure> {
+    let (csv, kept) = CsvFile::begin(csv_path, header)?;
+    if let Some(kept) = kept {
+        crate::out::say(format_args!(
+            "it was stopped before its first checkpoint and starts at its beginning; the rows that it had are kept in {}",
+            kept.display()
+        ))?;
+    }
+    Ok(csv)
 }
 
 /// A trainer at its start, on a learner whose parameters it sets.

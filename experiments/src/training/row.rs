@@ -1,12 +1,14 @@
 //! What is written and said of an update.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 
 use resonetics_agents::prophet::trainer::Update;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
+use crate::{files, interrupt};
 
 /// The columns of training.csv. An empty cell: there was none (too few episodes have ended yet, nothing was
 /// measured, another schedule).
@@ -113,4 +115,20 @@ pub fn message(update: &Update, steps_per_second: f64) -> String {
 pub fn time(file: &mut File, update: &Update, steps_per_second: f64) -> Result<(), Failure> {
     let line = json!({ "update": update.update, "steps": update.steps, "steps_per_second": steps_per_second.round() });
     writeln!(file, "{line}").map_err(|error| Failure::Failed(format!("cannot write timing.jsonl: {error}")))
+}
+
+/// The last update in the timing.jsonl at `path`; 0 where there is none.
+pub fn last_timed(path: &Path) -> Result<u64, Failure> {
+    if !path.exists() {
+        return Ok(0);
+    }
+    let mut last = 0;
+    for line in BufReader::new(files::open(path)?).split(b'\n') {
+        interrupt::check()?;
+        // A line that a kill has cut tells nothing.
+        let line = line.map_err(failure::io("read", path))?;
+        let value: Value = serde_json::from_slice(&line).unwrap_or_default();
+        last = last.max(value.get("update").and_then(Value::as_u64).unwrap_or_default());
+    }
+    Ok(last)
 }

@@ -93,7 +93,7 @@ fn trained(dir: &Path, at: u64, above: f32, watch: &mut dyn FnMut(&Update)) -> R
         watch(watched.update);
         Ok(())
     };
-    let mut runtime = Runtime { quiet: true, device: "cpu", watch: &mut watch };
+    let mut runtime = Runtime { quiet: true, device: "cpu", begun: &|_| {}, watch: &mut watch };
     Session::open(&plan, dir, &prototype, &learner)?.run(&mut runtime)
 }
 

@@ -312,9 +312,11 @@ impl Place {
     }
 
     /// What a training leaves that must not depend on when it ran: names of all files, bytes of all but
-    /// run.json and those that tell the time.
+    /// run.json and those that tell the time; not the rows that were kept of a start before its first
+    /// checkpoint.
     pub fn trained(&self, dir: &str) -> BTreeMap<String, Vec<u8>> {
         let mut files = self.files(dir);
+        files.retain(|name, _| !name.contains(".before-"));
         for name in ["run.json", "timing.jsonl"] {
             files.insert(name.to_owned(), Vec::new()).unwrap_or_else(|| panic!("no {name}"));
         }
