@@ -6,16 +6,15 @@ use crate::chart::{ChartError, Curve, Labels, lines, steps};
 use crate::read::lifetimes::World;
 use crate::report::{Cell, Figure, Part, Table, p_text};
 use crate::stats::Interval;
-use crate::stats::bootstrap::Resampled;
-use crate::stats::log_rank::log_rank_test;
-use crate::stats::restricted_mean::{paired_restricted_mean_interval, restricted_mean};
+use crate::stats::log_rank::{LogRank, log_rank_test};
+use crate::stats::restricted_mean::{horizon, paired_restricted_mean_interval, restricted_mean};
 use crate::stats::survival::{Lifetime, kaplan_meier, median_survival};
 
 const WORDS: [(&str, &str); 4] = [
     ("control layer", "Via Negativa: it holds back the actions that hasten collapse"),
     (
         "lost, median, restricted mean",
-        "without control → with it; the restricted mean counts a life up to the longest one seen",
+        "without control → with it; the restricted mean counts a life up to the longest one seen, or as far as both survival curves are known",
     ),
     ("pair", "a life without and one with control under the same seed, so under the same drift"),
     ("log-rank p", "how often chance alone would part the two survival curves as far"),
@@ -40,9 +39,7 @@ pub fn part(worlds: &[World]) -> Result<Part, ChartError> {
                 world.name, world.off.len(), world.on.len(), found.pairs
             ));
         }
-        if found.interval.is_none() {
-            sentences.push(format!("{}: too few pairs for an interval.", world.name));
-        }
+        sentences.extend(found.remark);
         answers.push(found.answer.clone());
         figures.push(figure(world, number)?);
         findings.push(found.json.clone());
@@ -61,8 +58,8 @@ pub fn part(worlds: &[World]) -> Result<Part, ChartError> {
 
 struct Found {
     pairs: usize,
-    interval: Option<Interval>,
     answer: String,
+    remark: Option<String>,
     row: Vec<Cell>,
     json: Value,
 }
@@ -70,34 +67,21 @@ struct Found {
 fn found(world: &World) -> Found {
     let lives = |side: &[(u64, Lifetime)]| side.iter().map(|(_, life)| *life).collect::<Vec<_>>();
     let (off, on) = (lives(&world.off), lives(&world.on));
-    let horizon = off.iter().chain(&on).map(|life| life.time).fold(0.0, f64::max);
     let pairs = paired(world);
     let (off_pairs, on_pairs): (Vec<Lifetime>, Vec<Lifetime>) = pairs.iter().copied().unzip();
+    // Where there is no pair, or no life of one side, the others have their means.
+    let sides: Vec<&[Lifetime]> = [&off, &on, &off_pairs, &on_pairs]
+        .into_iter()
+        .map(Vec::as_slice)
+        .filter(|side| !side.is_empty())
+        .collect();
+    let horizon = horizon(&sides).unwrap_or_default();
     let mean = |lives: &[Lifetime]| restricted_mean(lives, horizon).map(|mean| mean.mean);
     let median = |lives: &[Lifetime]| kaplan_meier(lives).and_then(|rows| median_survival(&rows));
     let lost = |lives: &[Lifetime]| lives.iter().filter(|life| life.lost).count() as u64;
     let difference = mean(&on_pairs).zip(mean(&off_pairs)).map(|(on, off)| on - off);
-    let mut stream = Resampled::Lifetimes.stream();
-    let interval = paired_restricted_mean_interval(&on_pairs, &off_pairs, horizon, &mut stream);
-    let p = log_rank_test(&on, &off).map(|test| test.p_value);
-    let answer = match (difference, interval) {
-        (Some(difference), Some(Interval { low, high })) => {
-            let word = if low > 0.0 {
-                "yes"
-            } else if high < 0.0 {
-                "no, shorter"
-            } else {
-                "no difference is shown"
-            };
-            let p = p.map_or_else(String::new, |p| format!("; log-rank p {}", p_text(p)));
-            format!(
-                "{}: {word}, {difference:+.1} {} on average (95% {low:+.1} to {high:+.1}{p}).",
-                world.name,
-                unit(&world.name)
-            )
-        }
-        _ => format!("{}: that cannot be said from {} pairs.", world.name, pairs.len()),
-    };
+    let interval = paired_restricted_mean_interval(&on_pairs, &off_pairs, horizon);
+    let p = log_rank_test(&on, &off).filter(LogRank::is_told).map(|test| test.p_value);
     let row = vec![
         Cell::text(&world.name),
         Cell::count(pairs.len() as u64),
@@ -111,7 +95,67 @@ fn found(world: &World) -> Found {
         "world": world.name, "pairs": pairs.len(), "horizon": horizon, "mean_without": mean(&off), "mean_with": mean(&on),
         "difference": difference, "difference_interval": interval, "log_rank_p": p,
     });
-    Found { pairs: pairs.len(), interval, answer, row, json }
+    Found {
+        pairs: pairs.len(),
+        answer: answer(&world.name, &pairs, horizon, difference.zip(interval), p),
+        remark: cut_short(&world.name, &off, &on, horizon),
+        row,
+        json,
+    }
+}
+
+/// Whether lives are longer with control, or the reason why that cannot be said.
+fn answer(
+    name: &str,
+    pairs: &[(Lifetime, Lifetime)],
+    horizon: f64,
+    found: Option<(f64, Interval)>,
+    p: Option<f64>,
+) -> String {
+    let lost = |life: &Lifetime| life.lost && life.time <= horizon;
+    let unit = unit(name);
+    let reason = match pairs {
+        [] => "no seed was lived through both without control and with it".to_owned(),
+        _ if horizon <= 0.0 => format!("of one side nothing is known beyond 0 {unit}"),
+        pairs if !pairs.iter().any(|(off, on)| lost(off) || lost(on)) => {
+            format!(
+                "in {} pairs no life was lost within {horizon:.0} {unit}, without control or with it",
+                pairs.len()
+            )
+        }
+        [_] => "one pair says nothing of what another seed would do".to_owned(),
+        pairs => match found {
+            None => format!("{} pairs that all differ alike are too few", pairs.len()),
+            Some((difference, Interval { low, high })) => {
+                let word = match (low > 0.0, high < 0.0) {
+                    (true, _) => "yes",
+                    (_, true) => "no, shorter",
+                    _ => "no difference is shown",
+                };
+                let p = p.map_or_else(String::new, |p| format!("; log-rank p {}", p_text(p)));
+                return format!(
+                    "{name}: {word}, {difference:+.1} {unit} on average up to {horizon:.0} (95% {low:+.1} to {high:+.1}{p})."
+                );
+            }
+        },
+    };
+    format!("{name}: that cannot be said: {reason}.")
+}
+
+/// That lives are compared up to less than the longest of them, and whose curve is not known further.
+fn cut_short(name: &str, off: &[Lifetime], on: &[Lifetime], horizon: f64) -> Option<String> {
+    let longest = |lives: &[Lifetime]| lives.iter().map(|life| life.time).fold(0.0, f64::max);
+    let unknown = |lives: &[Lifetime]| {
+        !lives.is_empty() && restricted_mean(lives, longest(off).max(longest(on))).is_none()
+    };
+    let sides = match (unknown(off), unknown(on)) {
+        (true, false) => "the curve without control is",
+        (false, true) => "the curve with control is",
+        _ => "the curves are",
+    };
+    (horizon < longest(off).max(longest(on))).then(|| {
+        format!("{name}: {sides} not known beyond {horizon:.0} {}, where the longest lives were still going on; means count a life up to there.", unit(name))
+    })
 }
 
 /// The lives without and with control that share a seed.
@@ -177,7 +221,7 @@ mod tests {
         };
         let part = part(&[world]).unwrap();
         assert!(
-            part.answer.starts_with("k8s, random: yes, +5.0 steps on average (95% +5.0 to +5.0"),
+            part.answer.starts_with("k8s, random: yes, +5.0 steps on average up to 35 (95% +5.0 to +5.0"),
             "{}",
             part.answer
         );

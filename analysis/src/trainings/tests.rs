@@ -41,7 +41,7 @@ fn seeds_together_say_yes_or_that_nothing_is_shown() {
     };
     assert_eq!(
         answer([(1.0, 3.0), (50.0, 53.0), (100.0, 104.0)]),
-        "Yes: over 3 seeds the mean return of 100 episodes rose from 50.33 to 53.33 on average, by +3.00 (95% +2.00 to +4.00), in 2 steps."
+        "Yes: over 3 seeds the mean return of 100 episodes rose from 50.33 to 53.33 on average, by +3.00 (95% +0.52 to +5.48), in 2 steps."
     );
     assert!(answer([(3.0, 1.0), (53.0, 50.0), (104.0, 100.0)]).starts_with("No: over 3 seeds"));
     let mixed = answer([(1.0, 3.0), (50.0, 48.0), (100.0, 101.0)]);
