@@ -390,6 +390,71 @@ mod tests {
         assert_eq!((b.mean, b.iqm, b.optimality_gap), (None, None, None));
     }
 
+    /// Three episodes have a mean with an interval, and no interquartile mean with one; the answer says so, and
+    /// gives no verdict that chance gives in one of four cases.
+    #[test]
+    fn few_episodes_say_little() {
+        let agents = vec![
+            played("a", &[(1, 20.0), (2, 20.0), (3, 20.0)]),
+            played("b", &[(1, 21.0), (2, 22.0), (3, 29.0)]),
+        ];
+        let worlds = worlds(&[file("r", "k8s", agents)], None, &|| true).unwrap();
+        let b = &worlds[0].agents[1];
+        assert_eq!((b.iqm_interval, b.median_interval), (None, None));
+        let told = part(&worlds).unwrap();
+        assert_eq!(
+            told.answer,
+            "b has the highest interquartile mean return, 24 (3 episodes are too few for an interval of it), before a with 20 (3 episodes are too few for an interval of it); on the 3 seeds that both played no difference of the means is shown: +4 (95% -7 to +15)."
+        );
+        assert!(
+            told.sentences.concat().contains("b played 3 episodes: too few for an interval of the median")
+        );
+    }
+
+    /// Where the interquartile mean and the mean disagree, both are said.
+    #[test]
+    fn a_lower_mean_is_no_victory() {
+        let scores = |of: fn(u64) -> f64| (0..40).map(|i| (i, of(i))).collect::<Vec<_>>();
+        let steady = played("steady", &scores(|i| 10.0 + 0.01 * i as f64));
+        // Better in most episodes, lost in eight of forty.
+        let risky = played("risky", &scores(|i| if i % 5 == 0 { -90.0 } else { 11.0 + 0.01 * i as f64 }));
+        let answer =
+            part(&worlds(&[file("r", "k8s", vec![steady, risky])], None, &|| true).unwrap()).unwrap().answer;
+        assert!(answer.starts_with("risky has the highest interquartile mean return"), "{answer}");
+        assert!(answer.contains("the mean is lower nonetheless, by -19"), "{answer}");
+    }
+
+    /// Three trainings that differ in the seed alone: the answer is of the trainings, not of their episodes.
+    #[test]
+    fn trainings_are_the_unit_of_the_answer() {
+        let scores = |mean: f64| (0..40).map(|i| (i, mean + (i % 4) as f64)).collect::<Vec<_>>();
+        let trained =
+            |name: &str, mean: f64| Played { training: Some("x".to_owned()), ..played(name, &scores(mean)) };
+        let agents = vec![
+            played("random", &scores(20.0)),
+            trained("prophet:a", 19.0),
+            trained("prophet:b", 22.0),
+            trained("prophet:c", 25.0),
+        ];
+        let worlds = worlds(&[file("r", "k8s", agents.clone())], None, &|| true).unwrap();
+        let told = part(&worlds).unwrap();
+        assert!(
+            told.answer.starts_with("prophet:a, prophet:b, prophet:c (3 seeds) has the highest interquartile mean return, 23.50 (95% over 3 trainings 16.05 to 30.95), before random"),
+            "{}",
+            told.answer
+        );
+        assert!(
+            told.answer.contains("no difference of the means is shown: +2.00 (95% -5."),
+            "{}",
+            told.answer
+        );
+        assert!(told.tables.iter().any(|table| table.caption.contains("differ in the seed alone")));
+        let alone =
+            part(&super::worlds(&[file("r", "k8s", agents[..2].to_vec())], None, &|| true).unwrap()).unwrap();
+        assert!(alone.answer.contains("20.50 (95% of this one training "), "{}", alone.answer);
+        assert!(alone.sentences.concat().contains("prophet:a is one training"), "{:?}", alone.sentences);
+    }
+
     /// Of an agent below the target always, the gap is what is missing from its mean, and so is its interval;
     /// the median of ten different scores lies between the fifth and the sixth.
     #[test]

@@ -196,7 +196,12 @@ fn remarks(world: &World) -> Vec<String> {
         }
     }
     for side in sides(&world.agents) {
-        if side.members.len() == 1 && side.played[0].training.is_some() {
+        if side.members.len() > 1 {
+            remarks.push(format!(
+                "The trainings of {} differ in the seed alone: the answer goes by the trainings; what a table says of one of them is of its episodes.",
+                side.name
+            ));
+        } else if side.played[0].training.is_some() {
             remarks.push(format!(
                 "{} is one training: its intervals are of its episodes; another training seed may do better or worse.",
                 side.name
