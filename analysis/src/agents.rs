@@ -1,8 +1,10 @@
 //! Agents beside each other (Agarwal et al. 2021): aggregates with intervals, chances, paired tests.
 
 mod part;
+mod trained;
 
 pub use part::part;
+pub use trained::{Side, trained_sides};
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,11 +14,13 @@ use crate::read::GoOn;
 use crate::read::episodes::{KEPT, Played};
 use crate::stats::Interval;
 use crate::stats::aggregate::{
-    improvement_over_tasks, independent_bootstrap_interval, interquartile_mean_of_tasks, mean_of_tasks,
-    median_of_tasks, optimality_gap, stratified_bootstrap_interval, stratified_bootstrap_intervals,
+    improvement_over_tasks, interquartile_mean_of_tasks, mean_of_tasks, median_of_tasks, optimality_gap,
+    stratified_bootstrap_interval, stratified_bootstrap_intervals,
 };
-use crate::stats::bootstrap::{Resampled, bootstrap_interval};
-use crate::stats::paired::{holm, signed_rank_p};
+use crate::stats::bootstrap::Resampled;
+use crate::stats::compare::{improvement_interval, probability_of_improvement};
+use crate::stats::paired::{differences, holm, signed_rank_p};
+use crate::stats::student::mean_interval;
 use crate::stats::summary::{interquartile_mean, mean, quantile};
 
 /// What one agent did in one world.
@@ -28,7 +32,7 @@ pub struct Agent {
     pub episodes: u64,
     /// Mean return.
     pub mean: Option<f64>,
-    /// Its 95% interval by bootstrap, as those below.
+    /// Its 95% interval by Student's t; that of the optimality gap too, the others by bootstrap.
     pub mean_interval: Option<Interval>,
     /// Median return.
     pub median: Option<f64>,
@@ -84,6 +88,8 @@ pub struct World {
     pub target_of: Option<String>,
     /// In the order of the files.
     pub agents: Vec<Agent>,
+    /// Trained agents whose trainings differ in the seed alone, where there are several.
+    pub trained: Vec<Side>,
 }
 
 /// Scores over several worlds, 0 the baseline's mean and 1 the best mean of each world.
@@ -189,24 +195,25 @@ fn compared(
             return Err(format!("stopped before the intervals of {}", played.agent));
         }
         let returns = std::slice::from_ref(&played.returns);
-        let aggregates = |scores: &[Vec<f64>]| {
-            let middle = quantile(&scores[0], 0.5)?;
-            let gap = optimality_gap(scores, target?)?;
-            Some([mean(&scores[0])?, middle, interquartile_mean(&scores[0])?, gap])
-        };
+        let aggregates =
+            |scores: &[Vec<f64>]| Some([quantile(&scores[0], 0.5)?, interquartile_mean(&scores[0])?]);
         let mut stream = Resampled::InterquartileMean.stream();
         let intervals = stratified_bootstrap_intervals(returns, aggregates, &mut stream);
+        let shortfalls =
+            |target: f64| played.returns.iter().map(|score| (target - score).max(0.0)).collect::<Vec<_>>();
         compared.push(Agent {
             name: played.agent.clone(),
             episodes: played.episodes,
             mean: mean(&played.returns),
-            mean_interval: intervals.map(|intervals| intervals[0]),
+            mean_interval: mean_interval(&played.returns),
             median: quantile(&played.returns, 0.5),
-            median_interval: intervals.map(|intervals| intervals[1]),
+            median_interval: intervals.map(|intervals| intervals[0]),
             iqm: interquartile_mean(&played.returns),
-            iqm_interval: intervals.map(|intervals| intervals[2]),
+            iqm_interval: intervals.map(|intervals| intervals[1]),
             optimality_gap: target.and_then(|target| optimality_gap(returns, target)),
-            optimality_gap_interval: intervals.map(|intervals| intervals[3]),
+            optimality_gap_interval: target
+                .and_then(|target| mean_interval(&shortfalls(target)))
+                .map(|Interval { low, high }| Interval { low: low.max(0.0), high }),
             steps: mean(&played.steps),
             lost: played.terminated as f64 / played.returns.len().max(1) as f64,
             against_baseline: (index != first).then(|| against(played, &agents[first])),
@@ -214,25 +221,23 @@ fn compared(
         });
     }
     correct_for_many(&mut compared);
+    let several = |side: &Side| side.members.len() > 1;
+    let trained = trained_sides(&agents, &agents[first].agent).into_iter().filter(several).collect();
     Ok(World {
         name: name.to_owned(),
         baseline: agents[first].agent.clone(),
         target,
         target_of: best.map(|(_, agent)| agent),
         agents: compared,
+        trained,
     })
 }
 
 fn against(played: &Played, baseline: &Played) -> Comparison {
-    let (x, y) = (std::slice::from_ref(&played.returns), std::slice::from_ref(&baseline.returns));
+    let (x, y) = (&played.returns, &baseline.returns);
     Comparison {
-        improvement: improvement_over_tasks(x, y),
-        improvement_interval: independent_bootstrap_interval(
-            x,
-            y,
-            improvement_over_tasks,
-            &mut Resampled::Improvement.stream(),
-        ),
+        improvement: probability_of_improvement(x, y),
+        improvement_interval: improvement_interval(x, y),
         ..paired(played, baseline)
     }
 }
@@ -248,11 +253,11 @@ fn paired(played: &Played, baseline: &Played) -> Comparison {
         .filter_map(|(seed, &mine)| by_seed.get(seed).map(|&theirs| (mine, theirs)))
         .collect();
     let (mine, theirs): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
-    let differences: Vec<f64> = pairs.iter().map(|(mine, theirs)| mine - theirs).collect();
+    let differences = differences(&mine, &theirs);
     Comparison {
         pairs: pairs.len(),
         difference: mean(&differences),
-        difference_interval: bootstrap_interval(&differences, mean, &mut Resampled::Difference.stream()),
+        difference_interval: mean_interval(&differences),
         p: signed_rank_p(&mine, &theirs),
         ..Comparison::default()
     }
@@ -319,6 +324,7 @@ mod tests {
     fn played(agent: &str, scores: &[(u64, f64)]) -> Played {
         Played {
             agent: agent.to_owned(),
+            training: None,
             episodes: scores.len() as u64,
             seeds: scores.iter().map(|score| score.0).collect(),
             returns: scores.iter().map(|score| score.1).collect(),
@@ -382,6 +388,71 @@ mod tests {
         let [a, b] = &worlds[0].agents[..] else { panic!("two agents") };
         assert_eq!((a.mean, a.iqm_interval), (Some(1.0), None));
         assert_eq!((b.mean, b.iqm, b.optimality_gap), (None, None, None));
+    }
+
+    /// Three episodes have a mean with an interval, and no interquartile mean with one; the answer says so, and
+    /// gives no verdict that chance gives in one of four cases.
+    #[test]
+    fn few_episodes_say_little() {
+        let agents = vec![
+            played("a", &[(1, 20.0), (2, 20.0), (3, 20.0)]),
+            played("b", &[(1, 21.0), (2, 22.0), (3, 29.0)]),
+        ];
+        let worlds = worlds(&[file("r", "k8s", agents)], None, &|| true).unwrap();
+        let b = &worlds[0].agents[1];
+        assert_eq!((b.iqm_interval, b.median_interval), (None, None));
+        let told = part(&worlds).unwrap();
+        assert_eq!(
+            told.answer,
+            "b has the highest interquartile mean return, 24 (3 episodes are too few for an interval of it), before a with 20 (3 episodes are too few for an interval of it); on the 3 seeds that both played no difference of the means is shown: +4 (95% -7 to +15)."
+        );
+        assert!(
+            told.sentences.concat().contains("b played 3 episodes: too few for an interval of the median")
+        );
+    }
+
+    /// Where the interquartile mean and the mean disagree, both are said.
+    #[test]
+    fn a_lower_mean_is_no_victory() {
+        let scores = |of: fn(u64) -> f64| (0..40).map(|i| (i, of(i))).collect::<Vec<_>>();
+        let steady = played("steady", &scores(|i| 10.0 + 0.01 * i as f64));
+        // Better in most episodes, lost in eight of forty.
+        let risky = played("risky", &scores(|i| if i % 5 == 0 { -90.0 } else { 11.0 + 0.01 * i as f64 }));
+        let answer =
+            part(&worlds(&[file("r", "k8s", vec![steady, risky])], None, &|| true).unwrap()).unwrap().answer;
+        assert!(answer.starts_with("risky has the highest interquartile mean return"), "{answer}");
+        assert!(answer.contains("the mean is lower nonetheless, by -19"), "{answer}");
+    }
+
+    /// Three trainings that differ in the seed alone: the answer is of the trainings, not of their episodes.
+    #[test]
+    fn trainings_are_the_unit_of_the_answer() {
+        let scores = |mean: f64| (0..40).map(|i| (i, mean + (i % 4) as f64)).collect::<Vec<_>>();
+        let trained =
+            |name: &str, mean: f64| Played { training: Some("x".to_owned()), ..played(name, &scores(mean)) };
+        let agents = vec![
+            played("random", &scores(20.0)),
+            trained("prophet:a", 19.0),
+            trained("prophet:b", 22.0),
+            trained("prophet:c", 25.0),
+        ];
+        let worlds = worlds(&[file("r", "k8s", agents.clone())], None, &|| true).unwrap();
+        let told = part(&worlds).unwrap();
+        assert!(
+            told.answer.starts_with("prophet:a, prophet:b, prophet:c (3 seeds) has the highest interquartile mean return, 23.50 (95% over 3 trainings 16.05 to 30.95), before random"),
+            "{}",
+            told.answer
+        );
+        assert!(
+            told.answer.contains("no difference of the means is shown: +2.00 (95% -5."),
+            "{}",
+            told.answer
+        );
+        assert!(told.tables.iter().any(|table| table.caption.contains("differ in the seed alone")));
+        let alone =
+            part(&super::worlds(&[file("r", "k8s", agents[..2].to_vec())], None, &|| true).unwrap()).unwrap();
+        assert!(alone.answer.contains("20.50 (95% of this one training "), "{}", alone.answer);
+        assert!(alone.sentences.concat().contains("prophet:a is one training"), "{:?}", alone.sentences);
     }
 
     /// Of an agent below the target always, the gap is what is missing from its mean, and so is its interval;

@@ -9,6 +9,8 @@ use crate::chart::{ChartError, Estimate, intervals};
 use crate::read::{self, ReadError};
 use crate::report::{Cell, Figure, Part, Table};
 use crate::stats::Interval;
+use crate::stats::student::{mean_interval, summed_up_interval};
+use crate::stats::summary::mean;
 
 /// The file of a run that is read.
 pub const FILE: &str = "eval.json";
@@ -38,6 +40,18 @@ pub struct Evaluation {
     pub steps_mean: Option<f64>,
     /// Share of the episodes that ended by loss.
     pub terminated: Option<f64>,
+    /// What its training has in common with those that differ from it in the seed alone; the file does not say.
+    #[serde(skip)]
+    pub training: Option<String>,
+}
+
+/// Evaluations under the same conditions of trainings that differ in the seed alone.
+struct Together {
+    runs: Vec<String>,
+    env: String,
+    conditions: String,
+    mean: Option<f64>,
+    interval: Option<Interval>,
 }
 
 impl Evaluation {
@@ -65,8 +79,10 @@ impl Evaluation {
         [noise, drift].into_iter().flatten().collect()
     }
 
+    /// From mean, deviation and count: the ends in files of earlier versions are a bootstrap's, which of few
+    /// episodes are too near.
     fn interval(&self) -> Option<Interval> {
-        Some(Interval { low: self.return_mean_low?, high: self.return_mean_high? })
+        summed_up_interval(self.return_mean?, self.return_std?, self.episodes.try_into().ok()?)
     }
 }
 
@@ -90,18 +106,42 @@ pub fn part(evaluations: &[(String, Evaluation)]) -> Result<Part, ChartError> {
             "lost",
         ],
     );
-    let mut answers = Vec::new();
-    for (name, found) in evaluations {
-        let interval = found.interval().map_or_else(
-            || "no interval from so few".to_owned(),
-            |Interval { low, high }| format!("95% {low:.2} to {high:.2}"),
+    let (mut answers, mut alone) = (Vec::new(), false);
+    let groups = together(evaluations);
+    for group in &groups {
+        let interval = group.interval.map_or_else(
+            || "equal means of so few say nothing of other seeds".to_owned(),
+            |Interval { low, high }| format!("95% over trainings {low:.2} to {high:.2}"),
         );
         answers.push(format!(
-            "{name}: {} a {} episode on average{} ({interval}).",
-            Cell::number(found.return_mean, 2).text,
-            found.env,
-            found.conditions()
+            "{}: {} a {} episode on average{} ({interval}).",
+            match &group.runs[..] {
+                [first, _, _, _, ..] => format!("{first} and {} other seeds", group.runs.len() - 1),
+                few => format!("{} ({} seeds)", few.join(", "), few.len()),
+            },
+            Cell::number(group.mean, 2).text,
+            group.env,
+            group.conditions
         ));
+    }
+    for (name, found) in evaluations {
+        let known = |group: &Together| {
+            group.runs.contains(&found.run)
+                && (&group.env, &group.conditions) == (&found.env, &found.conditions())
+        };
+        if !groups.iter().any(known) {
+            alone = true;
+            let interval = found.interval().map_or_else(
+                || "no interval from so few".to_owned(),
+                |Interval { low, high }| format!("95% {low:.2} to {high:.2}"),
+            );
+            answers.push(format!(
+                "{name}: {} a {} episode on average{} ({interval}).",
+                Cell::number(found.return_mean, 2).text,
+                found.env,
+                found.conditions()
+            ));
+        }
         table.rows.push(vec![
             Cell::text(name),
             Cell::text(&found.run),
@@ -115,6 +155,14 @@ pub fn part(evaluations: &[(String, Evaluation)]) -> Result<Part, ChartError> {
             Cell::share(found.terminated),
         ]);
     }
+    let mut sentences = Vec::new();
+    if alone {
+        sentences.push("An interval of one training is of its episodes: it says nothing of other training seeds, which may do better or worse.".to_owned());
+    }
+    let together: Vec<_> = groups
+        .iter()
+        .map(|group| json!({ "runs": group.runs, "return_mean": group.mean, "interval_over_trainings": group.interval }))
+        .collect();
     let data: Vec<_> =
         evaluations.iter().map(|(name, found)| json!({ "name": name, "found": found })).collect();
     Ok(Part {
@@ -122,9 +170,42 @@ pub fn part(evaluations: &[(String, Evaluation)]) -> Result<Part, ChartError> {
         answer: answers.join(" "),
         figures: figures(evaluations)?,
         tables: vec![table],
-        findings: json!({ "kind": "evaluation", "evaluations": data }),
+        sentences,
+        findings: json!({ "kind": "evaluation", "evaluations": data, "together": together }),
         ..Part::default()
     })
+}
+
+/// The groups of two trainings or more. A training that was evaluated more than once counts once, with the mean of
+/// all its episodes.
+fn together(evaluations: &[(String, Evaluation)]) -> Vec<Together> {
+    let key = |found: &Evaluation| Some((found.training.clone()?, found.env.clone(), found.conditions()));
+    let mut keys: Vec<_> = Vec::new();
+    for key in evaluations.iter().filter_map(|(_, found)| key(found)) {
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    let group = |of: &(String, String, String)| {
+        // Of each training its sum of returns and its episodes.
+        let mut runs: Vec<(String, f64, f64)> = Vec::new();
+        for (_, found) in evaluations.iter().filter(|(_, found)| key(found).as_ref() == Some(of)) {
+            let (sum, episodes) = (found.return_mean? * found.episodes as f64, found.episodes as f64);
+            match runs.iter_mut().find(|(run, ..)| *run == found.run) {
+                Some(known) => (known.1, known.2) = (known.1 + sum, known.2 + episodes),
+                None => runs.push((found.run.clone(), sum, episodes)),
+            }
+        }
+        let means: Vec<f64> = runs.iter().map(|(_, sum, episodes)| sum / episodes).collect();
+        (runs.len() > 1).then(|| Together {
+            runs: runs.into_iter().map(|(run, ..)| run).collect(),
+            env: of.1.clone(),
+            conditions: of.2.clone(),
+            mean: mean(&means),
+            interval: mean_interval(&means),
+        })
+    };
+    keys.iter().filter_map(group).collect()
 }
 
 /// A figure a world: returns in different worlds are not to be compared.
@@ -169,17 +250,49 @@ mod tests {
         let one = read(ONE).unwrap();
         let drifts =
             ONE.replace("\"obs_noise\":0.5", "\"obs_noise\":0").replace("_scale\":1.0", "_scale\":2.5");
-        let few =
-            read(&drifts.replace("1.0,\"return_mean_high\":2.0", "null,\"return_mean_high\":null")).unwrap();
+        let few = read(&drifts.replace("_std\":2.0", "_std\":null")).unwrap();
         let other = Evaluation { env: "gardener".to_owned(), ..one.clone() };
         let all = [("x", one), ("y", few), ("z", other)].map(|(name, found)| (name.to_owned(), found));
         let part = part(&all).unwrap();
         assert!(part.answer.starts_with(
-            "x: 1.50 a k8s episode on average with noise 0.5 on what is seen (95% 1.00 to 2.00). y: 1.50 a k8s episode on average with 2.5 times the drift (no interval from so few)."
+            "x: 1.50 a k8s episode on average with noise 0.5 on what is seen (95% 0.56 to 2.44). y: 1.50 a k8s episode on average with 2.5 times the drift (no interval from so few)."
         ), "{}", part.answer);
         let names: Vec<_> = part.figures.iter().map(|figure| figure.name.as_str()).collect();
         assert_eq!(names, ["evaluation-1", "evaluation-2"]);
         assert_eq!(part.tables[0].rows[0][9].text, "25.0%");
+    }
+
+    // scipy 1.17.1: ttest_1samp([50, 55, 60], 0).confidence_interval(): 55 and 42.579 to 67.421
+    #[test]
+    fn trainings_that_differ_in_the_seed_are_one_answer() {
+        let of = |run: &str, mean: f64, training: &str| {
+            let one = read(ONE).unwrap();
+            let found = Evaluation {
+                run: run.to_owned(),
+                return_mean: Some(mean),
+                training: Some(training.to_owned()),
+                ..one
+            };
+            (format!("eval {run}"), found)
+        };
+        // The second was evaluated twice, and is still one training.
+        let all = [
+            of("a", 50.0, "x"),
+            of("b", 54.0, "x"),
+            of("c", 60.0, "x"),
+            of("b", 56.0, "x"),
+            of("d", 9.0, "y"),
+        ];
+        let part = part(&all).unwrap();
+        assert!(
+            part.answer.starts_with(
+                "a, b, c (3 seeds): 55.00 a k8s episode on average with noise 0.5 on what is seen (95% over trainings 42.58 to 67.42). eval d: 9.00 a k8s"
+            ),
+            "{}",
+            part.answer
+        );
+        assert!(part.sentences[0].contains("one training is of its episodes"), "{:?}", part.sentences);
+        assert!(super::part(&all[..4]).unwrap().sentences.is_empty());
     }
 
     #[test]

@@ -8,8 +8,9 @@ use self::answer::answers;
 use crate::chart::{ChartError, Curve, Labels, lines, range};
 use crate::read::log::{Column, Log};
 use crate::report::{Cell, Figure, Part, Table};
+use crate::stats::FEW;
 use crate::stats::bootstrap::{Resampled, bootstrap_interval};
-use crate::stats::summary::interquartile_mean;
+use crate::stats::summary::{interquartile_mean, quantile};
 
 /// Steps at which the curves of several runs are compared.
 const GRID: usize = 60;
@@ -229,7 +230,7 @@ fn found(shown: &Shown, training: &Training) -> Value {
     json!({ "name": training.name, "group": training.group, "steps": training.log.steps, "rows": training.log.rows, "measures": measures.collect::<Vec<_>>() })
 }
 
-/// A curve a group; of several runs the interquartile mean and its 95% band.
+/// A curve a group; of several runs the interquartile mean and its band.
 fn figure(
     shown: &Shown,
     trainings: &[Training],
@@ -259,7 +260,7 @@ fn figure(
     let end = trainings.iter().map(|training| training.log.steps).fold(1.0, f64::max);
     let labels = Labels { title: measure.title, x: "steps", y: measure.unit };
     let band = if banded {
-        " Runs that differ in the seed alone share a curve, their interquartile mean with its 95% bootstrap band, from where the last of them has a value to where the first of them ends."
+        " Runs that differ in the seed alone share a curve, their interquartile mean with its 95% bootstrap band (of fewer than six runs a band from the lowest to the highest), from where the last of them has a value to where the first of them ends."
     } else if curves.iter().any(|curve| !curve.band.is_empty()) {
         " The band spans the least and the greatest value where several rows share a point."
     } else {
@@ -273,7 +274,8 @@ fn figure(
     .map(Some)
 }
 
-/// The interquartile mean of `columns` with its 95% band, where all of them have values.
+/// The interquartile mean of `columns` with its 95% band, of few columns from the least to the greatest value,
+/// where all of them have values.
 fn averaged(name: &str, columns: &[Column]) -> Curve {
     let ends = |pick: fn(&Column) -> Option<(f64, f64)>| columns.iter().filter_map(pick).map(|end| end.0);
     let start = ends(|column| column.first).fold(0.0, f64::max);
@@ -286,9 +288,12 @@ fn averaged(name: &str, columns: &[Column]) -> Curve {
         let at: Vec<f64> = points.iter().filter_map(|points| value_at(points, x)).collect();
         if let Some(mean) = interquartile_mean(&at).filter(|_| at.len() == columns.len() && start <= end) {
             curve.points.push((x, mean));
-            if let Some(interval) = bootstrap_interval(&at, interquartile_mean, &mut stream) {
-                curve.band.push((x, interval.low, interval.high));
-            }
+            let ends = if at.len() < FEW {
+                quantile(&at, 0.0).zip(quantile(&at, 1.0))
+            } else {
+                bootstrap_interval(&at, interquartile_mean, &mut stream).map(|ends| (ends.low, ends.high))
+            };
+            curve.band.extend(ends.map(|(low, high)| (x, low, high)));
         }
     }
     curve

@@ -12,6 +12,7 @@ use resonetics_envs::gardener::GardenerConfig;
 
 use crate::commands::Plan;
 use crate::failure::{self, Failure};
+use crate::inputs::trained::folder;
 use crate::inputs::{Input, Inputs};
 use crate::interrupt;
 use crate::setup::WorldSettings;
@@ -97,7 +98,8 @@ fn found(inputs: &mut Inputs) -> Result<Found, Failure> {
         let config = &inputs.runs[input.run].config;
         config.parse::<toml::Table>().map_err(|problem| unusable(input, problem.to_string().trim_end()))?;
         if input.path.extension().is_some_and(|extension| extension == "json") {
-            let evaluation = Evaluation::read(&input.path).map_err(refused)?;
+            let mut evaluation = Evaluation::read(&input.path).map_err(refused)?;
+            evaluation.training = inputs.training(&evaluation.run, input);
             found.evaluations.push((input.name.clone(), evaluation));
         } else if let Some((kind, _)) = found.rows(open(&input.path))? {
             // Closed again: a sweep may have more files than may be open.
@@ -142,7 +144,13 @@ fn add(
         }
         Kind::Episodes => {
             let world = world(inputs, input)?;
-            let agents = found.rows(episodes::read(table, &go_on))?;
+            let mut agents = found.rows(episodes::read(table, &go_on))?;
+            for played in agents.iter_mut().flatten() {
+                // One whose training is not there any more is one of its own.
+                let training = folder(&played.agent)
+                    .map(|dir| inputs.training(dir, input).unwrap_or_else(|| played.agent.clone()));
+                played.training = training;
+            }
             found.benchmarks.extend(agents.map(|agents| Benchmark { world, run: name, agents }));
         }
         Kind::Training | Kind::Drift => {

@@ -1,6 +1,7 @@
 //! What `analyze` and `report` are pointed at: files, run directories, folders of runs.
 
 mod settings;
+pub mod trained;
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;

@@ -2,12 +2,13 @@
 
 use serde_json::json;
 
-use super::{Agent, World, overall, paired};
+use super::trained::{beside, sides};
+use super::{Agent, Side, World, overall};
 use crate::chart::{ChartError, Curve, Estimate, Labels, intervals, lines, range};
 use crate::report::{Cell, Figure, Part, Table, p_text};
-use crate::stats::Interval;
 use crate::stats::aggregate::{performance_profile, profile_intervals};
 use crate::stats::bootstrap::resamples;
+use crate::stats::{FEW, Interval};
 
 const WORDS: [(&str, &str); 7] = [
     ("return", "the sum of the rewards of an episode"),
@@ -49,6 +50,7 @@ pub fn part(worlds: &[World]) -> Result<Part, ChartError> {
         part.tables.push(aggregate_table(world));
         part.tables.push(episodes_table(world));
         part.tables.extend(comparison_table(world));
+        part.tables.extend(trained_table(world));
     }
     let over_all = overall(worlds);
     if worlds.len() > 1 && over_all.is_empty() {
@@ -97,38 +99,33 @@ fn decimals(world: &World) -> usize {
 
 fn answer(world: &World, name_it: bool) -> String {
     let place = if name_it { format!("In {}: ", world.name) } else { String::new() };
-    let ranked = |agents: &mut Vec<&Agent>| {
-        agents.sort_by(|a, b| b.iqm.unwrap_or_default().total_cmp(&a.iqm.unwrap_or_default()));
-    };
-    let mut agents: Vec<&Agent> = world.agents.iter().filter(|agent| agent.iqm.is_some()).collect();
-    ranked(&mut agents);
+    let mut ranked: Vec<Side> = sides(&world.agents).into_iter().filter(|side| side.iqm.is_some()).collect();
+    ranked.sort_by(|a, b| b.iqm.unwrap_or_default().total_cmp(&a.iqm.unwrap_or_default()));
     let digits = decimals(world);
-    let shown = |agent: &Agent| {
-        let iqm = agent.iqm.unwrap_or_default();
-        match agent.iqm_interval {
-            Some(interval) => {
-                format!("{iqm:.digits$} (95% {:.digits$} to {:.digits$})", interval.low, interval.high)
-            }
-            None => format!("{iqm:.digits$}, one episode, so no interval"),
-        }
-    };
-    let [best, rest @ ..] = &agents[..] else {
+    let shown = |side: &Side| iqm_text(side, digits);
+    let [best, rest @ ..] = &ranked[..] else {
         return format!("{place}that cannot be said: no agent has finite returns.");
     };
     let Some(second) = rest.first() else {
         return format!("{place}{} is alone; its interquartile mean return is {}.", best.name, shown(best));
     };
-    let beside = paired(&best.played, &second.played);
-    let apart = match (beside.difference, beside.difference_interval) {
-        (Some(difference), Some(Interval { low, high })) => {
-            let word =
-                if low > 0.0 || high < 0.0 { "the mean difference is" } else { "no difference is shown:" };
+    let compared = beside(&best.played, &second.played);
+    let apart = match (compared.pairs, compared.difference.zip(compared.difference_interval)) {
+        (0, _) => "they played no seed in common".to_owned(),
+        (1, _) => "one seed that both played is too few to say more".to_owned(),
+        (pairs, None) => {
+            format!("{pairs} seeds that both played, with equal differences, are too few to say more")
+        }
+        (pairs, Some((difference, Interval { low, high }))) => {
+            let word = match (low > 0.0, high < 0.0) {
+                (true, _) => "the mean difference is",
+                (_, true) => "the mean is lower nonetheless, by",
+                _ => "no difference of the means is shown:",
+            };
             format!(
-                "on the {} seeds that both played {word} {difference:+.digits$} (95% {low:+.digits$} to {high:+.digits$})",
-                beside.pairs
+                "on the {pairs} seeds that both played {word} {difference:+.digits$} (95% {low:+.digits$} to {high:+.digits$})"
             )
         }
-        _ => "too few seeds were played by both to say more".to_owned(),
     };
     format!(
         "{place}{} has the highest interquartile mean return, {}, before {} with {}; {apart}.",
@@ -139,12 +136,36 @@ fn answer(world: &World, name_it: bool) -> String {
     )
 }
 
+/// The interquartile mean with its interval, and what the interval is of, or why there is none.
+fn iqm_text(side: &Side, digits: usize) -> String {
+    let iqm = side.iqm.unwrap_or_default();
+    let of_training = side.played[0].training.is_some();
+    let several = side.members.len() > 1;
+    let scope = match (several, of_training) {
+        (true, _) => format!(" over {} trainings", side.members.len()),
+        (false, true) => " of this one training".to_owned(),
+        _ => String::new(),
+    };
+    if let Some(Interval { low, high }) = side.iqm_interval {
+        return format!("{iqm:.digits$} (95%{scope} {low:.digits$} to {high:.digits$})");
+    }
+    match side.played[0].returns.len() {
+        _ if several => format!(
+            "{iqm:.digits$} ({} trainings that did equally are too few for an interval)",
+            side.members.len()
+        ),
+        1 => format!("{iqm:.digits$} (one episode, so no interval)"),
+        n if n < FEW => format!("{iqm:.digits$} ({n} episodes are too few for an interval of it)"),
+        _ => format!("{iqm:.digits$}"),
+    }
+}
+
 fn remarks(world: &World) -> Vec<String> {
     let mut remarks = Vec::new();
     if let (Some(target), Some(of)) = (world.target, &world.target_of) {
         let digits = decimals(world);
         remarks.push(format!(
-            "{}: the optimality gap is the mean shortfall from {target:.digits$}, the mean return of {of}, the best here; the baseline is {}. Intervals are percentile bootstraps of {} resamples.",
+            "{}: the optimality gap is the mean shortfall from {target:.digits$}, the mean return of {of}, the best here; the baseline is {}. Intervals of means are Student's t, those of medians and interquartile means bootstraps of {} resamples, widened for small samples.",
             world.name,
             world.baseline,
             resamples(world.agents.iter().map(|agent| agent.played.returns.len()).max().unwrap_or_default())
@@ -165,8 +186,26 @@ fn remarks(world: &World) -> Vec<String> {
                 agent.played.returns.len()
             ));
         }
-        if agent.episodes == 1 {
-            remarks.push(format!("{} played one episode: there is no interval.", agent.name));
+        match agent.played.returns.len() {
+            1 => remarks.push(format!("{} played one episode: there is no interval.", agent.name)),
+            n if n < FEW => remarks.push(format!(
+                "{} played {n} episodes: too few for an interval of the median or the interquartile mean.",
+                agent.name
+            )),
+            _ => {}
+        }
+    }
+    for side in sides(&world.agents) {
+        if side.members.len() > 1 {
+            remarks.push(format!(
+                "The trainings of {} differ in the seed alone: the answer goes by the trainings; what a table says of one of them is of its episodes.",
+                side.name
+            ));
+        } else if side.played[0].training.is_some() {
+            remarks.push(format!(
+                "{} is one training: its intervals are of its episodes; another training seed may do better or worse.",
+                side.name
+            ));
         }
     }
     let lengths = || world.agents.iter().map(|agent| agent.episodes);
@@ -226,6 +265,41 @@ fn comparison_table(world: &World) -> Option<Table> {
             Cell::estimate(comparison.difference, comparison.difference_interval, digits),
             Cell::p(comparison.p),
             Cell::p(comparison.p_holm),
+        ]);
+    }
+    (!table.rows.is_empty()).then_some(table)
+}
+
+/// Trainings that differ in the seed alone.
+fn trained_table(world: &World) -> Option<Table> {
+    let digits = decimals(world);
+    let mut table = Table::new(
+        format!(
+            "Trainings in {} that differ in the seed alone, with 95% intervals over trainings",
+            world.name
+        ),
+        &[
+            "agents",
+            "trainings",
+            "mean",
+            "interquartile mean",
+            "episodes in common",
+            "mean difference from the baseline",
+        ],
+    );
+    for side in &world.trained {
+        let beside = side.against_baseline.as_ref();
+        table.rows.push(vec![
+            Cell::text(&side.name),
+            Cell::count(side.members.len() as u64),
+            Cell::estimate(side.mean, side.mean_interval, digits),
+            Cell::estimate(side.iqm, side.iqm_interval, digits),
+            beside.map_or_else(|| Cell::text("–"), |beside| Cell::count(beside.pairs as u64)),
+            Cell::estimate(
+                beside.and_then(|beside| beside.difference),
+                beside.and_then(|beside| beside.difference_interval),
+                digits,
+            ),
         ]);
     }
     (!table.rows.is_empty()).then_some(table)

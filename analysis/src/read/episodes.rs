@@ -19,6 +19,9 @@ const AGENTS: usize = 64;
 pub struct Played {
     /// Its name.
     pub agent: String,
+    /// Of a trained agent what its training has in common with those that differ from it in the seed alone;
+    /// the file does not say.
+    pub training: Option<String>,
     /// Episodes in the file; more than are kept where there are more than [`KEPT`].
     pub episodes: u64,
     /// The seed of each episode kept.

@@ -6,12 +6,12 @@
 //! optimality gap, profile).
 
 use rand::{Rng, RngExt};
-use statrs::distribution::{Binomial, DiscreteCDF};
+use statrs::distribution::{Beta, ContinuousCDF};
 
-use super::bootstrap::{percentile_interval, percentile_intervals};
+use super::bootstrap::{percentiles, tail};
 use super::compare::probability_of_improvement;
 use super::summary::{interquartile_mean, mean, quantile};
-use super::{Interval, as_f64};
+use super::{FEW, Interval, as_f64};
 
 /// The mean over tasks of each task's mean. `None` for no task, or one without finite scores.
 pub fn mean_of_tasks(tasks: &[Vec<f64>]) -> Option<f64> {
@@ -62,26 +62,36 @@ pub fn performance_profile(tasks: &[Vec<f64>], thresholds: &[f64]) -> Option<Vec
         .then(|| thresholds.iter().map(|tau| as_f64(above(tau)) / as_f64(sorted.len())).collect())
 }
 
-/// The pointwise 95% intervals of the profile of one task's `scores`, in the order of `thresholds`: the
-/// quantiles of a binomial share, which a percentile bootstrap of any number of resamples tends to.
+/// The pointwise 95% intervals of the profile of one task's `scores`, in the order of `thresholds`: those of
+/// a binomial share (Clopper and Pearson 1934), which cover it in 95% of samples or more at any number of scores.
 /// `None` for fewer than two scores, or one not finite.
 pub fn profile_intervals(scores: &[f64], thresholds: &[f64]) -> Option<Vec<Interval>> {
-    let profile = performance_profile(std::slice::from_ref(&scores.to_vec()), thresholds)?;
-    if scores.len() < 2 {
-        return None;
-    }
-    let interval = |share: f64| {
-        let above = Binomial::new(share, scores.len() as u64).ok()?;
-        let end = |q| above.inverse_cdf(q) as f64 / as_f64(scores.len());
-        Some(Interval { low: end(0.025), high: end(0.975) })
+    let sorted = super::summary::sorted_finite(scores).filter(|scores| scores.len() > 1)?;
+    let mut intervals: Vec<Option<Interval>> = vec![None; sorted.len() + 1];
+    let interval = |tau: &f64| {
+        let above = sorted.len() - sorted.partition_point(|score| score <= tau);
+        let known = &mut intervals[above];
+        if known.is_none() {
+            *known = share_interval(above, sorted.len());
+        }
+        *known
     };
-    profile.into_iter().map(interval).collect()
+    thresholds.iter().map(interval).collect()
 }
 
-/// 95% percentile interval of `statistic`, runs drawn with replacement inside each task.
-///
-/// `None` if no task has two runs, for a task without any, or as in
+fn share_interval(count: usize, of: usize) -> Option<Interval> {
+    let (rest, count) = (as_f64(of - count), as_f64(count));
+    let end = |a: f64, b: f64, q: f64| Some(Beta::new(a, b).ok()?.inverse_cdf(q));
+    let low = if count > 0.0 { end(count, rest + 1.0, 0.025)? } else { 0.0 };
+    let high = if rest > 0.0 { end(count + 1.0, rest, 0.975)? } else { 1.0 };
+    Some(Interval { low, high })
+}
+
+/// 95% interval of `statistic`, runs drawn with replacement inside each task, widened for small samples as
 /// [`bootstrap_interval`](super::bootstrap::bootstrap_interval).
+///
+/// `None` for a task with fewer than two runs, for tasks that together have fewer than those of one task of
+/// [`FEW`] beyond one each, or as there.
 pub fn stratified_bootstrap_interval(
     tasks: &[Vec<f64>],
     statistic: impl Fn(&[Vec<f64>]) -> Option<f64>,
@@ -96,32 +106,27 @@ pub fn stratified_bootstrap_intervals<const N: usize>(
     statistics: impl Fn(&[Vec<f64>]) -> Option<[f64; N]>,
     rng: &mut impl Rng,
 ) -> Option<[Interval; N]> {
-    if !can_be_resampled(tasks) {
+    let fewest = tasks.iter().map(Vec::len).min().filter(|&fewest| fewest > 1)?;
+    let freedom = pooled(tasks) - tasks.len();
+    if freedom < FEW - 1 {
+        return None;
+    }
+    stratified_percentile_intervals(tasks, statistics, tail(fewest, freedom)?, rng)
+}
+
+/// Percentile intervals with the share `tail` of the replicates beyond each end: 0.025 is the plain one of
+/// 95%, that of rliable. `None` for no task, or one without runs.
+pub fn stratified_percentile_intervals<const N: usize>(
+    tasks: &[Vec<f64>],
+    statistics: impl Fn(&[Vec<f64>]) -> Option<[f64; N]>,
+    tail: f64,
+    rng: &mut impl Rng,
+) -> Option<[Interval; N]> {
+    if tasks.iter().all(Vec::is_empty) || tasks.iter().any(Vec::is_empty) {
         return None;
     }
     let sorted = sorted(tasks);
-    percentile_intervals(pooled(&sorted), || statistics(&resample(&sorted, rng)))
-}
-
-/// The same for a statistic of two groups of runs, which are resampled independently of each other.
-pub fn independent_bootstrap_interval(
-    x: &[Vec<f64>],
-    y: &[Vec<f64>],
-    statistic: impl Fn(&[Vec<f64>], &[Vec<f64>]) -> Option<f64>,
-    rng: &mut impl Rng,
-) -> Option<Interval> {
-    if !can_be_resampled(x) || !can_be_resampled(y) {
-        return None;
-    }
-    let (x, y) = (sorted(x), sorted(y));
-    percentile_interval(pooled(&x).max(pooled(&y)), || {
-        let resampled = resample(&x, rng);
-        statistic(&resampled, &resample(&y, rng))
-    })
-}
-
-fn can_be_resampled(tasks: &[Vec<f64>]) -> bool {
-    tasks.iter().any(|scores| scores.len() > 1) && tasks.iter().all(|scores| !scores.is_empty())
+    percentiles(pooled(&sorted), tail, || statistics(&resample(&sorted, rng)))
 }
 
 fn pooled(tasks: &[Vec<f64>]) -> usize {
@@ -182,5 +187,25 @@ mod tests {
         let tasks = [vec![1.0; 5], vec![9.0; 3]];
         let interval = stratified_bootstrap_interval(&tasks, mean_of_tasks, rng);
         assert_eq!(interval, Some(Interval { low: 5.0, high: 5.0 }));
+        let few = [vec![1.0; 4], vec![9.0; 3]];
+        assert!(stratified_bootstrap_interval(&few, mean_of_tasks, rng).is_some(), "3 and 2 beyond one each");
+        assert_eq!(stratified_bootstrap_interval(&few[..1], mean_of_tasks, rng), None);
+        assert_eq!(stratified_bootstrap_interval(&[few[0].clone(), vec![1.0; 2]], mean_of_tasks, rng), None);
+        assert_eq!(stratified_bootstrap_interval(&[vec![1.0; 9], vec![1.0]], mean_of_tasks, rng), None);
+    }
+
+    // scipy 1.17.1: stats.binomtest(k, n).proportion_ci(method="exact")
+    #[test]
+    fn shares_have_clopper_and_pearsons_intervals() {
+        let scores = [1.0, 2.0, 3.0, 3.0, 5.0];
+        let found = profile_intervals(&scores, &[0.0, 1.0, 3.0, 9.0]).unwrap();
+        for (interval, (low, high)) in found.into_iter().zip([
+            (0.478_176_249_772_848, 1.0),
+            (0.283_582_063_881_921, 0.994_949_368_636_599),
+            (0.005_050_631_363_401, 0.716_417_936_118_079),
+            (0.0, 0.521_823_750_227_152),
+        ]) {
+            assert!((interval.low - low).abs() < 1e-6 && (interval.high - high).abs() < 1e-6, "{interval:?}");
+        }
     }
 }

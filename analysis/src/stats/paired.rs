@@ -16,8 +16,7 @@ pub fn signed_rank_p(x: &[f64], y: &[f64]) -> Option<f64> {
     if x.len() != y.len() || !x.iter().chain(y).all(|value| value.is_finite()) {
         return None;
     }
-    // Rounded, or 0.3 - 0.1 and 0.5 - 0.3 would not tie.
-    let mut differences: Vec<f64> = x.iter().zip(y).map(|(x, y)| round(x - y)).collect();
+    let mut differences = differences(x, y);
     differences.retain(|&difference| difference != 0.0);
     differences.sort_by(|a, b| a.abs().total_cmp(&b.abs()));
     if differences.is_empty() {
@@ -48,8 +47,13 @@ pub fn signed_rank_p(x: &[f64], y: &[f64]) -> Option<f64> {
     Some((2.0 * Normal::standard().cdf(z)).min(1.0))
 }
 
-fn round(difference: f64) -> f64 {
-    (difference * 1e9).round() / 1e9
+/// The differences `x[i]` - `y[i]`, rounded to 12 digits of the largest of all values: 0.3 - 0.1 and 0.5 - 0.3 tie,
+/// and what is only a rounding error is 0.
+pub fn differences(x: &[f64], y: &[f64]) -> Vec<f64> {
+    let largest = x.iter().chain(y).fold(0.0_f64, |largest, value| largest.max(value.abs()));
+    let unit = largest * 1e-12;
+    let rounded = |difference: f64| if unit > 0.0 { (difference / unit).round() * unit } else { difference };
+    x.iter().zip(y).map(|(x, y)| rounded(x - y)).collect()
 }
 
 /// Twice the share of all sign patterns whose positive ranks sum to at most `smaller`.
@@ -93,6 +97,18 @@ mod tests {
         assert_eq!(signed_rank_p(&y, &y), None);
         assert_eq!(signed_rank_p(&y, &y[1..]), None);
         assert_eq!(signed_rank_p(&[f64::NAN], &[1.0]), None);
+    }
+
+    /// The test knows ranks only: whatever the unit, it says the same.
+    #[test]
+    fn the_unit_does_not_matter() {
+        let (x, y) = ([0.3, 0.5, 0.9, 0.2, 0.7], [0.1, 0.3, 0.2, 0.4, 0.1]);
+        let expected = signed_rank_p(&x, &y).unwrap();
+        for unit in [1e-12, 1e12] {
+            let [x, y] = [x, y].map(|values| values.map(|value| value * unit));
+            assert_eq!(signed_rank_p(&x, &y), Some(expected), "{unit}");
+        }
+        assert_eq!(signed_rank_p(&[0.1 + 0.2], &[0.3]), None, "a rounding error is a tie");
     }
 
     // Holm's own procedure by hand: 3 x 0.01, 2 x 0.02, then 0.04 raised to the one before it.

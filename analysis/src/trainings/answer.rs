@@ -4,7 +4,7 @@ use super::{Shown, Training};
 use crate::read::log::Column;
 use crate::report::capitalised;
 use crate::stats::Interval;
-use crate::stats::bootstrap::{Resampled, bootstrap_interval};
+use crate::stats::student::mean_interval_among;
 use crate::stats::summary::mean;
 
 /// Settings of which the answer speaks; the table has all.
@@ -17,15 +17,20 @@ struct Ends<'a> {
     steps: f64,
     /// Means over the runs of their begin and end; `None`: some run was not measured at two steps.
     means: Option<(f64, f64)>,
-    /// 95% interval of the mean difference, each run with itself; `None` for one run.
+    /// 95% interval of the mean difference, each run with itself; `None` for one run, or a few that differ alike.
     difference: Option<Interval>,
+    /// How many groups have such an interval: 95% is that all of them hold.
+    among: usize,
     /// Of one run: its last return with greedy actions, and the step and value of its highest.
     greedy: Option<(f64, (f64, f64))>,
 }
 
 /// What `groups` did: only several seeds say yes or no, one run alone says what happened.
 pub(super) fn answers(shown: &Shown, groups: &[(&str, Vec<&Training>)]) -> String {
-    let mut all: Vec<Ends<'_>> = groups.iter().map(|(group, members)| ends(shown, group, members)).collect();
+    // Of many settings one would seem to learn by chance: their intervals hold together.
+    let several = groups.iter().filter(|(_, members)| members.len() > 1).count();
+    let mut all: Vec<Ends<'_>> =
+        groups.iter().map(|(group, members)| ends(shown, group, members, several)).collect();
     let mut texts = Vec::new();
     if all.len() > SAID {
         let sign = if shown.less { 1.0 } else { -1.0 };
@@ -39,7 +44,7 @@ pub(super) fn answers(shown: &Shown, groups: &[(&str, Vec<&Training>)]) -> Strin
     if groups.len() > 1 { text } else { capitalised(&text) }
 }
 
-fn ends<'a>(shown: &Shown, group: &'a str, members: &[&Training]) -> Ends<'a> {
+fn ends<'a>(shown: &Shown, group: &'a str, members: &[&Training], among: usize) -> Ends<'a> {
     let column = |member: &&Training| member.log.column(shown.measures[0].column).cloned();
     let columns: Vec<Column> = members.iter().filter_map(column).collect();
     let of = if shown.less { quarters } else { first_and_last };
@@ -53,8 +58,8 @@ fn ends<'a>(shown: &Shown, group: &'a str, members: &[&Training]) -> Ends<'a> {
         runs: members.len(),
         steps: members.iter().map(|member| member.log.steps).fold(0.0, f64::max),
         means: of_all(|ends| ends.0).zip(of_all(|ends| ends.1)).filter(|_| complete),
-        difference: bootstrap_interval(&differences, mean, &mut Resampled::Gain.stream())
-            .filter(|_| complete),
+        difference: mean_interval_among(&differences, among).filter(|_| complete),
+        among,
         greedy: greedy.and_then(|column| Some((column.last?.1, column.highest?))),
     }
 }
@@ -105,9 +110,16 @@ fn answer(shown: &Shown, ends: &Ends<'_>, name_it: bool) -> String {
             _ => "not shown",
         };
         let digits = if shown.less { 4 } else { 2 };
+        let together =
+            if ends.among > 1 { format!(" for {} settings at once,", ends.among) } else { String::new() };
         return format!(
-            "{place}{word}: over {runs} seeds {measure} {went} on average, by {:+.digits$} (95% {low:+.digits$} to {high:+.digits$}), in {steps:.0} steps.",
+            "{place}{word}: over {runs} seeds {measure} {went} on average, by {:+.digits$} (95%{together} {low:+.digits$} to {high:+.digits$}), in {steps:.0} steps.",
             last - first
+        );
+    }
+    if *runs > 1 {
+        return format!(
+            "{place}not shown: over {runs} seeds {measure} {went} on average, for each of them alike, which says nothing of how seeds differ, in {steps:.0} steps."
         );
     }
     let greedy = ends.greedy.map_or_else(String::new, |(last, (at, best))| {

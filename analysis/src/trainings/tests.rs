@@ -41,11 +41,39 @@ fn seeds_together_say_yes_or_that_nothing_is_shown() {
     };
     assert_eq!(
         answer([(1.0, 3.0), (50.0, 53.0), (100.0, 104.0)]),
-        "Yes: over 3 seeds the mean return of 100 episodes rose from 50.33 to 53.33 on average, by +3.00 (95% +2.00 to +4.00), in 2 steps."
+        "Yes: over 3 seeds the mean return of 100 episodes rose from 50.33 to 53.33 on average, by +3.00 (95% +0.52 to +5.48), in 2 steps."
     );
     assert!(answer([(3.0, 1.0), (53.0, 50.0), (104.0, 100.0)]).starts_with("No: over 3 seeds"));
     let mixed = answer([(1.0, 3.0), (50.0, 48.0), (100.0, 101.0)]);
     assert!(mixed.starts_with("Not shown: over 3 seeds the mean"), "{mixed}");
+}
+
+/// scipy 1.17.1: ttest_1samp(gains, 0).confidence_interval(): gains of 2 and 8, and of 1, 2 and 9.
+#[test]
+fn few_seeds_are_told_with_the_interval_that_they_have() {
+    let answer = |group: &str, gains: &[f64]| -> Vec<Training> {
+        gains.iter().map(|gain| training("one", group, &[(1.0, 20.0), (2.0, 20.0 + gain)])).collect()
+    };
+    let told = |runs: &[Training]| parts(runs).unwrap().remove(0).answer;
+    let two = told(&answer("all", &[2.0, 8.0]));
+    assert!(
+        two.starts_with("Not shown: over 2 seeds") && two.contains("+5.00 (95% -33.12 to +43.12)"),
+        "{two}"
+    );
+    let three = told(&answer("all", &[1.0, 2.0, 9.0]));
+    assert!(
+        three.starts_with("Not shown: over 3 seeds") && three.contains("+4.00 (95% -6.83 to +14.83)"),
+        "{three}"
+    );
+    let alike = told(&answer("all", &[5.0, 5.0, 5.0]));
+    assert!(alike.starts_with("Not shown: over 3 seeds") && !alike.contains("95%"), "{alike}");
+    // Two settings are two chances for a yes: t.ppf(1 - 0.025 / 2, 2) = 6.205.
+    let both = told(&[answer("x", &[2.0, 3.0, 4.0]), answer("y", &[2.0, 3.0, 4.0])].concat());
+    assert!(
+        both.starts_with("x: not shown: over 3 seeds")
+            && both.contains("(95% for 2 settings at once, -0.58 to +6.58)"),
+        "{both}"
+    );
 }
 
 #[test]

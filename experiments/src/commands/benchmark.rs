@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
+use resonetics_analysis::agents::trained_sides;
+use resonetics_analysis::read::episodes::Played;
 use resonetics_analysis::report::capitalised;
-use resonetics_analysis::stats::Interval;
 use resonetics_analysis::stats::aggregate::{interquartile_mean_of_tasks, stratified_bootstrap_interval};
 use resonetics_analysis::stats::bootstrap::Resampled;
 use resonetics_analysis::stats::compare::{paired_counts, probability_of_improvement};
 use resonetics_analysis::stats::summary::{interquartile_mean, mean, standard_deviation};
+use resonetics_analysis::stats::{FEW, Interval};
 use resonetics_envs::stream::lane_seed;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +17,7 @@ use super::{Context, cell, seed, within};
 use crate::cli::{BenchmarkArgs, EPISODES};
 use crate::failure::Failure;
 use crate::files::CsvFile;
+use crate::inputs::trained::{folder, settings};
 use crate::interrupt;
 use crate::out::say;
 use crate::progress::Progress;
@@ -179,9 +182,55 @@ impl Plan {
                     interval.low,
                     interval.high
                 ))?;
+            } else if (2..FEW).contains(&episodes.len()) {
+                say(format_args!(
+                    "{} interquartile mean: {} episodes are too few for a 95% interval of it",
+                    capitalised(agent),
+                    episodes.len()
+                ))?;
             }
         }
+        self.tell_trained(all)?;
         self.tell_published(all)
+    }
+
+    /// Trained agents by their trainings: intervals above are of episodes, and a training is one of many that
+    /// could have been.
+    fn tell_trained(&self, all: &[Vec<Episode>]) -> Result<(), Failure> {
+        let played = |(agent, episodes): (&String, &Vec<Episode>)| {
+            let training = folder(agent).map(|dir| settings(Path::new(dir)).unwrap_or_else(|| agent.clone()));
+            Played {
+                agent: agent.clone(),
+                training,
+                episodes: episodes.len() as u64,
+                seeds: episodes.iter().map(|episode| episode.seed).collect(),
+                returns: returns(episodes),
+                ..Played::default()
+            }
+        };
+        let played: Vec<Played> = self.agents.iter().zip(all).map(played).collect();
+        for side in trained_sides(&played, &self.agents[0]) {
+            let [_, _, ..] = &side.members[..] else {
+                say(format_args!(
+                    "{}: one training; another training seed may do better or worse",
+                    side.name
+                ))?;
+                continue;
+            };
+            let text = |value: Option<f64>, interval: Option<Interval>| {
+                let ends = interval.map_or_else(
+                    || "no interval".to_owned(),
+                    |ends| format!("95% over trainings {:+.3} to {:+.3}", ends.low, ends.high),
+                );
+                format!("{:+.3} ({ends})", value.unwrap_or(f64::NAN))
+            };
+            let beside = side.against_baseline.as_ref().map_or_else(String::new, |beside| {
+                let difference = text(beside.difference, beside.difference_interval);
+                format!("; mean difference from {}: {difference}", self.agents[0])
+            });
+            say(format_args!("{}: mean {}{beside}", side.name, text(side.mean, side.mean_interval)))?;
+        }
+        Ok(())
     }
 
     /// The published figures beside the measured ones.

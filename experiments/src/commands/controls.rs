@@ -4,10 +4,10 @@ use std::path::Path;
 
 use resonetics_analysis::chart::{self, Labels, Size};
 use resonetics_analysis::lives::survival_curves;
+use resonetics_analysis::stats::Interval;
 use resonetics_analysis::stats::log_rank::{LogRank, log_rank_test};
 use resonetics_analysis::stats::restricted_mean::{paired_restricted_mean_interval, restricted_mean};
 use resonetics_analysis::stats::survival::{Lifetime, kaplan_meier, median_survival};
-use resonetics_analysis::stats::{Interval, bootstrap::Resampled, bootstrap::resamples};
 use resonetics_envs::stream::lane_seed;
 use serde::{Deserialize, Serialize};
 
@@ -172,8 +172,7 @@ impl Lives {
         let (without, with) = (lifetimes(&self.without), lifetimes(&self.with));
         let mean = |lives: &[Lifetime]| restricted_mean(lives, horizon).map(|mean| mean.mean);
         // Every life ends by loss or at the limit, so both curves are known up to it.
-        let mut stream = Resampled::Lifetimes.stream();
-        let interval = paired_restricted_mean_interval(&with, &without, horizon, &mut stream);
+        let interval = paired_restricted_mean_interval(&with, &without, horizon);
         let answer = match interval {
             Some(interval) if interval.low > 0.0 => "yes: it lives longer",
             Some(interval) if interval.high < 0.0 => "no: it lives shorter",
@@ -185,8 +184,8 @@ impl Lives {
             means: mean(&without).zip(mean(&with)),
             interval,
             // The test takes the groups as independent. Pairs share their seed, which makes it
-            // conservative; the answer rests on the bootstrap of whole pairs.
-            log_rank: log_rank_test(&with, &without),
+            // conservative; the answer rests on the pairs.
+            log_rank: log_rank_test(&with, &without).filter(LogRank::is_told),
             answer,
         }
     }
@@ -299,10 +298,9 @@ fn tell(plan: &WorldPlan, lives: &Lives, finding: &Finding) -> Result<(), Failur
         ))?;
     }
     let p = finding.log_rank.map_or_else(|| "-".to_owned(), |test| format!("{:.2e}", test.p_value));
-    let resamples = resamples(lives.with.len());
     match (finding.means, finding.interval) {
         (Some((without, with)), Some(interval)) => say(format_args!(
-            "  did control help? {}: {:+.1} {unit} (95% of {resamples} paired bootstraps {:+.1} to {:+.1}; log-rank p={p})",
+            "  did control help? {}: {:+.1} {unit} (95% {:+.1} to {:+.1}; log-rank p={p})",
             finding.answer,
             with - without,
             interval.low,

@@ -1,7 +1,7 @@
 //! `eval`: how a trained Prophet fares, also where it sees badly or the world drifts faster.
 
 use resonetics_agents::{Noisy, Policy};
-use resonetics_analysis::stats::bootstrap::{Resampled, bootstrap_interval};
+use resonetics_analysis::stats::student::mean_interval;
 use resonetics_analysis::stats::summary::{mean, standard_deviation};
 use resonetics_envs::config::{ConfigError, short};
 use resonetics_envs::stream::lane_seed;
@@ -51,8 +51,7 @@ pub fn run(args: &EvalArgs, context: Context) -> Result<(), Failure> {
         let returns: Vec<f64> = episodes.iter().map(|episode| episode.total_reward).collect();
         let steps: Vec<f64> = episodes.iter().map(|episode| f64::from(episode.steps)).collect();
         let terminated = episodes.iter().filter(|episode| episode.terminated).count();
-        let mut stream = Resampled::Mean.stream();
-        let interval = bootstrap_interval(&returns, mean, &mut stream);
+        let interval = mean_interval(&returns);
         let found = json!({
             "run": args.run.display().to_string(),
             "env": env.name,

@@ -1,0 +1,197 @@
+//! Trained agents whose trainings differ in the seed alone: a training is one value, not each of its episodes.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::Serialize;
+
+use super::{Agent, Comparison, paired};
+use crate::read::episodes::Played;
+use crate::stats::Interval;
+use crate::stats::student::{mean_interval, summed_interval};
+use crate::stats::summary::{interquartile_mean, mean, standard_deviation};
+
+/// One agent, or those of several trainings that differ in the seed alone.
+#[derive(Clone, Debug, Serialize)]
+pub struct Side {
+    /// The agent's name, or what the trainings are called together.
+    pub name: String,
+    /// The agents.
+    pub members: Vec<String>,
+    /// Mean return, over trainings where there are several.
+    pub mean: Option<f64>,
+    /// Its 95% interval: over trainings where there are several, else over episodes.
+    pub mean_interval: Option<Interval>,
+    /// Interquartile mean of the returns; of several trainings the mean of theirs.
+    pub iqm: Option<f64>,
+    /// Its 95% interval, as that of the mean.
+    pub iqm_interval: Option<Interval>,
+    /// How several trainings compare with the baseline.
+    pub against_baseline: Option<Comparison>,
+    #[serde(skip)]
+    pub(super) played: Vec<Played>,
+}
+
+/// All `agents` in the order in which they come, those of trainings that differ in the seed alone together.
+pub(super) fn sides(agents: &[Agent]) -> Vec<Side> {
+    let side = |members: &Vec<&Agent>| match &members[..] {
+        [one] => Side {
+            name: one.name.clone(),
+            members: vec![one.name.clone()],
+            mean: one.mean,
+            mean_interval: one.mean_interval,
+            iqm: one.iqm,
+            iqm_interval: one.iqm_interval,
+            against_baseline: None,
+            played: vec![one.played.clone()],
+        },
+        several => together(several.iter().map(|agent| agent.played.clone()).collect()),
+    };
+    grouped(agents.iter(), |agent| agent.played.training.as_deref()).iter().map(side).collect()
+}
+
+/// The trained agents among `played`, those of trainings that differ in the seed alone together. Several are
+/// compared with the agent called `baseline`, unless it is one of them.
+pub fn trained_sides(played: &[Played], baseline: &str) -> Vec<Side> {
+    let base = played.iter().find(|played| played.agent == baseline);
+    let trained = played.iter().filter(|played| played.training.is_some());
+    grouped(trained, |played| played.training.as_deref())
+        .into_iter()
+        .map(|members| {
+            let side = together(members.into_iter().cloned().collect());
+            let other = base.filter(|base| side.members.len() > 1 && !side.members.contains(&base.agent));
+            let against_baseline = other.map(|base| beside(&side.played, std::slice::from_ref(base)));
+            Side { against_baseline, ..side }
+        })
+        .collect()
+}
+
+/// Those with the same training together; those without one alone.
+fn grouped<'a, T>(
+    all: impl Iterator<Item = &'a T>,
+    training: impl Fn(&T) -> Option<&str>,
+) -> Vec<Vec<&'a T>> {
+    let mut groups: Vec<Vec<&T>> = Vec::new();
+    for one in all {
+        let same = |members: &&mut Vec<&T>| training(one).is_some() && training(members[0]) == training(one);
+        match groups.iter_mut().find(same) {
+            Some(members) => members.push(one),
+            None => groups.push(vec![one]),
+        }
+    }
+    groups
+}
+
+fn together(played: Vec<Played>) -> Side {
+    let members: Vec<String> = played.iter().map(|played| played.agent.clone()).collect();
+    let name = match &members[..] {
+        [one] => one.clone(),
+        [first, _, _, _, ..] => format!("{first} and {} other seeds", members.len() - 1),
+        few => format!("{} ({} seeds)", few.join(", "), few.len()),
+    };
+    let all = |of: fn(&[f64]) -> Option<f64>| -> Option<Vec<f64>> {
+        played.iter().map(|played| of(&played.returns)).collect()
+    };
+    let (means, iqms) = (all(mean), all(interquartile_mean));
+    Side {
+        name,
+        members,
+        mean: means.as_deref().and_then(mean),
+        mean_interval: means.as_deref().and_then(mean_interval),
+        iqm: iqms.as_deref().and_then(mean),
+        iqm_interval: iqms.as_deref().and_then(mean_interval),
+        against_baseline: None,
+        played,
+    }
+}
+
+/// The mean difference on the seeds that all of `x` and `y` played, each of them the trainings of one side.
+///
+/// Its error is that of the trainings, other seeds of which would do differently, and that of the episodes, which
+/// all trainings of one side share with the other side: one baseline that was lucky in its episodes is lucky
+/// beside each of them. What both have in common is counted twice, which makes the interval a little wide.
+pub(super) fn beside(x: &[Played], y: &[Played]) -> Comparison {
+    if let ([x], [y]) = (x, y) {
+        return paired(x, y);
+    }
+    let all: Vec<HashMap<u64, f64>> = x
+        .iter()
+        .chain(y)
+        .map(|played| played.seeds.iter().copied().zip(played.returns.iter().copied()).collect())
+        .collect();
+    let mut told = HashSet::new();
+    let seeds: Vec<u64> = x[0].seeds.iter().copied().filter(|seed| told.insert(*seed)).collect();
+    let rows: Vec<Vec<f64>> = seeds
+        .iter()
+        .filter_map(|seed| all.iter().map(|played| played.get(seed).copied()).collect::<Option<Vec<f64>>>())
+        .collect();
+    let by_episode: Option<Vec<f64>> =
+        rows.iter().map(|row| Some(mean(&row[..x.len()])? - mean(&row[x.len()..])?)).collect();
+    let by_training = |range: std::ops::Range<usize>| -> Option<Vec<f64>> {
+        range.map(|i| mean(&rows.iter().map(|row| row[i]).collect::<Vec<_>>())).collect()
+    };
+    let error = |values: Vec<f64>| {
+        let n = values.len() as f64;
+        Some((standard_deviation(&values)?.powi(2) / n, n - 1.0))
+    };
+    let difference = by_episode.as_deref().and_then(mean);
+    let interval = || {
+        let mut errors = vec![error(by_episode.clone()?)?];
+        for side in [0..x.len(), x.len()..x.len() + y.len()] {
+            if side.len() > 1 {
+                errors.push(error(by_training(side)?)?);
+            }
+        }
+        summed_interval(difference?, &errors)
+    };
+    Comparison { pairs: rows.len(), difference, difference_interval: interval(), ..Comparison::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn assert_close(found: f64, expected: f64, tolerance: f64) {
+        assert!((found - expected).abs() <= tolerance, "{found}, by hand {expected}");
+    }
+
+    fn played(agent: &str, training: Option<&str>, returns: &[f64]) -> Played {
+        Played {
+            agent: agent.to_owned(),
+            training: training.map(str::to_owned),
+            episodes: returns.len() as u64,
+            seeds: (0..returns.len() as u64).collect(),
+            returns: returns.to_vec(),
+            ..Played::default()
+        }
+    }
+
+    // scipy 1.17.1: means of 10, 13 and 19: ttest_1samp([10, 13, 19], 0).confidence_interval(); the difference by
+    // hand: 14 - 4 with the variances 7 (three trainings) and, over the two episodes, (9 - 11)^2 / 2 / 2 = 1.
+    #[test]
+    fn a_training_is_one_value() {
+        let all = [
+            played("random", None, &[3.0, 5.0]),
+            played("prophet:a", Some("x"), &[9.0, 11.0]),
+            played("prophet:b", Some("x"), &[10.0, 16.0]),
+            played("prophet:c", Some("x"), &[17.0, 21.0]),
+            played("prophet:d", Some("y"), &[1.0, 2.0]),
+        ];
+        let [three, one] = &trained_sides(&all, "random")[..] else { panic!("two sides") };
+        assert_eq!(
+            (three.name.as_str(), three.mean),
+            ("prophet:a, prophet:b, prophet:c (3 seeds)", Some(14.0))
+        );
+        let ends = three.mean_interval.unwrap();
+        assert_close(ends.low, 2.616_250_899, 1e-6);
+        assert_close(ends.high, 25.383_749_101, 1e-6);
+        let beside = three.against_baseline.as_ref().unwrap();
+        assert_eq!((beside.pairs, beside.difference), (2, Some(10.0)));
+        let ends = beside.difference_interval.unwrap();
+        let expected = summed_interval(10.0, &[(1.0, 1.0), (7.0, 2.0)]).unwrap();
+        assert_close(ends.low, expected.low, 1e-9);
+        assert_eq!((one.name.as_str(), one.against_baseline.is_none()), ("prophet:d", true));
+        let within = &trained_sides(&all, "prophet:b")[0];
+        assert!(within.against_baseline.is_none(), "no training is compared with its own kind");
+    }
+}

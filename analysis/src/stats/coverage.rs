@@ -1,0 +1,147 @@
+//! How often intervals hold what they are of, and how often a difference is told of pure noise: by
+//! simulation. The table of docs/RULES.md, section 4:
+//! `cargo test -p resonetics-analysis coverage -- --nocapture`.
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use statrs::distribution::{ContinuousCDF, Normal};
+
+use super::Interval;
+use super::bootstrap::bootstrap_interval;
+use super::compare::improvement_interval;
+use super::restricted_mean::paired_restricted_mean_interval;
+use super::student::mean_interval;
+use super::summary::{interquartile_mean, quantile};
+use super::survival::Lifetime;
+
+/// A distribution: its name, a draw of it from a uniform number, its mean, its interquartile mean and its
+/// median (scipy 1.17.1: integrals of the quantile function).
+type Drawn = (&'static str, fn(f64) -> f64, [f64; 3]);
+
+const DISTRIBUTIONS: [Drawn; 5] = [
+    ("normal", |u| 20.0 + 5.0 * z(u), [20.0, 20.0, 20.0]),
+    ("uniform in [0, 60]", |u| 60.0 * u, [30.0, 30.0, 30.0]),
+    ("lognormal, skewed", |u| z(u).exp(), [1.648_721, 1.072_923, 1.0]),
+    (
+        "lives cut at 500, a third there",
+        |u| (-400.0 * (1.0 - u).ln()).min(500.0),
+        [285.398, 293.405, 277.259],
+    ),
+    // Four in five played well, near 57, the others fail anywhere below.
+    (
+        "returns near the top, a fifth fails",
+        |u| if u < 0.8 { 57.0 + z(u / 0.8) } else { 57.0 * (u - 0.8) / 0.2 },
+        [51.3, 56.638, 56.685],
+    ),
+];
+
+const NUMBERS: [usize; 5] = [2, 3, 5, 10, 30];
+
+fn z(u: f64) -> f64 {
+    Normal::standard().inverse_cdf(u)
+}
+
+fn sample(draw: fn(f64) -> f64, n: usize, rng: &mut StdRng) -> Vec<f64> {
+    (0..n).map(|_| draw(rng.random())).collect()
+}
+
+/// The share of `times` intervals that hold `truth`; `None` if none was given. Those that are
+/// not given are left out.
+fn covered(times: usize, truth: f64, mut interval: impl FnMut() -> Option<Interval>) -> Option<f64> {
+    let intervals: Vec<Interval> = (0..times).filter_map(|_| interval()).collect();
+    let held = intervals.iter().filter(|ends| ends.low <= truth && truth <= ends.high).count();
+    (!intervals.is_empty()).then(|| held as f64 / intervals.len() as f64)
+}
+
+/// A row of the table, printed: the share at each of [`NUMBERS`].
+fn row(what: &str, name: &str, share: impl FnMut(usize) -> Option<f64>) -> [Option<f64>; 5] {
+    let shares = NUMBERS.map(share);
+    let cells = shares.map(|share| share.map_or("–".to_owned(), |share| format!("{:.1}", 100.0 * share)));
+    println!("| {what} | {name} | {} |", cells.join(" | "));
+    shares
+}
+
+#[test]
+fn coverage_of_a_mean() {
+    let rng = &mut StdRng::seed_from_u64(11);
+    for (name, draw, [mean, ..]) in DISTRIBUTIONS {
+        let shares = row("mean", name, |n| covered(2_000, mean, || mean_interval(&sample(draw, n, rng))));
+        if name == "normal" {
+            assert!(shares.into_iter().flatten().all(|share| (0.93..=0.97).contains(&share)), "{shares:?}");
+        }
+    }
+}
+
+/// What a verdict rests on: the mean difference of pairs of which both come from the same distribution.
+#[test]
+fn coverage_of_no_difference() {
+    let rng = &mut StdRng::seed_from_u64(12);
+    for (name, draw, _) in DISTRIBUTIONS {
+        let shares = row("yes or no on noise", name, |n| {
+            let differences = |rng: &mut StdRng| -> Vec<f64> {
+                (0..n).map(|_| draw(rng.random()) - draw(rng.random())).collect()
+            };
+            let told = |ends: Interval| ends.low > 0.0 || ends.high < 0.0;
+            let verdicts = (0..2_000).filter(|_| mean_interval(&differences(rng)).is_some_and(told)).count();
+            Some(verdicts as f64 / 2_000.0)
+        });
+        assert!(shares.into_iter().flatten().all(|share| share < 0.07), "{name}: {shares:?}");
+    }
+}
+
+#[test]
+fn coverage_of_what_is_no_mean() {
+    let rng = &mut StdRng::seed_from_u64(13);
+    for (name, draw, [_, middle, median]) in DISTRIBUTIONS {
+        for (what, truth, statistic) in [
+            ("interquartile mean", middle, interquartile_mean as fn(&[f64]) -> Option<f64>),
+            ("median", median, |values| quantile(values, 0.5)),
+        ] {
+            let shares = row(what, name, |n| {
+                covered(300, truth, || {
+                    let values = sample(draw, n, rng);
+                    bootstrap_interval(&values, statistic, rng)
+                })
+            });
+            assert_eq!(shares[..3], [None; 3], "too few");
+            assert!(shares.into_iter().flatten().all(|share| share > 0.91), "{what}, {name}: {shares:?}");
+        }
+    }
+}
+
+#[test]
+fn coverage_of_a_chance_to_beat() {
+    let rng = &mut StdRng::seed_from_u64(14);
+    let whole: fn(f64) -> f64 = |u| (2.0 * z(u)).round();
+    let shifted: fn(f64) -> f64 = |u| 20.0 + 5.0 * (z(u) + 2.0_f64.sqrt());
+    let normal = DISTRIBUTIONS[0].1;
+    // The normal distribution's 1, scipy 1.17.1: norm.cdf(1).
+    for (name, x, y, truth) in [
+        ("the same", normal, normal, 0.5),
+        ("the same, in whole numbers", whole, whole, 0.5),
+        ("one better", shifted, normal, 0.841_345),
+    ] {
+        let shares = row("chance to beat", name, |n| {
+            covered(2_000, truth, || improvement_interval(&sample(x, n, rng), &sample(y, n, rng)))
+        });
+        assert!(shares.into_iter().flatten().all(|share| share > 0.94), "{name}: {shares:?}");
+    }
+}
+
+/// Pairs of exponential lives, censored at random and at 300, that are as long on both sides.
+#[test]
+fn coverage_of_restricted_means() {
+    let rng = &mut StdRng::seed_from_u64(15);
+    let life = |rng: &mut StdRng| {
+        let time: f64 = -200.0 * (1.0 - rng.random::<f64>()).ln();
+        let end: f64 = (600.0 * rng.random::<f64>()).min(300.0);
+        Lifetime { time: time.min(end), lost: time <= end }
+    };
+    let shares = row("restricted mean", "lives, a half censored", |n| {
+        covered(2_000, 0.0, || {
+            let (a, b): (Vec<_>, Vec<_>) = (0..n).map(|_| (life(rng), life(rng))).unzip();
+            paired_restricted_mean_interval(&a, &b, super::restricted_mean::horizon(&[&a, &b])?)
+        })
+    });
+    assert!(shares.into_iter().flatten().all(|share| share > 0.92), "{shares:?}");
+}
