@@ -128,7 +128,8 @@ impl Plan {
     /// Refuses to begin where more was trained than before a first checkpoint.
     fn refuse_lost(&self, checkpoints: &Checkpoints, csv: &Path) -> Result<(), Failure> {
         let done = rows(csv)?.max(row::last_timed(&csv.with_file_name(TIMING))?);
-        checkpoints.refuse_lost(csv, done, self.train.checkpoint_every as u64)
+        // The log's first row is of the untrained policy.
+        checkpoints.refuse_lost(csv, done, 1 + self.train.checkpoint_every as u64)
     }
 
     /// Trains in the run directory `dir`, from its last checkpoint on if it holds one.
