@@ -130,7 +130,10 @@ mod tests {
         std::os::unix::fs::symlink("link", &link).unwrap();
         let failure = io("read", &link)(std::fs::read(&link).unwrap_err());
         let text = failure.to_string();
-        assert!(failure.exit_code() == 2 && text.contains("in a circle") && !text.contains("device"), "{text}");
+        assert!(
+            failure.exit_code() == 2 && text.contains("in a circle") && !text.contains("device"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -239,13 +239,14 @@ impl CsvFile {
         let mut kept = None;
         if path.symlink_metadata().is_ok() {
             check_writable(path)?;
-            // No row is in it: it is written again.
             if holds_rows(path, header)? {
-                kept = (1_u64..).map(|number| numbered(path, number)).find(|name| !name.exists());
-            }
-            match &kept {
-                Some(name) => fs::rename(path, name).map_err(failure::io("rename", path))?,
-                None => fs::remove_file(path).map_err(failure::io("remove", path))?,
+                let free = |name: &PathBuf| name.symlink_metadata().is_err();
+                let name = (1..=u32::MAX).map(|number| numbered(path, number)).find(free);
+                let name = name.ok_or_else(|| failure::io("keep", path)(ErrorKind::AlreadyExists.into()))?;
+                fs::rename(path, &name).map_err(failure::io("rename", path))?;
+                kept = Some(name);
+            } else {
+                fs::remove_file(path).map_err(failure::io("remove", path))?;
             }
         }
         Ok((Self::create(path, header)?, kept))
@@ -333,7 +334,7 @@ impl CsvFile {
 }
 
 /// `path` with `.before-number` behind its name.
-fn numbered(path: &Path, number: u64) -> PathBuf {
+fn numbered(path: &Path, number: u32) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".before-{number}"));
     PathBuf::from(name)
@@ -369,7 +370,7 @@ pub fn rows(path: &Path) -> Result<u64, Failure> {
         if count == 0 {
             return Ok(lines.saturating_sub(1));
         }
-        lines += chunk[..count].iter().filter(|&&byte| byte == b'\n').count() as u64;
+        lines += chunk[..count].split(|&byte| byte == b'\n').count() as u64 - 1;
     }
 }
 
@@ -382,7 +383,76 @@ impl Drop for CsvFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
+    use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixListener;
+    use std::process::Command;
+
+    #[test]
+    fn what_is_no_file_is_refused_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        assert!(Command::new("mkfifo").arg(path("pipe")).status().unwrap().success());
+        let _socket = UnixListener::bind(path("socket")).unwrap();
+        std::os::unix::fs::symlink("pipe", path("link")).unwrap();
+        for (path, part) in [
+            (path("pipe"), "it is a named pipe"),
+            (path("link"), "it is a named pipe"),
+            (path("socket"), "it is a socket"),
+            (PathBuf::from("/dev/zero"), "it is a device"),
+            (dir.path().to_path_buf(), "directory"),
+            (path("none"), "No such file"),
+        ] {
+            let refused = read(&path, 100).unwrap_err();
+            let text = refused.to_string();
+            assert!(text.contains(part) && text.contains(&path.display().to_string()), "{text}");
+            assert_eq!(refused.exit_code(), 2);
+        }
+        for name in ["pipe", "socket"] {
+            assert_eq!(CsvFile::resumable(&path(name), 0).unwrap_err().exit_code(), 2);
+        }
+    }
+
+    #[test]
+    fn a_file_may_be_as_long_as_the_limit() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        let bytes: Vec<u8> = (0..200_000_u32).map(|byte| byte as u8).collect();
+        fs::write(&path, &bytes).unwrap();
+        assert!(read(&path, 200_000).unwrap() == bytes);
+        let text = read(&path, 199_999).unwrap_err().to_string();
+        assert!(text.contains("more than 199999 bytes"), "{text}");
+        // A file without an end on the disk.
+        File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        assert!(read(&path, TEXT).is_err());
+    }
+
+    #[test]
+    fn a_pipe_of_this_process_is_read_to_its_end() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        let late = std::thread::spawn(move || {
+            for part in ["some", " text"] {
+                std::thread::sleep(Duration::from_millis(30));
+                writer.write_all(part.as_bytes()).unwrap();
+            }
+        });
+        let path = PathBuf::from(format!("/dev/fd/{}", reader.as_raw_fd()));
+        assert_eq!(read(&path, TEXT).unwrap(), b"some text");
+        late.join().unwrap();
+    }
+
+    #[test]
+    fn files_are_the_same_if_all_bytes_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        fs::write(path("a"), vec![7; 3 << 20]).unwrap();
+        fs::write(path("b"), vec![7; 3 << 20]).unwrap();
+        fs::write(path("c"), vec![7; (3 << 20) - 1]).unwrap();
+        fs::write(path("d"), [vec![7; (3 << 20) - 1], vec![8]].concat()).unwrap();
+        assert!(same(&path("a"), &path("b")).unwrap());
+        for other in ["c", "d"] {
+            assert!(!same(&path("a"), &path(other)).unwrap() && !same(&path(other), &path("a")).unwrap());
+        }
+    }
 
     #[test]
     fn write_atomic_replaces_and_leaves_nothing_else() {

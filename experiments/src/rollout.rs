@@ -11,6 +11,7 @@ use resonetics_envs::vector::{Autoreset, Batch, VecEnv};
 
 use crate::failure::Failure;
 use crate::interrupt;
+use crate::memory;
 use crate::progress::Progress;
 use crate::setup::{Setup, WorldSettings};
 
@@ -198,6 +199,10 @@ fn play_in<E: Playable + Clone>(
     lanes: usize,
     progress: &Progress,
 ) -> Result<Vec<Episode>, Failure> {
+    let threads = rayon::current_num_threads().min(seeds.len().div_ceil(lanes));
+    let together = threads * lanes.min(seeds.len());
+    let bytes = (size_of::<E>() + env.heap_bytes()).saturating_mul(together);
+    memory::fits(&format!("{together} environments side by side (fewer with fewer --threads)"), bytes)?;
     let pieces: Result<Vec<Vec<Episode>>, Failure> = seeds
         .par_chunks(lanes)
         .map(|seeds| {

@@ -343,6 +343,11 @@ mod tests {
             });
             let codes = results.iter().map(|it| it.as_ref().map_or_else(Failure::exit_code, |_| 0));
             let mut codes: Vec<_> = codes.collect();
+            let told = results.iter().filter_map(|it| it.as_ref().err()).all(|failure| {
+                let text = failure.to_string();
+                ["another run has just begun", "already holds "].iter().any(|part| text.contains(part))
+            });
+            assert!(told, "a loser is told of something else");
             codes.sort_unstable();
             assert_eq!(codes, [0, 2, 2, 2, 2, 2, 2, 2]);
         }

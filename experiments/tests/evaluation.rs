@@ -147,6 +147,20 @@ fn prophet_competes() {
     assert!((value(&found, "return_mean") - mean[1]).abs() < 1e-5, "{found} {csv:?}");
     assert_eq!(place.csv("bench/episodes.csv").only("agent", "prophet:out").rows.len(), 40);
     assert!(place.untouched("out") == before);
+    // A folder may be called as sweeps call it.
+    place.copy("out", "lr=0.003,seed=1");
+    let agents = ["random,prophet:lr=0.003,seed=1", "prophet:lr=0.003,seed=1"];
+    for (agents, out) in [(&agents[..1], "one"), (&["random", agents[1]], "two")] {
+        let options: Vec<&str> = agents.iter().flat_map(|agent| ["--agents", agent]).collect();
+        let ran = place
+            .run_of(&[&["benchmark", "--episodes", "3", "--seed", "1", "--out", out][..], &options].concat());
+        assert!(ran.code == Some(0) && ran.stdout.contains("prophet:lr=0.003,seed=1 | reward "), "{ran:?}");
+        let config: toml::Table = place.text(&format!("{out}/config.toml")).parse().unwrap();
+        let agents = config["agents"].as_array().unwrap();
+        assert_eq!(agents, &["random", "prophet:lr=0.003,seed=1"].map(toml::Value::from));
+        place.ok(&format!("rerun {out} --out {out}-again"));
+        place.ok(&format!("analyze {out} --out {out}-report -q"));
+    }
     let ran = place.ok("rerun bench --out again");
     assert!(!ran.stdout.contains("DIFFERENT"), "{ran:?}");
 }

@@ -109,8 +109,8 @@ fn a_training_shows_its_numbers_while_it_runs() {
     // counter begins at 0 and jumps.
     let counters = |place: &Place| {
         let names = place.names("out/checkpoints");
-        let last = names.iter().rfind(|name| name.starts_with("step-") && name.ends_with(".json")).unwrap();
-        let counters = &place.json(&format!("out/checkpoints/{last}"))["numbers"]["counters"];
+        let last = names.iter().filter_map(|name| name.strip_suffix(".json")).next_back().unwrap();
+        let counters = &place.json(&format!("out/checkpoints/{last}.json"))["numbers"]["counters"];
         ["steps", "episodes"].map(|name| counters[name].as_f64().unwrap())
     };
     let [steps, episodes] = counters(&place);
@@ -220,4 +220,39 @@ fn a_drift_at_a_port_that_is_taken_is_refused_and_its_rerun_is_not_watched() {
     let ran = place.ok("drift --steps 3 --seed 1 --out out --metrics-port 0 --health-port 0 --quiet");
     assert!(!ran.stdout.contains("http"), "{ran:?}");
     assert!(!place.ok("rerun out --out again").stdout.contains("http"));
+}
+
+/// Whether these ports are free here or not: afterwards they are taken.
+#[test]
+fn usual_ports_that_are_taken_give_way_in_trainings_side_by_side() {
+    let _taken = [8000, 8080].map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)));
+    let place = Place::new();
+    let small = SMALL.replace(" --no-monitor", "");
+    let start = |seed: u32| {
+        let arguments = format!("train --steps 12800 --seed {seed} {small} --out out-{seed}");
+        (seed, place.command(&arguments).spawn().unwrap())
+    };
+    let mut addresses = Vec::new();
+    for (seed, child) in [1, 2, 3].map(start) {
+        let ran = end(child, "a training");
+        assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{ran:?}");
+        for port in [8000, 8080] {
+            assert!(ran.stdout.contains(&format!("port {port} is taken: http://127.0.0.1:")), "{ran:?}");
+        }
+        let monitor = &place.json(&format!("out-{seed}/run.json"))["monitor"];
+        for (kind, before) in [("metrics", "metrics at "), ("health", "health at ")] {
+            let address = monitor[kind].as_str().unwrap();
+            assert!(ran.stdout.contains(&format!("{before}{address}/")), "{address}: {ran:?}");
+            addresses.push(address.to_owned());
+        }
+    }
+    addresses.sort();
+    addresses.dedup();
+    assert_eq!(addresses.len(), 6);
+    // A drift does the same, and one that is typed is refused still.
+    let ran = place.ok("drift --steps 3 --seed 1 --out drift");
+    assert!(ran.stdout.contains("port 8000 is taken: "), "{ran:?}");
+    assert!(
+        place.refused("drift --steps 3 --seed 1 --out no --metrics-port 8000").contains("--metrics-port")
+    );
 }

@@ -203,3 +203,56 @@ fn the_later_setting_wins() {
     assert_eq!(settings["mem_drift_mu"].as_float(), Some(0.008));
     assert_eq!(place.csv("out/episodes.csv").column("steps"), ["9"; 4]);
 }
+
+/// Opening a pipe waits for its writer: nothing that is named, and nothing in a run, is waited for.
+#[test]
+fn what_is_no_file_is_not_waited_for() {
+    let place = Place::new();
+    place.ok("benchmark --episodes 2 --seed 1 --out run");
+    let fifo = |name: &str| {
+        let _ = std::fs::remove_file(place.path(name));
+        let made = std::process::Command::new("mkfifo").arg(place.path(name)).status().unwrap();
+        assert!(made.success());
+    };
+    fifo("pipe");
+    let refused = |arguments: &str, part: &str| {
+        let child = place.command(arguments).spawn().unwrap();
+        let ran = common::end(child, arguments);
+        assert!(ran.code == Some(2) && ran.stderr.contains(part), "{arguments}: {ran:?}");
+    };
+    for file in ["pipe", "/dev/zero"] {
+        for command in ["benchmark --config", "train --no-monitor --config", "replay"] {
+            refused(&format!("{command} {file}"), file);
+        }
+    }
+    refused("analyze pipe", "pipe");
+    fifo("run/config.toml");
+    let commands = [
+        "rerun run",
+        "train --resume run",
+        "eval --seed 1 --run run",
+        "benchmark --seed 1 --agents prophet:run",
+    ];
+    for command in commands.into_iter().chain(["drift --resume run"]) {
+        refused(command, "run/config.toml");
+    }
+    fifo("run/run.json");
+    place.ok("analyze run --out report -q");
+    // A pipe of the shell's is read, to its end or to the limit.
+    let piped = |script: &str| {
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", script, "sh", env!("CARGO_BIN_EXE_resonetics")]).current_dir(place.path(""));
+        common::Ran::of(shell.output().unwrap(), script)
+    };
+    let ran =
+        piped("echo max_steps=7 | \"$1\" benchmark --episodes 2 --seed 1 --out piped --config /dev/stdin");
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(place.text("piped/config.toml").contains("max_steps = 7\n"));
+    let ran = piped("yes | \"$1\" benchmark --episodes 2 --config /dev/stdin");
+    assert!(ran.code == Some(2) && ran.stderr.contains("has more than 8388608 bytes"), "{ran:?}");
+    std::os::unix::fs::symlink("circle", place.path("circle")).unwrap();
+    for command in ["benchmark --config circle", "analyze circle", "eval --seed 1 --run circle"] {
+        let said = place.refused(command);
+        assert!(said.contains("in a circle") && !said.contains("device"), "{command}: {said}");
+    }
+}

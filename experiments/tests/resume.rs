@@ -130,6 +130,11 @@ fn a_finished_training_is_left_alone() {
     std::thread::sleep(Duration::from_millis(50));
     assert_eq!(place.ok(RESUME).stdout, "out is finished: nothing to do\n");
     assert!(place.untouched("out") == before);
+    // Settings that are edited make no longer training of it.
+    let config = place.text("out/config.toml").replace("steps = 896", "steps = 1792");
+    place.write("out/config.toml", config);
+    let said = place.refused_in("out", RESUME);
+    assert!(said.contains("out/config.toml was edited") && said.contains("`steps = 1792`"), "{said}");
 }
 
 #[test]

@@ -451,3 +451,18 @@ fn screenshot() {
     browser.value("document.getElementById('pause').click()");
     std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/page.png"), browser.picture()).unwrap();
 }
+
+/// Opening a pipe waits for its writer: a page waits for nobody.
+#[test]
+fn a_pipe_among_the_files_of_a_run_is_not_waited_for() {
+    let served = Served::start();
+    for name in ["config.toml", "run.json", "more.csv"] {
+        let path = served.place.path(&format!("runs/trace/{name}"));
+        let _ = std::fs::remove_file(&path);
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let (status, body) = served.get("/runs");
+        assert!(status == 200 && body.contains("many/garden"), "{name}: {body}");
+        assert_ne!(served.get("/run?run=trace").0, 0);
+    }
+    assert!(served.get("/run?run=many/garden").1.contains("\"parts\":[{"));
+}

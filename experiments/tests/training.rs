@@ -36,7 +36,9 @@ fn a_training_leaves_its_files() {
     let checkpoints = ["best", "step-000000004608", "step-000000004992", "step-000000005120"];
     let both =
         checkpoints.iter().flat_map(|name| ["json", "safetensors"].map(|kind| format!("{name}.{kind}")));
-    assert_eq!(place.names("out/checkpoints"), both.collect::<Vec<_>>());
+    let mut both: Vec<String> = both.chain(["config.toml".to_owned()]).collect();
+    both.sort();
+    assert_eq!(place.names("out/checkpoints"), both);
 
     let mut csv = place.csv("out/training.csv");
     assert_eq!(csv.header, HEADER);
@@ -274,6 +276,8 @@ const REFUSED: &[(&str, &[&str])] = &[
         &["`train.network.hidden = [4097]`", "1 to 8 widths from 1 to 4096"],
     ),
     ("--set train.network.conv_channels=257", &["`train.network.conv_channels = 257`", "from 0 to 256"]),
+    ("--set train.kernel.flow=1e308", &["`train.kernel.flow = 1e308`"]),
+    ("--set train.kernel.flow=-1e-300", &["`train.kernel.flow = -1e-300`"]),
     ("--set train.kernel.flow=nan", &["`train.kernel.flow = nan`", "from 0 to 1000000"]),
     ("--set train.kernel.eps=0", &["`train.kernel.eps = 0", "from 0.0001 to 10"]),
     ("--set train.kernel.period=0", &["`train.kernel.period = 0", "from 0.001 to 1000000"]),
@@ -298,6 +302,29 @@ const REFUSED: &[(&str, &[&str])] = &[
         &["`train.num_envs = 1048576`", "GiB of memory"],
     ),
 ];
+
+/// As in a container: what the machine has is not what the process may have.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_the_process_may_not_have_is_refused_before_it_is_taken() {
+    let place = Place::new();
+    let large = "--set train.num_envs=65536 --set train.horizon=64 --out out";
+    for command in [
+        &format!("train --seed 1 --no-monitor --threads 2 {large}"),
+        "throughput --num-envs 16000000 --seconds 0.2 --threads 2",
+        "throughput --train --set train.num_envs=65536 --set train.horizon=64 --seconds 0.2 --threads 2",
+    ] {
+        let ran = place.limited("-v 1200000", command);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{command}: {ran:?}");
+        for part in ["GiB of memory, allowed is what is free: ", " MiB of address space (ulimit -v)"] {
+            assert!(ran.stderr.contains(part), "{command}: no {part} in {ran:?}");
+        }
+    }
+    assert!(place.names("").is_empty());
+    // What fits, fits.
+    let ran = place.limited("-v 1200000", &format!("train --steps 256 --seed 1 {SMALL} --out small -q"));
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+}
 
 #[test]
 fn what_cannot_be_trained_is_refused() {

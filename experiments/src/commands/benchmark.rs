@@ -337,3 +337,32 @@ fn episode_row(agent: &str, number: usize, episode: &Episode) -> [String; 11] {
         cell(episode.budget),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_with_commas_is_one_agent() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = |name: &str| {
+            std::fs::create_dir_all(dir.path().join(name)).unwrap();
+            std::fs::write(dir.path().join(name).join("config.toml"), "").unwrap();
+            format!("prophet:{}", dir.path().join(name).display())
+        };
+        let [a, ab, abc] = ["a", "a,b", "a,b,c"].map(run);
+        let gone = format!("prophet:{}", dir.path().join("x,y").display());
+        for (typed, expected) in [
+            (vec!["random,heuristic".to_owned()], vec!["random", "heuristic"]),
+            (vec![" random , heuristic ".to_owned(), "idle".to_owned()], vec!["random", "heuristic", "idle"]),
+            (vec![format!("random,{abc},idle,{ab}")], vec!["random", &abc, "idle", &ab]),
+            (vec![format!("{ab},idle"), abc.clone()], vec![&ab, "idle", &abc]),
+            (vec![format!("{a},{a},idle")], vec![&a, &a, "idle"]),
+            // Repeated, it is not split; alone it always was.
+            (vec!["random".to_owned(), gone.clone()], vec!["random", &gone]),
+            (vec![gone.clone()], vec![gone.strip_suffix(",y").unwrap(), "y"]),
+        ] {
+            assert_eq!(named(&typed), expected, "{typed:?}");
+        }
+    }
+}

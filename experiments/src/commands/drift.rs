@@ -94,7 +94,10 @@ pub fn run(args: &DriftArgs, context: Context) -> Result<(), Failure> {
     plan.check()?;
     let monitor = args.monitor.start(context.quiet)?;
     let all = super::Plan::Drift(plan.clone());
-    all.start_with(args.out.out.as_deref(), context, monitor.as_ref(), |dir| plan.execute(dir, monitor.as_ref())).map(drop)
+    all.start_with(args.out.out.as_deref(), context, monitor.as_ref(), |dir| {
+        plan.execute(dir, monitor.as_ref())
+    })
+    .map(drop)
 }
 
 impl Plan {
@@ -166,6 +169,7 @@ fn resume(dir: &Path, args: &DriftArgs, context: Context) -> Result<(), Failure>
     let super::Plan::Drift(plan) = super::stopped(dir)? else {
         return Err(Failure::Usage(format!("{} is no drift: nothing to resume", dir.display())));
     };
+    checkpoints(dir)?.refuse_edited()?;
     if super::finished(dir)? {
         return Ok(());
     }

@@ -18,7 +18,10 @@ use crate::training::Trained;
 pub fn run(args: &EvalArgs, context: Context) -> Result<(), Failure> {
     for (name, value) in [("--obs-noise", args.obs_noise), ("--drift-scale", args.drift_scale)] {
         if !(0.0..=1000.0).contains(&value) {
-            return Err(Failure::Usage(format!("{name} {}: allowed are numbers from 0 to 1000", short(value))));
+            return Err(Failure::Usage(format!(
+                "{name} {}: allowed are numbers from 0 to 1000",
+                short(value)
+            )));
         }
     }
     let trained = Trained::open(&args.run)?;

@@ -264,7 +264,8 @@ fn reported(
     let command = config.get("command").and_then(toml::Value::as_str).unwrap_or_default();
     let seed = config.get("seed").and_then(toml::Value::as_integer).map(|seed| seed as u64);
     let record = RunRecord::new(command, seed, context.threads);
-    let run = out.map(|out| RunDir::create(Some(out), record, &short_numbers(&config.to_string()))).transpose()?;
+    let run =
+        out.map(|out| RunDir::create(Some(out), record, &short_numbers(&config.to_string()))).transpose()?;
     let print = |report: &Report| say(format_args!("{}", report.text.trim_end_matches('\n')));
     let Some(run) = run else {
         let report = work()?;

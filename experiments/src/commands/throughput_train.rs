@@ -26,6 +26,7 @@ pub fn run(args: &ThroughputArgs, context: Context) -> Result<(), Failure> {
     let defaults = train::defaults(&base, args.learner, args.recipe);
     let (env, config) = base.typed_with(&args.world, defaults)?;
     let plan = Plan { seed: args.seed.seed, steps: STEPS, learner: args.learner, train: config, env };
+    plan.fits()?;
     let table = toml::Table::try_from(&plan).map_err(|error| Failure::Failed(error.to_string()))?;
     let seconds = [("seconds", args.seconds.into()), ("training", table.into())];
     reported(&described("throughput", seconds), args.out.out.as_deref(), context, || {

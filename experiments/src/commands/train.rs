@@ -30,8 +30,10 @@ pub fn run(args: &TrainArgs, context: Context) -> Result<(), Failure> {
     whole_rollouts(&mut plan, context)?;
     let monitor = args.monitor.start(context.quiet)?;
     let all = Plan::Train(Box::new(plan.clone()));
-    all.start_with(args.out.out.as_deref(), context, monitor.as_ref(), |dir| work(&plan, dir, args, context, monitor.as_ref()))
-        .map(drop)
+    all.start_with(args.out.out.as_deref(), context, monitor.as_ref(), |dir| {
+        work(&plan, dir, args, context, monitor.as_ref())
+    })
+    .map(drop)
 }
 
 /// The settings that a training in this world starts from.
@@ -248,6 +250,7 @@ fn resume(dir: &Path, args: &TrainArgs, context: Context) -> Result<(), Failure>
     let Plan::Train(plan) = super::stopped(dir)? else {
         return Err(Failure::Usage(format!("{} is no training: nothing to resume", dir.display())));
     };
+    plan.checkpoints(dir)?.refuse_edited()?;
     if super::finished(dir)? {
         return Ok(());
     }

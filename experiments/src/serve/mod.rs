@@ -63,6 +63,8 @@ pub struct Server {
     listener: TcpListener,
     /// The name of the run that the page opens on.
     opened: Option<String>,
+    /// The port that was asked for.
+    asked: Option<u16>,
 }
 
 impl Server {
@@ -92,13 +94,18 @@ impl Server {
         };
         let (listener, address) = listen(at.ip(), port, USUAL).map_err(refused)?;
         let shared = Arc::new(Shared { dir, address, last: Arc::default() });
-        Ok(Server { shared, listener, opened })
+        Ok(Server { shared, listener, opened, asked: port })
     }
 
     /// What is opened in a browser.
     pub fn url(&self) -> String {
         let asked = self.opened.as_ref().map(|name| format!("?run={}", runs::escaped(name)));
         format!("http://{}/{}", self.shared.address, asked.unwrap_or_default())
+    }
+
+    /// The usual port if it was taken.
+    pub fn instead_of(&self) -> Option<u16> {
+        (self.asked.is_none() && self.shared.address.port() != USUAL).then_some(USUAL)
     }
 
     /// Serves until SIGINT or SIGTERM, which is how it ends in order.

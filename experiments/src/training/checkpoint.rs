@@ -5,6 +5,7 @@
 
 use std::fmt::Write;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -197,7 +198,11 @@ impl Checkpoints {
         for old in &names[..names.len().saturating_sub(self.keep)] {
             for extension in ["json", "safetensors"] {
                 let path = self.path(old, extension);
-                fs::remove_file(&path).map_err(failure::io("remove", &path))?;
+                match fs::remove_file(&path) {
+                    // Whoever took it away wanted the same: no reason to end a training.
+                    Err(error) if error.kind() == ErrorKind::NotFound => {}
+                    removed => removed.map_err(failure::io("remove", &path))?,
+                }
             }
         }
         Ok(())
@@ -222,9 +227,18 @@ impl Checkpoints {
         let bad = bad.iter().map(files).collect::<Vec<_>>().join(", ");
         let remedy = match older.last() {
             Some(whole) => format!("delete {bad} to go on from {whole}, which is whole"),
-            None => format!("none is whole: put {bad} back{}, or {}", self.from_best(), self.anew()),
+            None => format!("none is whole: put {bad} back{}, or {}", self.way_from_best(), self.anew()),
         };
         Err(Failure::Usage(format!("{problem}; {remedy}")))
+    }
+
+    /// Refuses a run whose config.toml was edited since it began.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] with what was changed, as far as it is known, and how to put it back.
+    pub fn refuse_edited(&self) -> Result<(), Failure> {
+        let found = self.identities().find(|identity| *identity != self.identity.config);
+        found.and_then(|found| self.edited(&found)).map_or(Ok(()), |edited| Err(Failure::Usage(edited)))
     }
 
     /// Refuses to begin at the beginning what has been trained already, where there is no numbered
@@ -254,13 +268,13 @@ impl Checkpoints {
              step-N.safetensors back{}, or {}",
             self.folder.display(),
             found.join(" and "),
-            self.from_best(),
+            self.way_from_best(),
             self.anew()
         )))
     }
 
     /// How to go on from the best checkpoint, if it is one to go on from.
-    fn from_best(&self) -> String {
+    fn way_from_best(&self) -> String {
         self.read::<Numbers>(BEST).map_or_else(
             |_| String::new(),
             |best| {

@@ -91,7 +91,8 @@ impl Plan {
     pub fn check(&self) -> Result<(), Failure> {
         within("steps", self.steps, &TRAINING_STEPS)?;
         let checked = resolve(&self.train, None, &[]);
-        checked.map(drop).map_err(|error| Failure::Usage(format!("[train]: {error}")))
+        checked.map(drop).map_err(|error| Failure::Usage(format!("[train]: {error}")))?;
+        self.fits()
     }
 
     /// Steps of single environments in an update.
@@ -112,12 +113,17 @@ impl Plan {
         memory::fits(&format!("`train.num_envs = {num_envs}`, `train.horizon = {horizon}`"), bytes)
     }
 
+    /// The checkpoints in `dir`.
+    pub fn checkpoints(&self, dir: &Path) -> Result<Checkpoints, Failure> {
+        Ok(Checkpoints::at(dir, Identity::of(&self.env.name, dir)?, self.train.keep))
+    }
+
     /// Refuses files in `dir` that a training cannot go on from; changes none.
     ///
     /// # Errors
     /// [`Failure::Usage`] with the file and the reason.
     pub fn resumable(&self, dir: &Path) -> Result<(), Failure> {
-        let checkpoints = Checkpoints::at(dir, Identity::of(&self.env.name, dir)?, self.train.keep);
+        let checkpoints = self.checkpoints(dir)?;
         let csv = dir.join(CSV);
         match checkpoints.last::<Numbers>()? {
             Some(last) => CsvFile::resumable(&csv, last.csv_bytes).map(drop),
@@ -265,7 +271,7 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
         prototype: &'a E,
         learner: NewLearner<'a>,
     ) -> Result<Session<'a, E>, Failure> {
-        let checkpoints = Checkpoints::at(dir, Identity::of(&plan.env.name, dir)?, plan.train.keep);
+        let checkpoints = plan.checkpoints(dir)?;
         let csv_path = dir.join(CSV);
         let (trainer, last) = start(plan, prototype, learner, &checkpoints, &csv_path)?;
         let (csv, best) = match last {
