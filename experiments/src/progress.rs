@@ -44,7 +44,8 @@ impl Line {
         let gap = now.saturating_sub(self.at);
         // A resumed work begins far on: what it starts with is no tenth of its own.
         let tenth = total > 0 && position.saturating_sub(self.position) >= total.div_ceil(LINES);
-        now >= SHOW_AFTER && (gap >= LINE_AFTER || gap >= LINE_GAP && tenth)
+        let first = self.at.is_zero();
+        now >= SHOW_AFTER && (first || gap >= LINE_AFTER || gap >= LINE_GAP && tenth)
     }
 }
 
@@ -160,7 +161,7 @@ mod tests {
         }
     }
 
-    /// A line every ten seconds of slow work, a tenth of quick work, and never two in a second.
+    /// One soon, then one every ten seconds of slow work, each tenth of quick work, and never two in a second.
     #[test]
     fn lines_come_now_and_then() {
         let lines = |total: u64, each: u64, seconds: u64| {
@@ -175,9 +176,9 @@ mod tests {
             }
             at
         };
-        assert_eq!(lines(0, 1, 35), [10.0, 20.0, 30.0]);
-        assert_eq!(lines(1_000_000, 1, 25), [10.0, 20.0]);
-        assert_eq!(lines(400, 1, 40), [4.0, 8.0, 12.0, 16.0, 20.0, 24.0, 28.0, 32.0, 36.0, 40.0]);
+        assert_eq!(lines(0, 1, 35), [2.0, 12.0, 22.0, 32.0]);
+        assert_eq!(lines(1_000_000, 1, 25), [2.0, 12.0, 22.0]);
+        assert_eq!(lines(400, 1, 40), [2.0, 6.0, 10.0, 14.0, 18.0, 22.0, 26.0, 30.0, 34.0, 38.0]);
         assert_eq!(lines(50, 1, 5), [2.0, 3.0, 4.0, 5.0]);
         assert!(lines(15, 1, 1).is_empty(), "work that ends at once says nothing");
     }
