@@ -1,6 +1,7 @@
 //! Files that are never seen half written.
 
 use crate::failure::{self, Failure};
+use sha2::{Digest, Sha256};
 use std::fs::{File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -59,6 +60,11 @@ fn staged(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     staged.as_file_mut().write_all(bytes)?;
     staged.as_file().sync_all()?;
     Ok(staged)
+}
+
+/// The SHA-256 of `bytes`, in hexadecimal digits as `sha256sum` prints it.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// A CSV file that grows by whole rows.

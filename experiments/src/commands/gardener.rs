@@ -20,6 +20,7 @@ use crate::out::say;
 use crate::progress::Progress;
 use crate::rollout::Rollout;
 use crate::setup::{Setup, WorldSettings};
+use crate::training::TrainedAgents;
 
 /// The columns of `summary.csv`, a row a run.
 const SUMMARY: [&str; 12] = [
@@ -45,6 +46,8 @@ pub struct Plan {
     pub generations: u32,
     pub agent: String,
     pub runs: u32,
+    #[serde(default, skip_serializing_if = "TrainedAgents::is_empty")]
+    pub checkpoints: TrainedAgents,
     pub env: Setup,
 }
 
@@ -76,6 +79,7 @@ pub fn run(args: &GardenerArgs, context: Context) -> Result<(), Failure> {
         generations: args.generations,
         agent: args.agent.clone(),
         runs: args.runs,
+        checkpoints: TrainedAgents::default(),
         env,
     };
     super::Plan::Gardener(plan).start(args.out.out.as_deref(), context).map(drop)
@@ -86,7 +90,7 @@ impl Plan {
         within("generations", self.generations.into(), &GENERATIONS)?;
         within("runs", self.runs.into(), &RUNS)?;
         self.config()?;
-        self.env.policy(&self.agent, 1).map(drop)
+        self.checkpoints.policy(&self.env, &self.agent, 1).map(drop)
     }
 
     fn config(&self) -> Result<&GardenerConfig, Failure> {
@@ -148,7 +152,7 @@ impl Plan {
         // The log goes on beyond the loss of the garden: an episode here has no end of its own.
         let env = GardenerEnv::new(config.unending());
         let cells = config.cells() as f64;
-        let mut rollout = Rollout::new(vec![env], self.env.policy(&self.agent, 1)?)?;
+        let mut rollout = Rollout::new(vec![env], self.checkpoints.policy(&self.env, &self.agent, 1)?)?;
         let mut summary = Summary { seed: self.seed_of(run), ..Summary::default() };
         rollout.reset(&[summary.seed]);
         let mut csv = CsvFile::create(&folder.join("resonetics_data.csv"), &garden_csv::COLUMNS)?;

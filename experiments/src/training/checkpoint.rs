@@ -10,10 +10,9 @@ use resonetics_agents::prophet::state::{Arrays, Numbers, State};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use crate::failure::{self, Failure};
-use crate::files::write_atomic;
+use crate::files::{sha256, write_atomic};
 use crate::setup::read;
 
 /// Grows with each change of what is written.
@@ -161,14 +160,14 @@ impl Checkpoints {
     /// # Errors
     /// [`Failure::Usage`] with the reason if it is not one to go on from.
     pub fn last<N: DeserializeOwned>(&self) -> Result<Option<Checkpoint<N>>, Failure> {
-        self.names()?.last().map(|name| self.read(name)).transpose()
+        self.names()?.last().map(|name| Ok(self.read(name)?.0)).transpose()
     }
 
-    /// The best checkpoint.
+    /// The best checkpoint, and the SHA-256 of its safetensors file.
     ///
     /// # Errors
     /// [`Failure::Usage`] if there is none, or with the reason why it cannot be used.
-    pub fn best(&self) -> Result<State, Failure> {
+    pub fn best(&self) -> Result<(State, String), Failure> {
         if !self.path(BEST, "json").exists() {
             return Err(Failure::Usage(format!(
                 "{} holds no best checkpoint yet: train on (`resonetics train --resume`)",
@@ -177,13 +176,24 @@ impl Checkpoints {
         }
         // Who trains here may just be replacing its two files, one after the other.
         for _ in 0..10 {
-            if let Ok(Checkpoint { numbers, arrays, .. }) = self.read(BEST) {
-                return Ok(State { numbers, arrays });
+            if let Ok((Checkpoint { numbers, arrays, .. }, sum)) = self.read(BEST) {
+                return Ok((State { numbers, arrays }, sum));
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        let Checkpoint { numbers, arrays, .. } = self.read::<Numbers>(BEST)?;
-        Ok(State { numbers, arrays })
+        let (Checkpoint { numbers, arrays, .. }, sum) = self.read::<Numbers>(BEST)?;
+        Ok((State { numbers, arrays }, sum))
+    }
+
+    /// The checkpoint whose safetensors file has this SHA-256, the best one or a numbered one, if it is kept.
+    pub fn with_sum(&self, sum: &str) -> Option<State> {
+        let numbered = self.names().unwrap_or_default();
+        [BEST.to_owned()].into_iter().chain(numbered).find_map(|name| {
+            let text = read(&self.path(&name, "json")).ok()?;
+            opened::<Numbers>(&text).ok().filter(|record| record.safetensors == sum)?;
+            let (Checkpoint { numbers, arrays, .. }, found) = self.read::<Numbers>(&name).ok()?;
+            (found == sum).then_some(State { numbers, arrays })
+        })
     }
 
     /// `problem` with the checkpoints at hand.
@@ -191,7 +201,8 @@ impl Checkpoints {
         Failure::Usage(format!("a checkpoint in {} is refused: {problem}", self.folder.display()))
     }
 
-    fn read<N: DeserializeOwned>(&self, name: &str) -> Result<Checkpoint<N>, Failure> {
+    /// A checkpoint by its name, and the SHA-256 of its safetensors file.
+    fn read<N: DeserializeOwned>(&self, name: &str) -> Result<(Checkpoint<N>, String), Failure> {
         let (json, arrays) = (self.path(name, "json"), self.path(name, "safetensors"));
         let remedy = if name == BEST {
             "train on (`resonetics train --resume`) if that training was stopped, or put the file back"
@@ -213,12 +224,13 @@ impl Checkpoints {
             return Err(refuse(&json, "it belongs to another config.toml, or this one was edited"));
         }
         let bytes = fs::read(&arrays).map_err(failure::io("read", &arrays))?;
-        if sha256(&bytes) != record.safetensors {
+        let sum = sha256(&bytes);
+        if sum != record.safetensors {
             return Err(refuse(&arrays, "it is not the file that was written (its SHA-256 differs)"));
         }
         let arrays = Arrays::from_bytes(&bytes).map_err(|problem| refuse(&arrays, &problem))?;
         let Record { csv_bytes, best, numbers, .. } = record;
-        Ok(Checkpoint { csv_bytes, best, numbers, arrays })
+        Ok((Checkpoint { csv_bytes, best, numbers, arrays }, sum))
     }
 }
 
@@ -227,10 +239,6 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let paths: Result<Vec<PathBuf>, _> = entries.map(|entry| Ok(entry?.path())).collect();
     let paths = paths.map_err(failure::io("read", folder))?;
     Ok(paths.into_iter().filter(|path| path.is_file()).collect())
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// The record as JSON text, closed by its own checksum.
