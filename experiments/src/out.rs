@@ -15,6 +15,12 @@ pub fn say(line: Arguments<'_>) -> Result<(), Failure> {
     said(&mut io::stdout().lock(), line)
 }
 
+/// Prints a remark beside the result, on standard error: `note(format_args!("{file} is left out"))`.
+pub fn note(line: Arguments<'_>) {
+    // Who closed standard error wants none.
+    let _ = writeln!(io::stderr().lock(), "note: {line}");
+}
+
 fn said(to: &mut impl Write, line: Arguments<'_>) -> Result<(), Failure> {
     match writeln!(to, "{line}").and_then(|()| to.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),

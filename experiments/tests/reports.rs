@@ -98,7 +98,7 @@ fn doctor_says_what_it_found() {
     let place = Place::new();
     let said = place.ok("doctor --threads 3").stdout;
     assert!(said.starts_with(concat!("resonetics ", env!("CARGO_PKG_VERSION"), " (commit ")), "{said}");
-    assert!(said.contains("\nthreads    3 of "), "{said}");
+    assert!(said.contains("\nthreads    3 (processors: "), "{said}");
     assert_eq!(said.lines().count(), if cfg!(feature = "torch") { 7 } else { 6 }, "{said}");
     let version = place.ok("--version").stdout;
     assert_eq!(version, concat!("resonetics ", env!("CARGO_PKG_VERSION"), "\n"));

@@ -5,7 +5,9 @@ use std::path::Path;
 use rayon::prelude::*;
 use resonetics_analysis::chart::{self, Curve, Labels, Size};
 use resonetics_analysis::stats::summary::mean;
-use resonetics_envs::gardener::{GardenerConfig, GardenerEnv, Generation};
+use resonetics_envs::gardener::{
+    GardenerConfig, GardenerEnv, Generation, REFERENCE_CELLS, REFERENCE_POPULATION,
+};
 use resonetics_envs::risk::Verdict;
 use resonetics_envs::stream::lane_seed;
 use serde::{Deserialize, Serialize};
@@ -16,7 +18,7 @@ use crate::failure::{self, Failure};
 use crate::files::CsvFile;
 use crate::garden_csv;
 use crate::interrupt;
-use crate::out::say;
+use crate::out::{note, say};
 use crate::progress::Progress;
 use crate::rollout::Rollout;
 use crate::setup::{Setup, WorldSettings};
@@ -110,6 +112,9 @@ impl Plan {
 
     pub fn execute(&self, dir: &Path, context: Context) -> Result<(), Failure> {
         let config = self.config()?;
+        if let Some(remark) = beyond_their_size(config) {
+            note(format_args!("{remark}"));
+        }
         let total = u64::from(self.generations) * u64::from(self.runs);
         let progress = Progress::new(total, "generations", context.quiet);
         let runs: Result<Vec<Summary>, Failure> = (1..=self.runs)
@@ -205,6 +210,20 @@ impl Plan {
             share(2),
         ))
     }
+}
+
+/// That the rules' scales of the risk are used in a larger garden than theirs, where that is so.
+fn beyond_their_size(config: &GardenerConfig) -> Option<String> {
+    let rules = GardenerConfig::default().risk;
+    let (size, most) = (config.grid_size, config.max_population);
+    let dirt = config.cells() > REFERENCE_CELLS && config.risk.entropy_grad_scale == rules.entropy_grad_scale;
+    let people = most > REFERENCE_POPULATION && config.risk.pop_vol_scale == rules.pop_vol_scale;
+    (!config.risk.per_cell && (dirt || people)).then(|| {
+        format!(
+            "risk and verdict have scales of a garden of 60 x 60 cells and up to {REFERENCE_POPULATION} gardeners: in one \
+             of {size} x {size} and up to {most} the changes are larger by its size alone; --set risk.per_cell=true fits the scales to it"
+        )
+    })
 }
 
 impl Summary {

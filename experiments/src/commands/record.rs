@@ -9,6 +9,7 @@ use super::{Context, seed, within};
 use crate::cli::{RecordArgs, STEPS};
 use crate::failure::Failure;
 use crate::files::write_new;
+use crate::inputs::command_line;
 use crate::memory;
 use crate::out::say;
 use crate::progress::Progress;
@@ -89,6 +90,7 @@ impl Plan {
         progress.finish();
         let path = dir.join("trace.json");
         write_new(&path, format!("{text}\n").as_bytes())?;
-        say(format_args!("recorded {}: resonetics replay {0} replays it", path.display()))
+        let replay = command_line(["replay".to_owned(), path.display().to_string()].into_iter());
+        say(format_args!("recorded {}: {replay} replays it", path.display()))
     }
 }
