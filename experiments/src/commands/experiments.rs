@@ -49,7 +49,10 @@ const EXPERIMENTS: [(&str, &str); 18] = [
         "cargo run --release -- watch gardener --seed 1 --gif garden.gif",
         "a garden to look at; in the terminal without --gif",
     ),
-    ("cargo run --release -- watch k8s --agent prophet:runs/prophet --seed 1 --gif prophet.gif", "a trained Prophet at work; in the terminal without --gif"),
+    (
+        "cargo run --release -- watch k8s --agent prophet:runs/prophet --seed 1 --gif prophet.gif",
+        "a trained Prophet at work; in the terminal without --gif",
+    ),
     ("cargo run --release -- serve", "a page with live worlds, the runs and their charts"),
     ("cargo run --release -- analyze runs", "everything below runs/: statistics, figures, one page to read"),
     ("cargo run --release -- report runs/prophet", "the same for single runs, side by side"),
