@@ -258,3 +258,39 @@ fn removed_is_the_dirt_that_cleaning_took() {
     assert!((world.gardeners()[0].energy - 51.4).abs() < 1e-6);
     assert!((world.gain(1) - 1.4).abs() < 1e-6);
 }
+
+/// The risk of one generation by hand: 0.15 (0.55 s(3 (gradient / 15 - 0.5)) + 0.25 s(3 (volatility / 8 - 0.5)) +
+/// 0.20 s(-1)), with s the logistic function; all cells gain the most dirt and all gardeners are gone.
+#[test]
+fn a_larger_garden_is_judged_as_one_of_the_rules_size_per_cell() {
+    let risk = |grid_size: usize, people: usize, per_cell: bool| {
+        let mut config =
+            GardenerConfig { grid_size, max_population: 10 * people, ..GardenerConfig::default() };
+        (config.init_agents, config.min_population) = (0, 0);
+        config.risk.per_cell = per_cell;
+        let mut world = garden(&config, 0.0, &vec![-1.0; people]);
+        world.begin_generation(|| [0, 0]);
+        let noise = GenerationNoise { dirt: vec![1.0; config.cells()], ..still(&config) };
+        let row = world.finish_generation(&vec![action::WAIT; config.max_population], &noise);
+        assert!((row.entropy_gradient - 0.005 * config.cells() as f64).abs() < 1e-3, "{row:?}");
+        assert_eq!(row.population_volatility as usize, people);
+        row.collapse_risk
+    };
+    // 18 of dirt and 8 gardeners in the garden of the rules; 72 and 16 in one of four times the cells and
+    // twice the gardeners, whose scales are then 60 and 16.
+    let s = |x: f64| 1.0 / (1.0 + (-x).exp());
+    let by_hand = |dirt: f64, people: f64| {
+        0.15 * (0.55 * s(3.0 * (dirt / 15.0 - 0.5)) + 0.25 * s(3.0 * (people / 8.0 - 0.5)) + 0.2 * s(-1.0))
+    };
+    for (size, people, per_cell, expected) in [
+        (60, 8, false, by_hand(18.0, 8.0)),
+        (60, 8, true, by_hand(18.0, 8.0)),
+        (120, 16, false, by_hand(72.0, 16.0)),
+        (120, 16, true, by_hand(18.0, 8.0)),
+        (30, 4, true, by_hand(18.0, 8.0)),
+        (30, 4, false, by_hand(4.5, 4.0)),
+    ] {
+        let found = risk(size, people, per_cell);
+        assert!((found - expected).abs() < 1e-5, "{size} {people} {per_cell}: {found}, by hand {expected}");
+    }
+}

@@ -118,12 +118,13 @@ pub struct WorldArgs {
     /// calm, reference or storm
     #[arg(long, value_name = "NAME", default_value = "reference")]
     pub preset: String,
-    /// TOML file with settings of the environment, on top of the preset
+    /// TOML file with settings, on top of the preset: as `list --env NAME` prints them, or the config.toml
+    /// of a run, whose settings of this environment are taken
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// A setting of the environment, such as max_steps=1000 or risk.ema_alpha=0.2, or of its
     /// heuristic agent, such as agent.clean_memory=0.4 (k8s) or agent.clean_above=0.2 (gardener),
-    /// on top of the file; can be repeated
+    /// or, for `train`, of the training, such as train.learning_rate=0.001; on top of the file; can be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
 }
@@ -152,7 +153,7 @@ pub struct GardenerArgs {
     /// Generations of each run
     #[arg(long, value_name = "N", default_value_t = 2000, allow_negative_numbers = true, value_parser = whole::<u32>(GENERATIONS))]
     pub generations: u32,
-    /// evolved, heuristic, random or idle
+    /// evolved, heuristic, random, idle or prophet:DIR, a trained one
     #[arg(long, value_name = "NAME", default_value = "evolved")]
     pub agent: String,
     /// Runs, each with a seed of its own
@@ -174,8 +175,9 @@ pub struct BenchmarkArgs {
     /// k8s, k8s-v4.6 or gardener
     #[arg(long, value_name = "NAME", default_value = "k8s")]
     pub env: String,
-    /// Agents, separated by commas, or one with each --agents; the first is the one that the others are
-    /// compared with. In prophet:DIR the folder may have commas: the longest DIR that is a run is meant
+    /// Agents, separated by commas, or one with each --agents; prophet:DIR for a trained one, whose folder may
+    /// have commas: the longest DIR that is a run is meant. The first is the one that the others are compared
+    /// with
     #[arg(long, value_name = "NAMES", default_value = "random,heuristic")]
     pub agents: Vec<String>,
     /// Episodes of each agent, on the same seeds
@@ -204,7 +206,8 @@ pub struct ControlsArgs {
     /// calm, reference or storm [default: reference for the garden, storm for the cluster]
     #[arg(long, value_name = "NAME")]
     pub preset: Option<String>,
-    /// TOML file with settings of the environment (with --env)
+    /// TOML file with settings of the environment (with --env): as `list --env NAME` prints them, or the
+    /// config.toml of a run
     #[arg(long, value_name = "FILE", requires = "env")]
     pub config: Option<PathBuf>,
     /// A setting of the environment (with --env); can be repeated
@@ -239,11 +242,12 @@ pub struct DriftArgs {
     #[arg(long)]
     pub centred_risk: bool,
     #[command(flatten)]
-    pub monitor: MonitorArgs,
-    #[command(flatten)]
     pub seed: SeedArgs,
     #[command(flatten)]
     pub out: OutArgs,
+    // Last: its heading would stand above all that follows.
+    #[command(flatten)]
+    pub monitor: MonitorArgs,
 }
 
 #[derive(Debug, Args)]
@@ -300,13 +304,14 @@ pub struct TrainArgs {
     #[arg(long, help_heading = "Watching it from outside")]
     pub tensorboard: bool,
     #[command(flatten)]
-    pub monitor: MonitorArgs,
-    #[command(flatten)]
     pub seed: SeedArgs,
     #[command(flatten)]
     pub world: WorldArgs,
     #[command(flatten)]
     pub out: OutArgs,
+    // Last: its heading would stand above all that follows.
+    #[command(flatten)]
+    pub monitor: MonitorArgs,
 }
 
 #[derive(Debug, Args)]
@@ -459,7 +464,7 @@ pub struct RerunArgs {
 
 #[derive(Debug, Args)]
 pub struct ListArgs {
-    /// Print all settings of this environment as TOML, ready for --config
+    /// Print all settings of this environment and of a training in it as TOML, ready for --config
     #[arg(long, value_name = "NAME")]
     pub env: Option<String>,
     /// calm, reference or storm
@@ -477,6 +482,28 @@ mod tests {
     struct Training {
         #[command(flatten)]
         monitor: MonitorArgs,
+    }
+
+    /// A heading stands above all that follows it: nothing but the monitor's options may come last.
+    #[test]
+    fn only_what_watches_stands_below_its_heading() {
+        use clap::CommandFactory;
+        for command in Cli::command().get_subcommands() {
+            let watching = command.get_arguments().filter(|option| {
+                option.get_help_heading() == Some("Watching it from outside") && !option.is_global_set()
+            });
+            let mut names: Vec<&str> = watching.map(|option| option.get_id().as_str()).collect();
+            names.sort_unstable();
+            let mut expected = vec!["health_port", "metrics_port", "monitor_host", "no_monitor"];
+            match command.get_name() {
+                "train" => expected.push("tensorboard"),
+                "drift" => {}
+                _ => expected.clear(),
+            }
+            assert_eq!(names, expected, "{}", command.get_name());
+            let seed = command.get_arguments().find(|option| option.get_id() == "seed");
+            assert!(seed.is_none_or(|seed| seed.get_help_heading().is_none()), "{}", command.get_name());
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::failure::{self, Failure};
 use crate::interrupt;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
+use sha2::{Digest, Sha256};
 use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
@@ -165,6 +166,11 @@ fn staged(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     staged.as_file_mut().write_all(bytes)?;
     staged.as_file().sync_all()?;
     Ok(staged)
+}
+
+/// The SHA-256 of `bytes`, in hexadecimal digits as `sha256sum` prints it.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// A CSV file that grows by whole rows.

@@ -220,12 +220,10 @@ fn unusable(input: &Input, problem: &str) -> Failure {
 
 /// The name of the world in which a benchmark was played; the same for runs with the same settings.
 fn world(inputs: &Inputs, input: &Input) -> Result<String, Failure> {
-    let Some(Plan::Benchmark(mine)) = plan(inputs, input)? else { return Ok(input.name.clone()) };
-    let mine = mine.env;
-    let setup = |run: usize| match Plan::parse(&inputs.runs[run].config) {
-        Ok(Plan::Benchmark(plan)) => Some(plan.env),
-        _ => None,
+    let Some(mine) = plan(inputs, input)?.and_then(|plan| plan.played_in().cloned()) else {
+        return Ok(input.name.clone());
     };
+    let setup = |run: usize| Plan::parse(&inputs.runs[run].config).ok()?.played_in().cloned();
     let name = if mine.preset == "reference" {
         mine.name.clone()
     } else {

@@ -248,6 +248,10 @@ fn is_numbered(name: &OsStr) -> bool {
 pub fn of_run(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut found: Vec<PathBuf> =
         NAMES.iter().map(|name| folder.join(name)).filter(|path| path.is_file()).collect();
+    // What an evaluation found is in its eval.json; its episodes are no benchmark beside it.
+    if found.iter().any(|path| path.ends_with(evaluations::FILE)) && is_evaluation(folder) {
+        found.retain(|path| !path.ends_with(Kind::Episodes.file()));
+    }
     for below in entries(folder)? {
         let path = below.join(Kind::Garden.file());
         if below.file_name().is_some_and(is_numbered) && path.is_file() {
@@ -255,6 +259,11 @@ pub fn of_run(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
         }
     }
     Ok(found)
+}
+
+/// Whether the run in `folder` is one of `eval`.
+fn is_evaluation(folder: &Path) -> bool {
+    read(&folder.join("config.toml")).is_ok_and(|text| text.lines().any(|line| line == "command = \"eval\""))
 }
 
 /// What is in `folder`, sorted.

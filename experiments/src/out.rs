@@ -15,6 +15,42 @@ pub fn say(line: Arguments<'_>) -> Result<(), Failure> {
     said(&mut io::stdout().lock(), line)
 }
 
+/// Prints a remark beside the result, on standard error: `note(format_args!("{file} is left out"))`.
+pub fn note(line: Arguments<'_>) {
+    complain(&format!("note: {line}"));
+}
+
+/// Prints `text` on standard error, broken at spaces where that is a terminal too narrow for it.
+pub fn complain(text: &str) {
+    let narrow = terminal_width().map(|width| broken(text, width));
+    // Who closed standard error wants none, and eprintln! would panic.
+    let _ = writeln!(io::stderr().lock(), "{}", narrow.as_deref().unwrap_or(text));
+}
+
+/// The columns of the terminal that standard error is, if it is one.
+pub fn terminal_width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stderr()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|&width| width > 0)
+}
+
+/// `text` with its lines broken at spaces, so that a line has at most `width` letters where its words do.
+fn broken(text: &str, width: usize) -> String {
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        let mut here = String::new();
+        for word in line.split(' ') {
+            if !here.is_empty() && here.chars().count() + 1 + word.chars().count() > width {
+                lines.push(std::mem::take(&mut here));
+            } else if !here.is_empty() {
+                here.push(' ');
+            }
+            here += word;
+        }
+        lines.push(here);
+    }
+    lines.join("\n")
+}
+
 fn said(to: &mut impl Write, line: Arguments<'_>) -> Result<(), Failure> {
     match writeln!(to, "{line}").and_then(|()| to.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
@@ -35,6 +71,14 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn lines_break_at_spaces_alone() {
+        let text = "error: unknown agent `x`; known are: a-very-long-name-of-one";
+        assert_eq!(broken(text, 80), text);
+        assert_eq!(broken(text, 16), "error: unknown\nagent `x`; known\nare:\na-very-long-name-of-one");
+        assert_eq!(broken("a b\n\n  c", 80), "a b\n\n  c");
     }
 
     #[test]

@@ -159,18 +159,11 @@ pub struct Episode {
     pub budget: Option<f64>,
 }
 
-/// Plays an episode for each seed, in parallel; the result does not depend on the threads.
-///
-/// # Errors
-/// [`Failure::Usage`] for an unknown agent, [`Failure::Interrupted`].
-pub fn play(setup: &Setup, agent: &str, seeds: &[u64], progress: &Progress) -> Result<Vec<Episode>, Failure> {
-    play_with(setup, &|envs| setup.policy(agent, envs), seeds, progress)
-}
-
 /// Makes a policy for so many environments.
 pub type MakePolicy<'a> = dyn Fn(usize) -> Result<Box<dyn Policy>, Failure> + Sync + 'a;
 
-/// As [`play`], with the policies that `policy` makes.
+/// Plays an episode for each seed with the policies that `policy` makes, in parallel; the result does not depend
+/// on the threads.
 ///
 /// # Errors
 /// Those of `policy`, and [`Failure::Interrupted`].

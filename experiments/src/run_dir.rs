@@ -2,7 +2,7 @@
 
 use crate::claim::claim;
 use crate::failure::Failure;
-use crate::files::{self, write_atomic, write_new};
+use crate::files::{self, sha256, write_atomic, write_new};
 use crate::setup::read;
 use humantime::format_rfc3339_millis;
 use serde::Serialize;
@@ -12,6 +12,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
+/// The commit that this program was built from.
+pub const COMMIT: &str = match option_env!("RESONETICS_COMMIT") {
+    Some(commit) => commit,
+    None => "unknown",
+};
+
 /// What `run.json` says about a run.
 #[derive(Serialize)]
 pub struct RunRecord {
@@ -19,6 +25,9 @@ pub struct RunRecord {
     arguments: Vec<String>,
     version: &'static str,
     commit: &'static str,
+    /// SHA-256 of `config.toml` as it was written: whether it was edited since.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    config_sha256: String,
     seed: Option<u64>,
     threads: usize,
     host: Host,
@@ -58,7 +67,8 @@ impl RunRecord {
             command: command.to_owned(),
             arguments: arguments.map(|argument| argument.to_string_lossy().into_owned()).collect(),
             version: env!("CARGO_PKG_VERSION"),
-            commit: option_env!("RESONETICS_COMMIT").unwrap_or("unknown"),
+            commit: COMMIT,
+            config_sha256: String::new(),
             seed,
             threads,
             host: Host {
@@ -124,8 +134,9 @@ impl RunDir {
     /// # Errors
     /// [`Failure::Usage`] if `out` holds anything already (it is left as it was) or cannot be
     /// written, [`Failure::Failed`] on a full disk and other I/O errors.
-    pub fn create(out: Option<&Path>, record: RunRecord, config_toml: &str) -> Result<Self, Failure> {
+    pub fn create(out: Option<&Path>, mut record: RunRecord, config_toml: &str) -> Result<Self, Failure> {
         let path = claim(out, &record.command)?;
+        record.config_sha256 = sha256(config_toml.as_bytes());
         let record_path = path.join("run.json");
         // First, because of two processes given one empty directory only one can create it.
         write_new(&record_path, &json(&record)?).map_err(|failure| match failure {
@@ -155,6 +166,7 @@ impl RunDir {
         record.resumed_at = resumed.into_iter().flatten().filter_map(text).collect();
         record.resumed_at.push(std::mem::take(&mut record.started_at));
         record.started_at = before.get("started_at").and_then(text).unwrap_or_default();
+        record.config_sha256 = before.get("config_sha256").and_then(text).unwrap_or_default();
         let lock = lock(path);
         write_atomic(&path.join("run.json"), &json(&record)?)?;
         Ok(Self { path: path.to_path_buf(), record, started: Instant::now(), _lock: lock })
@@ -229,7 +241,11 @@ pub fn status(path: &Path) -> Result<Option<String>, Failure> {
     Ok(read_record(path)?.get("status").and_then(Value::as_str).map(str::to_owned))
 }
 
-fn read_record(path: &Path) -> Result<Value, Failure> {
+/// What `run.json` in `path` says.
+///
+/// # Errors
+/// [`Failure::Usage`] if there is none or it is no JSON.
+pub fn read_record(path: &Path) -> Result<Value, Failure> {
     let path = path.join("run.json");
     let text = read(&path)?;
     serde_json::from_str(&text)

@@ -16,10 +16,8 @@ use serde::{Deserialize, Serialize};
 use crate::cli::WorldArgs;
 use crate::failure::Failure;
 use crate::files;
-use crate::training::Trained;
-
-/// What stands before the run directory in the name of a trained agent.
-pub const TRAINED: &str = "prophet:";
+use crate::out::note;
+use crate::training::{PROPHET, Trained};
 
 /// An environment's settings with those of its heuristic agent, under `agent.`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -104,16 +102,23 @@ impl Setup {
         Setup::preset(name, &args.preset).map_err(Failure::Usage)?.typed(args)
     }
 
-    /// This world with what was typed on top: the file, then the sets.
+    /// This world with what was typed on top: the file, then the sets. What the file says of a training is
+    /// left out.
     ///
     /// # Errors
     /// [`Failure::Usage`] for a file that cannot be read or a refused setting.
     pub fn typed(self, args: &WorldArgs) -> Result<Setup, Failure> {
-        let file =
-            args.config.as_deref().map(|path| read(path).map(|text| (path.display().to_string(), text)));
-        let file = file.transpose()?;
-        let source = file.as_ref().map(|(name, text)| Source { name, text });
-        self.with(source, &args.sets).map_err(|error| Failure::Usage(error.to_string()))
+        let file = SettingsFile::of(args, &self.name, false)?;
+        // A key that a training alone has is still unknown where it is typed.
+        let trained = args.sets.iter().any(|set| set.trim_start().starts_with("train."));
+        if file.as_ref().is_some_and(|file| file.trains) && !trained {
+            let train = self.training();
+            return self.laid_over(file, &args.sets, train).map(|(setup, _)| setup);
+        }
+        let preset = file.as_ref().and_then(|file| file.preset.clone());
+        let source = file.as_ref().map(SettingsFile::source);
+        let setup = self.with(source, &args.sets).map_err(|error| refused(error, file.as_ref()))?;
+        Ok(Setup { preset: preset.unwrap_or(setup.preset), ..setup })
     }
 
     /// This world and a training's settings, with what was typed on top of both: those of the training
@@ -122,22 +127,38 @@ impl Setup {
     /// # Errors
     /// [`Failure::Usage`] for a file that cannot be read or a refused setting.
     pub fn typed_with(self, args: &WorldArgs, train: TrainConfig) -> Result<(Setup, TrainConfig), Failure> {
-        let file =
-            args.config.as_deref().map(|path| read(path).map(|text| (path.display().to_string(), text)));
-        let file = file.transpose()?;
-        let source = file.as_ref().map(|(name, text)| Source { name, text });
-        let refused = |error: ConfigError| Failure::Usage(error.to_string());
+        let file = SettingsFile::of(args, &self.name, true)?;
+        self.laid_over(file, &args.sets, train)
+    }
+
+    fn laid_over(
+        self,
+        file: Option<SettingsFile>,
+        sets: &[String],
+        train: TrainConfig,
+    ) -> Result<(Setup, TrainConfig), Failure> {
+        let source = file.as_ref().map(SettingsFile::source);
+        let refused = |error: ConfigError| refused(error, file.as_ref());
         let (settings, train) = match self.settings {
             WorldSettings::K8s(world) => {
-                let both = resolve(&WithTrain { world, train }, source, &args.sets).map_err(refused)?;
+                let both = resolve(&WithTrain { world, train }, source, sets).map_err(refused)?;
                 (WorldSettings::K8s(both.world), both.train)
             }
             WorldSettings::Gardener(world) => {
-                let both = resolve(&WithTrain { world, train }, source, &args.sets).map_err(refused)?;
+                let both = resolve(&WithTrain { world, train }, source, sets).map_err(refused)?;
                 (WorldSettings::Gardener(both.world), both.train)
             }
         };
-        Ok((Setup { settings, ..self }, train))
+        let preset = file.and_then(|file| file.preset).unwrap_or(self.preset);
+        Ok((Setup { name: self.name, preset, settings }, train))
+    }
+
+    /// The settings of a training in this world, with the native learner and the standard recipe.
+    pub fn training(&self) -> TrainConfig {
+        match &self.settings {
+            WorldSettings::K8s(_) => TrainConfig::default(),
+            WorldSettings::Gardener(_) => TrainConfig::garden(),
+        }
     }
 
     /// The world `name` under `preset`.
@@ -192,6 +213,15 @@ impl Setup {
         .unwrap_or_default()
     }
 
+    /// The same with those of a training in it, below `train`.
+    pub fn all_settings(&self) -> toml::Table {
+        let mut table = self.settings_table();
+        if let Ok(train) = toml::Value::try_from(self.training()) {
+            table.insert("train".to_owned(), train);
+        }
+        table
+    }
+
     /// `[env]` of a config.toml.
     pub fn table(&self) -> Result<toml::Value, Failure> {
         toml::Value::try_from(self)
@@ -216,7 +246,7 @@ impl Setup {
     /// # Errors
     /// [`Failure::Usage`] if this world has no such agent.
     pub fn policy(&self, name: &str, envs: usize) -> Result<Box<dyn Policy>, Failure> {
-        if let Some(dir) = name.strip_prefix(TRAINED) {
+        if let Some(dir) = name.strip_prefix(PROPHET) {
             return Ok(Box::new(Trained::open(Path::new(dir))?.policy(self)?));
         }
         match &self.settings {
@@ -268,6 +298,74 @@ fn agent_names(settings: &WorldSettings) -> &'static [&'static str] {
         WorldSettings::K8s(_) => &["random", "heuristic", "planner", "idle"],
         WorldSettings::Gardener(_) => &["evolved", "heuristic", "random", "idle"],
     }
+}
+
+/// What `--config` names: a file of settings, or the config.toml of a run, whose settings are taken.
+struct SettingsFile {
+    name: String,
+    text: String,
+    /// Of the run that it is of.
+    preset: Option<String>,
+    /// Whether there are settings of a training in it.
+    trains: bool,
+}
+
+impl SettingsFile {
+    /// The file that was typed, for the world called `env`; `trains`: for a training in it.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] if it cannot be read, or is the config.toml of a run in no such world.
+    fn of(args: &WorldArgs, env: &str, trains: bool) -> Result<Option<SettingsFile>, Failure> {
+        let Some(path) = &args.config else { return Ok(None) };
+        let (name, text) = (path.display().to_string(), read(path)?);
+        // What is no TOML is refused with its line later.
+        let table: toml::Table = text.parse().unwrap_or_default();
+        let train = table.get("train").filter(|train| train.is_table());
+        let Some(command) = table.get("command").and_then(toml::Value::as_str) else {
+            return Ok(Some(SettingsFile { name, preset: None, trains: train.is_some(), text }));
+        };
+        let EnvTable { preset, mut settings, .. } = env_of(&table, &name, command, env)?;
+        let train = train.filter(|_| trains).cloned();
+        let taken = if train.is_some() { "[env] and [train] are" } else { "[env] is" };
+        let left: Vec<&str> = table
+            .keys()
+            .map(String::as_str)
+            .filter(|key| !["command", "env", "worlds"].contains(key) && (train.is_none() || *key != "train"))
+            .collect();
+        let left = if left.is_empty() { String::new() } else { format!(", not its {}", left.join(", ")) };
+        note(format_args!("{name} is of a run of `{command}`: its {taken} taken, preset {preset}{left}"));
+        let trains = train.is_some();
+        settings.extend(train.map(|train| ("train".to_owned(), train)));
+        Ok(Some(SettingsFile { name, text: settings.to_string(), preset: Some(preset), trains }))
+    }
+
+    fn source(&self) -> Source<'_> {
+        Source { name: &self.name, text: &self.text }
+    }
+}
+
+/// The world `env` in `table`, the config.toml `name` of a run of `command`.
+fn env_of(table: &toml::Table, name: &str, command: &str, env: &str) -> Result<EnvTable, Failure> {
+    let refuse = |problem: String| Err(Failure::Usage(format!("{name} is of a run of `{command}`{problem}")));
+    let worlds = table.get("worlds").and_then(toml::Value::as_array).into_iter().flatten();
+    let worlds: Vec<EnvTable> = worlds
+        .filter_map(|world| world.get("env"))
+        .chain(table.get("env"))
+        .filter_map(|env| env.clone().try_into().ok())
+        .collect();
+    let names: Vec<String> = worlds.iter().map(|world| world.name.clone()).collect();
+    match worlds.into_iter().find(|world| world.name == env) {
+        Some(world) => Ok(world),
+        None if names.is_empty() => refuse(": it holds no settings of a world".to_owned()),
+        None => refuse(format!(" in {}: its settings are not those of {env}", names.join(" and "))),
+    }
+}
+
+/// A refused setting; the lines of what was taken out of a run's config.toml are not those of the file.
+fn refused(error: ConfigError, file: Option<&SettingsFile>) -> Failure {
+    let taken = file.filter(|file| file.preset.is_some() && error.place.starts_with(&file.name));
+    let place = taken.map_or_else(|| error.place.clone(), |file| file.name.clone());
+    Failure::Usage(ConfigError { place, ..error }.to_string())
 }
 
 /// The text of a file of settings or of what a run says of itself.

@@ -110,18 +110,23 @@ fn the_heuristic_wins_every_time_and_the_terminal_says_so() {
     let place = Place::new();
     let ran = place.ok("benchmark --episodes 50 --seed 1 --out out");
     let lines: Vec<&str> = ran.stdout.lines().collect();
-    assert_eq!(lines[2], "Heuristic win-rate: 50/50 (ties: 0)");
+    let longer = "Heuristic lives longer than random: 500.0 steps on average against ";
+    assert!(
+        lines[2].starts_with(longer) && lines[2].contains("to the limit of 500 in 50/50 against "),
+        "{ran:?}"
+    );
+    assert_eq!(lines[3], "Heuristic win-rate against random: 50/50 (ties: 0)");
     let summary = place.csv("out/benchmark.csv");
-    for (line, agent) in lines[3..5].iter().zip(["random", "heuristic"]) {
+    for (line, agent) in lines[4..6].iter().zip(["random", "heuristic"]) {
         let row = summary.only("agent", agent);
         let [iqm, low, high] =
             ["return_iqm", "return_iqm_low", "return_iqm_high"].map(|name| number(row.column(name)[0]));
         let name = if agent == "random" { "Random" } else { "Heuristic" };
         assert_eq!(*line, format!("{name} interquartile mean: {iqm:+.3} (95% {low:+.3} to {high:+.3})"));
     }
-    assert!(lines[5].starts_with("once published for random: -12.456 in 312.4 steps; measured: +2"));
-    assert!(lines[6].starts_with("once published for heuristic: +18.912 in 456.8 steps; measured: +5"));
-    assert_eq!(lines[7..], ["wrote out"]);
+    assert!(lines[6].starts_with("once published for random: -12.456 in 312.4 steps; measured: +2"));
+    assert!(lines[7].starts_with("once published for heuristic: +18.912 in 456.8 steps; measured: +5"));
+    assert_eq!(lines[8..], ["wrote out"]);
     let numbers =
         "reward μ=+#.### σ=#.### | steps μ=#.# | oom_rate=#.### | crit_rate=#.### | avg_load μ=#.###";
     for (line, agent) in lines.iter().zip(["random", "heuristic"]) {
@@ -147,12 +152,14 @@ fn the_heuristic_wins_every_time_and_the_terminal_says_so() {
 fn a_loss_and_a_tie_are_counted_against_the_first_agent() {
     let place = Place::new();
     let ran = place.ok("benchmark --agents heuristic,random --episodes 20 --seed 1");
-    assert_eq!(ran.stdout.lines().nth(2), Some("Random win-rate: 0/20 (ties: 0)"));
+    assert_eq!(ran.stdout.lines().nth(3), Some("Random win-rate against heuristic: 0/20 (ties: 0)"));
     // One step of a world without noise: what does nothing earns the same everywhere.
     let still = "--set max_steps=1 --set cpu_noise_sigma=0 --set mem_noise_sigma=0 --agents idle,planner \
         --set scale_none_reward=0 --set clean_small_reward=0 --set clean_worth=2";
     let ran = place.ok(&format!("benchmark {still} --episodes 20 --seed 1"));
-    assert_eq!(ran.stdout.lines().nth(2), Some("Planner win-rate: 0/20 (ties: 20)"));
+    let alike = "Planner lives as long as idle: both to the limit of 1 step in all 20 episodes";
+    assert_eq!(ran.stdout.lines().nth(2), Some(alike));
+    assert_eq!(ran.stdout.lines().nth(3), Some("Planner win-rate against idle: 0/20 (ties: 20)"));
 }
 
 #[test]
@@ -170,8 +177,30 @@ fn a_garden_is_told_by_its_losses() {
 #[test]
 fn what_is_undefined_is_empty() {
     let place = Place::new();
-    place.ok("benchmark --episodes 1 --seed 1 --out out");
+    let ran = place.ok("benchmark --episodes 1 --seed 1 --out out");
+    assert!(ran.stdout.contains(" σ=- | ") && !ran.stdout.contains("σ=0"), "{ran:?}");
+    let life = "Heuristic lives as long as random: both to the limit of 500 steps in the one episode";
+    assert_eq!(ran.stdout.lines().nth(2), Some(life));
     let summary = place.csv("out/benchmark.csv");
     assert_eq!(summary.column("return_std"), ["", ""]);
     assert!(summary.column("return_mean").iter().all(|cell| !cell.is_empty()));
+}
+
+/// On eight by twelve nodes the planner earns more and dies earlier: what is asked comes first.
+#[test]
+fn a_win_is_no_longer_life() {
+    let place = Place::new();
+    let ran = place.ok(
+        "benchmark --set height=8 --set width=12 --agents random,planner --episodes 60 --seed 1 --out out",
+    );
+    let rows = place.csv("out/episodes.csv");
+    let steps = |agent: &str| mean(&rows.only("agent", agent).numbers("steps"));
+    assert!(steps("planner") < steps("random"), "the case is gone");
+    let line = ran.stdout.lines().nth(2).unwrap();
+    assert!(line.starts_with("Planner lives shorter than random: "), "{ran:?}");
+    assert!(
+        line.contains(&format!("{:.1} steps on average against {:.1}", steps("planner"), steps("random"))),
+        "{ran:?}"
+    );
+    assert!(line.ends_with(" is no longer life"), "{ran:?}");
 }

@@ -142,3 +142,14 @@ fn a_file_outranks_the_limit_that_controls_has_by_default() {
     place.ok("controls --env k8s --config limit.toml --episodes 2 --seed 1 --out out");
     assert_eq!(limit(&place, "k8s"), 30.0);
 }
+
+/// Fifty pairs are not too few, and a p-value of nothing is none.
+#[test]
+fn that_nobody_was_lost_is_said() {
+    let place = Place::new();
+    let ran =
+        place.ok("controls --env k8s --preset calm --set max_steps=100 --episodes 50 --seed 1 --out out");
+    let said = "did control help? it cannot be seen here: nobody was lost, with control or without, up to the limit of 100 steps";
+    assert!(ran.stdout.contains(said) && !ran.stdout.contains("log-rank"), "{ran:?}");
+    assert_eq!(place.csv("out/summary.csv").column("answer"), ["nobody was lost"]);
+}

@@ -117,3 +117,22 @@ fn the_summary_follows_from_the_logs() {
     assert!(line.starts_with("evolved | generations 300 | dirt μ="), "{line}");
     assert!(line.contains("| lost 3/3 at generation μ="), "{line}");
 }
+
+/// In a larger garden than that of the rules the scales of the risk are exceeded by the size alone.
+#[test]
+fn scales_used_beyond_their_size_are_remarked() {
+    let place = Place::new();
+    let garden = "gardener --generations 2 --seed 1 --agent idle -q";
+    for (settings, remarked) in [
+        ("", false),
+        ("--set grid_size=61", true),
+        ("--set max_population=81", true),
+        ("--set grid_size=61 --set risk.per_cell=true", false),
+        ("--set grid_size=61 --set risk.entropy_grad_scale=16", false),
+    ] {
+        let ran = place.run(&format!("{garden} {settings}"));
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert_eq!(ran.stderr.contains("risk.per_cell=true"), remarked, "{settings}: {ran:?}");
+        assert_eq!(ran.stderr.is_empty(), !remarked, "{settings}: {ran:?}");
+    }
+}

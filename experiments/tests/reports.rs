@@ -59,7 +59,104 @@ fn list_names_everything_that_can_be_typed() {
         assert!(listed.contains(part), "no {part} in {listed}");
     }
     for line in listed.lines().filter_map(|line| line.trim().strip_prefix("agents: ")) {
-        assert_eq!(line.split(", ").count(), 4, "{line}");
+        assert_eq!(line.split(", ").count(), 5, "{line}");
+        assert!(line.ends_with(", prophet:DIR"), "{line}");
+    }
+    for command in ["train", "eval", "analyze", "report", "serve", "watch", "drift", "rerun", "benchmark"] {
+        assert!(listed.contains(&format!("\n  {command} ")), "no {command} in {listed}");
+        let experiments = place.ok("experiments").stdout;
+        assert!(experiments.contains(&format!("-- {command}")), "no {command} in {experiments}");
+    }
+}
+
+/// As `list` prints it, the file is for every command: a training takes all of it, others their part.
+#[test]
+fn the_listed_settings_of_a_training_are_taken_by_a_training() {
+    let place = Place::new();
+    let listed = place.ok("list --env k8s").stdout;
+    let settings: toml::Table = listed.parse().unwrap();
+    assert_eq!(settings["train"]["num_envs"].as_integer(), Some(16));
+    place.write(
+        "all.toml",
+        listed.replace("num_envs = 16", "num_envs = 2").replace("max_steps = 500", "max_steps = 7"),
+    );
+    place.ok("train --config all.toml --set train.horizon=8 --steps 16 --seed 1 --no-monitor -q --out t");
+    let config: toml::Table = place.text("t/config.toml").parse().unwrap();
+    assert_eq!(config["train"]["num_envs"].as_integer(), Some(2));
+    assert_eq!(config["train"]["horizon"].as_integer(), Some(8));
+    assert_eq!(config["env"]["settings"]["max_steps"].as_integer(), Some(7));
+    place.ok("benchmark --config all.toml --episodes 2 --seed 1 --out b");
+    assert_eq!(place.csv("b/episodes.csv").column("steps"), ["7"; 4]);
+    let said = place.refused("benchmark --config all.toml --set train.num_envs=3 --seed 1");
+    assert!(said.contains("`train.num_envs = 3`") || said.contains("unknown key"), "{said}");
+    place.write("bad.toml", "[train]\nnum_env = 3\n");
+    let said = place.refused("benchmark --config bad.toml --seed 1");
+    assert!(
+        said.contains("bad.toml, line 2: `train.num_env = 3`: unknown key; did you mean `train.num_envs`?"),
+        "{said}"
+    );
+}
+
+/// What a run was made with is taken by the next one, whatever command each is of.
+#[test]
+fn the_configuration_of_a_run_is_accepted() {
+    let place = Place::new();
+    let world = "--preset storm --set max_steps=11";
+    place.ok(&format!("benchmark {world} --episodes 2 --seed 1 -q --out bench"));
+    place.ok(&format!("controls --env k8s {world} --episodes 2 --seed 1 -q --out lives"));
+    place.ok(&format!("train {world} --set train.num_envs=2 --set train.horizon=8 --steps 16 --seed 1 --no-monitor -q --out t"));
+    let mut cases = Vec::new();
+    for from in ["bench", "lives", "t"] {
+        cases.push((from, "benchmark --episodes 3 --seed 9 -q"));
+        cases.push((from, "controls --env k8s --episodes 3 --seed 9 -q"));
+        cases.push((from, "record k8s --seed 9 -q"));
+        cases.push((from, "train --seed 9 --steps 16 --no-monitor -q"));
+    }
+    for (number, (from, command)) in cases.into_iter().enumerate() {
+        let ran = place.run(&format!("{command} --config {from}/config.toml --out out{number}"));
+        assert_eq!(ran.code, Some(0), "{from}, {command}: {ran:?}");
+        let said = format!("note: {from}/config.toml is of a run of `");
+        assert!(
+            ran.stderr.starts_with(&said) && ran.stderr.contains(", preset storm, not its seed, "),
+            "{ran:?}"
+        );
+        let taken: toml::Table = place.text(&format!("out{number}/config.toml")).parse().unwrap();
+        let env = taken.get("env").unwrap_or_else(|| &taken["worlds"][0]["env"]);
+        assert_eq!(env["preset"].as_str(), Some("storm"), "{from}, {command}");
+        assert_eq!(env["settings"]["max_steps"].as_integer(), Some(11), "{from}, {command}");
+        assert_eq!(taken["seed"].as_integer(), Some(9), "{from}, {command}");
+        if let Some(train) = taken.get("train") {
+            let expected = if from == "t" { 2 } else { 16 };
+            assert_eq!(train["num_envs"].as_integer(), Some(expected), "{from}, {command}");
+        }
+    }
+    let said = place.refused("record gardener --config bench/config.toml --seed 1");
+    assert!(
+        said.contains(
+            "bench/config.toml is of a run of `benchmark` in k8s: its settings are not those of gardener"
+        ),
+        "{said}"
+    );
+    place.ok("drift --steps 3 --seed 1 --no-monitor -q --out drift");
+    let said = place.refused("benchmark --config drift/config.toml --seed 1");
+    assert!(said.contains("is of a run of `drift`: it holds no settings of a world"), "{said}");
+}
+
+/// One step cannot end a cluster: that says nothing against it.
+#[test]
+fn an_end_that_is_not_reached_breaks_nothing() {
+    let place = Place::new();
+    for (arguments, unseen) in [
+        ("k8s --set max_steps=1", Some("terminated")),
+        ("gardener --set max_generations=5 --set grid_size=8", None),
+        ("gardener --set init_agents=0 --set min_population=0 --set grid_size=8", None),
+    ] {
+        let ran = place.ok(&format!("check {arguments}"));
+        assert!(!ran.stdout.contains("BREAKS") && !ran.stdout.contains("problem: "), "{ran:?}");
+        let said = ran
+            .last_line()
+            .contains(&format!("no episode was {}, so that end was not reached", unseen.unwrap_or("-")));
+        assert_eq!(said, unseen.is_some(), "{ran:?}");
     }
 }
 
@@ -98,7 +195,7 @@ fn doctor_says_what_it_found() {
     let place = Place::new();
     let said = place.ok("doctor --threads 3").stdout;
     assert!(said.starts_with(concat!("resonetics ", env!("CARGO_PKG_VERSION"), " (commit ")), "{said}");
-    assert!(said.contains("\nthreads    3 of "), "{said}");
+    assert!(said.contains("\nthreads    3 (processors: "), "{said}");
     assert_eq!(said.lines().count(), if cfg!(feature = "torch") { 7 } else { 6 }, "{said}");
     let version = place.ok("--version").stdout;
     assert_eq!(version, concat!("resonetics ", env!("CARGO_PKG_VERSION"), "\n"));
@@ -141,6 +238,10 @@ fn the_listed_experiments_run() {
             .replace("--episodes 200", "--episodes 3")
             .replace("--episodes 50", "--episodes 3")
             .replace("--generations 2000", "--generations 20")
+            .replace("--steps 400000", "--steps 2048 --no-monitor")
+            .replace("drift ", "drift --no-monitor ")
+            // It serves until it is stopped.
+            .replace("serve", "serve --help")
             .replace("throughput ", "throughput --seconds 0.1 ");
         place.ok(&short);
     }

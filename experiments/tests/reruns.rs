@@ -119,8 +119,48 @@ fn a_changed_seed_or_setting_is_different() {
         place.write("out/config.toml", config.replacen(old, new, 1));
         let ran = place.run("rerun out --out again");
         assert_eq!(ran.code, Some(1), "{ran:?}");
-        assert_eq!(told(&ran), ["benchmark.csv: DIFFERENT", "episodes.csv: DIFFERENT"]);
+        let told = told(&ran);
+        assert!(told[0].starts_with("benchmark.csv: DIFFERENT (from line 2 on)"), "{ran:?}");
+        assert!(told[1].starts_with("episodes.csv: DIFFERENT (from line 2 on)"), "{ran:?}");
+        assert!(ran.stderr.contains("config.toml was edited since it was written"), "{ran:?}");
+        assert!(!ran.stderr.contains("a file was edited"), "{ran:?}");
     }
+}
+
+/// Every reason that is known is told, and threads are none.
+#[test]
+fn the_reason_of_a_difference_is_told() {
+    let cases: [(&str, &str, &str); 4] = [
+        ("\"version\": \"", "\"version\": \"9.", "it was made by version 9."),
+        ("\"commit\": \"", "\"commit\": \"x", ", commit x"),
+        (
+            "\"status\": \"finished\"",
+            "\"status\": \"interrupted\"",
+            "did not come to its end: it is `interrupted`",
+        ),
+        ("\"status\": \"finished\"", "\"status\": \"running\"", "the recorded run was killed before its end"),
+    ];
+    for (from, to, reason) in cases {
+        let place = started(&format!("{CLUSTER} --threads 1"));
+        let record = place.text("out/run.json");
+        assert!(record.contains(from), "no {from} in {record}");
+        place.write("out/run.json", record.replacen(from, to, 1));
+        place.ok("rerun out --out same --threads 2");
+        place.write("out/episodes.csv", place.text("out/episodes.csv").replacen("true", "false", 1));
+        let ran = place.run("rerun out --out again --threads 2");
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.stderr.contains(reason) && !ran.stderr.contains("thread"), "{reason}: {ran:?}");
+        assert!(!ran.stderr.contains("config.toml was edited"), "{reason}: {ran:?}");
+    }
+    let place = started(CLUSTER);
+    place.write("out/episodes.csv", &place.bytes("out/episodes.csv")[..120]);
+    let ran = place.run("rerun out --out again");
+    assert!(ran.stdout.contains("episodes.csv: DIFFERENT (the recorded one ends at 120 of "), "{ran:?}");
+    let known = !ran.stderr.contains("-dirty") && !ran.stderr.contains("commit unknown");
+    let plain = ran.stderr.ends_with(
+        "episodes.csv: version, commit and settings are those that were recorded: a file was edited or cut\n",
+    );
+    assert!(plain || !known, "{ran:?}");
 }
 
 #[test]
@@ -150,13 +190,13 @@ const EDITS: &[(&str, &str, &str, &[&str])] = &[
         CLUSTER,
         "command = \"benchmark\"",
         "command = \"list\"",
-        &["`list`", "gardener, benchmark, controls, drift, record or train"],
+        &["`list`", "gardener, benchmark, controls, drift, record, eval or train"],
     ),
     (
         CLUSTER,
         "command = \"benchmark\"\n",
         "",
-        &["`command`", "gardener, benchmark, controls, drift, record or train"],
+        &["`command`", "gardener, benchmark, controls, drift, record, eval or train"],
     ),
     (CLUSTER, "name = \"k8s\"", "name = \"k9s\"", &["`k9s`", "k8s, k8s-v4.6, gardener"]),
     (

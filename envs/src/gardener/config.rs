@@ -6,6 +6,11 @@ use crate::config::{Allowed, Settings};
 use crate::control::Damping;
 use crate::risk::{FlowConfig, Smoothing};
 
+/// Cells of the garden whose change `risk.entropy_grad_scale` is the scale of.
+pub const REFERENCE_CELLS: usize = 60 * 60;
+/// Largest population of the garden whose change `risk.pop_vol_scale` is the scale of.
+pub const REFERENCE_POPULATION: usize = 80;
+
 /// Weights and scales of the garden's risk.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)] // the names of RULES section 2.2; the others are documented
@@ -21,6 +26,10 @@ pub struct RiskConfig {
     /// Weight of saturation, logistic(12 (mean dirt - 0.5)): 0, the rules', sees only change, so
     /// that a garden full of dirt looks calm.
     pub w_saturation: f64,
+    /// Whether a garden of another size is judged as one of 60 x 60 cells and up to 80 gardeners would be: dirt
+    /// grows by the cell and gardeners come by their number, so that their changes grow with the garden. Off
+    /// in the rules, whose scales hold for that size alone.
+    pub per_cell: bool,
 }
 
 /// What the flow is measured on.
@@ -163,6 +172,7 @@ impl Default for GardenerConfig {
                 entropy_grad_scale: 15.0,
                 pop_vol_scale: 8.0,
                 w_saturation: 0.0,
+                per_cell: false,
             },
             flow: GardenFlowConfig {
                 kind: FlowKind::System,
@@ -197,6 +207,17 @@ impl GardenerConfig {
     /// Number of cells.
     pub fn cells(&self) -> usize {
         self.grid_size * self.grid_size
+    }
+
+    /// What the change of dirt and that of the population are multiplied by before the risk looks at them.
+    pub fn risk_scales(&self) -> [f64; 2] {
+        if !self.risk.per_cell {
+            return [1.0, 1.0];
+        }
+        [
+            REFERENCE_CELLS as f64 / self.cells() as f64,
+            REFERENCE_POPULATION as f64 / self.max_population as f64,
+        ]
     }
 
     fn check_population(&self, allowed: &mut Allowed) {

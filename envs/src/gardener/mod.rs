@@ -8,8 +8,8 @@ mod world;
 
 pub use brain::{BrainWeights, Brains, softmax};
 pub use config::{
-    ControlConfig, FlowKind, GardenFlowConfig, GardenerConfig, LostConfig, MemoryConfig, RewardConfig,
-    RiskConfig,
+    ControlConfig, FlowKind, GardenFlowConfig, GardenerConfig, LostConfig, MemoryConfig, REFERENCE_CELLS,
+    REFERENCE_POPULATION, RewardConfig, RiskConfig,
 };
 pub use environment::{ACTIONS, GardenerEnv, features};
 pub use world::{Gardener, Generation, GenerationNoise, LifeEvent, World, action};

@@ -490,9 +490,10 @@ impl World {
         let emergency_ratio =
             if population == 0 { 0.0 } else { f64::from(emergency_moves) / population as f64 };
         let risk = &self.config.risk;
+        let [dirt, people] = self.config.risk_scales();
         let mut terms = risk.w_entropy_grad
-            * term(entropy_gradient.abs() / risk.entropy_grad_scale, 0.5, 3.0)
-            + risk.w_pop_vol * term(f64::from(population_volatility) / risk.pop_vol_scale, 0.5, 3.0)
+            * term(dirt * entropy_gradient.abs() / risk.entropy_grad_scale, 0.5, 3.0)
+            + risk.w_pop_vol * term(people * f64::from(population_volatility) / risk.pop_vol_scale, 0.5, 3.0)
             + risk.w_emg_ratio * term(emergency_ratio, 0.25, 4.0);
         if risk.w_saturation > 0.0 {
             terms += risk.w_saturation * term(measure.total / cells, 0.5, 12.0);

@@ -13,7 +13,7 @@ use resonetics_analysis::stats::{FEW, Interval};
 use resonetics_envs::stream::lane_seed;
 use serde::{Deserialize, Serialize};
 
-use super::{Context, cell, seed, within};
+use super::{Context, cell, episodes, lifespan, seed, within};
 use crate::cli::{BenchmarkArgs, EPISODES};
 use crate::failure::Failure;
 use crate::files::CsvFile;
@@ -21,22 +21,9 @@ use crate::inputs::trained::{folder, settings};
 use crate::interrupt;
 use crate::out::say;
 use crate::progress::Progress;
-use crate::rollout::{Episode, play};
-use crate::setup::{Setup, TRAINED, WorldSettings};
-
-const EPISODE_COLUMNS: [&str; 11] = [
-    "agent",
-    "episode",
-    "seed",
-    "return",
-    "steps",
-    "terminated",
-    "truncated",
-    "oom_nodes",
-    "critical_oom",
-    "avg_load",
-    "budget",
-];
+use crate::rollout::Episode;
+use crate::setup::{Setup, WorldSettings};
+use crate::training::{PROPHET, TrainedAgents};
 
 const SUMMARY_COLUMNS: [&str; 13] = [
     "agent",
@@ -54,9 +41,6 @@ const SUMMARY_COLUMNS: [&str; 13] = [
     "probability_of_improvement",
 ];
 
-/// Episodes that are played before their rows are written: an interrupted run keeps the others.
-const ROWS: usize = 4096;
-
 /// What was once published for the cluster: agent, return, steps. The rules do not yield it.
 const PUBLISHED: [(&str, f64, f64); 2] = [("random", -12.456, 312.4), ("heuristic", 18.912, 456.8)];
 
@@ -67,14 +51,17 @@ pub struct Plan {
     pub seed: u64,
     pub episodes: u32,
     pub agents: Vec<String>,
+    #[serde(default, skip_serializing_if = "TrainedAgents::is_empty")]
+    pub checkpoints: TrainedAgents,
     pub env: Setup,
 }
 
 pub fn run(args: &BenchmarkArgs, context: Context) -> Result<(), Failure> {
     let env = Setup::new(&args.env, &args.world)?;
     let agents = named(&args.agents);
-    check_agents(&agents, &env)?;
-    let plan = Plan { seed: seed(&args.seed)?, episodes: args.episodes, agents, env };
+    check_agents(&agents, &TrainedAgents::default(), &env)?;
+    let checkpoints = TrainedAgents::default();
+    let plan = Plan { seed: seed(&args.seed)?, episodes: args.episodes, agents, checkpoints, env };
     super::Plan::Benchmark(plan).start(args.out.out.as_deref(), context).map(drop)
 }
 
@@ -83,7 +70,7 @@ pub fn run(args: &BenchmarkArgs, context: Context) -> Result<(), Failure> {
 /// there is none, all of it is the name of one.
 fn named(typed: &[String]) -> Vec<String> {
     let is_run = |name: &str| {
-        let dir = name.trim().strip_prefix(TRAINED);
+        let dir = name.trim().strip_prefix(PROPHET);
         dir.is_some_and(|dir| Path::new(dir).join("config.toml").is_file())
     };
     let mut agents = Vec::new();
@@ -92,7 +79,7 @@ fn named(typed: &[String]) -> Vec<String> {
         let mut at = 0;
         while at < parts.len() {
             let longest = (at + 1..=parts.len()).rev().find(|&end| is_run(&parts[at..end].join(",")));
-            let alone = typed.len() > 1 && list.trim_start().starts_with(TRAINED);
+            let alone = typed.len() > 1 && list.trim_start().starts_with(PROPHET);
             let end = longest.unwrap_or(if alone && at == 0 { parts.len() } else { at + 1 });
             agents.push(parts[at..end].join(",").trim().to_owned());
             at = end;
@@ -102,7 +89,7 @@ fn named(typed: &[String]) -> Vec<String> {
 }
 
 /// At least one agent, each known and named once.
-fn check_agents(agents: &[String], env: &Setup) -> Result<(), Failure> {
+fn check_agents(agents: &[String], trained: &TrainedAgents, env: &Setup) -> Result<(), Failure> {
     if agents.is_empty() {
         return Err(Failure::Usage(format!(
             "`agents = []`: at least one is needed; known are: {}",
@@ -110,7 +97,7 @@ fn check_agents(agents: &[String], env: &Setup) -> Result<(), Failure> {
         )));
     }
     for (i, agent) in agents.iter().enumerate() {
-        env.policy(agent, 1)?;
+        trained.policy(env, agent, 1)?;
         if agents[..i].contains(agent) {
             return Err(Failure::Usage(format!("agent `{agent}` is named twice")));
         }
@@ -121,26 +108,19 @@ fn check_agents(agents: &[String], env: &Setup) -> Result<(), Failure> {
 impl Plan {
     pub fn check(&self) -> Result<(), Failure> {
         within("episodes", self.episodes.into(), &EPISODES)?;
-        check_agents(&self.agents, &self.env)
+        check_agents(&self.agents, &self.checkpoints, &self.env)
     }
 
     pub fn execute(&self, dir: &Path, context: Context) -> Result<(), Failure> {
         let seeds: Vec<u64> = (0..u64::from(self.episodes)).map(|i| lane_seed(self.seed, i)).collect();
         let total = u64::from(self.episodes) * self.agents.len() as u64;
         let progress = Progress::new(total, "episodes", context.quiet);
-        let mut episodes_csv = CsvFile::create(&dir.join("episodes.csv"), &EPISODE_COLUMNS)?;
+        let mut episodes_csv = CsvFile::create(&dir.join(episodes::FILE), &episodes::COLUMNS)?;
         let mut all: Vec<Vec<Episode>> = Vec::new();
         for agent in &self.agents {
             progress.message(agent);
-            let mut episodes: Vec<Episode> = Vec::with_capacity(seeds.len());
-            for seeds in seeds.chunks(ROWS) {
-                let played = play(&self.env, agent, seeds, &progress)?;
-                for (number, episode) in (1 + episodes.len()..).zip(&played) {
-                    episodes_csv.row(episode_row(agent, number, episode))?;
-                }
-                episodes.extend(played);
-            }
-            all.push(episodes);
+            let policy = |envs: usize| self.checkpoints.policy(&self.env, agent, envs);
+            all.push(episodes::play(&mut episodes_csv, agent, &self.env, &policy, &seeds, &progress)?);
         }
         episodes_csv.finish()?;
         progress.message("resampling");
@@ -162,15 +142,19 @@ impl Plan {
         for (agent, episodes) in self.agents.iter().zip(all) {
             say(format_args!("{agent} | {}", self.line(episodes)))?;
         }
-        let first = returns(&all[0]);
+        let first = (self.agents[0].as_str(), all[0].as_slice());
         for (agent, episodes) in self.agents.iter().zip(all).skip(1) {
-            if let Some(counts) = paired_counts(&returns(episodes), &first) {
+            let among = all.len() - 1;
+            say(format_args!("{}", lifespan::sentence((agent, episodes), first, &self.env, among)))?;
+        }
+        for (agent, episodes) in self.agents.iter().zip(all).skip(1) {
+            if let Some(counts) = paired_counts(&returns(episodes), &returns(first.1)) {
                 let n = episodes.len();
+                let (wins, ties) = (counts.wins, counts.ties);
                 say(format_args!(
-                    "{} win-rate: {}/{n} (ties: {})",
-                    capitalised(agent),
-                    counts.wins,
-                    counts.ties
+                    "{} win-rate against {}: {wins}/{n} (ties: {ties})",
+                    titled(agent),
+                    first.0
                 ))?;
             }
         }
@@ -178,7 +162,7 @@ impl Plan {
             if let (Some(iqm), Some(interval)) = (interquartile_mean(&returns(episodes)), interval) {
                 say(format_args!(
                     "{} interquartile mean: {iqm:+.3} (95% {:+.3} to {:+.3})",
-                    capitalised(agent),
+                    titled(agent),
                     interval.low,
                     interval.high
                 ))?;
@@ -255,11 +239,13 @@ impl Plan {
         let of = |value: fn(&Episode) -> f64| {
             mean(&episodes.iter().map(value).collect::<Vec<_>>()).unwrap_or(f64::NAN)
         };
-        let std = standard_deviation(&returns(episodes)).unwrap_or(0.0);
+        // One episode has none; 0 would say that all were alike.
+        let std =
+            standard_deviation(&returns(episodes)).map_or_else(|| "-".to_owned(), |std| format!("{std:.3}"));
         let reward = of(|episode| episode.total_reward);
         let steps = of(|episode| f64::from(episode.steps));
         let load = of(|episode| episode.avg_load);
-        let front = format!("reward μ={reward:+.3} σ={std:.3} | steps μ={steps:.1}");
+        let front = format!("reward μ={reward:+.3} σ={std} | steps μ={steps:.1}");
         if matches!(self.env.settings, WorldSettings::Gardener(_)) {
             let lost = of(|episode| f64::from(u8::from(episode.terminated)));
             return format!("{front} | lost_rate={lost:.3} | dirt μ={load:.3}");
@@ -268,6 +254,11 @@ impl Plan {
         let critical = rate(episodes, |(_, critical)| critical).unwrap_or(f64::NAN);
         format!("{front} | oom_rate={oom:.3} | crit_rate={critical:.3} | avg_load μ={load:.3}")
     }
+}
+
+/// The name of an agent where a line begins with it; that of a trained one is a path.
+pub(super) fn titled(agent: &str) -> String {
+    if agent.starts_with(PROPHET) { agent.to_owned() } else { capitalised(agent) }
 }
 
 /// 95% interval of the interquartile mean of the returns.
@@ -318,24 +309,6 @@ fn rate(episodes: &[Episode], count: fn((u32, u32)) -> u32) -> Option<f64> {
     let counts: Option<Vec<f64>> =
         episodes.iter().map(|episode| episode.oom.map(|oom| f64::from(u8::from(count(oom) > 0)))).collect();
     counts.and_then(|counts| mean(&counts))
-}
-
-fn episode_row(agent: &str, number: usize, episode: &Episode) -> [String; 11] {
-    let oom =
-        |count: fn((u32, u32)) -> u32| episode.oom.map_or_else(String::new, |oom| count(oom).to_string());
-    [
-        agent.to_owned(),
-        number.to_string(),
-        episode.seed.to_string(),
-        cell(Some(episode.total_reward)),
-        episode.steps.to_string(),
-        episode.terminated.to_string(),
-        episode.truncated.to_string(),
-        oom(|(oom, _)| oom),
-        oom(|(_, critical)| critical),
-        cell(Some(episode.avg_load)),
-        cell(episode.budget),
-    ]
 }
 
 #[cfg(test)]

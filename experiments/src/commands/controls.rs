@@ -17,8 +17,9 @@ use crate::failure::Failure;
 use crate::files::CsvFile;
 use crate::out::say;
 use crate::progress::Progress;
-use crate::rollout::{Episode, play};
+use crate::rollout::{Episode, play_with};
 use crate::setup::Setup;
+use crate::training::TrainedAgents;
 
 const LIFETIMES: [&str; 7] = ["world", "agent", "control", "episode", "seed", "lifetime", "lost"];
 
@@ -56,6 +57,8 @@ const LIMIT: u32 = 2000;
 pub struct Plan {
     pub seed: u64,
     pub episodes: u32,
+    #[serde(default, skip_serializing_if = "TrainedAgents::is_empty")]
+    pub checkpoints: TrainedAgents,
     pub worlds: Vec<WorldPlan>,
 }
 
@@ -86,7 +89,8 @@ pub fn run(args: &ControlsArgs, context: Context) -> Result<(), Failure> {
     let names = args.env.as_deref().map_or(vec!["gardener", "k8s"], |name| vec![name]);
     let worlds: Result<Vec<WorldPlan>, Failure> = names.into_iter().map(|name| world(name, args)).collect();
     let worlds = worlds?;
-    let plan = Plan { seed: seed(&args.seed)?, episodes: args.episodes, worlds };
+    let checkpoints = TrainedAgents::default();
+    let plan = Plan { seed: seed(&args.seed)?, episodes: args.episodes, checkpoints, worlds };
     super::Plan::Controls(plan).start(args.out.out.as_deref(), context).map(drop)
 }
 
@@ -107,7 +111,8 @@ impl Plan {
         if self.worlds.is_empty() {
             return Err(Failure::Usage("`worlds = []`: at least one is needed".to_owned()));
         }
-        self.worlds.iter().try_for_each(|world| world.env.policy(&world.agent, 1).map(drop))
+        let policy = |world: &WorldPlan| self.checkpoints.policy(&world.env, &world.agent, 1).map(drop);
+        self.worlds.iter().try_for_each(policy)
     }
 
     pub fn execute(&self, dir: &Path, context: Context) -> Result<(), Failure> {
@@ -119,7 +124,9 @@ impl Plan {
         for plan in &self.worlds {
             progress.message(&plan.env.name);
             let mut side = |enabled: bool, control: &str| {
-                let episodes = play(&plan.env.with_control(enabled), &plan.agent, &seeds, &progress)?;
+                let env = plan.env.with_control(enabled);
+                let policy = |envs: usize| self.checkpoints.policy(&env, &plan.agent, envs);
+                let episodes = play_with(&env, &policy, &seeds, &progress)?;
                 write_lifetimes(&mut lifetimes_csv, plan, control, &episodes)?;
                 Ok(episodes)
             };
@@ -173,7 +180,9 @@ impl Lives {
         let mean = |lives: &[Lifetime]| restricted_mean(lives, horizon).map(|mean| mean.mean);
         // Every life ends by loss or at the limit, so both curves are known up to it.
         let interval = paired_restricted_mean_interval(&with, &without, horizon);
+        let nobody = self.sides().iter().all(|(_, lives)| lost(lives) == 0);
         let answer = match interval {
+            _ if nobody => "nobody was lost",
             Some(interval) if interval.low > 0.0 => "yes: it lives longer",
             Some(interval) if interval.high < 0.0 => "no: it lives shorter",
             Some(_) => "no difference shown",
@@ -296,6 +305,12 @@ fn tell(plan: &WorldPlan, lives: &Lives, finding: &Finding) -> Result<(), Failur
             number(mean),
             load(episodes).unwrap_or(f64::NAN),
         ))?;
+    }
+    if finding.answer == "nobody was lost" {
+        return say(format_args!(
+            "  did control help? it cannot be seen here: nobody was lost, with control or without, up to the limit of {:.0} {unit}",
+            finding.horizon
+        ));
     }
     let p = finding.log_rank.map_or_else(|| "-".to_owned(), |test| format!("{:.2e}", test.p_value));
     match (finding.means, finding.interval) {

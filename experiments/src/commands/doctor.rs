@@ -10,7 +10,7 @@ use crate::run_dir::cpu_model;
 pub fn run(args: &OutArgs, context: Context) -> Result<(), Failure> {
     let paths: Vec<String> = CpuPath::available().iter().map(ToString::to_string).collect();
     let text = format!(
-        "resonetics {} (commit {})\nsystem     {} {}\ncpu        {}\nvectors    {} in use, of {}; results do not depend on it\nthreads    {} of {} cores\n{}\n",
+        "resonetics {} (commit {})\nsystem     {} {}\ncpu        {}\nvectors    {} in use, of {}; results do not depend on it\nthreads    {} (processors: {})\n{}\n",
         env!("CARGO_PKG_VERSION"),
         option_env!("RESONETICS_COMMIT").unwrap_or("unknown"),
         std::env::consts::OS,

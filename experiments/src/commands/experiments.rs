@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use crate::out::say;
 
-const EXPERIMENTS: [(&str, &str); 10] = [
+const EXPERIMENTS: [(&str, &str); 18] = [
     ("cargo xtask demo", "the garden and the benchmark, from nothing"),
     (
         "cargo run --release -- benchmark --env k8s --agents random,heuristic,planner --episodes 50 --seed 1",
@@ -22,6 +22,18 @@ const EXPERIMENTS: [(&str, &str); 10] = [
         "does the control layer help? survival with and without it",
     ),
     (
+        "cargo run --release -- train --env k8s --steps 400000 --seed 1 --out runs/prophet",
+        "Prophet learns to keep the cluster from nothing",
+    ),
+    (
+        "cargo run --release -- eval --run runs/prophet --episodes 1000 --seed 2",
+        "what it has learned, on fresh clusters; --obs-noise 0.1 and --drift-scale 3 make it harder",
+    ),
+    (
+        "cargo run --release -- benchmark --agents random,heuristic,planner,prophet:runs/prophet --episodes 1000 --seed 3",
+        "Prophet among the other agents",
+    ),
+    (
         "cargo run --release -- drift --steps 2000 --seed 1",
         "does a learning rate that listens to a predicted risk follow a target that drifts?",
     ),
@@ -36,6 +48,17 @@ const EXPERIMENTS: [(&str, &str); 10] = [
     (
         "cargo run --release -- watch gardener --seed 1 --gif garden.gif",
         "a garden to look at; in the terminal without --gif",
+    ),
+    (
+        "cargo run --release -- watch k8s --agent prophet:runs/prophet --seed 1 --gif prophet.gif",
+        "a trained Prophet at work; in the terminal without --gif",
+    ),
+    ("cargo run --release -- serve", "a page with live worlds, the runs and their charts"),
+    ("cargo run --release -- analyze runs", "everything below runs/: statistics, figures, one page to read"),
+    ("cargo run --release -- report runs/prophet", "the same for single runs, side by side"),
+    (
+        "cargo run --release -- rerun runs/benchmark-0001",
+        "the same run again from its config.toml: are its files the same?",
     ),
     ("cargo run --release -- throughput --env k8s --threads 1", "steps a second"),
 ];

@@ -5,7 +5,9 @@ use std::path::Path;
 use rayon::prelude::*;
 use resonetics_analysis::chart::{self, Curve, Labels, Size};
 use resonetics_analysis::stats::summary::mean;
-use resonetics_envs::gardener::{GardenerConfig, GardenerEnv, Generation};
+use resonetics_envs::gardener::{
+    GardenerConfig, GardenerEnv, Generation, REFERENCE_CELLS, REFERENCE_POPULATION,
+};
 use resonetics_envs::risk::Verdict;
 use resonetics_envs::stream::lane_seed;
 use serde::{Deserialize, Serialize};
@@ -16,10 +18,11 @@ use crate::failure::{self, Failure};
 use crate::files::CsvFile;
 use crate::garden_csv;
 use crate::interrupt;
-use crate::out::say;
+use crate::out::{note, say};
 use crate::progress::Progress;
 use crate::rollout::Rollout;
 use crate::setup::{Setup, WorldSettings};
+use crate::training::TrainedAgents;
 
 /// The columns of `summary.csv`, a row a run.
 const SUMMARY: [&str; 12] = [
@@ -45,6 +48,8 @@ pub struct Plan {
     pub generations: u32,
     pub agent: String,
     pub runs: u32,
+    #[serde(default, skip_serializing_if = "TrainedAgents::is_empty")]
+    pub checkpoints: TrainedAgents,
     pub env: Setup,
 }
 
@@ -76,6 +81,7 @@ pub fn run(args: &GardenerArgs, context: Context) -> Result<(), Failure> {
         generations: args.generations,
         agent: args.agent.clone(),
         runs: args.runs,
+        checkpoints: TrainedAgents::default(),
         env,
     };
     super::Plan::Gardener(plan).start(args.out.out.as_deref(), context).map(drop)
@@ -86,7 +92,7 @@ impl Plan {
         within("generations", self.generations.into(), &GENERATIONS)?;
         within("runs", self.runs.into(), &RUNS)?;
         self.config()?;
-        self.env.policy(&self.agent, 1).map(drop)
+        self.checkpoints.policy(&self.env, &self.agent, 1).map(drop)
     }
 
     fn config(&self) -> Result<&GardenerConfig, Failure> {
@@ -106,6 +112,9 @@ impl Plan {
 
     pub fn execute(&self, dir: &Path, context: Context) -> Result<(), Failure> {
         let config = self.config()?;
+        if let Some(remark) = beyond_their_size(config) {
+            note(format_args!("{remark}"));
+        }
         let total = u64::from(self.generations) * u64::from(self.runs);
         let progress = Progress::new(total, "generations", context.quiet);
         let runs: Result<Vec<Summary>, Failure> = (1..=self.runs)
@@ -148,7 +157,7 @@ impl Plan {
         // The log goes on beyond the loss of the garden: an episode here has no end of its own.
         let env = GardenerEnv::new(config.unending());
         let cells = config.cells() as f64;
-        let mut rollout = Rollout::new(vec![env], self.env.policy(&self.agent, 1)?)?;
+        let mut rollout = Rollout::new(vec![env], self.checkpoints.policy(&self.env, &self.agent, 1)?)?;
         let mut summary = Summary { seed: self.seed_of(run), ..Summary::default() };
         rollout.reset(&[summary.seed]);
         let mut csv = CsvFile::create(&folder.join("resonetics_data.csv"), &garden_csv::COLUMNS)?;
@@ -201,6 +210,20 @@ impl Plan {
             share(2),
         ))
     }
+}
+
+/// That the rules' scales of the risk are used in a larger garden than theirs, where that is so.
+fn beyond_their_size(config: &GardenerConfig) -> Option<String> {
+    let rules = GardenerConfig::default().risk;
+    let (size, most) = (config.grid_size, config.max_population);
+    let dirt = config.cells() > REFERENCE_CELLS && config.risk.entropy_grad_scale == rules.entropy_grad_scale;
+    let people = most > REFERENCE_POPULATION && config.risk.pop_vol_scale == rules.pop_vol_scale;
+    (!config.risk.per_cell && (dirt || people)).then(|| {
+        format!(
+            "risk and verdict have scales of a garden of 60 x 60 cells and up to {REFERENCE_POPULATION} gardeners: in one \
+             of {size} x {size} and up to {most} the changes are larger by its size alone; --set risk.per_cell=true fits the scales to it"
+        )
+    })
 }
 
 impl Summary {

@@ -1,9 +1,10 @@
 //! `list`: environments, presets, agents and settings.
 
+use clap::CommandFactory;
 use resonetics_envs::registry::{ENVIRONMENTS, PRESETS};
 
 use super::{Context, Report, described, reported};
-use crate::cli::ListArgs;
+use crate::cli::{Cli, ListArgs};
 use crate::failure::Failure;
 use crate::setup::Setup;
 
@@ -11,7 +12,7 @@ pub fn run(args: &ListArgs, context: Context) -> Result<(), Failure> {
     // The overview is the same for every preset, but not for one that does not exist.
     Setup::preset("k8s", &args.preset).map_err(Failure::Usage)?;
     let text = match &args.env {
-        Some(name) => Setup::preset(name, &args.preset).map_err(Failure::Usage)?.settings_table().to_string(),
+        Some(name) => settings(name, &args.preset)?,
         None => overview()?,
     };
     let config = described("list", [("preset", args.preset.as_str().into())]);
@@ -20,16 +21,34 @@ pub fn run(args: &ListArgs, context: Context) -> Result<(), Failure> {
     })
 }
 
+/// All settings of the world `name` and of a training in it, as TOML.
+fn settings(name: &str, preset: &str) -> Result<String, Failure> {
+    let setup = Setup::preset(name, preset).map_err(Failure::Usage)?;
+    Ok(format!(
+        "# {name}, preset {preset}: write this into a file for --config FILE and change what you like.\n\
+         # [agent] is of the heuristic agent; [train] is of `train` (native learner, recipe standard), and other\n\
+         # commands leave it out.\n{}",
+        setup.all_settings()
+    ))
+}
+
 fn overview() -> Result<String, Failure> {
     let mut text = String::from("environments\n");
     for (name, what) in ENVIRONMENTS {
         let setup = Setup::preset(name, "reference").map_err(Failure::Failed)?;
-        text += &format!("  {name:<10} {what}\n  {:<10} agents: {}\n", "", setup.agents().join(", "));
+        let agents = setup.agents().join(", ");
+        text += &format!("  {name:<10} {what}\n  {:<10} agents: {agents}, prophet:DIR\n", "");
     }
     text += "presets (--preset)\n";
     for (name, what) in PRESETS {
         text += &format!("  {name:<10} {what}\n");
     }
-    text += "settings (--set KEY=VALUE, --config FILE): resonetics list --env NAME prints them all\n";
+    text += "agents\n  prophet:DIR trained by `train --out DIR`, wherever agents are named: its best checkpoint acts, greedily\n";
+    text += "settings (--set KEY=VALUE, --config FILE): resonetics list --env NAME prints them all, train.* among them\n";
+    text += "commands\n";
+    for command in Cli::command().get_subcommands() {
+        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        text += &format!("  {:<11} {about}\n", command.get_name());
+    }
     Ok(text)
 }

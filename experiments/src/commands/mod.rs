@@ -6,9 +6,11 @@ mod check;
 mod controls;
 mod doctor;
 mod drift;
+mod episodes;
 mod eval;
 mod experiments;
 mod gardener;
+mod lifespan;
 mod list;
 mod record;
 mod replay;
@@ -34,8 +36,8 @@ use crate::files::write_new;
 use crate::monitor::Monitor;
 use crate::out::say;
 use crate::run_dir::{RunDir, RunRecord, status};
-use crate::setup::read;
-use crate::training::{self, Checkpoints};
+use crate::setup::{Setup, read};
+use crate::training::{self, Checkpoints, PROPHET, TrainedAgents};
 
 /// What every command is told.
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +86,7 @@ pub enum Plan {
     Controls(controls::Plan),
     Drift(drift::Plan),
     Record(record::Plan),
+    Eval(eval::Plan),
     Train(Box<training::Plan>),
 }
 
@@ -108,10 +111,11 @@ impl Plan {
             "controls" => controls::Plan::deserialize(table).map(Plan::Controls),
             "drift" => drift::Plan::deserialize(table).map(Plan::Drift),
             "record" => record::Plan::deserialize(table).map(Plan::Record),
+            "eval" => eval::Plan::deserialize(table).map(Plan::Eval),
             "train" => training::Plan::deserialize(table).map(Box::new).map(Plan::Train),
             _ => {
                 return Err(format!(
-                    "its `command` is `{command}`; what can be repeated is gardener, benchmark, controls, drift, record or train"
+                    "its `command` is `{command}`; what can be repeated is gardener, benchmark, controls, drift, record, eval or train"
                 ));
             }
         }
@@ -125,6 +129,7 @@ impl Plan {
             Plan::Controls(plan) => ("controls", plan.seed),
             Plan::Drift(plan) => ("drift", plan.seed),
             Plan::Record(plan) => ("record", plan.seed),
+            Plan::Eval(plan) => ("eval", plan.seed),
             Plan::Train(plan) => ("train", plan.seed),
         }
     }
@@ -139,18 +144,69 @@ impl Plan {
             Plan::Controls(plan) => plan.check(),
             Plan::Drift(plan) => plan.check(),
             Plan::Record(plan) => plan.check(),
+            Plan::Eval(plan) => plan.check(),
             Plan::Train(plan) => plan.check(),
         }
     }
 
+    /// The world that it plays in, where its episodes are of one.
+    pub fn played_in(&self) -> Option<&Setup> {
+        match self {
+            Plan::Benchmark(plan) => Some(&plan.env),
+            Plan::Eval(plan) => Some(&plan.env),
+            _ => None,
+        }
+    }
+
+    /// Its agents by name, and what is written down of those that were trained.
+    fn cast(&mut self) -> Option<(Vec<String>, &mut TrainedAgents)> {
+        match self {
+            Plan::Gardener(plan) => Some((vec![plan.agent.clone()], &mut plan.checkpoints)),
+            Plan::Benchmark(plan) => Some((plan.agents.clone(), &mut plan.checkpoints)),
+            Plan::Controls(plan) => {
+                let agents = plan.worlds.iter().map(|world| world.agent.clone());
+                Some((agents.collect(), &mut plan.checkpoints))
+            }
+            Plan::Record(plan) => Some((vec![plan.agent.clone()], &mut plan.checkpoints)),
+            Plan::Eval(plan) => Some((vec![format!("{PROPHET}{}", plan.run)], &mut plan.checkpoints)),
+            Plan::Drift(_) | Plan::Train(_) => None,
+        }
+    }
+
+    /// Its trained agents whose checkpoint is not written down: that was not done in the beginning.
+    fn unrecorded(&mut self) -> Vec<String> {
+        let Some((names, trained)) = self.cast() else { return Vec::new() };
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        trained.unrecorded(&names).into_iter().map(str::to_owned).collect()
+    }
+
+    /// The checkpoint of its trained agent `name`, in words.
+    fn checkpoint(&self, name: &str) -> Option<String> {
+        self.clone().cast().and_then(|(_, trained)| trained.checkpoint(name).map(ToString::to_string))
+    }
+
+    /// The same with its trained agents read, so that no other checkpoint acts than the one written down.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] if one cannot be read, or is not the one that was written down.
+    fn opened(mut self) -> Result<Plan, Failure> {
+        if let Some((names, trained)) = self.cast() {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            *trained = std::mem::take(trained).open(&names)?;
+        }
+        Ok(self)
+    }
+
     /// Runs the experiment into a new run directory and yields its path.
-    pub fn start(&self, out: Option<&Path>, context: Context) -> Result<PathBuf, Failure> {
-        self.start_with(out, context, None, |path| match self {
+    pub fn start(self, out: Option<&Path>, context: Context) -> Result<PathBuf, Failure> {
+        let plan = self.opened()?;
+        plan.start_with(out, context, None, |path| match &plan {
             Plan::Gardener(plan) => plan.execute(path, context),
             Plan::Benchmark(plan) => plan.execute(path, context),
             Plan::Controls(plan) => plan.execute(path, context),
             Plan::Drift(plan) => plan.execute(path, None),
             Plan::Record(plan) => plan.execute(path, context),
+            Plan::Eval(plan) => plan.execute(path, context),
             Plan::Train(plan) => train::execute(plan, path, context),
         })
     }

@@ -2,17 +2,20 @@
 
 use std::path::Path;
 
+use resonetics_agents::Policy;
 use serde::{Deserialize, Serialize};
 
 use super::{Context, seed, within};
 use crate::cli::{RecordArgs, STEPS};
 use crate::failure::Failure;
 use crate::files::write_new;
+use crate::inputs::command_line;
 use crate::memory;
 use crate::out::say;
 use crate::progress::Progress;
 use crate::setup::{Setup, WorldSettings};
 use crate::trace;
+use crate::training::TrainedAgents;
 
 /// Everything that the run depends on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -21,13 +24,16 @@ pub struct Plan {
     pub seed: u64,
     pub steps: u32,
     pub agent: String,
+    #[serde(default, skip_serializing_if = "TrainedAgents::is_empty")]
+    pub checkpoints: TrainedAgents,
     pub env: Setup,
 }
 
 pub fn run(args: &RecordArgs, context: Context) -> Result<(), Failure> {
     let env = Setup::new(&args.env, &args.world)?;
     env.policy(&args.agent, 1)?;
-    let plan = Plan { seed: seed(&args.seed)?, steps: args.steps, agent: args.agent.clone(), env };
+    let (agent, checkpoints) = (args.agent.clone(), TrainedAgents::default());
+    let plan = Plan { seed: seed(&args.seed)?, steps: args.steps, agent, checkpoints, env };
     super::Plan::Record(plan).start(args.out.out.as_deref(), context).map(drop)
 }
 
@@ -44,10 +50,14 @@ impl Plan {
         memory::fits(&format!("--steps {}", self.steps), bytes)
     }
 
+    fn policy(&self) -> Result<Box<dyn Policy>, Failure> {
+        self.checkpoints.policy(&self.env, &self.agent, 1)
+    }
+
     pub fn check(&self) -> Result<(), Failure> {
         within("steps", self.steps.into(), &STEPS)?;
         self.fits()?;
-        self.env.policy(&self.agent, 1).map(drop)
+        self.policy().map(drop)
     }
 
     pub fn execute(&self, dir: &Path, context: Context) -> Result<(), Failure> {
@@ -57,7 +67,7 @@ impl Plan {
                 let trace = trace::k8s::record(
                     &self.env,
                     &settings.env,
-                    &self.agent,
+                    self.policy()?,
                     self.seed,
                     self.steps,
                     &progress,
@@ -68,7 +78,7 @@ impl Plan {
                 let trace = trace::gardener::record(
                     &self.env,
                     &settings.env,
-                    &self.agent,
+                    self.policy()?,
                     self.seed,
                     self.steps,
                     &progress,
@@ -80,6 +90,7 @@ impl Plan {
         progress.finish();
         let path = dir.join("trace.json");
         write_new(&path, format!("{text}\n").as_bytes())?;
-        say(format_args!("recorded {}: resonetics replay {0} replays it", path.display()))
+        let replay = command_line(["replay".to_owned(), path.display().to_string()].into_iter());
+        say(format_args!("recorded {}: {replay} replays it", path.display()))
     }
 }

@@ -2,52 +2,99 @@
 
 use std::path::{Path, PathBuf};
 
+use resonetics_analysis::evaluations;
+use serde_json::{Map, Value};
+
 use super::{Context, Plan};
 use crate::cli::RerunArgs;
 use crate::failure::{self, Failure};
-use crate::files;
+use crate::files::{self, sha256};
 use crate::out::say;
+use crate::run_dir::{COMMIT, held, read_record};
 use crate::setup::read;
+use crate::training::PROPHET;
 
 pub fn run(args: &RerunArgs, context: Context) -> Result<(), Failure> {
     let config = args.run.join("config.toml");
     let text = read(&config)?;
+    let mut unrecorded = Vec::new();
+    // A trained agent has to be the one that was recorded, or there is nothing to compare: before any work.
     let plan = Plan::parse(&text)
+        .and_then(|mut plan| {
+            unrecorded = plan.unrecorded();
+            plan.opened().map_err(|failure| failure.to_string())
+        })
         .and_then(|plan| plan.check().map(|()| plan).map_err(|failure| failure.to_string()))
         .map_err(|problem| Failure::Usage(format!("cannot repeat {}: {problem}", config.display())))?;
-    let before = csv_files(&args.run)?;
+    let before = compared_files(&args.run)?;
     if before.is_empty() {
         return Err(Failure::Failed(format!("{} holds no CSV file to compare", args.run.display())));
     }
-    let again = plan.start(args.out.out.as_deref(), context)?;
-    let after = csv_files(&again)?;
-    let mut differing = Vec::new();
-    for name in before.iter().chain(after.iter().filter(|name| !before.contains(name))) {
-        let verdict = if !before.contains(name) {
-            "DIFFERENT (it was missing)"
-        } else if !after.contains(name) {
-            "DIFFERENT (it is missing now)"
-        } else if files::same(&args.run.join(name), &again.join(name))? {
-            "identical"
-        } else {
-            "DIFFERENT"
-        };
-        say(format_args!("{}: {verdict}", name.display()))?;
-        if verdict != "identical" {
-            differing.push(name.display().to_string());
-        }
+    for agent in &unrecorded {
+        say(format_args!(
+            "{} does not say which checkpoint of {agent} acted: the best one there is now does",
+            config.display()
+        ))?;
     }
+    let seed = plan.name_and_seed().1;
+    let now: Vec<(String, String)> = unrecorded
+        .iter()
+        .map(|agent| (agent.clone(), plan.checkpoint(agent).unwrap_or_else(|| "unknown".to_owned())))
+        .collect();
+    let again = plan.start(args.out.out.as_deref(), context)?;
+    let differing = compare(&args.run, &before, &again)?;
     if differing.is_empty() {
         return Ok(());
     }
-    Err(Failure::Failed(format!(
-        "the runs differ in {}: see version and commit in both run.json, or whether a file was edited or cut",
-        differing.join(", ")
-    )))
+    let mut changed = changed(&args.run, &text, seed);
+    changed.extend(now.iter().map(|(agent, checkpoint)| {
+        let since = if trained_since(&args.run, agent) { "has been" } else { "may have been" };
+        format!("which checkpoint of {agent} acted was not recorded; it {since} trained on since, and is {checkpoint} now")
+    }));
+    if changed.is_empty() {
+        changed.push(
+            "version, commit and settings are those that were recorded: a file was edited or cut".to_owned(),
+        );
+    }
+    Err(Failure::Failed(format!("the runs differ in {}: {}", differing.join(", "), changed.join("; "))))
 }
 
-/// The CSV files of a run, relative to it, sorted; and trace.json, which a recording consists of.
-fn csv_files(run: &Path) -> Result<Vec<PathBuf>, Failure> {
+/// Whether the training of `agent` went on after `run`, by what both say of themselves.
+fn trained_since(run: &Path, agent: &str) -> bool {
+    let at = |run: &Path, key: &str| Some(read_record(run).ok()?.get(key)?.as_str()?.to_owned());
+    let training = agent.strip_prefix(PROPHET).map(Path::new);
+    let trained = training.and_then(|training| at(training, "finished_at"));
+    trained.zip(at(run, "started_at")).is_some_and(|(trained, ran)| trained > ran)
+}
+
+/// Says of each file whether it is the same in both runs; yields those that are not.
+fn compare(run: &Path, before: &[PathBuf], again: &Path) -> Result<Vec<String>, Failure> {
+    let after = compared_files(again)?;
+    // Evaluations once kept no episodes.
+    let new = |name: &Path| before == [Path::new(evaluations::FILE)] && name.ends_with(super::episodes::FILE);
+    let added = after.iter().filter(|name| !before.contains(name) && !new(name));
+    let mut differing = Vec::new();
+    for name in before.iter().chain(added) {
+        let difference = if !before.contains(name) {
+            Some("it was missing".to_owned())
+        } else if !after.contains(name) {
+            Some("it is missing now".to_owned())
+        } else {
+            difference(&run.join(name), &again.join(name))?
+        };
+        match difference {
+            None => say(format_args!("{}: identical", name.display()))?,
+            Some(difference) => {
+                say(format_args!("{}: DIFFERENT ({difference})", name.display()))?;
+                differing.push(name.display().to_string());
+            }
+        }
+    }
+    Ok(differing)
+}
+
+/// The CSV files of a run, relative to it, sorted; trace.json, which a recording consists of, and eval.json.
+fn compared_files(run: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::new()];
     while let Some(folder) = folders.pop() {
@@ -59,6 +106,7 @@ fn csv_files(run: &Path) -> Result<Vec<PathBuf>, Failure> {
                 folders.push(name);
             } else if name.extension().is_some_and(|extension| extension == "csv")
                 || name.ends_with("trace.json")
+                || name.ends_with(evaluations::FILE)
             {
                 found.push(name);
             }
@@ -66,4 +114,68 @@ fn csv_files(run: &Path) -> Result<Vec<PathBuf>, Failure> {
     }
     found.sort();
     Ok(found)
+}
+
+/// How the file `again` differs from the `recorded` one.
+fn difference(recorded: &Path, again: &Path) -> Result<Option<String>, Failure> {
+    if files::same(recorded, again)? {
+        return Ok(None);
+    }
+    let bytes = |path: &Path| files::read(path, u64::MAX);
+    let (then, now) = (bytes(recorded)?, bytes(again)?);
+    if recorded.ends_with(evaluations::FILE) && says_the_same(&then, &now) {
+        return Ok(None);
+    }
+    let same = then.iter().zip(&now).take_while(|(then, now)| then == now).count();
+    let line = 1 + then[..same].iter().filter(|&&byte| byte == b'\n').count();
+    Ok(Some(match (same == then.len(), same == now.len()) {
+        (true, _) => format!("the recorded one ends at {same} of {} bytes, in line {line}", now.len()),
+        (_, true) => format!("the recorded one goes on behind line {line}, the end of this one"),
+        _ => format!("from line {line} on"),
+    }))
+}
+
+/// Whether an eval.json says now what it said then; newer ones say more.
+fn says_the_same(then: &[u8], now: &[u8]) -> bool {
+    let parsed = |bytes: &[u8]| serde_json::from_slice::<Map<String, Value>>(bytes);
+    let (Ok(then), Ok(now)) = (parsed(then), parsed(now)) else { return false };
+    then.iter().all(|(key, value)| now.get(key) == Some(value))
+}
+
+/// What is not as it was when `run` was made, of what its result depends on. Threads and machine are not
+/// among it.
+fn changed(run: &Path, config: &str, seed: u64) -> Vec<String> {
+    let mut changed = Vec::new();
+    let record = match read_record(run) {
+        Ok(record) => record,
+        Err(problem) => {
+            changed.push(format!("what made it is not known: {problem}"));
+            return changed;
+        }
+    };
+    let word = |key: &str| record.get(key).and_then(Value::as_str).unwrap_or("unknown");
+    match (word("status"), held(run)) {
+        ("finished", _) => {}
+        ("running", Some(true)) => changed.push("the recorded run is still at work".to_owned()),
+        ("running", _) => changed.push("the recorded run was killed before its end".to_owned()),
+        (status, _) => changed.push(format!("the recorded run did not come to its end: it is `{status}`")),
+    }
+    let (version, commit) = (word("version"), word("commit"));
+    if (version, commit) != (env!("CARGO_PKG_VERSION"), COMMIT) {
+        changed.push(format!(
+            "it was made by version {version}, commit {commit}, and this is version {}, commit {COMMIT}",
+            env!("CARGO_PKG_VERSION")
+        ));
+    } else if commit == "unknown" || commit.ends_with("-dirty") {
+        changed.push(format!("both programs are of commit {commit}, which need not be the same one"));
+    }
+    let edited = match record.get("config_sha256").and_then(Value::as_str) {
+        Some(sum) => sum != sha256(config.as_bytes()),
+        // Of older runs only the seed stands elsewhere too.
+        None => record.get("seed").and_then(Value::as_u64).is_some_and(|recorded| recorded != seed),
+    };
+    if edited {
+        changed.push("config.toml was edited since it was written".to_owned());
+    }
+    changed
 }

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use rayon::prelude::*;
+use resonetics_agents::Policy;
 use resonetics_envs::cpu::{CpuPath, Work};
 use resonetics_envs::gardener::GardenerEnv;
 use resonetics_envs::k8s::{self, K8sEnv};
@@ -19,6 +20,7 @@ use crate::memory;
 use crate::progress::Progress;
 use crate::rollout::{Playable, Rollout};
 use crate::setup::{Setup, WorldSettings};
+use crate::training::TrainedAgents;
 
 /// Generations after which a garden starts anew.
 const GENERATIONS: u32 = 1000;
@@ -36,7 +38,8 @@ pub fn run(args: &ThroughputArgs, context: Context) -> Result<(), Failure> {
     let setup = Setup::new(&args.env, &args.world)?;
     let garden = matches!(setup.settings, WorldSettings::Gardener(_));
     let agent = args.agent.as_deref().unwrap_or(if garden { "evolved" } else { "random" });
-    setup.policy(agent, 1)?;
+    let trained = TrainedAgents::default().open(&[agent])?;
+    trained.policy(&setup, agent, 1)?;
     if (garden || agent != "random") && args.rollout.is_some() {
         return Err(Failure::Usage(
             "--rollout: is for clusters, k8s or k8s-v4.6, with random actions".to_owned(),
@@ -44,7 +47,7 @@ pub fn run(args: &ThroughputArgs, context: Context) -> Result<(), Failure> {
     }
     let num_envs = args.num_envs.unwrap_or(if garden { 1 } else { 4096 }) as usize;
     let seed = args.seed.seed;
-    let config = described(
+    let mut config = described(
         "throughput",
         [
             ("seed", (seed as i64).into()),
@@ -55,6 +58,11 @@ pub fn run(args: &ThroughputArgs, context: Context) -> Result<(), Failure> {
             ("env", setup.table()?),
         ],
     );
+    if !trained.is_empty() {
+        let table = toml::Value::try_from(&trained).map_err(|error| Failure::Failed(error.to_string()))?;
+        config.insert("checkpoints".to_owned(), table);
+    }
+    let policy = || trained.policy(&setup, agent, 1);
     reported(&config, args.out.out.as_deref(), context, || {
         let progress = Progress::new((args.seconds * 12.0) as u64, "tenths of a second", context.quiet);
         let clock = Clock { seconds: args.seconds, progress: &progress };
@@ -63,16 +71,11 @@ pub fn run(args: &ThroughputArgs, context: Context) -> Result<(), Failure> {
                 measure_random(&K8sEnv::new(settings.env.clone()), num_envs, seed, args.rollout, &clock)?
             }
             WorldSettings::K8s(settings) => {
-                measure_policy(&K8sEnv::new(settings.env.clone()), &setup, agent, num_envs, seed, &clock)?
+                measure_policy(&K8sEnv::new(settings.env.clone()), &policy, num_envs, seed, &clock)?
             }
-            WorldSettings::Gardener(settings) => measure_policy(
-                &GardenerEnv::new(settings.env.clone()),
-                &setup,
-                agent,
-                num_envs,
-                seed,
-                &clock,
-            )?,
+            WorldSettings::Gardener(settings) => {
+                measure_policy(&GardenerEnv::new(settings.env.clone()), &policy, num_envs, seed, &clock)?
+            }
         };
         progress.finish();
         let text = format!("{}\n", measured.json(&setup, agent, num_envs, context));
@@ -216,16 +219,15 @@ fn bytes<E: Playable>(env: &E) -> usize {
 /// A policy in each environment on its own, environments side by side.
 fn measure_policy<E: Playable + Clone>(
     env: &E,
-    setup: &Setup,
-    agent: &str,
+    policy: &dyn Fn() -> Result<Box<dyn Policy>, Failure>,
     num_envs: usize,
     seed: u64,
     clock: &Clock<'_>,
 ) -> Result<Measured, Failure> {
-    let bytes_per_env = bytes(env) + setup.policy(agent, 1)?.heap_bytes();
+    let bytes_per_env = bytes(env) + policy()?.heap_bytes();
     memory::fits(&format!("--num-envs {num_envs}"), bytes_per_env.saturating_mul(num_envs))?;
     let rollouts: Result<Vec<_>, Failure> =
-        (0..num_envs).map(|_| Rollout::new(vec![env.clone()], setup.policy(agent, 1)?)).collect();
+        (0..num_envs).map(|_| Rollout::new(vec![env.clone()], policy()?)).collect();
     let mut lanes: Vec<Lane<E>> = rollouts?
         .into_iter()
         .zip(0..)

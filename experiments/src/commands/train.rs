@@ -39,11 +39,8 @@ pub fn run(args: &TrainArgs, context: Context) -> Result<(), Failure> {
 /// The settings that a training in this world starts from.
 pub fn defaults(env: &Setup, learner: LearnerKind, recipe: Recipe) -> TrainConfig {
     let config = match &env.settings {
-        WorldSettings::K8s(_) => TrainConfig::default(),
-        WorldSettings::Gardener(_) if learner == LearnerKind::Torch => {
-            TrainConfig::garden().with_convolution()
-        }
-        WorldSettings::Gardener(_) => TrainConfig::garden(),
+        WorldSettings::Gardener(_) if learner == LearnerKind::Torch => env.training().with_convolution(),
+        WorldSettings::K8s(_) | WorldSettings::Gardener(_) => env.training(),
     };
     match recipe {
         Recipe::Standard => config,

@@ -1,5 +1,6 @@
 //! Traces of the garden.
 
+use resonetics_agents::Policy;
 use resonetics_envs::env::ParallelEnv;
 use resonetics_envs::gardener::{
     Gardener, GardenerConfig, GardenerEnv, Generation, GenerationNoise, LifeEvent, World,
@@ -189,12 +190,12 @@ fn compare_rows(found: &[String], expected: &str, deviations: &mut Deviations) {
 pub fn record(
     setup: &Setup,
     config: &GardenerConfig,
-    agent: &str,
+    policy: Box<dyn Policy>,
     seed: u64,
     generations: u32,
     progress: &Progress,
 ) -> Result<Trace, Failure> {
-    let mut rollout = Rollout::new(vec![GardenerEnv::new(config.unending())], setup.policy(agent, 1)?)?;
+    let mut rollout = Rollout::new(vec![GardenerEnv::new(config.unending())], policy)?;
     rollout.reset(&[seed]);
     let env = rollout.envs.env(0);
     let world = env.world();

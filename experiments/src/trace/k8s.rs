@@ -1,5 +1,6 @@
 //! Traces of the cluster.
 
+use resonetics_agents::Policy;
 use resonetics_envs::env::{Env, ParallelEnv};
 use resonetics_envs::k8s::{K8sConfig, K8sEnv, K8sState, OBSERVATION, Rules};
 use serde::{Deserialize, Serialize};
@@ -99,13 +100,13 @@ pub fn replay(trace: &Trace) -> Result<Compared, String> {
 pub fn record(
     setup: &Setup,
     config: &K8sConfig,
-    agent: &str,
+    policy: Box<dyn Policy>,
     seed: u64,
     steps: u32,
     progress: &Progress,
 ) -> Result<Trace, Failure> {
     let rules = if config.observation_rules == Rules::V46 { "v4.6" } else { "v4.5" };
-    let mut rollout = Rollout::new(vec![K8sEnv::new(config.clone())], setup.policy(agent, 1)?)?;
+    let mut rollout = Rollout::new(vec![K8sEnv::new(config.clone())], policy)?;
     rollout.reset(&[seed]);
     let env = rollout.envs.env(0);
     let K8sState { cpu, memory, priority, agent, budget } = env.state();

@@ -13,10 +13,9 @@ use resonetics_agents::prophet::state::{Arrays, Numbers, State};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use crate::failure::{self, Failure};
-use crate::files::{self, write_atomic, write_new};
+use crate::files::{self, sha256, write_atomic, write_new};
 use crate::setup::read;
 
 /// Grows with each change of what is written.
@@ -217,7 +216,7 @@ impl Checkpoints {
         let names = self.names()?;
         let Some(last) = names.last() else { return Ok(None) };
         let problem = match self.read(last) {
-            Ok(checkpoint) => return Ok(Some(checkpoint)),
+            Ok((checkpoint, _)) => return Ok(Some(checkpoint)),
             Err(problem) => self.told(last, problem)?,
         };
         // From the newest on, those that would have to go to go on from an older one.
@@ -278,7 +277,7 @@ impl Checkpoints {
         self.read::<Numbers>(BEST).map_or_else(
             |_| String::new(),
             |best| {
-                let name = step_name(best.numbers.steps());
+                let name = step_name(best.0.numbers.steps());
                 format!(
                     ", or go on from the best one: copy best.json to {name}.json and best.safetensors to \
                      {name}.safetensors there"
@@ -327,11 +326,11 @@ impl Checkpoints {
         })
     }
 
-    /// The best checkpoint.
+    /// The best checkpoint, and the SHA-256 of its safetensors file.
     ///
     /// # Errors
     /// [`Failure::Usage`] if there is none, or with the reason why it cannot be used.
-    pub fn best(&self) -> Result<State, Failure> {
+    pub fn best(&self) -> Result<(State, String), Failure> {
         if !self.path(BEST, "json").exists() {
             return Err(Failure::Usage(format!(
                 "{} holds no best checkpoint yet: train on (`resonetics train --resume`)",
@@ -340,13 +339,13 @@ impl Checkpoints {
         }
         // Who trains here may just be replacing its two files, one after the other.
         for _ in 0..10 {
-            if let Ok(Checkpoint { numbers, arrays, .. }) = self.read(BEST) {
-                return Ok(State { numbers, arrays });
+            if let Ok((Checkpoint { numbers, arrays, .. }, sum)) = self.read(BEST) {
+                return Ok((State { numbers, arrays }, sum));
             }
             std::thread::sleep(Duration::from_millis(50));
         }
         match self.read::<Numbers>(BEST) {
-            Ok(Checkpoint { numbers, arrays, .. }) => Ok(State { numbers, arrays }),
+            Ok((Checkpoint { numbers, arrays, .. }, sum)) => Ok((State { numbers, arrays }, sum)),
             Err(problem) => Err(Failure::Usage(format!(
                 "{}; train on (`resonetics train --resume`) if that training was stopped, or put the file back",
                 self.told(BEST, problem)?
@@ -372,12 +371,24 @@ impl Checkpoints {
         }
     }
 
+    /// The checkpoint whose safetensors file has this SHA-256, the best one or a numbered one, if it is kept.
+    pub fn with_sum(&self, sum: &str) -> Option<State> {
+        let numbered = self.names().unwrap_or_default();
+        [BEST.to_owned()].into_iter().chain(numbered).find_map(|name| {
+            let text = read(&self.path(&name, "json")).ok()?;
+            opened::<Numbers>(&text).ok().filter(|record| record.safetensors == sum)?;
+            let (Checkpoint { numbers, arrays, .. }, found) = self.read::<Numbers>(&name).ok()?;
+            (found == sum).then_some(State { numbers, arrays })
+        })
+    }
+
     /// `problem` with the checkpoints at hand.
     pub fn refused(&self, problem: &str) -> Failure {
         Failure::Usage(format!("a checkpoint in {} is refused: {problem}", self.folder.display()))
     }
 
-    fn read<N: DeserializeOwned>(&self, name: &str) -> Result<Checkpoint<N>, Unusable> {
+    /// A checkpoint by its name, and the SHA-256 of its safetensors file.
+    fn read<N: DeserializeOwned>(&self, name: &str) -> Result<(Checkpoint<N>, String), Unusable> {
         let (json, arrays) = (self.path(name, "json"), self.path(name, "safetensors"));
         let refuse = |path: &Path, problem: &str| {
             Unusable::Refused(format!("{} is refused: {problem}", path.display()))
@@ -396,12 +407,13 @@ impl Checkpoints {
             return Err(Unusable::Foreign(record.identity.config));
         }
         let bytes = files::read(&arrays, u64::MAX)?;
-        if sha256(&bytes) != record.safetensors {
+        let sum = sha256(&bytes);
+        if sum != record.safetensors {
             return Err(refuse(&arrays, "it is not the file that was written (its SHA-256 differs)"));
         }
         let arrays = Arrays::from_bytes(&bytes).map_err(|problem| refuse(&arrays, &problem))?;
         let Record { csv_bytes, best, numbers, .. } = record;
-        Ok(Checkpoint { csv_bytes, best, numbers, arrays })
+        Ok((Checkpoint { csv_bytes, best, numbers, arrays }, sum))
     }
 }
 
@@ -426,10 +438,6 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let paths: Result<Vec<PathBuf>, _> = entries.map(|entry| Ok(entry?.path())).collect();
     let paths = paths.map_err(failure::io("read", folder))?;
     Ok(paths.into_iter().filter(|path| path.is_file()).collect())
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// The record as JSON text, closed by its own checksum.

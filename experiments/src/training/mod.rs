@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 pub use self::checkpoint::{Best, Checkpoint, Checkpoints, Identity};
 pub use self::learner::{LearnerKind, make};
 pub use self::row::Measured;
-pub use self::trained::Trained;
+pub use self::trained::{PROPHET, Trained, TrainedAgents};
 use crate::cli::TRAINING_STEPS;
 use crate::commands::within;
 use crate::failure::{self, Failure};
