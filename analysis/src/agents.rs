@@ -439,7 +439,7 @@ mod tests {
         let worlds = worlds(&[file("r", "k8s", agents.clone())], None, &|| true).unwrap();
         let told = part(&worlds).unwrap();
         assert!(
-            told.answer.starts_with("prophet:a, prophet:b, prophet:c (3 seeds) has the highest interquartile mean return, 23.50 (95% over 3 trainings 16.05 to 30.95), before random"),
+            told.answer.starts_with("prophet:a, prophet:b, prophet:c (3 seeds) have the highest interquartile mean return, 23.50 (95% over 3 trainings 16.05 to 30.95), before random"),
             "{}",
             told.answer
         );

@@ -293,7 +293,7 @@ mod tests {
         );
     }
 
-    /// Two and three pairs say nothing unless they are very much alike (scipy 1.17.1: ttest_1samp).
+    /// Two and three pairs say nothing unless they are very much alike (scipy 1.17.1: `ttest_1samp`).
     #[test]
     fn few_pairs_say_little() {
         let two = told(&[(100, 102), (100, 108)]).0;

@@ -107,7 +107,12 @@ fn answer(world: &World, name_it: bool) -> String {
         return format!("{place}that cannot be said: no agent has finite returns.");
     };
     let Some(second) = rest.first() else {
-        return format!("{place}{} is alone; its interquartile mean return is {}.", best.name, shown(best));
+        let (is, its) = if best.members.len() > 1 { ("are", "their") } else { ("is", "its") };
+        return format!(
+            "{place}{} {is} alone; {its} interquartile mean return is {}.",
+            best.name,
+            shown(best)
+        );
     };
     let compared = beside(&best.played, &second.played);
     let apart = match (compared.pairs, compared.difference.zip(compared.difference_interval)) {
@@ -128,8 +133,9 @@ fn answer(world: &World, name_it: bool) -> String {
         }
     };
     format!(
-        "{place}{} has the highest interquartile mean return, {}, before {} with {}; {apart}.",
+        "{place}{} {} the highest interquartile mean return, {}, before {} with {}; {apart}.",
         best.name,
+        if best.members.len() > 1 { "have" } else { "has" },
         shown(best),
         second.name,
         shown(second)

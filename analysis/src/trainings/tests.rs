@@ -48,7 +48,7 @@ fn seeds_together_say_yes_or_that_nothing_is_shown() {
     assert!(mixed.starts_with("Not shown: over 3 seeds the mean"), "{mixed}");
 }
 
-/// scipy 1.17.1: ttest_1samp(gains, 0).confidence_interval(): gains of 2 and 8, and of 1, 2 and 9.
+/// scipy 1.17.1: `ttest_1samp(gains, 0).confidence_interval()`: gains of 2 and 8, and of 1, 2 and 9.
 #[test]
 fn few_seeds_are_told_with_the_interval_that_they_have() {
     let answer = |group: &str, gains: &[f64]| -> Vec<Training> {
