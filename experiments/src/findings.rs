@@ -1,5 +1,7 @@
 //! What inputs hold, kind by kind, and the report about it: for `analyze`, `report` and the page of `serve`.
 
+use std::collections::BTreeMap;
+
 use resonetics_analysis::agents::{self, Benchmark};
 use resonetics_analysis::chart::ChartError;
 use resonetics_analysis::evaluations::{self, Evaluation};
@@ -104,14 +106,17 @@ fn found(inputs: &mut Inputs) -> Result<Found, Failure> {
             tables.push((kind, input.clone()));
         }
     }
-    let of_kind = |kind: Kind| {
-        tables.iter().filter(|(found, _)| *found == kind).map(|(_, input)| input.run).collect::<Vec<_>>()
-    };
-    let among: Vec<Vec<usize>> = tables.iter().map(|(kind, _)| of_kind(*kind)).collect();
-    for ((kind, input), among) in tables.into_iter().zip(among) {
+    let mut groups = BTreeMap::new();
+    for (kind, _) in &tables {
+        groups.entry(*kind).or_insert_with(|| {
+            let among = tables.iter().filter(|(found, _)| found == kind).map(|(_, input)| input.run);
+            inputs.groups(&among.collect::<Vec<_>>())
+        });
+    }
+    for (kind, input) in tables {
         interrupt::check()?;
         let (_, mut table) = open(&input.path).map_err(refused)?;
-        let group = inputs.group(&input, &among);
+        let group = groups[&kind].get(&input.run).unwrap_or(&input.name).clone();
         add(&mut found, inputs, kind, &mut table, &input, group)?;
         inputs.notes.extend_from_slice(table.notes());
     }
