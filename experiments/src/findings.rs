@@ -106,17 +106,10 @@ fn found(inputs: &mut Inputs) -> Result<Found, Failure> {
             tables.push((kind, input.clone()));
         }
     }
-    let mut groups = BTreeMap::new();
-    for (kind, _) in &tables {
-        groups.entry(*kind).or_insert_with(|| {
-            let among = tables.iter().filter(|(found, _)| found == kind).map(|(_, input)| input.run);
-            inputs.groups(&among.collect::<Vec<_>>())
-        });
-    }
-    for (kind, input) in tables {
+    let groups = grouped(inputs, &tables);
+    for ((kind, input), group) in tables.into_iter().zip(groups) {
         interrupt::check()?;
         let (_, mut table) = open(&input.path).map_err(refused)?;
-        let group = groups[&kind].get(&input.run).unwrap_or(&input.name).clone();
         add(&mut found, inputs, kind, &mut table, &input, group)?;
         inputs.notes.extend_from_slice(table.notes());
     }
@@ -127,6 +120,22 @@ fn found(inputs: &mut Inputs) -> Result<Found, Failure> {
     }
     inputs.notes.extend(found.empty.iter().map(|problem| format!("left out: {problem}")));
     Ok(found)
+}
+
+/// The group of each of `tables` among those of its kind.
+fn grouped(inputs: &Inputs, tables: &[(Kind, Input)]) -> Vec<String> {
+    let mut groups = vec![String::new(); tables.len()];
+    let mut of_kind: BTreeMap<Kind, Vec<usize>> = BTreeMap::new();
+    for (place, (kind, _)) in tables.iter().enumerate() {
+        of_kind.entry(*kind).or_default().push(place);
+    }
+    for places in of_kind.values() {
+        let files: Vec<&Input> = places.iter().map(|&place| &tables[place].1).collect();
+        for (&place, group) in places.iter().zip(inputs.groups(&files)) {
+            groups[place] = group;
+        }
+    }
+    groups
 }
 
 fn add(

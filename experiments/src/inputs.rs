@@ -1,5 +1,6 @@
 //! What `analyze` and `report` are pointed at: files, run directories, folders of runs.
 
+mod groups;
 mod settings;
 
 use std::collections::BTreeSet;
