@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use plotters::prelude::*;
 
-use self::frame::{Drawn, Ink, Key, Plane, Stroke, framed, plane, rows};
+use self::frame::{Drawn, Ink, Key, Plane, Stroke, framed, log_plane, plane, rows};
 use crate::stats::Interval;
 
 /// Told apart by the colour-blind too (after Okabe and Ito 2008).
@@ -111,6 +111,25 @@ pub fn lines(
     framed(labels.title, &key, size.height(), size, |area| {
         let scale_from = y.start;
         add_curves(&mut plane(area, labels, x, y, scale_from, size)?, curves, &strokes)
+    })
+}
+
+/// As [`lines`] of curves whose heights are logarithms to base 10; the axis says of which numbers.
+///
+/// # Errors
+/// As [`lines`].
+pub fn lines_over_log(
+    labels: &Labels<'_>,
+    x: Range<f64>,
+    y: Range<f64>,
+    curves: &[Curve],
+    size: Size,
+) -> Result<String, ChartError> {
+    let strokes = strokes(curves);
+    let named = if strokes.len() > 1 { &strokes[..] } else { &[] };
+    let key = Key::new(named.iter().map(|&(name, stroke)| (name, Ink::Line(stroke))), size);
+    framed(labels.title, &key, size.height(), size, |area| {
+        add_curves(&mut log_plane(area, labels, x, y, size)?, curves, &strokes)
     })
 }
 

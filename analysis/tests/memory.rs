@@ -78,7 +78,7 @@ fn read(path: &Path) -> Result<(), ReadError> {
             drop(Garden::read(&mut table, "one", "all", rules, &|| true)?);
         }
         Kind::Episodes => drop(episodes::read(&mut table, &|| true)?),
-        _ => drop(log::read(&mut table, &|| true)?),
+        _ => drop(log::read(&mut table, None, &|| true)?),
     }
     Ok(())
 }
