@@ -29,6 +29,9 @@ const CALM: RGBColor = RGBColor(154, 163, 171);
 /// For the parts of a whole: none is that of one of the first three curves.
 const PARTS: [RGBColor; 3] = [CALM, PALETTE[5], PALETTE[3]];
 
+/// The name of a line that is no curve but what curves are compared with: it is dashed and grey.
+pub const GUESSING: &str = "guessing (0.50)";
+
 /// Where a strip lies below the curves, whose range is [0, 1].
 const STRIP: Range<f64> = -0.13..-0.04;
 
@@ -277,7 +280,13 @@ fn strokes(curves: &[Curve]) -> Vec<(&str, Stroke)> {
         if strokes.iter().all(|(name, _)| *name != curve.name) {
             let colour = PALETTE[strokes.len() % PALETTE.len()];
             let dashes = [None, Some((8, 4)), Some((2, 4))][(strokes.len() / PALETTE.len()).min(2)];
-            strokes.push((&curve.name, Stroke { colour, dashes }));
+            let is_line = curve.name == GUESSING;
+            let stroke = if is_line {
+                Stroke { colour: CALM, dashes: Some((4, 4)) }
+            } else {
+                Stroke { colour, dashes }
+            };
+            strokes.push((&curve.name, stroke));
         }
     }
     strokes

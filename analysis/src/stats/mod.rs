@@ -38,11 +38,6 @@ fn normal_95() -> f64 {
     Normal::standard().inverse_cdf(0.975)
 }
 
-/// The logarithm to base 10, for a figure.
-pub(crate) fn log10(value: f64) -> f64 {
-    value.log10()
-}
-
 /// A count as a float: exact, since no slice here comes near 2^53 elements.
 #[allow(clippy::cast_precision_loss)]
 fn as_f64(count: usize) -> f64 {
