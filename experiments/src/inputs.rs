@@ -14,6 +14,7 @@ use resonetics_analysis::report::Run;
 use serde_json::Value;
 
 use crate::failure::{self, Failure};
+use crate::run_dir::ended;
 use crate::setup::read;
 
 /// A file to be read and the run that it comes from.
@@ -271,7 +272,13 @@ fn has_extension(path: &Path, extension: &str) -> bool {
 }
 
 fn nothing_in(folder: &Path) -> String {
-    format!("{} holds nothing to analyze", folder.display())
+    let how = match ended(folder).as_deref() {
+        Some(how @ ("killed" | "interrupted")) => format!(" was {how} and"),
+        Some("failed") => " failed and".to_owned(),
+        Some("running") => " is still running and so far".to_owned(),
+        _ => String::new(),
+    };
+    format!("{}{how} holds nothing to analyze", folder.display())
 }
 
 /// What config.toml and run.json in `folder` say; empty where they are not there. A run.json that cannot
@@ -310,7 +317,7 @@ fn described(folder: &Path, notes: &mut Vec<String>) -> Result<Run, Failure> {
     } else {
         String::new()
     };
-    let (started_at, status) = (word(&record["started_at"]), word(&record["status"]));
+    let (started_at, status) = (word(&record["started_at"]), ended(folder).unwrap_or_default());
     Ok(Run { name: String::new(), command, made_by, started_at, status, config })
 }
 

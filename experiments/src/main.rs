@@ -22,6 +22,7 @@ mod setup;
 mod tensorboard;
 mod trace;
 mod training;
+mod unfinished;
 mod view;
 
 use std::io::Write;
