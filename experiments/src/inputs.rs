@@ -115,7 +115,8 @@ impl Inputs {
         let folder = folder_of(path);
         let numbered = folder.file_name().is_some_and(is_numbered);
         // `gardener --runs` keeps config.toml one folder up.
-        let above = folder.parent().filter(|above| numbered && above.join("config.toml").is_file());
+        let is_part = numbered && !folder.join("config.toml").is_file();
+        let above = folder.parent().filter(|above| is_part && above.join("config.toml").is_file());
         self.push(path, above.unwrap_or(folder))
     }
 
@@ -251,7 +252,9 @@ pub fn of_run(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
         NAMES.iter().map(|name| folder.join(name)).filter(|path| path.is_file()).collect();
     for below in entries(folder)? {
         let path = below.join(Kind::Garden.file());
-        if below.file_name().is_some_and(is_numbered) && path.is_file() {
+        // With settings of its own it is another run.
+        let is_part = below.file_name().is_some_and(is_numbered) && !below.join("config.toml").is_file();
+        if is_part && path.is_file() {
             found.push(path);
         }
     }

@@ -1,6 +1,8 @@
 //! `analyze` and `report`: from what runs wrote to statistics, figures and one page.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
+#[path = "analyze/answers.rs"]
+mod answers;
 #[path = "common/browser.rs"]
 mod browser;
 mod common;

@@ -94,14 +94,30 @@ pub struct Log {
     pub counts_episodes: bool,
     /// Mean returns that were left out for that.
     pub biased: u64,
-    /// How many episodes the first mean return that was kept is of, and the last.
-    pub behind: Option<(f64, f64)>,
+    /// How many episodes had ended at the first mean return that was kept, and at the last.
+    pub ended: Option<(f64, f64)>,
+    /// How the training made them, where that is known.
+    pub episodes: Option<Episodes>,
 }
 
 impl Log {
     /// The column called `name`, if the log has it.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// How many episodes the first mean return is of, and the last.
+    pub fn behind(&self) -> Option<(f64, f64)> {
+        self.ended.map(|(first, last)| (first.min(BEHIND), last.min(BEHIND)))
+    }
+
+    /// Whether the last mean return has enough that is not in the first: half as many episodes, and the time
+    /// of a whole one. Otherwise a few that were lost early make all of the difference.
+    pub fn moved_on(&self) -> bool {
+        let Some((first, last)) = self.ended else { return true };
+        let steps = self.column(RETURN).and_then(|column| Some(column.last?.0 - column.first?.0));
+        let whole = self.episodes.map_or(0.0, |episodes| episodes.longest * episodes.side_by_side);
+        last - first >= 0.5 * first.min(BEHIND) && steps.is_some_and(|steps| steps >= whole)
     }
 }
 
@@ -122,7 +138,7 @@ pub fn read(table: &mut Table, episodes: Option<Episodes>, go_on: GoOn<'_>) -> R
     // A training that measures the policy by itself also takes its mean over whole episodes.
     let counts = if training && maybe.is_none() { table.column(EPISODES) } else { None };
     let lengths = counts.and_then(|_| table.column(LENGTHS));
-    let mut log = Log { columns, counts_episodes: counts.is_some(), ..Log::default() };
+    let mut log = Log { columns, counts_episodes: counts.is_some(), episodes, ..Log::default() };
     let mut cut = None;
     while let Some(row) = table.row()? {
         if row.is_cut(&places[..1], &[]) {
@@ -135,10 +151,10 @@ pub fn read(table: &mut Table, episodes: Option<Episodes>, go_on: GoOn<'_>) -> R
                 row.refused(places[0], &format!("more than {}, the steps of the row before", log.steps))
             );
         }
-        let behind = match counts.filter(|&counts| !row.may_be_cut(counts)) {
+        let ended = match counts.filter(|&counts| !row.may_be_cut(counts)) {
             Some(counts) => {
                 let length = lengths.map_or(Ok(None), |lengths| row.maybe(lengths))?;
-                row.maybe(counts)?.map(|ended| behind(steps, ended, length, episodes))
+                row.maybe(counts)?.map(|ended| is_settled(steps, ended, length, episodes).then_some(ended))
             }
             None => None,
         };
@@ -146,13 +162,13 @@ pub fn read(table: &mut Table, episodes: Option<Episodes>, go_on: GoOn<'_>) -> R
             if row.may_be_cut(place) {
                 cut = Some(row.line());
             } else if let Some(value) = row.maybe(place)? {
-                if column.name == RETURN && behind == Some(None) {
+                if column.name == RETURN && ended == Some(None) {
                     log.biased += 1;
                     continue;
                 }
                 column.add(steps, value, row.line());
-                if let Some(count) = behind.flatten().filter(|_| column.name == RETURN) {
-                    log.behind = Some((log.behind.map_or(count, |(first, _)| first), count));
+                if let Some(count) = ended.flatten().filter(|_| column.name == RETURN) {
+                    log.ended = Some((log.ended.map_or(count, |(first, _)| first), count));
                 }
             }
         }
@@ -174,15 +190,13 @@ pub fn read(table: &mut Table, episodes: Option<Episodes>, go_on: GoOn<'_>) -> R
     Ok(log)
 }
 
-/// How many episodes a mean return is of when `ended` have ended until `steps`; `None` if it is one of short
-/// ones. `length` is their mean length.
-fn behind(steps: f64, ended: f64, length: Option<f64>, episodes: Option<Episodes>) -> Option<f64> {
-    let count = ended.min(BEHIND);
-    let settled = match (episodes, length) {
+/// Whether a mean return is no longer one of the short episodes when `ended` have ended until `steps`; `length`
+/// is the mean length of those that it is of.
+fn is_settled(steps: f64, ended: f64, length: Option<f64>, episodes: Option<Episodes>) -> bool {
+    match (episodes, length) {
         (Some(episodes), Some(length)) => episodes.settled(steps, ended, length),
-        _ => count >= BEHIND,
-    };
-    settled.then_some(count)
+        _ => ended >= BEHIND,
+    }
 }
 
 impl Column {

@@ -368,7 +368,7 @@ fn mean_returns_of_the_episodes_that_ended_first_are_left_out() {
         };
         let log = of(header, &text);
         let returns = log.column("return_mean").unwrap();
-        assert_eq!((log.behind, returns.first, log.biased), (behind, first, biased), "{text}");
+        assert_eq!((log.behind(), returns.first, log.biased), (behind, first, biased), "{text}");
         // Where the policy is measured by itself, the mean is of whole episodes too.
         let measured = of(&format!("{header},sampled_return"), &text.replace('\n', ",\n"));
         assert_eq!(

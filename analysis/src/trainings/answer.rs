@@ -54,7 +54,8 @@ fn ends<'a>(shown: &Shown, group: &'a Compared<'a>) -> Ends<'a> {
     let sampled = measured(SAMPLED);
     let of_episodes = sampled.len() < members.len();
     let both = if of_episodes { measured(shown.measures[0].column) } else { sampled };
-    let complete = both.len() == members.len();
+    let moved_on = !of_episodes || members.iter().all(|member| member.log.moved_on());
+    let complete = both.len() == members.len() && moved_on;
     let differences: Vec<f64> = both.iter().map(|(first, last, _)| last - first).collect();
     let of_all = |pick: fn(&(f64, f64, f64)) -> f64| mean(&both.iter().map(pick).collect::<Vec<_>>());
     let greedy = members[0].log.column("greedy_return").filter(|_| members.len() == 1);
@@ -69,7 +70,7 @@ fn ends<'a>(shown: &Shown, group: &'a Compared<'a>) -> Ends<'a> {
         },
         means: of_all(|ends| ends.0).zip(of_all(|ends| ends.1)).filter(|_| complete),
         since: both.iter().map(|ends| ends.2).fold(0.0, f64::max),
-        biased: of_episodes && members.iter().any(|member| member.log.biased > 0),
+        biased: of_episodes && (!moved_on || members.iter().any(|member| member.log.biased > 0)),
         difference: bootstrap_interval(&differences, mean, &mut Resampled::Gain.stream())
             .filter(|_| complete),
         greedy: greedy.and_then(|column| Some((column.last?.1, column.highest?))),
@@ -79,7 +80,7 @@ fn ends<'a>(shown: &Shown, group: &'a Compared<'a>) -> Ends<'a> {
 /// What a mean return is of: 100 episodes, or as many as had ended.
 fn of_how_many(members: &[&Training]) -> String {
     let counts =
-        || members.iter().filter_map(|member| member.log.behind).flat_map(|(first, last)| [first, last]);
+        || members.iter().filter_map(|member| member.log.behind()).flat_map(|(first, last)| [first, last]);
     let (least, most) = (counts().fold(100.0, f64::min), counts().fold(0.0, f64::max));
     if least < most {
         format!("the mean return of the last {least:.0} to {most:.0} episodes")

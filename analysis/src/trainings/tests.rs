@@ -202,10 +202,10 @@ fn a_drift_is_judged_by_the_variance_of_each_quarter() {
 #[test]
 fn gains_begin_without_bias() {
     let answer = |runs: &[Training]| parts(runs).unwrap().remove(0);
-    let biased = |biased, behind| {
+    let biased = |biased, ended| {
         let mut run = training("one", "all", &[(16_384.0, 28.0), (40_960.0, 29.0)]);
         run.log.counts_episodes = true;
-        (run.log.biased, run.log.behind) = (biased, behind);
+        (run.log.biased, run.log.ended) = (biased, ended);
         run
     };
     let told = answer(&[biased(3, Some((34.0, 85.0)))]);
@@ -218,6 +218,11 @@ fn gains_begin_without_bias() {
             .iter()
             .any(|text| text.starts_with("Mean returns begin where long episodes have ended too"))
     );
+    // Three more episodes than at first, all lost early, or one time with more: neither says anything.
+    for ended in [(32.0, 35.0), (100.0, 140.0)] {
+        let answer = answer(&[biased(3, Some(ended))]).answer;
+        assert!(answer.contains("too few episodes had ended"), "{answer}");
+    }
     let mut none = biased(9, None);
     none.log.columns.clear();
     assert_eq!(
