@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use plotters::prelude::*;
 
-use self::frame::{Drawn, Ink, Key, Plane, Stroke, framed, plane, rows};
+use self::frame::{Drawn, Ink, Key, Plane, Stroke, framed, log_plane, plane, rows};
 use crate::stats::Interval;
 
 /// Told apart by the colour-blind too (after Okabe and Ito 2008).
@@ -28,6 +28,9 @@ const CALM: RGBColor = RGBColor(154, 163, 171);
 
 /// For the parts of a whole: none is that of one of the first three curves.
 const PARTS: [RGBColor; 3] = [CALM, PALETTE[5], PALETTE[3]];
+
+/// The name of a line that is no curve but what curves are compared with: it is dashed and grey.
+pub const GUESSING: &str = "guessing (0.50)";
 
 /// Where a strip lies below the curves, whose range is [0, 1].
 const STRIP: Range<f64> = -0.13..-0.04;
@@ -111,6 +114,25 @@ pub fn lines(
     framed(labels.title, &key, size.height(), size, |area| {
         let scale_from = y.start;
         add_curves(&mut plane(area, labels, x, y, scale_from, size)?, curves, &strokes)
+    })
+}
+
+/// As [`lines`] of curves whose heights are logarithms to base 10; the axis says of which numbers.
+///
+/// # Errors
+/// As [`lines`].
+pub fn lines_over_log(
+    labels: &Labels<'_>,
+    x: Range<f64>,
+    y: Range<f64>,
+    curves: &[Curve],
+    size: Size,
+) -> Result<String, ChartError> {
+    let strokes = strokes(curves);
+    let named = if strokes.len() > 1 { &strokes[..] } else { &[] };
+    let key = Key::new(named.iter().map(|&(name, stroke)| (name, Ink::Line(stroke))), size);
+    framed(labels.title, &key, size.height(), size, |area| {
+        add_curves(&mut log_plane(area, labels, x, y, size)?, curves, &strokes)
     })
 }
 
@@ -258,7 +280,13 @@ fn strokes(curves: &[Curve]) -> Vec<(&str, Stroke)> {
         if strokes.iter().all(|(name, _)| *name != curve.name) {
             let colour = PALETTE[strokes.len() % PALETTE.len()];
             let dashes = [None, Some((8, 4)), Some((2, 4))][(strokes.len() / PALETTE.len()).min(2)];
-            strokes.push((&curve.name, Stroke { colour, dashes }));
+            let is_line = curve.name == GUESSING;
+            let stroke = if is_line {
+                Stroke { colour: CALM, dashes: Some((4, 4)) }
+            } else {
+                Stroke { colour, dashes }
+            };
+            strokes.push((&curve.name, stroke));
         }
     }
     strokes

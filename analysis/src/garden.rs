@@ -33,6 +33,20 @@ pub struct Rules {
     pub collapse_risk: f64,
     /// Control goes into survival mode from this flow on.
     pub survival_flow: f64,
+    /// Whether the risk also looks at how full the garden is, not at change alone.
+    pub risk_sees_dirt: bool,
+}
+
+/// Half of the last decimal of `Total_Entropy` in a log, and of its risk and flow.
+const ENTROPY_ROUNDED: f64 = 0.005;
+const RISK_ROUNDED: f64 = 0.000_05;
+
+/// What the garden itself told of its loss, in a file beside the log. The log rounds the dirt, so that counted
+/// from it the same loss may be another generation's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The generation; `None` if it was not lost.
+    pub lost_at: Option<u64>,
 }
 
 impl Rules {
@@ -48,16 +62,17 @@ pub const SIGNALS: [&str; 4] = ["risk", "flow", "verdict", "dirt"];
 /// From this mean dirt on the dirt itself warns: what a look at the garden would say.
 const DIRTY: f64 = 0.5;
 
-/// What a signal said before the loss.
+/// What a signal said in the generations before the loss, of which there are [`AHEAD`] at most: a warning
+/// that is further ahead, or comes with the loss, is none of it.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Signal {
     /// Whether the file has it at all.
     pub present: bool,
-    /// The first generation at or before the loss (or the end) at which it warned.
+    /// The first of these generations at which it warned.
     pub first_warning: Option<u64>,
-    /// How many generations before the loss that was.
+    /// How many generations before the loss that was, at least 1.
     pub lead: Option<u64>,
-    /// Generations at or before the loss (or the end) at which it warned.
+    /// At how many of these generations it warned.
     pub warned: u64,
     /// Generations that no loss followed within the next 50, and those of them at which it warned.
     pub quiet: u64,
@@ -85,6 +100,11 @@ pub struct Garden {
     pub from_to: [u64; 2],
     /// The generation at which it was lost, `None` if it was not.
     pub lost_at: Option<u64>,
+    /// The earliest and the latest generation at which it may have been lost, `None` in the second place if
+    /// it may have held, where the log's rounded numbers leave that open and nothing else tells.
+    pub lost_between: Option<(u64, Option<u64>)>,
+    /// Whether the log begins in the middle of a life, with the garden full of dirt.
+    pub full_from_the_start: bool,
     /// Generations with each verdict, in the order of [`VERDICTS`](crate::read::garden::VERDICTS).
     pub verdicts: [u64; 3],
     /// How often verdict i was followed by verdict j.
@@ -118,7 +138,7 @@ pub struct Garden {
 
 impl Garden {
     /// Reads `table`, a [`Kind::Garden`](crate::read::Kind::Garden); any number of generations in the same
-    /// memory.
+    /// memory. `told` is what the garden itself says of its loss, where that is known.
     ///
     /// # Errors
     /// As [`read`]; also that there is more dirt than `rules.cells` can hold.
@@ -127,9 +147,10 @@ impl Garden {
         name: &str,
         group: &str,
         rules: Rules,
+        told: Option<Told>,
         go_on: GoOn<'_>,
     ) -> Result<Garden, ReadError> {
-        let mut reading = Reading::new(name, group, rules);
+        let mut reading = Reading::new(name, group, rules, told);
         let entropy = table.column("Total_Entropy").unwrap_or_default();
         read(table, go_on, |row, generation| {
             // The log has two decimals: a full garden may be rounded up.
@@ -160,8 +181,12 @@ impl Garden {
 /// A garden of which the rest is still to come.
 struct Reading {
     garden: Garden,
-    /// Generations at or above the dirt of a loss, in a row until now.
-    in_a_row: u64,
+    told: Option<Told>,
+    /// Generations at or above the dirt of a loss, in a row until now: as the log has it, and if its rounding
+    /// hid all that it can, and nothing.
+    in_a_row: [u64; 3],
+    /// The first generation with so many in a row, of each.
+    lost: [Option<u64>; 3],
     /// Scores of generations of which it is not known yet whether the loss is near.
     pending: VecDeque<[Option<f64>; 4]>,
     last_verdict: Option<usize>,
@@ -171,7 +196,7 @@ struct Reading {
 }
 
 impl Reading {
-    fn new(name: &str, group: &str, rules: Rules) -> Reading {
+    fn new(name: &str, group: &str, rules: Rules, told: Option<Told>) -> Reading {
         let garden = Garden {
             name: name.to_owned(),
             group: group.to_owned(),
@@ -179,6 +204,8 @@ impl Reading {
             generations: 0,
             from_to: [0; 2],
             lost_at: None,
+            lost_between: None,
+            full_from_the_start: false,
             verdicts: [0; 3],
             transitions: [[0; 3]; 3],
             dirt_mean: None,
@@ -196,7 +223,9 @@ impl Reading {
         };
         Reading {
             garden,
-            in_a_row: 0,
+            told,
+            in_a_row: [0; 3],
+            lost: [None; 3],
             pending: VecDeque::new(),
             last_verdict: None,
             correlation: Correlation::default(),
@@ -241,29 +270,65 @@ impl Reading {
         }
         garden.saturated += u64::from(saturated);
         garden.saturated_creative += u64::from(saturated && row.verdict == 0);
-        if garden.lost_at.is_none() {
-            self.before_the_loss(row, [risk, flow, Some(row.verdict as f64 / 2.0), dirt], saturated);
+        garden.full_from_the_start |= garden.generations == 1 && row.generation > 1 && saturated;
+        // A risk that is rounded to its threshold may be below it: the verdict, which is not rounded, tells.
+        let collapse = garden.rules.collapse_risk;
+        let risk = match risk {
+            Some(risk) if (risk - collapse).abs() <= RISK_ROUNDED && row.verdict != 2 => {
+                Some(risk.min(collapse - RISK_ROUNDED))
+            }
+            risk => risk,
+        };
+        self.count_in_a_row(row);
+        if self.garden.lost_at.is_none() {
+            self.before_the_loss(row, [risk, flow, Some(row.verdict as f64 / 2.0), dirt]);
         }
     }
 
-    fn before_the_loss(&mut self, row: &Generation, scores: [Option<f64>; 4], saturated: bool) {
-        let garden = &mut self.garden;
-        let thresholds = garden.rules.thresholds();
-        for ((signal, score), threshold) in garden.signals.iter_mut().zip(scores).zip(thresholds) {
-            signal.present |= score.is_some();
-            if score.is_some_and(|score| score >= threshold) {
-                signal.first_warning.get_or_insert(row.generation);
-                signal.warned += 1;
+    fn count_in_a_row(&mut self, row: &Generation) {
+        let Rules { cells, lost_share, lost_generations, .. } = self.garden.rules;
+        let (dirt, least) = (row.total_entropy, lost_share * cells as f64);
+        let full = [
+            dirt / cells as f64 >= lost_share,
+            dirt > least - ENTROPY_ROUNDED,
+            dirt >= least + ENTROPY_ROUNDED,
+        ];
+        for ((in_a_row, lost), full) in self.in_a_row.iter_mut().zip(&mut self.lost).zip(full) {
+            *in_a_row = if full { *in_a_row + 1 } else { 0 };
+            if *in_a_row == lost_generations {
+                lost.get_or_insert(row.generation);
             }
         }
-        self.in_a_row = if saturated { self.in_a_row + 1 } else { 0 };
-        if self.in_a_row == garden.rules.lost_generations {
-            garden.lost_at = Some(row.generation);
+    }
+
+    fn before_the_loss(&mut self, row: &Generation, scores: [Option<f64>; 4]) {
+        let garden = &mut self.garden;
+        for (signal, score) in garden.signals.iter_mut().zip(scores) {
+            signal.present |= score.is_some();
+        }
+        let lost_at = self.told.map_or(self.lost[0], |told| told.lost_at);
+        if lost_at == Some(row.generation) {
+            garden.lost_at = lost_at;
+            self.warnings(row.generation);
             self.settle(0, true);
             return;
         }
         self.pending.push_back(scores);
         self.settle(AHEAD as usize, false);
+    }
+
+    /// What warned in the generations before `lost`, all of which are pending.
+    fn warnings(&mut self, lost: u64) {
+        let thresholds = self.garden.rules.thresholds();
+        for (lead, scores) in (1..).zip(self.pending.iter().rev()) {
+            for ((signal, score), threshold) in self.garden.signals.iter_mut().zip(scores).zip(thresholds) {
+                if score.is_some_and(|score| score >= threshold) {
+                    signal.warned += 1;
+                    signal.lead = Some(lead);
+                    signal.first_warning = Some(lost - lead);
+                }
+            }
+        }
     }
 
     /// Counts what is pending, but for the last `keep` generations.
@@ -289,7 +354,12 @@ impl Reading {
         garden.risk_dirt_correlation = self.correlation.value();
         for signal in &mut garden.signals {
             signal.area = signal.roc.area();
-            signal.lead = garden.lost_at.zip(signal.first_warning).map(|(lost, first)| lost - first);
+        }
+        if let [_, Some(earliest), latest] = self.lost
+            && self.told.is_none()
+            && latest != Some(earliest)
+        {
+            garden.lost_between = Some((earliest, latest));
         }
         garden
     }
@@ -299,32 +369,42 @@ impl Reading {
 mod tests {
     use super::*;
 
-    const RULES: Rules =
-        Rules { cells: 100, lost_share: 0.75, lost_generations: 3, collapse_risk: 0.72, survival_flow: 0.85 };
+    const RULES: Rules = Rules {
+        cells: 100,
+        lost_share: 0.75,
+        lost_generations: 3,
+        collapse_risk: 0.72,
+        survival_flow: 0.85,
+        risk_sees_dirt: false,
+    };
 
     fn garden(rows: impl Iterator<Item = (f64, f64, usize)>) -> Garden {
         garden_from(1, RULES, rows)
     }
 
     fn garden_from(first: u64, rules: Rules, rows: impl Iterator<Item = (f64, f64, usize)>) -> Garden {
-        let mut reading = Reading::new("one", "all", rules);
+        let mut reading = Reading::new("one", "all", rules, None);
         for (generation, (dirt, risk, verdict)) in (first..).zip(rows) {
-            reading.add(&Generation {
-                generation,
-                population: 1,
-                avg_energy: 1.0,
-                total_entropy: 100.0 * dirt,
-                emergency_moves: 0,
-                isolation_saves: 0,
-                entropy_gradient: 0.0,
-                population_volatility: 0,
-                emergency_ratio: 0.0,
-                collapse_risk: risk,
-                flow: None,
-                verdict,
-            });
+            reading.add(&row(generation, 100.0 * dirt, risk, verdict));
         }
         reading.finish()
+    }
+
+    fn row(generation: u64, total_entropy: f64, collapse_risk: f64, verdict: usize) -> Generation {
+        Generation {
+            generation,
+            population: 1,
+            avg_energy: 1.0,
+            total_entropy,
+            emergency_moves: 0,
+            isolation_saves: 0,
+            entropy_gradient: 0.0,
+            population_volatility: 0,
+            emergency_ratio: 0.0,
+            collapse_risk,
+            flow: None,
+            verdict,
+        }
     }
 
     /// Clean for 100 generations with a risk of 0.1, then 40 half dirty ones with 0.8, then lost at the
@@ -344,9 +424,9 @@ mod tests {
         }
         assert_eq!((flow.present, flow.lead, flow.area), (false, None, None));
         // The risk warns in the 40 half dirty generations, of which 93 to 142 are near the loss: none in
-        // vain. The dirt goes on warning, to the loss.
+        // vain. The dirt goes on warning, to the generation before the loss.
         assert_eq!((risk.warned, risk.quiet, risk.in_vain), (40, 92, 0));
-        assert_eq!((dirt.warned, dirt.in_vain), (43, 0));
+        assert_eq!((dirt.warned, dirt.in_vain), (42, 0));
         // Generations 93 to 142 are positive: 8 with risk 0.1, 40 with 0.8, 2 with 0.3; 1 to 92 are not,
         // all with 0.1. The 42 are above all of them, the 8 tie.
         assert!((risk.area.unwrap() - (42.0 + 4.0) / 50.0).abs() < 1e-12);
@@ -354,6 +434,109 @@ mod tests {
         assert_eq!(garden.transitions, [[99 + 59, 1, 0], [1, 39, 0], [0, 0, 0]]);
         assert_eq!(garden.verdicts_by_dirt[5], [0, 40, 0]);
         assert_eq!(garden.lifetime(), 143);
+    }
+
+    /// Lost at 203, by hand. A warning that comes with the loss is none before it, nor is one further ahead
+    /// than the 50 generations that this report is about.
+    #[test]
+    fn a_warning_is_ahead_of_the_loss_and_near_it() {
+        for (warns, lead, warned, said) in [
+            (
+                203..400,
+                None,
+                0,
+                "The risk did not reach the verdict collapse in the 50 generations before that",
+            ),
+            (
+                10..11,
+                None,
+                0,
+                "The risk did not reach the verdict collapse in the 50 generations before that",
+            ),
+            (152..153, None, 0, "The risk did not reach"),
+            (
+                153..154,
+                Some(50),
+                1,
+                "The risk reached the verdict collapse in the 50 generations before that, the first time 50 generations ahead",
+            ),
+            (202..400, Some(1), 1, "the first time 1 generation ahead"),
+            (100..300, Some(50), 50, "the first time 50 generations ahead"),
+        ] {
+            let row =
+                |i: u32| (if i > 200 { 0.9 } else { 0.2 }, if warns.contains(&i) { 0.9 } else { 0.1 }, 0);
+            let garden = garden((1..300).map(row));
+            let risk = &garden.signals[0];
+            assert_eq!((garden.lost_at, risk.lead, risk.warned), (Some(203), lead, warned), "{warns:?}");
+            assert_eq!(risk.first_warning, lead.map(|lead| 203 - lead));
+            let answer = part(&[garden]).unwrap().answer;
+            assert!(answer.contains(said), "{answer}");
+        }
+    }
+
+    /// 75.00 of 100 in the log may have been 74.996: it is told, or the garden's own number is.
+    #[test]
+    fn rounded_dirt_leaves_a_loss_open_unless_the_garden_tells() {
+        let dirt = |i: u32| match i {
+            1..50 => 0.2,
+            50 => 0.75,
+            51..60 => 0.7501,
+            _ => 0.2,
+        };
+        let read = |told: Option<Told>| {
+            let mut reading = Reading::new("one", "all", RULES, told);
+            for i in 1..100_u32 {
+                reading.add(&row(i.into(), 100.0 * dirt(i), 0.1, 0));
+            }
+            reading.finish()
+        };
+        let open = read(None);
+        assert_eq!((open.lost_at, open.lost_between), (Some(52), Some((52, Some(53)))));
+        let remark = part(&[open]).unwrap().sentences.remove(0);
+        assert_eq!(
+            remark,
+            "one: the log has two decimals of the dirt, so that the garden may have been lost at any generation from 52 to 53."
+        );
+        let told = read(Some(Told { lost_at: Some(53) }));
+        assert_eq!((told.lost_at, told.lost_between), (Some(53), None));
+        assert_eq!(read(Some(Told { lost_at: None })).lost_at, None);
+        let held = {
+            let mut reading = Reading::new("one", "all", RULES, None);
+            (1..10).for_each(|i| reading.add(&row(i, 75.0, 0.1, 0)));
+            reading.finish()
+        };
+        assert_eq!((held.lost_at, held.lost_between), (Some(3), Some((3, None))));
+        assert!(
+            part(&[held]).unwrap().sentences[0].ends_with("lost at generation 3 or later, or not at all.")
+        );
+    }
+
+    /// The verdict is not rounded: 0.7200 that read bubble was below the threshold.
+    #[test]
+    fn a_risk_that_is_rounded_to_its_threshold_is_judged_by_the_verdict() {
+        for (verdict, warned) in [(1, 0), (2, 10)] {
+            let rows = (1..40).map(|i| {
+                (if i > 20 { 0.9 } else { 0.2 }, if (10..20).contains(&i) { 0.72 } else { 0.1 }, verdict)
+            });
+            assert_eq!(garden(rows).signals[0].warned, warned);
+        }
+    }
+
+    /// What is said of a loss has to fit what the log shows of it.
+    #[test]
+    fn sentences_say_what_is_not_known() {
+        let full = garden_from(500, RULES, (0..60).map(|_| (0.9, 0.1, 0)));
+        assert!(
+            part(&[full]).unwrap().sentences[0]
+                .starts_with("one: the log begins at generation 500 with the garden full of dirt")
+        );
+        let sees = Rules { risk_sees_dirt: true, ..RULES };
+        for (rules, looks) in [(RULES, true), (sees, false)] {
+            let full = garden_from(1, rules, (0..60).map(|_| (0.9, 0.1, 0)));
+            let answer = part(&[full]).unwrap().answer;
+            assert!(answer.contains("The verdict misleads: in 60 of 60 generations"), "{answer}");
+            assert_eq!(answer.contains("Risk and verdict look at change"), looks, "{answer}");
+        }
     }
 
     /// A garden that holds has no positive moment, and its last 50 generations say nothing.
@@ -373,7 +556,7 @@ mod tests {
     fn warnings_in_vain_are_counted() {
         let nervous = garden((0..200).map(|i| (0.2, if i % 10 == 0 { 0.9 } else { 0.1 }, 2)));
         let [risk, _, verdict, _] = &nervous.signals;
-        assert_eq!((risk.quiet, risk.in_vain, risk.warned), (150, 15, 20));
+        assert_eq!((risk.quiet, risk.in_vain, risk.warned), (150, 15, 0));
         assert_eq!((verdict.in_vain, verdict.lead), (150, None));
         let told = part(&[nervous]).unwrap().sentences;
         assert_eq!(

@@ -179,6 +179,31 @@ pub fn p_text(p: f64) -> String {
     if p < 0.001 { "<0.001".to_owned() } else { format!("{p:.3}") }
 }
 
+/// A count with its thousands apart: 1,234,567.
+pub fn thousands(count: f64) -> String {
+    let digits = format!("{count:.0}");
+    let (sign, digits) = digits.split_at(usize::from(digits.starts_with('-')));
+    let mut text = sign.to_owned();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) && digits.len() < 16 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The first of `sentences`, each behind a space, and how many more there are.
+pub fn some_of(sentences: &[String]) -> String {
+    const SAID: usize = 3;
+    let more = sentences.len().saturating_sub(SAID);
+    let mut text: String = sentences.iter().take(SAID).map(|sentence| format!(" {sentence}")).collect();
+    if more > 0 {
+        text += &format!(" So it is with {more} more: see the notes.");
+    }
+    text
+}
+
 /// `text` with a large first letter.
 pub fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
@@ -303,6 +328,13 @@ mod tests {
             "2 runs, 2026-02-03 to 2026-03-01"
         );
         assert_eq!(of(&["", "2026"]), None);
+    }
+
+    #[test]
+    fn counts_are_written_with_their_thousands() {
+        let of = [0.0, 999.0, 1000.0, 65_536.0, 2_000_000.0, -1234.0, 1e30].map(thousands);
+        assert_eq!(of[..6], ["0", "999", "1,000", "65,536", "2,000,000", "-1,234"]);
+        assert!(!of[6].contains(','));
     }
 
     #[test]

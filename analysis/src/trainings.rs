@@ -1,13 +1,16 @@
 //! Learning curves: one training, or several that differ in the seed alone.
 
 mod answer;
+mod compared;
+mod drift;
 
 use serde_json::{Value, json};
 
 use self::answer::answers;
-use crate::chart::{ChartError, Curve, Labels, lines, range};
-use crate::read::log::{Column, Log};
-use crate::report::{Cell, Figure, Part, Table};
+use self::compared::Compared;
+use crate::chart::{ChartError, Curve, Labels, lines, lines_over_log, range};
+use crate::read::log::{Column, Log, SAMPLED};
+use crate::report::{Cell, Figure, Part, Table, some_of};
 use crate::stats::FEW;
 use crate::stats::bootstrap::{Resampled, bootstrap_interval};
 use crate::stats::summary::{interquartile_mean, quantile};
@@ -16,7 +19,7 @@ use crate::stats::summary::{interquartile_mean, quantile};
 const GRID: usize = 60;
 
 /// A training or a drift.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Training {
     /// The run's name.
     pub name: String,
@@ -27,6 +30,12 @@ pub struct Training {
     pub world: String,
     /// What was logged.
     pub log: Log,
+    /// Steps that it was to have; `None` where that is not known.
+    pub planned: Option<f64>,
+    /// What there is to say of one that is not whole.
+    pub unfinished: Option<String>,
+    /// Whether its settings let it learn nothing.
+    pub fixed: bool,
 }
 
 /// A column that gets a figure.
@@ -55,8 +64,14 @@ const TRAINING: Shown = Shown {
         Measure {
             column: "return_mean",
             title: "Return while training",
-            unit: "mean return of 100 episodes",
-            caption: "Mean return of the last 100 training episodes: it rises while the policy learns and levels off when it has.",
+            unit: "mean return of up to 100 episodes",
+            caption: "Mean return of the last 100 training episodes, or of as many as have ended: it rises while the policy learns and levels off when it has.",
+        },
+        Measure {
+            column: SAMPLED,
+            title: "Return with sampled actions",
+            unit: "mean return of an episode",
+            caption: "Mean return of episodes that are not trained on, with actions drawn as in training: before the first update, and later on.",
         },
         Measure {
             column: "greedy_return",
@@ -88,7 +103,7 @@ const DRIFT: Shown = Shown {
             column: "gap_R",
             title: "Error (gap R)",
             unit: "squared error",
-            caption: "Squared distance between the network and the target that drifts away from it.",
+            caption: "Squared distance between the network and the target that drifts away from it, on a logarithmic scale. Each quarter of the target is another kind of wave, of another size: errors are to be compared with the variance of the quarter.",
         },
         Measure {
             column: "smoothed_risk",
@@ -141,13 +156,22 @@ fn said(shown: &Shown, trainings: &[Training], world: &str) -> Result<Part, Char
         figures.extend(figure(shown, trainings, measure, world)?);
     }
     let place = if world.is_empty() { String::new() } else { format!(" ({world})") };
+    let groups: Vec<Compared<'_>> =
+        groups(trainings).into_iter().map(|(group, members)| Compared::of(group, members)).collect();
+    let mut answer = if shown.less { drift::answers(&groups) } else { answers(shown, &groups) };
+    let unfinished = trainings.iter().filter_map(|training| training.unfinished.clone());
+    answer += &some_of(&unfinished.collect::<Vec<_>>());
+    let mut tables = vec![table(shown, trainings)];
+    if shown.less {
+        tables.insert(0, drift::table(&groups));
+    }
     Ok(Part {
         question: format!("{}{place}", shown.question),
-        answer: answers(shown, &groups(trainings)),
-        sentences: remarks(trainings),
+        answer,
+        sentences: remarks(shown, &groups, trainings),
         figures,
         words: &[],
-        tables: vec![table(shown, trainings)],
+        tables,
         findings: json!({
             "kind": shown.kind,
             "world": world,
@@ -156,21 +180,34 @@ fn said(shown: &Shown, trainings: &[Training], world: &str) -> Result<Part, Char
     })
 }
 
-fn remarks(trainings: &[Training]) -> Vec<String> {
+fn remarks(shown: &Shown, groups: &[Compared<'_>], trainings: &[Training]) -> Vec<String> {
     let mut remarks = Vec::new();
-    for (group, members) in groups(trainings) {
-        if members.len() == 1 {
+    for group in groups {
+        if group.members.len() == 1 {
             remarks.push(format!(
-                "{group}: one run, so there is no interval: another seed may do better or worse."
+                "{}: one run, so there is no interval: another seed may do better or worse.",
+                group.name
             ));
-            continue;
         }
-        let ends: Vec<f64> = members.iter().map(|member| member.log.steps).collect();
-        let (short, long) =
-            ends.iter().fold((f64::INFINITY, 0.0_f64), |(low, high), &end| (low.min(end), high.max(end)));
-        if short < long {
-            remarks.push(format!("{group}: the runs have {short:.0} to {long:.0} steps; the mean and its band end where the shortest ends."));
-        }
+        remarks.extend(group.remark(shown.measures[0].column));
+    }
+    let named = |of: &dyn Fn(&Training) -> bool| {
+        let names: Vec<&str> = trainings
+            .iter()
+            .filter(|&training| of(training))
+            .map(|training| training.name.as_str())
+            .collect();
+        (!names.is_empty()).then(|| listed(&names))
+    };
+    if let Some(names) = named(&|training| training.log.biased > 0) {
+        remarks.push(format!(
+            "Mean returns begin where long episodes have ended too: before that they would be of those that were lost early ({names})."
+        ));
+    }
+    if let Some(names) = named(&|training| training.fixed) {
+        remarks.push(format!(
+            "With a learning rate of 0 nothing is learned: what changed did so by chance ({names})."
+        ));
     }
     for training in trainings {
         for column in &training.log.columns {
@@ -183,6 +220,16 @@ fn remarks(trainings: &[Training]) -> Vec<String> {
         }
     }
     remarks
+}
+
+/// The first of `names`, and how many more there are.
+fn listed(names: &[&str]) -> String {
+    match names {
+        [first, second, _, others @ ..] if !others.is_empty() => {
+            format!("{first}, {second} and {} more", others.len() + 1)
+        }
+        _ => names.join(", "),
+    }
 }
 
 fn groups(trainings: &[Training]) -> Vec<(&str, Vec<&Training>)> {
@@ -239,18 +286,23 @@ fn figure(
 ) -> Result<Option<Figure>, ChartError> {
     let (mut curves, mut banded) = (Vec::new(), false);
     for (group, members) in groups(trainings) {
-        let of = |member: &&Training| {
-            member.log.column(measure.column).filter(|column| column.first.is_some()).cloned()
+        let compared = Compared::of(group, members);
+        let column = |member: &&Training| {
+            let column = member.log.column(measure.column).filter(|column| column.first.is_some());
+            column.map(|column| (member.name.clone(), logarithmic(shown, measure, column.clone())))
         };
-        let columns: Vec<Column> = members.iter().filter_map(of).collect();
-        match &columns[..] {
-            [] => {}
-            [one] => curves.push(one.curve.curve(group)),
-            several => {
-                banded = true;
-                curves.push(averaged(group, several));
-            }
+        let whole: Vec<_> = compared.together().iter().filter_map(column).collect();
+        if let [(_, one)] = &whole[..] {
+            let name = if compared.members.len() > 1 { &whole[0].0 } else { group };
+            curves.push(one.curve.curve(name));
+        } else if !whole.is_empty() {
+            banded = true;
+            let columns: Vec<Column> = whole.into_iter().map(|(_, column)| column).collect();
+            curves.push(averaged(group, &columns));
         }
+        // A run that ended early has a curve of its own, or it would end that of the others.
+        let alone = compared.apart().into_iter().filter_map(|member| column(&member));
+        curves.extend(alone.map(|(name, column)| column.curve.curve(&name)));
     }
     let values = curves.iter().flat_map(|curve| {
         let band = curve.band.iter().flat_map(|&(_, low, high)| [low, high]);
@@ -260,7 +312,7 @@ fn figure(
     let end = trainings.iter().map(|training| training.log.steps).fold(1.0, f64::max);
     let labels = Labels { title: measure.title, x: "steps", y: measure.unit };
     let band = if banded {
-        " Runs that differ in the seed alone share a curve, their interquartile mean with its 95% bootstrap band (of fewer than six runs a band from the lowest to the highest), from where the last of them has a value to where the first of them ends."
+        " Runs that differ in the seed alone share a curve, their interquartile mean with its 95% bootstrap band (of fewer than six runs a band from the lowest to the highest), from where the last of them has a value to their end; those that ended early have curves of their own."
     } else if curves.iter().any(|curve| !curve.band.is_empty()) {
         " The band spans the least and the greatest value where several rows share a point."
     } else {
@@ -268,10 +320,24 @@ fn figure(
     };
     let caption = format!("{}{band}", measure.caption);
     let world = if world.is_empty() { String::new() } else { format!("{world}-") };
+    let draw = if is_logarithmic(shown, measure) { lines_over_log } else { lines };
     Figure::new(format!("{}-{world}{}", shown.kind, measure.column), caption, |size| {
-        lines(&labels, 0.0..end, y.clone(), &curves, size)
+        draw(&labels, 0.0..end, y.clone(), &curves, size)
     })
     .map(Some)
+}
+
+/// Errors of a drift span powers of ten.
+fn is_logarithmic(shown: &Shown, measure: &Measure) -> bool {
+    shown.less && measure.column == shown.measures[0].column
+}
+
+/// `column` with the logarithms of its values, where the measure is drawn that way.
+fn logarithmic(shown: &Shown, measure: &Measure, mut column: Column) -> Column {
+    if is_logarithmic(shown, measure) {
+        column.curve = column.curve.log10();
+    }
+    column
 }
 
 /// The interquartile mean of `columns` with its 95% band, of few columns from the least to the greatest value,
@@ -299,10 +365,17 @@ fn averaged(name: &str, columns: &[Column]) -> Curve {
     curve
 }
 
-/// The last finite value at or before `x`.
+/// The value at `x` on the line between the finite points beside it, as a single run is drawn; that of the
+/// first or last point beyond them.
 fn value_at(points: &[(f64, f64)], x: f64) -> Option<f64> {
-    let until = points.partition_point(|(at, _)| *at <= x);
-    points[..until].iter().rev().map(|(_, value)| *value).find(|value| value.is_finite())
+    let place = points.partition_point(|(at, _)| *at <= x);
+    let is_finite = |point: &&(f64, f64)| point.1.is_finite();
+    let before = points[..place].iter().rev().find(is_finite);
+    let after = points[place..].iter().find(is_finite);
+    match (before, after) {
+        (Some(&(from, low)), Some(&(to, high))) => Some(low + (high - low) * (x - from) / (to - from)),
+        (one, other) => one.or(other).map(|point| point.1),
+    }
 }
 
 #[cfg(test)]

@@ -74,11 +74,12 @@ fn read(path: &Path) -> Result<(), ReadError> {
                 lost_generations: 50,
                 collapse_risk: 0.72,
                 survival_flow: 0.85,
+                risk_sees_dirt: false,
             };
-            drop(Garden::read(&mut table, "one", "all", rules, &|| true)?);
+            drop(Garden::read(&mut table, "one", "all", rules, None, &|| true)?);
         }
         Kind::Episodes => drop(episodes::read(&mut table, &|| true)?),
-        _ => drop(log::read(&mut table, &|| true)?),
+        _ => drop(log::read(&mut table, None, &|| true)?),
     }
     Ok(())
 }

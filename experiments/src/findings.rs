@@ -1,12 +1,15 @@
 //! What inputs hold, kind by kind, and the report about it: for `analyze`, `report` and the page of `serve`.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use resonetics_analysis::agents::{self, Benchmark};
 use resonetics_analysis::chart::ChartError;
 use resonetics_analysis::evaluations::{self, Evaluation};
-use resonetics_analysis::garden::{self, Garden, Rules};
+use resonetics_analysis::garden::{self, Garden, Rules, Told};
 use resonetics_analysis::lives;
 use resonetics_analysis::read::{Kind, ReadError, Table, episodes, lifetimes, log, open};
-use resonetics_analysis::report::Report;
+use resonetics_analysis::report::{Part, Report, some_of};
 use resonetics_analysis::trainings::{self, Training};
 use resonetics_envs::gardener::GardenerConfig;
 
@@ -16,16 +19,21 @@ use crate::inputs::trained::folder;
 use crate::inputs::{Input, Inputs};
 use crate::interrupt;
 use crate::setup::WorldSettings;
+use crate::unfinished;
 
 /// What the files hold, kind by kind.
 #[derive(Default)]
 struct Found {
     gardens: Vec<Garden>,
+    /// The run of each of `gardens`.
+    garden_runs: Vec<usize>,
     benchmarks: Vec<Benchmark>,
     trainings: Vec<Training>,
     drifts: Vec<Training>,
     worlds: Vec<lifetimes::World>,
     evaluations: Vec<(String, Evaluation)>,
+    /// What there is to say of runs that are not whole, beside the answer about their kind.
+    unfinished: Vec<(Kind, String)>,
     /// Files without rows.
     empty: Vec<ReadError>,
     /// Whether there is a garden without a config.toml.
@@ -43,6 +51,13 @@ impl Found {
             }
             Err(problem) => Err(refused(problem)),
         }
+    }
+
+    /// `part` with what there is to say of runs of its kind that are not whole.
+    fn with_unfinished(&self, kind: Kind, mut part: Part) -> Part {
+        let of_kind = self.unfinished.iter().filter(|(of, _)| *of == kind);
+        part.answer += &some_of(&of_kind.map(|(_, text)| text.clone()).collect::<Vec<_>>());
+        part
     }
 }
 
@@ -62,7 +77,8 @@ pub fn report(mut inputs: Inputs, baseline: Option<&str>, made_by: &str) -> Resu
     if !found.benchmarks.is_empty() {
         let worlds = agents::worlds(&found.benchmarks, baseline, &|| interrupt::check().is_ok())
             .map_err(|problem| interrupt::check().err().unwrap_or(Failure::Usage(problem)))?;
-        report.parts.push(agents::part(&worlds).map_err(drawn)?);
+        let part = agents::part(&worlds).map_err(drawn)?;
+        report.parts.push(found.with_unfinished(Kind::Episodes, part));
     } else if let Some(baseline) = baseline {
         return Err(Failure::Usage(format!(
             "`--baseline {baseline}`: there is no benchmark among the files"
@@ -75,10 +91,12 @@ pub fn report(mut inputs: Inputs, baseline: Option<&str>, made_by: &str) -> Resu
         report.parts.push(evaluations::part(&found.evaluations).map_err(drawn)?);
     }
     if !found.gardens.is_empty() {
-        report.parts.push(garden::part(&found.gardens).map_err(drawn)?);
+        let part = garden::part(&found.gardens).map_err(drawn)?;
+        report.parts.push(found.with_unfinished(Kind::Garden, part));
     }
     if !found.worlds.is_empty() {
-        report.parts.push(lives::part(&found.worlds).map_err(drawn)?);
+        let part = lives::part(&found.worlds).map_err(drawn)?;
+        report.parts.push(found.with_unfinished(Kind::Lifetimes, part));
     }
     if !found.drifts.is_empty() {
         report.parts.push(trainings::drift_part(&found.drifts).map_err(drawn)?);
@@ -106,24 +124,39 @@ fn found(inputs: &mut Inputs) -> Result<Found, Failure> {
             tables.push((kind, input.clone()));
         }
     }
-    let of_kind = |kind: Kind| {
-        tables.iter().filter(|(found, _)| *found == kind).map(|(_, input)| input.run).collect::<Vec<_>>()
-    };
-    let among: Vec<Vec<usize>> = tables.iter().map(|(kind, _)| of_kind(*kind)).collect();
-    for ((kind, input), among) in tables.into_iter().zip(among) {
+    let groups = grouped(inputs, &tables);
+    for ((kind, input), group) in tables.into_iter().zip(groups) {
         interrupt::check()?;
         let (_, mut table) = open(&input.path).map_err(refused)?;
-        let group = inputs.group(&input, &among);
         add(&mut found, inputs, kind, &mut table, &input, group)?;
         inputs.notes.extend_from_slice(table.notes());
     }
+    gardens_unfinished(&mut found, inputs);
     if found.empty.len() == inputs.files.len()
         && let Some(last) = found.empty.pop()
     {
         return Err(refused(last));
     }
+    let of_trainings = found.trainings.iter().chain(&found.drifts).filter_map(|run| run.unfinished.clone());
+    inputs.notes.extend(found.unfinished.iter().map(|(_, text)| text.clone()).chain(of_trainings));
     inputs.notes.extend(found.empty.iter().map(|problem| format!("left out: {problem}")));
     Ok(found)
+}
+
+/// The group of each of `tables` among those of its kind.
+fn grouped(inputs: &Inputs, tables: &[(Kind, Input)]) -> Vec<String> {
+    let mut groups = vec![String::new(); tables.len()];
+    let mut of_kind: BTreeMap<Kind, Vec<usize>> = BTreeMap::new();
+    for (place, (kind, _)) in tables.iter().enumerate() {
+        of_kind.entry(*kind).or_default().push(place);
+    }
+    for places in of_kind.values() {
+        let files: Vec<&Input> = places.iter().map(|&place| &tables[place].1).collect();
+        for (&place, group) in places.iter().zip(inputs.groups(&files)) {
+            groups[place] = group;
+        }
+    }
+    groups
 }
 
 fn add(
@@ -139,7 +172,9 @@ fn add(
     match kind {
         Kind::Garden => {
             let rules = rules(found, inputs, input)?;
-            let garden = found.rows(Garden::read(table, &name, &group, rules, &go_on))?;
+            let told = told(&input.path);
+            let garden = found.rows(Garden::read(table, &name, &group, rules, told, &go_on))?;
+            found.garden_runs.extend(garden.iter().map(|_| input.run));
             found.gardens.extend(garden);
         }
         Kind::Episodes => {
@@ -151,19 +186,40 @@ fn add(
                     .map(|dir| inputs.training(dir, input).unwrap_or_else(|| played.agent.clone()));
                 played.training = training;
             }
-            found.benchmarks.extend(agents.map(|agents| Benchmark { world, run: name, agents }));
+            let benchmark = agents.map(|agents| Benchmark { world, run: name, agents });
+            if let (Some(benchmark), Some(plan)) = (&benchmark, plan(inputs, input)?) {
+                let text = unfinished::benchmark(&inputs.runs[input.run], &plan, benchmark);
+                found.unfinished.extend(text.map(|text| (kind, text)));
+            }
+            found.benchmarks.extend(benchmark);
         }
         Kind::Training | Kind::Drift => {
-            let world = match Plan::parse(&inputs.runs[input.run].config) {
-                Ok(Plan::Train(plan)) => plan.env.name,
-                _ => String::new(),
-            };
-            let log = found.rows(log::read(table, &go_on))?;
-            let training = log.map(|log| Training { name, group, world, log });
-            if kind == Kind::Training { &mut found.trainings } else { &mut found.drifts }.extend(training);
+            let run = &inputs.runs[input.run];
+            let plan = Plan::parse(&run.config).ok();
+            let trained = if let Some(Plan::Train(plan)) = &plan { Some(plan) } else { None };
+            let episodes = trained.map(|plan| plan.episodes());
+            if let Some(log) = found.rows(log::read(table, episodes, &go_on))? {
+                // The first step of a drift is 0.
+                let steps = log.steps as u64 + u64::from(kind == Kind::Drift);
+                let planned = plan.as_ref().and_then(unfinished::planned_steps);
+                let training = Training {
+                    name,
+                    group,
+                    world: trained.map_or_else(String::new, |plan| plan.env.name.clone()),
+                    planned: planned.map(|planned| (planned - u64::from(kind == Kind::Drift)) as f64),
+                    unfinished: plan.as_ref().and_then(|plan| unfinished::steps(run, plan, steps)),
+                    fixed: trained.is_some_and(|plan| plan.is_fixed()),
+                    log,
+                };
+                if kind == Kind::Training { &mut found.trainings } else { &mut found.drifts }.push(training);
+            }
         }
         Kind::Lifetimes => {
             let mut worlds = found.rows(lifetimes::read(table, &go_on))?.unwrap_or_default();
+            if let Some(plan) = plan(inputs, input)? {
+                let text = unfinished::lives(&inputs.runs[input.run], &plan, &worlds);
+                found.unfinished.extend(text.map(|text| (kind, text)));
+            }
             for world in &mut worlds {
                 if found.worlds.iter().any(|known| known.name == world.name) {
                     world.name = format!("{} ({name})", world.name);
@@ -175,6 +231,42 @@ fn add(
     Ok(())
 }
 
+/// What there is to say of the gardens of runs that are not whole.
+fn gardens_unfinished(found: &mut Found, inputs: &Inputs) {
+    let mut of_run: BTreeMap<usize, Vec<&Garden>> = BTreeMap::new();
+    for (run, garden) in found.garden_runs.iter().zip(&found.gardens) {
+        of_run.entry(*run).or_default().push(garden);
+    }
+    let text = |(&run, gardens): (&usize, &Vec<&Garden>)| {
+        let run = &inputs.runs[run];
+        unfinished::gardens(run, &Plan::parse(&run.config).ok()?, gardens)
+    };
+    let texts: Vec<String> = of_run.iter().filter_map(text).collect();
+    found.unfinished.extend(texts.into_iter().map(|text| (Kind::Garden, text)));
+}
+
+/// What the garden whose log is `path` told of its loss, in the summary.csv of its run.
+fn told(path: &Path) -> Option<Told> {
+    if path.file_name()? != Kind::Garden.file() {
+        return None;
+    }
+    let folder = path.parent()?;
+    // `gardener --runs` writes one for all, one folder up.
+    let run = folder.file_name().and_then(|name| name.to_str()?.strip_prefix("run-")?.parse::<u32>().ok());
+    let (above, run) = match run.filter(|_| !folder.join("config.toml").is_file()) {
+        Some(run) => (folder.parent()?, run),
+        None => (folder, 1),
+    };
+    let mut summary = csv::Reader::from_path(above.join("summary.csv")).ok()?;
+    let column = |name: &str, header: &csv::StringRecord| header.iter().position(|column| column == name);
+    let header = summary.headers().ok()?.clone();
+    let (runs, lost_at) = (column("run", &header)?, column("lost_at", &header)?);
+    let row = summary.records().filter_map(Result::ok).find(|row| row.get(runs) == Some(&run.to_string()))?;
+    let lost_at = row.get(lost_at)?;
+    let generation = if lost_at.is_empty() { None } else { Some(lost_at.parse().ok()?) };
+    Some(Told { lost_at: generation })
+}
+
 /// The settings of the garden that `input` is the log of; the rules' where no config.toml says more,
 /// which is noted.
 fn rules(found: &mut Found, inputs: &mut Inputs, input: &Input) -> Result<Rules, Failure> {
@@ -184,6 +276,7 @@ fn rules(found: &mut Found, inputs: &mut Inputs, input: &Input) -> Result<Rules,
         lost_generations: config.lost.generations.into(),
         collapse_risk: config.risk.smoothing.collapse_th,
         survival_flow: config.control.damping.survival_on_flow,
+        risk_sees_dirt: config.risk.w_saturation > 0.0,
     };
     if let Some(Plan::Gardener(plan)) = plan(inputs, input)?
         && let WorldSettings::Gardener(settings) = &plan.env.settings

@@ -1,5 +1,6 @@
 //! What `analyze` and `report` are pointed at: files, run directories, folders of runs.
 
+mod groups;
 mod settings;
 pub mod trained;
 
@@ -14,6 +15,7 @@ use resonetics_analysis::report::Run;
 use serde_json::Value;
 
 use crate::failure::{self, Failure};
+use crate::run_dir::ended;
 use crate::setup::read;
 
 /// A file to be read and the run that it comes from.
@@ -114,7 +116,8 @@ impl Inputs {
         let folder = folder_of(path);
         let numbered = folder.file_name().is_some_and(is_numbered);
         // `gardener --runs` keeps config.toml one folder up.
-        let above = folder.parent().filter(|above| numbered && above.join("config.toml").is_file());
+        let is_part = numbered && !folder.join("config.toml").is_file();
+        let above = folder.parent().filter(|above| is_part && above.join("config.toml").is_file());
         self.push(path, above.unwrap_or(folder))
     }
 
@@ -254,7 +257,9 @@ pub fn of_run(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     }
     for below in entries(folder)? {
         let path = below.join(Kind::Garden.file());
-        if below.file_name().is_some_and(is_numbered) && path.is_file() {
+        // With settings of its own it is another run.
+        let is_part = below.file_name().is_some_and(is_numbered) && !below.join("config.toml").is_file();
+        if is_part && path.is_file() {
             found.push(path);
         }
     }
@@ -280,7 +285,13 @@ fn has_extension(path: &Path, extension: &str) -> bool {
 }
 
 fn nothing_in(folder: &Path) -> String {
-    format!("{} holds nothing to analyze", folder.display())
+    let how = match ended(folder).as_deref() {
+        Some(how @ ("killed" | "interrupted")) => format!(" was {how} and"),
+        Some("failed") => " failed and".to_owned(),
+        Some("running") => " is still running and so far".to_owned(),
+        _ => String::new(),
+    };
+    format!("{}{how} holds nothing to analyze", folder.display())
 }
 
 /// What config.toml and run.json in `folder` say; empty where they are not there. A run.json that cannot
@@ -319,7 +330,7 @@ fn described(folder: &Path, notes: &mut Vec<String>) -> Result<Run, Failure> {
     } else {
         String::new()
     };
-    let (started_at, status) = (word(&record["started_at"]), word(&record["status"]));
+    let (started_at, status) = (word(&record["started_at"]), ended(folder).unwrap_or_default());
     Ok(Run { name: String::new(), command, made_by, started_at, status, config })
 }
 

@@ -23,6 +23,7 @@ mod setup;
 mod tensorboard;
 mod trace;
 mod training;
+mod unfinished;
 mod view;
 
 use std::process::ExitCode;

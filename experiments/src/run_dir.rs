@@ -233,6 +233,15 @@ pub fn held(path: &Path) -> Option<bool> {
     }
 }
 
+/// How the run in `path` ended: as its `run.json` says, or `killed` if it says `running` and no process is at
+/// work in it; `None` if there is no telling.
+pub fn ended(path: &Path) -> Option<String> {
+    // Before the record: a run that ends in between has written how.
+    let held = held(path);
+    let status = status(path).ok()??;
+    Some(if status == "running" && held == Some(false) { "killed".to_owned() } else { status })
+}
+
 /// What the `run.json` in `path` says of how the run ended.
 ///
 /// # Errors

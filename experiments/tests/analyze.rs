@@ -1,6 +1,9 @@
 //! `analyze` and `report`: from what runs wrote to statistics, figures and one page.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
+#[path = "analyze/answers.rs"]
+mod answers;
+
 use crate::common;
 
 use common::browser::Browser;

@@ -180,6 +180,39 @@ pub(super) fn plane<'a, 'b>(
     Ok(chart)
 }
 
+/// As [`plane`] where y is a logarithm to base 10: the numbers beside it are powers of ten, and where it spans
+/// few of them, what is between.
+pub(super) fn log_plane<'a, 'b>(
+    area: &'a Area<'b>,
+    labels: &Labels<'_>,
+    x: Range<f64>,
+    y: Range<f64>,
+    size: Size,
+) -> Result<Plane<'a, 'b>, Box<dyn Error>> {
+    // Whole powers at the ends, so that the mesh lies on them.
+    let (low, high) = (y.start.floor(), y.end.ceil().max(y.start.floor() + 1.0));
+    let mut chart = builder(area).y_label_area_size(Y_LABELS).build_cartesian_2d(x.clone(), low..high)?;
+    let text = ("sans-serif", size.text());
+    let number = |value: &f64| match value.round() {
+        whole if (value - whole).abs() > 1e-9 => String::new(),
+        whole if (-4.0..=4.0).contains(&whole) => format!("{}", 10_f64.powi(whole as i32)),
+        whole => format!("1e{whole:.0}"),
+    };
+    chart
+        .configure_mesh()
+        .x_desc(labels.x)
+        .y_desc(labels.y)
+        .label_style(text)
+        .axis_desc_style(text)
+        .x_labels(size.x_labels())
+        .y_labels((high - low) as usize + 1)
+        .x_label_formatter(&number_format(&x))
+        .y_label_formatter(&number)
+        .light_line_style(TRANSPARENT)
+        .draw()?;
+    Ok(chart)
+}
+
 /// A plane whose y axis has neither numbers nor lines.
 pub(super) fn rows<'a, 'b>(
     area: &'a Area<'b>,

@@ -5,14 +5,14 @@ use std::ops::Range;
 use serde_json::json;
 
 use super::{AHEAD, BINS, DIRTY, Garden, Rules, SIGNALS, Signal};
-use crate::chart::{ChartError, Curve, Labels, Size, Strip, lines, lines_over_strip, shares};
+use crate::chart::{ChartError, Curve, GUESSING, Labels, Size, Strip, lines, lines_over_strip, shares};
 use crate::read::garden::VERDICTS;
 use crate::report::{Cell, Figure, Part, Table, capitalised};
 use crate::stats::roc::Roc;
 use crate::stats::summary::{mean, quantile};
 use crate::thinned::Thinned;
 
-const WORDS: [(&str, &str); 9] = [
+const WORDS: [(&str, &str); 10] = [
     ("dirt", "how full of dirt a cell is, from 0 (clean) to 1; a garden in which it stays high is lost"),
     ("risk", "a moving average of how fast dirt, population and emergencies change (RULES section 2.2)"),
     (
@@ -20,8 +20,9 @@ const WORDS: [(&str, &str); 9] = [
         "how much the measures of the dirt change when the grid is perturbed a little (RULES section 2.2)",
     ),
     ("creative, bubble, collapse", "the verdict: low, raised and high risk, by two thresholds"),
-    ("lead", "generations from a signal's first warning to the loss, the median of the gardens"),
-    ("warning since", "the share of these generations at which it went on warning"),
+    ("warned before", "losses before which it warned, within 50 generations"),
+    ("lead", "generations from the first of these warnings to the loss, the median of the gardens"),
+    ("warning since", "the share of these generations at which it warned"),
     ("in vain", "of the generations that no loss followed within 50, the share at which it warned"),
     (
         "ROC area",
@@ -47,6 +48,7 @@ pub fn part(gardens: &[Garden]) -> Result<Part, ChartError> {
     figures.push(verdict_figure(gardens)?);
     figures.extend(roc_figure(&rocs)?);
     let mut sentences = Vec::new();
+    sentences.extend(gardens.iter().flat_map(open));
     sentences.extend(in_vain(gardens));
     if groups.len() < gardens.len() || groups.len() > DRAWN {
         sentences.push(format!(
@@ -136,10 +138,21 @@ fn answer(gardens: &[Garden], rocs: &[Roc]) -> String {
         ),
         None => "how well it foretells cannot be said".to_owned(),
     };
+    let lead = gardens.iter().filter_map(|garden| garden.signals[0].lead);
     let said = match (warned, lost) {
-        (0, 1) => "The risk never reached the verdict collapse before that".to_owned(),
-        (0, _) => format!("The risk reached the verdict collapse before none of the {lost} losses"),
-        (warned, _) => format!("The risk reached the verdict collapse before {warned} of {lost} losses"),
+        (0, 1) => {
+            format!("The risk did not reach the verdict collapse in the {AHEAD} generations before that")
+        }
+        (0, _) => format!(
+            "The risk reached the verdict collapse in the {AHEAD} generations before none of the {lost} losses"
+        ),
+        (1, 1) => format!(
+            "The risk reached the verdict collapse in the {AHEAD} generations before that, the first time {} ahead",
+            counted(lead.sum(), "generation")
+        ),
+        (warned, _) => format!(
+            "The risk reached the verdict collapse in the {AHEAD} generations before {warned} of {lost} losses"
+        ),
     };
     format!("{outcome} {said}; {risk}.")
 }
@@ -151,13 +164,41 @@ fn misleading(gardens: &[Garden]) -> Option<String> {
     let generations = total(|garden| garden.generations);
     let misled = 100.0 * creative as f64 / saturated as f64;
     let strength = if misled >= 50.0 { "The verdict misleads" } else { "At times the verdict misleads" };
+    let blind = |garden: &Garden| garden.saturated_creative == 0 || !garden.rules.risk_sees_dirt;
+    let why = if gardens.iter().all(blind) {
+        " Risk and verdict look at change, and a garden that is full of dirt does not change."
+    } else {
+        ""
+    };
     (creative > 0).then(|| {
         format!(
             "{strength}: in {saturated} of {generations} generations the garden is saturated (mean dirt at or above {}), \
-             and {misled:.1}% of these read creative. Risk and verdict look at change, and a garden that is full of dirt does not change.",
+             and {misled:.1}% of these read creative.{why}",
             of_rules(gardens, |rules| percent(rules.lost_share))
         )
     })
+}
+
+/// What the log of `garden` leaves open of its loss.
+fn open(garden: &Garden) -> Vec<String> {
+    let name = &garden.name;
+    let mut said = Vec::new();
+    if let Some((earliest, latest)) = garden.lost_between {
+        let when = match latest {
+            Some(latest) => format!("at any generation from {earliest} to {latest}"),
+            None => format!("at generation {earliest} or later, or not at all"),
+        };
+        said.push(format!(
+            "{name}: the log has two decimals of the dirt, so that the garden may have been lost {when}."
+        ));
+    }
+    if garden.full_from_the_start && garden.lost_at.is_some() {
+        said.push(format!(
+            "{name}: the log begins at generation {} with the garden full of dirt, so that it may have been lost before.",
+            garden.from_to[0]
+        ));
+    }
+    said
 }
 
 /// That gardens which were not lost read collapse, where they did. Of their last generations nobody knows
@@ -243,7 +284,7 @@ fn signal_table(gardens: &[Garden], rocs: &[Roc]) -> Table {
             lost.iter().filter_map(|garden| garden.signals[number].lead).map(|lead| lead as f64).collect();
         let since = |garden: &&Garden| {
             let signal = &garden.signals[number];
-            Some(signal.warned as f64 / (signal.lead? + 1) as f64)
+            Some(signal.warned as f64 / signal.lead? as f64)
         };
         let since: Vec<f64> = lost.iter().filter_map(since).collect();
         let [quiet, in_vain] = [|signal: &Signal| signal.quiet, |signal: &Signal| signal.in_vain]
@@ -369,7 +410,7 @@ fn roc_figure(rocs: &[Roc]) -> Result<Option<Figure>, ChartError> {
         return Ok(None);
     }
     let guessing = vec![(0.0, 0.0), (1.0, 1.0)];
-    curves.push(Curve { name: "guessing (0.50)".to_owned(), points: guessing, band: Vec::new() });
+    curves.push(Curve { name: GUESSING.to_owned(), points: guessing, band: Vec::new() });
     let labels = Labels {
         title: "Lost within 50 generations?",
         x: "false alarm rate (share of earlier generations)",

@@ -299,12 +299,12 @@ fn episodes_that_cannot_be_meant_are_refused() {
 #[test]
 fn a_log_keeps_gaps_and_where_they_are() {
     let header = "update,steps,episodes,return_mean,greedy_return,learning_rate,loss,value_loss,entropy,approx_kl,explained_variance,rollbacks";
-    let rows = "1,100,0,,,0.1,1,1,1,0,0,0\n2,200,3,5,4,0.1,NaN,1,1,0,0,0\n3,300,3,7,,0.1,2,1,1,0,0,1\n4,400,9,6,5,0.1,3,1,1,0,0,1";
+    let rows = "1,100,0,,,0.1,1,1,1,0,0,0\n2,200,300,5,4,0.1,NaN,1,1,0,0,0\n3,300,300,7,,0.1,2,1,1,0,0,1\n4,400,900,6,5,0.1,3,1,1,0,0,1";
     let log_of = |rows: &str| {
         let file = file(format!("{header}\n{rows}"));
         let (kind, mut table) = open(&file.path).unwrap();
         assert_eq!(kind, Kind::Training);
-        log::read(&mut table, &|| true).map(|log| (log, table.notes().len()))
+        log::read(&mut table, None, &|| true).map(|log| (log, table.notes().len()))
     };
     let (log, notes) = log_of(rows).unwrap();
     assert_eq!((log.rows, log.steps, notes), (4, 400.0, 1), "the last line has no end");
@@ -321,6 +321,61 @@ fn a_log_keeps_gaps_and_where_they_are() {
     assert!(backwards.ends_with(
         "line 3, column `steps`: found `100`; allowed: more than 100, the steps of the row before"
     ));
+}
+
+/// Two environments, episodes of 500 steps at most: a mean return counts once it is not of the short episodes
+/// alone, which end first, and it is known of how many it is.
+#[test]
+fn mean_returns_of_the_episodes_that_ended_first_are_left_out() {
+    let header = "update,steps,episodes,return_mean,length_mean,greedy_return,learning_rate,loss,value_loss,entropy,approx_kl,explained_variance,rollbacks";
+    let two = log::Episodes { side_by_side: 2.0, longest: 500.0 };
+    let row = |steps: u32, episodes: u32, mean: f64, length: u32| {
+        format!("1,{steps},{episodes},{mean},{length},,0,1,1,1,0,0,0\n")
+    };
+    for (rows, known, behind, first, biased) in [
+        // By the first 900 steps only a short one has ended, by 1,900 both and two more.
+        (
+            vec![(900, 1, 1.0, 100), (1900, 3, 20.0, 480), (2100, 4, 25.0, 470), (3100, 6, 26.0, 480)],
+            Some(two),
+            Some((4.0, 6.0)),
+            Some((2100.0, 25.0)),
+            2,
+        ),
+        // Most are short: it takes a hundred of them, however long that is.
+        (
+            vec![(2100, 90, 1.0, 10), (4000, 170, 2.0, 10), (8000, 300, 3.0, 20)],
+            Some(two),
+            Some((100.0, 100.0)),
+            Some((4000.0, 2.0)),
+            1,
+        ),
+        // Of nobody knows how many environments a hundred are asked for.
+        (vec![(90, 99, 1.0, 20), (95, 120, 2.0, 20)], None, Some((100.0, 100.0)), Some((95.0, 2.0)), 1),
+        // So many side by side that the last hundred are a moment's.
+        (
+            vec![(1_000_000, 1900, 1.0, 480), (2_000_000, 4000, 2.0, 480)],
+            Some(log::Episodes { side_by_side: 1024.0, ..two }),
+            None,
+            None,
+            2,
+        ),
+    ] {
+        let text: String =
+            rows.iter().map(|&(steps, ended, mean, length)| row(steps, ended, mean, length)).collect();
+        let of = |header: &str, text: &str| {
+            let (_, mut table) = open(&file(format!("{header}\n{text}")).path).unwrap();
+            log::read(&mut table, known, &|| true).unwrap()
+        };
+        let log = of(header, &text);
+        let returns = log.column("return_mean").unwrap();
+        assert_eq!((log.behind(), returns.first, log.biased), (behind, first, biased), "{text}");
+        // Where the policy is measured by itself, the mean is of whole episodes too.
+        let measured = of(&format!("{header},sampled_return"), &text.replace('\n', ",\n"));
+        assert_eq!(
+            (measured.biased, measured.column("return_mean").unwrap().curve.points().len()),
+            (0, rows.len())
+        );
+    }
 }
 
 #[test]

@@ -1,3 +1,5 @@
+#![allow(clippy::disallowed_methods)] // libm is the oracle
+
 use super::*;
 
 fn training(name: &str, group: &str, values: &[(f64, f64)]) -> Training {
@@ -12,24 +14,72 @@ fn training(name: &str, group: &str, values: &[(f64, f64)]) -> Training {
         name: name.to_owned(),
         group: group.to_owned(),
         world: String::new(),
-        log: Log { rows: values.len() as u64, steps, columns: vec![column] },
+        log: Log { rows: values.len() as u64, steps, columns: vec![column], ..Log::default() },
+        ..Training::default()
     }
 }
 
-/// Four runs of different length: the mean ends with the shortest, and its value is by hand.
+/// The mean of four seeds, and its band, by hand.
 #[test]
 fn several_seeds_share_a_curve() {
-    let run = |height: f64, end: f64| {
-        training("one", "all", &[(100.0, height), (200.0, 2.0 * height), (end, 2.0 * height)])
+    let run = |height: f64| {
+        training("one", "all", &[(100.0, height), (200.0, 2.0 * height), (300.0, 2.0 * height)])
     };
-    let runs = [run(1.0, 300.0), run(2.0, 400.0), run(3.0, 300.0), run(100.0, 900.0)];
+    let runs = [1.0, 2.0, 3.0, 100.0].map(run);
     let columns: Vec<Column> = runs.iter().map(|run| run.log.columns[0].clone()).collect();
     let curve = averaged("all", &columns);
     assert_eq!((curve.points[0], curve.points[GRID]), ((100.0, 2.5), (300.0, 5.0)));
-    assert_eq!(curve.band[0], (100.0, 1.0, 100.0));
+    // Between two points as on the line that a single run is drawn with, not as stairs.
+    assert_eq!(curve.points[GRID / 4], (150.0, 3.75));
+    assert_eq!(curve.band[0].0, 100.0);
     let part = &parts(&runs).unwrap()[0];
-    assert!(part.sentences[0].contains("300 to 900 steps"), "{:?}", part.sentences);
     assert!(part.figures[0].caption.contains("interquartile mean"));
+}
+
+/// Three seeds to 100,000 steps and one stopped at 8,000, by hand: 60.2 is the mean of the three that are
+/// whole, 14.25 what all four had at 8,000. One crashed seed ends nobody's curve.
+#[test]
+fn runs_of_unequal_length_are_compared_where_they_can_be() {
+    let line = |end: f64, from: f64, to: f64| {
+        let point = |i: u32| {
+            let x = 1000.0 * f64::from(i);
+            (x, from + (to - from) * (x - 1000.0) / (end - 1000.0))
+        };
+        (1..=(end / 1000.0) as u32).map(point).collect::<Vec<_>>()
+    };
+    let whole = |name: &str, last: f64| {
+        // 14.2 at 8,000.
+        let (mut early, late) = (line(8000.0, 10.7, 14.2), line(100_000.0, 0.0, last));
+        early.extend(late.into_iter().skip(8));
+        training(name, "all", &early)
+    };
+    let s4 = training("s4", "all", &line(8000.0, 10.9, 14.4));
+    let runs = [whole("s1", 60.1), whole("s2", 60.2), whole("s3", 60.3), s4.clone()];
+    let part = &parts(&runs).unwrap()[0];
+    assert!(
+        part.answer.starts_with("Yes: over 3 seeds, those of 4 that are whole, the mean return of 100 episodes rose from 10.70 to 60.20 on average, by +49.50 (95% ")
+            && part.answer.ends_with("), in 100,000 steps."),
+        "{}",
+        part.answer
+    );
+    assert_eq!(
+        part.sentences[0],
+        "all: the runs have 8,000 to 100,000 steps; the mean and its band are of those that are whole; at 8,000 steps, where all 4 are, return_mean is 14.25 on average."
+    );
+    let compared = Compared::of("all", runs.iter().collect());
+    assert_eq!(compared.apart()[0].name, "s4");
+    assert_eq!(compared.together().len(), 3);
+    // One whole run says nothing of seeds: both as far as both go, and each has a curve of its own.
+    let two = &parts(&[whole("s1", 60.1), s4.clone()]).unwrap()[0];
+    assert!(two.answer.contains("over 2 seeds, where the shortest ends, the mean return of 100 episodes rose from 10.80 to 14.30 on average"), "{}", two.answer);
+    assert!(two.answer.ends_with(" in 8,000 steps."), "{}", two.answer);
+    assert!(!two.figures[0].wide.contains("<polygon"));
+    // None of two that were killed at the same step is whole.
+    let killed =
+        |name: &str| Training { planned: Some(9e9), ..training(name, "all", &line(8000.0, 1.0, 2.0)) };
+    let pair = [killed("a"), killed("b")];
+    let killed = Compared::of("all", pair.iter().collect());
+    assert_eq!((killed.runs().len(), killed.until(), killed.choice()), (2, 8000.0, String::new()));
 }
 
 /// Each run beside itself: of runs that start far apart it is still seen that all of them rose.
@@ -107,31 +157,140 @@ fn one_value_is_no_answer() {
     let answer = |values: &[(f64, f64)]| parts(&[training("one", "all", values)]).unwrap().remove(0).answer;
     assert_eq!(
         answer(&[(5.0, 3.0)]),
-        "That cannot be said: in 5 steps the mean return of 100 episodes was not measured twice."
+        "That cannot be said of the mean return of 100 episodes in 5 steps: it was not measured twice."
     );
     assert!(answer(&[(1.0, 3.0), (5.0, 3.0)]).contains(" stayed at 3.00 in 5 steps"));
 }
 
-/// By hand: 0.1 at first, 0.9 in the middle, 0.3 in the last quarter; single values at the ends do not
-/// count.
+/// The target of RULES section 3, without noise, in four quarters, by this test's own hand.
+fn target(step: u32, total: u32) -> f64 {
+    let s = f64::from(step);
+    match 4 * step / total {
+        0 => (0.1 * s).sin(),
+        1 if step / 20 % 2 == 0 => 1.0,
+        1 => -1.0,
+        2 => 0.5 * (0.02 * s).sin() * (0.006 * s).cos() + 0.5 * (0.002 * s).sin(),
+        _ => 0.3 * (0.01 * s).sin() + 0.2 * (0.005 * s).cos(),
+    }
+}
+
+fn drift(name: &str, steps: u32, says: impl Fn(u32, f64) -> f64) -> Training {
+    let (mut gap, mut to_follow) =
+        (Column { name: "gap_R", ..Column::default() }, Column { name: "target", ..Column::default() });
+    for step in 0..steps {
+        let target = target(step, 2000);
+        let error = (says(step, target) - target).powi(2);
+        gap.curve.add(f64::from(step), error);
+        gap.first.get_or_insert((f64::from(step), error));
+        gap.last = Some((f64::from(step), error));
+        to_follow.curve.add(f64::from(step), target);
+    }
+    let log = Log { rows: 1, steps: f64::from(steps - 1), columns: vec![gap, to_follow], ..Log::default() };
+    Training {
+        name: name.to_owned(),
+        group: "all".to_owned(),
+        log,
+        planned: Some(2000.0),
+        ..Training::default()
+    }
+}
+
+/// Each quarter beside the variance of its own target: a network that says the same always follows nothing,
+/// though its error falls from the second quarter on because the target does.
 #[test]
-fn a_drift_is_judged_by_its_quarters() {
-    let mut values: Vec<(f64, f64)> = (0..=100)
-        .map(|i| match i {
-            0..=25 => (f64::from(i), 0.1),
-            26..75 => (f64::from(i), 0.9),
-            _ => (f64::from(i), 0.3),
-        })
-        .collect();
-    // The ends are far off, their neighbours as far to the other side.
-    (values[0].1, values[1].1, values[99].1, values[100].1) = (0.15, 0.05, 0.5, 0.1);
-    let mut drift = training("one", "all", &values);
-    drift.log.columns[0].name = "gap_R";
-    let answer = drift_part(&[drift]).unwrap().answer;
-    assert_eq!(
-        answer,
-        "The squared error rose from 0.1000 in the first quarter to 0.3000 in the last in 100 steps."
+fn a_drift_is_judged_by_the_variance_of_each_quarter() {
+    let answer = |drifts: &[Training]| drift_part(drifts).unwrap().answer;
+    let zero = answer(&[drift("zero", 2000, |_, _| 0.0)]);
+    assert!(zero.starts_with("No: in no quarter was the squared error below half the variance of that quarter's target; worst is the third quarter, with "), "{zero}");
+    let near = answer(&[drift("near", 2000, |_, target| 0.9 * target)]);
+    assert!(near.starts_with("Yes: in each quarter was"), "{near}");
+    let late = answer(&[drift("late", 2000, |step, target| if step < 500 { 0.0 } else { target })]);
+    assert!(
+        late.starts_with("Only in part: in the second and third and fourth quarters alone was"),
+        "{late}"
     );
+    assert!(late.contains("worst is the first quarter, with 1.0"), "{late}");
+    // Half of it and nothing more is known of the rest; of the target nothing at all.
+    let stopped = answer(&[drift("stopped", 1000, |_, target| target)]);
+    assert!(stopped.starts_with("Yes, as far as it went: in the first and second quarters was"), "{stopped}");
+    let mut silent = drift("silent", 2000, |_, _| 0.0);
+    silent.log.columns.truncate(1);
+    assert!(answer(&[silent]).starts_with("That cannot be said: the log does not tell the target"));
+    // Over seeds it is the mean that is judged.
+    let both = answer(&[drift("a", 2000, |_, _| 0.0), drift("b", 2000, |_, target| target)]);
+    assert!(both.starts_with("No: over 2 seeds in no quarter was"), "{both}");
+    // The figure has powers of ten.
+    let part = drift_part(&[drift("zero", 2000, |_, _| 0.0)]).unwrap();
+    assert_eq!(part.figures[0].name, "drift-gap_R");
+    assert!(part.figures[0].wide.contains("\n0.01\n") && part.figures[0].wide.contains("\n1\n"));
+}
+
+/// Nothing is told of the episodes that ended first; measured by itself, the policy tells its gain from the
+/// beginning, and a killed training as far as it got.
+#[test]
+fn gains_begin_without_bias() {
+    let answer = |runs: &[Training]| parts(runs).unwrap().remove(0);
+    let biased = |biased, ended| {
+        let mut run = training("one", "all", &[(16_384.0, 28.0), (40_960.0, 29.0)]);
+        run.log.counts_episodes = true;
+        (run.log.biased, run.log.ended) = (biased, ended);
+        run
+    };
+    let told = answer(&[biased(3, Some((34.0, 85.0)))]);
+    assert_eq!(
+        told.answer,
+        "The mean return of the last 34 to 85 episodes rose from 28.00 to 29.00 from step 16,384 on, in 40,960 steps."
+    );
+    assert!(
+        told.sentences
+            .iter()
+            .any(|text| text.starts_with("Mean returns begin where long episodes have ended too"))
+    );
+    // Three more episodes than at first, all lost early, or one time with more: neither says anything.
+    for ended in [(32.0, 35.0), (100.0, 140.0)] {
+        let answer = answer(&[biased(3, Some(ended))]).answer;
+        assert!(answer.contains("too few episodes had ended"), "{answer}");
+    }
+    let mut none = biased(9, None);
+    none.log.columns.clear();
+    assert_eq!(
+        answer(&[none]).answer,
+        "That cannot be said of the mean return of 100 episodes in 40,960 steps: too few episodes had ended for a mean that is not of those lost early alone, at two steps."
+    );
+    let sampled = |last: Option<f64>| {
+        let mut run = training("one", "all", &[(16_384.0, 40.0), (40_960.0, 50.0)]);
+        let values = [(0.0, 28.5), (40_960.0, last.unwrap_or_default())];
+        let mut column = training("", "", &values[..1 + usize::from(last.is_some())]).log.columns.remove(0);
+        column.name = "sampled_return";
+        run.log.columns.push(column);
+        run
+    };
+    assert_eq!(
+        answer(&[sampled(Some(55.0))]).answer,
+        "The mean return with sampled actions rose from 28.50 to 55.00 in 40,960 steps."
+    );
+    assert_eq!(
+        answer(&[sampled(None)]).answer,
+        "The mean return of 100 episodes rose from 40.00 to 50.00 in 40,960 steps."
+    );
+    let fixed = Training { fixed: true, ..sampled(Some(29.0)) };
+    assert!(
+        answer(&[fixed])
+            .sentences
+            .iter()
+            .any(|text| text.starts_with("With a learning rate of 0 nothing is learned"))
+    );
+}
+
+/// What was killed is told beside the answer, of many the first.
+#[test]
+fn what_is_not_whole_is_told_beside_the_answer() {
+    let run = |name: &str| Training {
+        unfinished: Some(format!("{name} was killed: 2 of 9 steps.")),
+        ..training(name, name, &[(1.0, 2.0), (2.0, 5.0)])
+    };
+    let answer = parts(&["a", "b", "c", "d", "e"].map(run)).unwrap().remove(0).answer;
+    assert!(answer.ends_with(" a was killed: 2 of 9 steps. b was killed: 2 of 9 steps. c was killed: 2 of 9 steps. So it is with 2 more: see the notes."), "{answer}");
 }
 
 /// Returns of a garden are thousands, those of a cluster tens: each has its own axis.

@@ -9,12 +9,13 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use resonetics_agents::prophet::config::TrainConfig;
+use resonetics_agents::prophet::config::{Schedule, TrainConfig};
 use resonetics_agents::prophet::init::initial;
 use resonetics_agents::prophet::learner::Learner;
 use resonetics_agents::prophet::network::Spaces;
 use resonetics_agents::prophet::state::{Numbers, State};
 use resonetics_agents::prophet::trainer::{Acting, NonFinite, Trainer, Update};
+use resonetics_analysis::read::log::Episodes;
 use resonetics_envs::config::resolve;
 use resonetics_envs::env::ParallelEnv;
 use resonetics_envs::gardener::GardenerEnv;
@@ -98,6 +99,26 @@ impl Plan {
     /// Steps of single environments in an update.
     pub fn steps_per_update(&self) -> u64 {
         (self.train.num_envs * self.train.horizon) as u64
+    }
+
+    /// How its episodes come about, for who reads its log.
+    pub fn episodes(&self) -> Episodes {
+        let longest = match &self.env.settings {
+            WorldSettings::K8s(settings) => settings.env.max_steps,
+            WorldSettings::Gardener(settings) => settings.env.max_generations,
+        };
+        Episodes { side_by_side: self.train.num_envs as f64, longest: longest.into() }
+    }
+
+    /// Whether its learning rate is 0 from beginning to end, so that it learns nothing.
+    pub fn is_fixed(&self) -> bool {
+        let TrainConfig { learning_rate, learning_rate_final, schedule, .. } = self.train;
+        let stays = match schedule {
+            Schedule::Fixed | Schedule::Kl => true,
+            Schedule::Linear => learning_rate_final == 0.0,
+            Schedule::Prophet => false,
+        };
+        learning_rate == 0.0 && stays
     }
 
     /// Refuses a training that needs more memory than there is.
