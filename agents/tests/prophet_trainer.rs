@@ -106,6 +106,29 @@ fn goes_on_bit_for_bit<E: ParallelEnv + Clone + Sync + Send>(env: &E) {
     }
 }
 
+/// A checkpoint of before episodes were numbered leads to the same training; only its means come from another
+/// hundred episodes for a while.
+#[test]
+fn a_state_without_the_order_of_its_episodes_goes_on() {
+    let env = cluster();
+    let mut first = trainer(&env, config(Schedule::Fixed), 1);
+    updates(&mut first, 7);
+    let state = first.save().unwrap();
+    let mut numbers = serde_json::to_value(&state.numbers).unwrap();
+    assert!(numbers["counters"].as_object_mut().unwrap().remove("order").is_some());
+    let old = State { numbers: serde_json::from_value(numbers).unwrap(), arrays: state.arrays };
+    let mut resumed = trainer(&env, config(Schedule::Fixed), 2);
+    resumed.restore(&old).unwrap();
+    for _ in 0..60 {
+        let (here, there) = (resumed.update().unwrap(), first.update().unwrap());
+        assert_eq!((here.terms, here.episodes), (there.terms, there.episodes));
+        assert_eq!(here.return_mean.is_some(), there.return_mean.is_some());
+    }
+    // By then the hundred are the same again.
+    let (here, there) = (resumed.update().unwrap(), first.update().unwrap());
+    assert!(here.return_mean.is_some() && here.return_mean == there.return_mean, "{here:?} {there:?}");
+}
+
 #[test]
 fn a_saved_training_in_the_cluster_goes_on_bit_for_bit() {
     goes_on_bit_for_bit(&cluster());

@@ -522,6 +522,20 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"n,text\n1,\"a,\"\"b\"\"\"\n2,\n");
     }
 
+    /// As many columns as an earlier version wrote.
+    #[test]
+    fn csv_goes_on_with_the_columns_that_it_has() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.csv");
+        fs::write(&path, "n,m\n1,2\n3,4\nhalf").unwrap();
+        let mut csv = CsvFile::resume(&path, 8).unwrap();
+        assert_eq!(csv.columns(), 2);
+        csv.row(["5", "6"]).unwrap();
+        assert_eq!(csv.row(["7", "8", "9"]).unwrap_err().exit_code(), 1);
+        csv.finish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"n,m\n1,2\n5,6\n");
+    }
+
     #[test]
     fn csv_refuses_a_file_that_exists() {
         let dir = tempfile::tempdir().unwrap();

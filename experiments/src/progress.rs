@@ -87,10 +87,12 @@ impl Progress {
         }
     }
 
-    /// Replaces the text behind the bar.
+    /// Replaces the text behind the bar; a line brings it with the next count.
     pub fn message(&self, text: impl Into<String>) {
         self.bar.set_message(text.into());
-        self.show_when_due();
+        if self.shows == Shows::Bar {
+            self.show_when_due();
+        }
     }
 
     /// Takes the bar off the screen.
