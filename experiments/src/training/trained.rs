@@ -38,6 +38,11 @@ impl Trained {
         Ok(Trained { dir: dir.to_path_buf(), plan, state })
     }
 
+    /// The steps after which the best checkpoint was written.
+    pub fn steps(&self) -> u64 {
+        self.state.numbers.steps()
+    }
+
     /// The greedy policy of the best checkpoint, on the native learner whichever trained it.
     ///
     /// # Errors
