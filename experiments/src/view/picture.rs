@@ -91,8 +91,11 @@ fn meaning(cells: &Cells) -> &'static str {
     }
 }
 
-/// The marks, line by line, each with the colour of its frame and of its inside.
-fn marks(cells: &Cells) -> [&'static [(Option<[u8; 2]>, &'static str)]; 2] {
+/// A mark, if there is one, by the colours of its frame and of its inside, and what it means.
+type Mark = (Option<[u8; 2]>, &'static str);
+
+/// The marks in two lines.
+fn marks(cells: &Cells) -> [&'static [Mark]; 2] {
     match cells {
         Cells::Garden { .. } => [&[(Some([DARK, LIGHT]), "gardener")], &[(None, "curve: mean dirt")]],
         Cells::Cluster { .. } => [

@@ -50,7 +50,7 @@ impl Table {
     fn end(path: &Path, most: u64) -> Option<Table> {
         regular(path)?;
         let (from, bytes) = end(path, most.max(HEADER)).ok()?;
-        let lines = &bytes[..bytes.iter().rposition(|&byte| byte == b'\n')? + 1];
+        let lines = &bytes[..=bytes.iter().rposition(|&byte| byte == b'\n')?];
         let (head, rows) = if from == 0 {
             (None, lines)
         } else {
