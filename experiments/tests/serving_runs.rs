@@ -42,7 +42,7 @@ fn a_training_that_grows_is_drawn_again_and_an_event_says_so() {
     let answer = |run: &Value| run["parts"][0]["answer"].as_str().unwrap().to_owned();
     let steps = |updates: u64| format!("in {} steps", updates * STEPS);
     assert!(answer(&early).contains(&steps(4)), "{}", answer(&early));
-    assert_eq!((&early["run"]["status"], &early["problem"]), (&"finished".into(), &Value::Null));
+    assert_eq!((&early["runs"][0]["status"], &early["problem"]), (&"finished".into(), &Value::Null));
 
     let mut file =
         OpenOptions::new().append(true).open(served.place.path("runs/growing/training.csv")).unwrap();
@@ -99,10 +99,9 @@ fn a_report_is_the_one_that_the_command_writes_and_has_rules_of_its_own() {
         assert!(head.contains("content-type: text/html") && head.contains("nosniff"), "{head}");
     }
     assert_eq!(served.get_for("evil.example", "/report?run=many%2Fgarden").0, 421);
-    let list = json(&served, "/runs");
-    let reported = |run: usize| (list["runs"][run]["name"].as_str(), list["runs"][run]["reported"].as_bool());
-    assert_eq!(reported(0), (Some("many/garden"), Some(true)));
-    assert_eq!(reported(2), (Some("trace"), Some(false)));
+    for (run, expected) in [("many/garden", true), ("trace", false)] {
+        assert_eq!(json(&served, &format!("/run?run={run}"))["runs"][0]["reported"], expected, "{run}");
+    }
 }
 
 #[test]
@@ -225,6 +224,9 @@ fn the_page_draws_a_training_again_while_it_runs() {
     assert_eq!(browser.value(focused), "run-title");
     browser.press("Tab", 9, "");
     assert_eq!(browser.value(focused), "run-report");
+    browser.wait_until("document.getElementById('run-watch').checkVisibility()");
+    browser.press("Tab", 9, "");
+    assert_eq!(browser.value(focused), "run-watch");
     browser.press("Tab", 9, "");
     let file = browser.value(focused);
     assert!(file.as_str().unwrap().contains('.'), "{file}");
@@ -242,6 +244,301 @@ fn the_page_draws_a_training_again_while_it_runs() {
     browser.wait_until("document.querySelector('#parts h3')?.textContent.includes('garden')");
     browser.value("history.back()");
     browser.wait_until("document.querySelector('#parts h3')?.textContent.includes('training')");
+    assert_eq!(browser.complaints, Vec::<Value>::new());
+}
+
+/// A run folder as somebody may have it, made by hand.
+fn made(served: &Served, name: &str, run: &str, files: &[(&str, &str)]) {
+    let folder = served.place.path(&format!("runs/{name}"));
+    fs::create_dir_all(folder.join("checkpoints")).unwrap();
+    fs::write(folder.join("run.json"), run).unwrap();
+    for (file, text) in files {
+        fs::write(folder.join(file), text).unwrap();
+    }
+}
+
+/// The row of a run.
+fn row(served: &Served, name: &str) -> Value {
+    let list = json(served, "/runs");
+    let found = list["runs"].as_array().unwrap().iter().find(|run| run["name"] == name).cloned();
+    found.unwrap_or_else(|| panic!("no {name}"))
+}
+
+/// The cells are those of the tables, by hand.
+#[test]
+fn a_row_says_what_came_of_a_run_and_no_more_than_its_files_say() {
+    const LOG: &str = "update,steps,episodes,greedy_return\n0,0,0,\n1,128,0,28.125\n2,256,3,\n";
+    const AGENTS: &str = "agent,episodes,return_iqm\nrandom,5,28.5\n\"prophet:a,b\",5,59.25\nidle,5,NaN\n";
+    const GARDENS: &str = "run,seed,generations,lost_at\n1,7,500,\n2,8,500,359\n3,9,500,401\n";
+    const HELD: &str = "run,seed,generations,lost_at\n1,7,500,\n";
+    const SUMMARY: &str = "world,difference,answer\nk8s,12.5,yes: it lives longer\n";
+    let served = Served::start();
+    for (name, command, file, text, steps, result, value) in [
+        ("t", "train", "training.csv", LOG, Some(256), "greedy return 28.12 at step 128", Some(28.125)),
+        // A last line without end may have lost the end of its number.
+        ("cut", "train", "training.csv", &LOG[..LOG.len() - 10], Some(0), "", None),
+        (
+            "nan",
+            "train",
+            "training.csv",
+            "steps,greedy_return\n5,NaN\n",
+            Some(5),
+            "greedy return NaN at step 5",
+            None,
+        ),
+        ("none", "train", "training.csv", "steps,greedy_return\n", None, "", None),
+        ("empty", "train", "training.csv", "", None, "", None),
+        (
+            "b",
+            "benchmark",
+            "benchmark.csv",
+            AGENTS,
+            None,
+            "IQM 59.25 (prophet:a,b, the highest of 3)",
+            Some(59.25),
+        ),
+        (
+            "g",
+            "gardener",
+            "summary.csv",
+            GARDENS,
+            Some(500),
+            "2 of 3 lost, the first at generation 359",
+            Some(359.0),
+        ),
+        ("h", "gardener", "summary.csv", HELD, Some(500), "not lost in 500 generations", Some(500.0)),
+        ("now", "gardener", "resonetics_data.csv", "Gen,Population\n1,25\n2,25\n3,2", Some(2), "", None),
+        ("c", "controls", "summary.csv", SUMMARY, None, "k8s: yes: it lives longer", Some(12.5)),
+        (
+            "e",
+            "eval",
+            "eval.json",
+            "{\"return_mean\":41.209,\"episodes\":1000}",
+            None,
+            "mean return 41.21 of 1000 episodes",
+            Some(41.209),
+        ),
+        (
+            "d",
+            "drift",
+            "drift.csv",
+            "step,gap_R\n0,0.5\n1,0.0125\n",
+            Some(2),
+            "squared error 0.0125 in its last row",
+            Some(0.0125),
+        ),
+    ] {
+        let record = format!("{{\"command\":\"{command}\",\"status\":\"finished\"}}");
+        made(&served, name, &record, &[(file, text)]);
+        let row = row(&served, name);
+        assert_eq!(row["steps"].as_u64(), steps, "{row}");
+        assert_eq!(
+            (row["result"].as_str().unwrap_or_default(), row["value"].as_f64()),
+            (result, value),
+            "{row}"
+        );
+    }
+}
+
+/// The last greedy return of a long log lies far from its end.
+#[test]
+fn a_long_log_is_read_from_its_end() {
+    let served = Served::start();
+    let mut log = "update,steps,greedy_return,rest\n1,10,17.5,x\n".to_owned();
+    for update in 2..20_000 {
+        log += &format!("{update},{}0,,{}\n", update, "y".repeat(20));
+    }
+    made(&served, "long", r#"{"command":"train"}"#, &[("training.csv", &log)]);
+    let row = row(&served, "long");
+    assert_eq!((&row["steps"], &row["result"]), (&199_990.into(), &"greedy return 17.50 at step 10".into()));
+}
+
+#[test]
+fn thousands_are_listed_and_only_what_has_changed_is_read_again() {
+    let served = Served::start();
+    let config = "command = \"benchmark\"\nagents = [\"random\", \"idle\"]\n[env]\nname = \"k8s\"\npreset = \"storm\"\n";
+    for i in 0..2_000 {
+        let record = format!("{{\"command\":\"benchmark\",\"seed\":{i},\"status\":\"finished\"}}");
+        made(&served, &format!("sweep/{i:04}"), &record, &[("config.toml", config)]);
+    }
+    assert_eq!(json(&served, "/runs")["runs"].as_array().unwrap().len(), 2_002);
+    let before = row(&served, "sweep/1234");
+    assert_eq!((&before["worlds"][0], &before["agents"][1]), (&"k8s, storm".into(), &"idle".into()));
+    // What has the same length and time has not changed.
+    let path = served.place.path("runs/sweep/1234/run.json");
+    let time = fs::metadata(&path).unwrap().modified().unwrap();
+    fs::write(&path, fs::read_to_string(&path).unwrap().replace("1234", "4321")).unwrap();
+    File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+    assert_eq!(row(&served, "sweep/1234")["seed"], "1234");
+    File::options().write(true).open(&path).unwrap().set_modified(time + Duration::from_secs(1)).unwrap();
+    assert_eq!(row(&served, "sweep/1234")["seed"], "4321");
+    fs::remove_dir_all(served.place.path("runs/sweep")).unwrap();
+    assert_eq!(json(&served, "/runs")["runs"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn several_runs_are_compared_by_the_report_of_all() {
+    let served = Served::start();
+    let place = &served.place;
+    for seed in [1, 2] {
+        place.ok(&format!("train --env k8s --seed {seed} --steps {} {SMALL} --out runs/s{seed}", 6 * STEPS));
+    }
+    let asked = "run=s1&run=s2&run=s1&run=trace";
+    let both = json(&served, &format!("/run?{asked}"));
+    let names: Vec<_> =
+        both["runs"].as_array().unwrap().iter().map(|run| run["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["s1", "s2", "trace"], "each once");
+    place.ok("report runs/s1 runs/s2 runs/trace --quiet --out runs/page");
+    let written = place.text("runs/page/report.html").replace(" --quiet --out runs/page", "");
+    assert!(served.get(&format!("/report?{asked}")).1 == written);
+    let answer = both["parts"][0]["answer"].as_str().unwrap();
+    assert!(written.contains(answer), "{answer}");
+    // What a run has none of is said, and in which settings they differ.
+    assert!(both["notes"].to_string().contains("trace holds nothing to analyze"), "{}", both["notes"]);
+    assert!(both["differences"].to_string().contains("\"seed\",\"1\",\"2\""), "{}", both["differences"]);
+
+    let many: Vec<String> = (0..101).map(|i| format!("run=r{i}")).collect();
+    for (asked, status, said) in [
+        ("run=s1&run=nothing", 404, "no such run"),
+        ("run=s1&run=../s2", 404, "no such run"),
+        ("run=s1&name=s2", 400, "give run"),
+        (&many.join("&"), 400, "101 runs are too many"),
+    ] {
+        for path in ["report", "run", "changes"] {
+            let (found, body) = served.get(&format!("/{path}?{asked}"));
+            assert!(found == status && body.contains(said), "{path} {asked}: {found} {body}");
+        }
+    }
+}
+
+#[test]
+fn a_trained_agent_plays_from_the_list_alone() {
+    let served = Served::start();
+    let place = &served.place;
+    place.ok(&format!("train --env k8s --seed 1 --steps {} {SMALL} --out runs/many/p", 6 * STEPS));
+    let garden = "train --env gardener --seed 1 --set view_size=5 --set max_generations=20 --set grid_size=8 --set train.num_envs=2 --set train.horizon=8 --set train.minibatch=16 --set train.eval_episodes=1 --no-monitor";
+    place.ok(&format!("{garden} --steps 32 --out runs/g"));
+    assert!(row(&served, "many/p")["trained"] == true && row(&served, "trace")["trained"] == false);
+
+    // What another command says of the same episode.
+    place.ok("record k8s --steps 12 --seed 4 --agent prophet:runs/many/p --out runs/recorded");
+    let trace = place.json("runs/recorded/trace.json");
+    let total: f64 =
+        trace["steps"].as_array().unwrap().iter().map(|step| step["reward"].as_f64().unwrap()).sum();
+    let best = place.json("runs/many/p/checkpoints/best.json")["numbers"]["counters"]["steps"].clone();
+    let agent = "agent=prophet:many%2Fp&preset=as+trained&seed=4&rate=20";
+    let scenes = served.scenes(&format!("/live/k8s?{agent}"), "", 13);
+    assert!(scenes[12]["readings"].to_string().contains(&format!("{total:+.2}")), "{total}: {}", scenes[12]);
+    assert!(best.is_u64() && scenes.iter().all(|scene| scene["checkpoint"] == best), "{best}");
+    // It goes on with the same checkpoint only.
+    let later = served.scenes(&format!("/live/k8s?{agent}"), &format!("Last-Event-ID: 11@{best}\r\n"), 2);
+    assert!(later[..] == scenes[11..], "as it would have");
+    // Its own settings, not those of a preset.
+    let own = served.scenes("/live/gardener?agent=prophet:g&preset=as+trained&rate=20", "", 1);
+    assert_eq!(own[0]["grid"], Value::from(vec![8, 8]));
+    assert!(served.scenes("/live/k8s?agent=planner&rate=20", "", 1)[0].get("checkpoint").is_none());
+
+    fs::create_dir_all(place.path("outside")).unwrap();
+    place.copy("runs/many/p", "outside/p");
+    place.copy("runs/many/p", "runs/linked");
+    fs::remove_file(place.path("runs/linked/checkpoints/best.safetensors")).unwrap();
+    let led = place.path("outside/p/checkpoints/best.safetensors");
+    std::os::unix::fs::symlink(led, place.path("runs/linked/checkpoints/best.safetensors")).unwrap();
+    for (asked, said) in [
+        ("k8s?agent=prophet:..%2Foutside%2Fp", "no such run in the list"),
+        ("k8s?agent=prophet:%2Fetc", "no such run in the list"),
+        ("k8s?agent=prophet:linked", "is a link"),
+        ("k8s?agent=prophet:trace", "is no training"),
+        ("k8s?agent=planner&preset=as+trained", "unknown preset `as trained`"),
+        ("gardener?agent=prophet:many%2Fp", "was trained in k8s, with 30 numbers in an observation"),
+        ("gardener?agent=prophet:many%2Fp&preset=as+trained", "was trained in k8s, not in gardener"),
+        ("gardener?agent=prophet:g", "numbers in an observation"),
+        ("k8s?agent=prophet:many%2Fp&from=3@1", "another best checkpoint now"),
+    ] {
+        let (status, body) = served.get(&format!("/live/{asked}"));
+        assert!(status == 400 && body.contains(said), "{asked}: {status} {body}");
+    }
+}
+
+/// By keyboard, and by the address that it leads to.
+#[test]
+fn runs_are_filtered_sorted_and_compared() {
+    let Some(mut browser) = Browser::start() else { return };
+    let served = Served::start();
+    for i in 0..250 {
+        let record = format!("{{\"command\":\"train\",\"seed\":{},\"status\":\"finished\"}}", 250 - i);
+        let log = format!("steps,greedy_return\n100,{}\n", (i * 7) % 250);
+        made(&served, &format!("t-{i}"), &record, &[("training.csv", &log)]);
+    }
+    let names = "[...document.querySelectorAll('#list th')].map((at) => at.textContent).slice(0, 3).join()";
+    let state = "document.getElementById('runs-state').textContent";
+    browser.open(&format!("http://{}/", served.address));
+    browser.wait_until(&format!("{state} === '252 runs in runs, 1 to 100 of them here'"));
+    assert_eq!(browser.value(names), "many/garden,t-0,t-1", "as people count");
+    browser.value("document.getElementById('after').click()");
+    browser.wait_until(&format!("{state}.includes('101 to 200')"));
+    // A column down, by keyboard: 7 * 107 = 749 leaves 249; who has no result comes last.
+    browser.value("document.querySelector('#heads [data-column=result] button').focus()");
+    browser.press("Enter", 13, "\r");
+    browser.press("Enter", 13, "\r");
+    browser.wait_until(&format!("{names} === 't-107,t-214,t-71'"));
+    assert_eq!(
+        browser.value("document.querySelector('#heads [aria-sort=descending]').dataset.column"),
+        "result"
+    );
+    browser.value("Object.assign(document.getElementById('filter').find, {value: 'TRAIN t-1'}).dispatchEvent(new Event('input'))");
+    browser.wait_until(&format!("{state} === '111 of 252 runs in runs, 1 to 100 of them here'"));
+    assert_eq!(browser.value("document.getElementById('tick-all').disabled"), true);
+    browser.value("Object.assign(document.getElementById('filter').find, {value: ''}).dispatchEvent(new Event('input'))");
+    browser.value("Object.assign(document.getElementById('filter').command, {value: 'gardener'}).dispatchEvent(new Event('change'))");
+    browser.wait_until(&format!("{state} === '1 of 252 runs in runs'"));
+    browser.value("Object.assign(document.getElementById('filter').command, {value: ''}).dispatchEvent(new Event('change'))");
+
+    // The address brings all of it back.
+    let asked = "?status=finished&sort=-seed&find=t-24&page=1&run=t-1&run=t-2";
+    browser.open(&format!("http://{}/{asked}", served.address));
+    browser.wait_until("document.getElementById('run-title').textContent === '2 runs compared'");
+    browser.wait_until("document.getElementById('run-state').textContent === '2 finished'");
+    assert_eq!(browser.value(names), "t-24,t-240,t-241");
+    assert_eq!(browser.value("document.getElementById('compare').textContent"), "Compare 2 ticked");
+    // One more, by keyboard.
+    browser.value("document.querySelector('#list input').focus()");
+    browser.press(" ", 32, " ");
+    browser.wait_until("document.getElementById('compare').textContent === 'Compare 3 ticked'");
+    browser.value("document.getElementById('compare').focus()");
+    browser.press("Enter", 13, "\r");
+    browser.wait_until("document.getElementById('run-title').textContent === '3 runs compared'");
+    assert_eq!(
+        browser.value("location.search"),
+        "?status=finished&sort=-seed&find=t-24&page=1&run=t-1&run=t-2&run=t-24"
+    );
+    assert_eq!(browser.value("document.querySelectorAll('#compared li').length"), 3);
+    browser.value("history.back()");
+    browser.wait_until("document.getElementById('run-title').textContent === '2 runs compared'");
+    assert_eq!(browser.complaints, Vec::<Value>::new());
+}
+
+#[test]
+fn a_training_is_watched_from_its_page() {
+    let Some(mut browser) = Browser::start() else { return };
+    let served = Served::start();
+    served.place.ok(&train(6, "runs/p"));
+    let best = served.place.json("runs/p/checkpoints/best.json")["numbers"]["counters"]["steps"].clone();
+    browser.open(&format!("http://{}/?run=p", served.address));
+    browser.wait_until("document.getElementById('run-watch').checkVisibility()");
+    browser.value("document.getElementById('run-watch').click()");
+    let told = format!("k8s, as trained, prophet:p (best checkpoint, of step {best}), seed 1, control off");
+    browser.wait_until(&format!("document.getElementById('state').textContent === '{told}'"));
+    browser.value("document.getElementById('pause').click()");
+    browser.value("document.getElementById('pause').click()");
+    browser.wait_until(&format!("document.getElementById('state').textContent === '{told}'"));
+    // Another agent has presets only.
+    browser.value("Object.assign(document.getElementById('choice').agent, {value: 'planner'}).dispatchEvent(new Event('change'))");
+    assert_eq!(
+        browser.value("[...document.getElementById('choice').preset.options].map((at) => at.value).join()"),
+        "calm,reference,storm"
+    );
+    assert_eq!(browser.value("document.getElementById('choice').preset.value"), "reference");
     assert_eq!(browser.complaints, Vec::<Value>::new());
 }
 

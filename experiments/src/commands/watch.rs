@@ -12,7 +12,7 @@ use crate::progress::Progress;
 use crate::setup::Setup;
 use crate::view::picture::{Film, Past, Picture};
 use crate::view::scene::Scene;
-use crate::view::show::Show;
+use crate::view::show::{Player, Show};
 use crate::view::terminal;
 
 /// Frames of a GIF unless `--every` says otherwise, and the most that it may ask for.
@@ -25,20 +25,20 @@ const LAST_DELAY: u16 = 200;
 pub fn run(args: &WatchArgs, context: Context) -> Result<(), Failure> {
     let env = Setup::new(&args.env, &args.world)?;
     let agent = args.agent.as_deref().unwrap_or(env.shown_agent());
-    env.policy(agent, 1)?;
+    let player = Player::new(env.clone(), agent)?;
     let pictures = &args.pictures;
     if pictures.gif.is_some() || pictures.png.is_some() {
         let most = pictures.steps.unwrap_or(env.limit()).min(env.limit());
         pictures.check(most)?;
         let seed = seed(&args.seed)?;
-        let show = || Show::new(&env, agent, seed);
         // Who names the steps wants them as the scale, also beside another picture of as many.
-        let steps = if pictures.steps.is_some() { most } else { length(show()?, most, context)? };
-        return pictures.write(show()?, steps, context);
+        let steps = if pictures.steps.is_some() { most } else { length(player.show(seed)?, most, context)? };
+        return pictures.write(player.show(seed)?, steps, context);
     }
     terminal::check()?;
     let seed = seed(&args.seed)?;
-    terminal::watch(Show::new(&env, agent, seed)?, format!("{} · {agent} · seed {seed}", env.name))
+    let trained = player.checkpoint().map_or_else(String::new, |steps| format!(" at step {steps}"));
+    terminal::watch(player.show(seed)?, format!("{} · {agent}{trained} · seed {seed}", env.name))
 }
 
 /// The steps of the episode, `most` at most. It is played for nothing else: how far apart frames are, and how many steps the

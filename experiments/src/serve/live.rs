@@ -1,20 +1,25 @@
 //! An episode as a stream of scenes.
 
 use std::convert::Infallible;
+use std::path;
+use std::sync::Arc;
 
-use axum::extract::{Path, Query};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{Stream, unfold};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
-use super::refused;
+use super::run::not_led_away;
+use super::{Shared, refused, runs};
 use crate::cli::{SEED, allowed};
 use crate::failure::Failure;
 use crate::setup::Setup;
-use crate::view::show::{RATES, Show, pace};
+use crate::training::Trained;
+use crate::view::scene::Scene;
+use crate::view::show::{Player, RATES, Show, pace};
 
 /// What is asked for.
 #[derive(Deserialize)]
@@ -22,8 +27,10 @@ use crate::view::show::{RATES, Show, pace};
 pub(super) struct Asked {
     /// The page sends its whole form; the path has said it.
     env: String,
+    /// [`TRAINED`] for the settings that a trained agent was trained with.
     preset: String,
-    /// Empty: the one that the world is shown with.
+    /// Empty: the one that the world is shown with; `prophet:` and the name of a run in the list: its best
+    /// checkpoint.
     agent: String,
     /// As it was typed: what is wrong with it is said in the words of the command line.
     seed: String,
@@ -31,8 +38,8 @@ pub(super) struct Asked {
     control: Option<bool>,
     /// One of [`RATES`].
     rate: u32,
-    /// The step to begin at: the episode is played up to it first.
-    from: u32,
+    /// Where to begin, as the id of a scene says it: the episode is played up to it first.
+    from: String,
 }
 
 impl Default for Asked {
@@ -45,62 +52,118 @@ impl Default for Asked {
             seed: "1".to_owned(),
             control: None,
             rate: 10,
-            from: 0,
+            from: String::new(),
         }
     }
 }
+
+/// The preset of a trained agent.
+pub(super) const TRAINED: &str = "as trained";
 
 /// An episode that is being streamed.
 struct Live {
     show: Show,
     rate: u32,
+    /// The step of the checkpoint that acts, of a trained agent.
+    checkpoint: Option<u64>,
     begun: bool,
 }
 
-/// Scenes as server-sent events, numbered by their steps: a browser that has lost the connection goes on
-/// behind the last one it has seen.
+/// A scene as it is sent.
+#[derive(Serialize)]
+struct Sent<'a> {
+    #[serde(flatten)]
+    scene: &'a Scene,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checkpoint: Option<u64>,
+}
+
+/// Scenes as server-sent events. Their ids are their steps, with the checkpoint behind an @: a browser that has
+/// lost the connection goes on behind the last one it has seen, if it can be the same episode.
 pub(super) async fn live(
+    State(shared): State<Arc<Shared>>,
     Path(env): Path<String>,
     headers: HeaderMap,
     asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
 ) -> Response {
-    let seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
+    let seen = headers.get("last-event-id").and_then(|id| Some(id.to_str().ok()?.to_owned()));
     let opened = match asked {
         // It may have to play many steps before the first scene.
-        Ok(Query(asked)) => spawn_blocking(move || open(&env, &asked, seen))
+        Ok(Query(asked)) => spawn_blocking(move || open(&shared.dir, &env, &asked, seen))
             .await
             .unwrap_or_else(|error| Err(Failure::Failed(format!("the episode broke off: {error}")))),
         Err(rejection) => Err(Failure::Usage(rejection.body_text())),
     };
     match opened {
-        Ok((show, rate)) => Sse::new(scenes(Live { show, rate, begun: false })).into_response(),
+        Ok(live) => Sse::new(scenes(live)).into_response(),
         Err(failure) => refused(StatusCode::BAD_REQUEST, format!("{failure}\n")),
     }
 }
 
 /// The episode that is asked for, at the step that is asked for.
-fn open(env: &str, asked: &Asked, seen: Option<u32>) -> Result<(Show, u32), Failure> {
-    let setup = Setup::preset(env, &asked.preset).map_err(Failure::Usage)?;
-    let setup = asked.control.map_or(setup.clone(), |enabled| setup.with_control(enabled));
+fn open(dir: &path::Path, env: &str, asked: &Asked, seen: Option<String>) -> Result<Live, Failure> {
     let seed = asked.seed.parse().ok().filter(|seed| SEED.contains(seed));
     let seed = seed.ok_or_else(|| Failure::Usage(format!("`seed = {}`: {}", asked.seed, allowed(&SEED))))?;
     if !RATES.contains(&asked.rate) {
         return Err(Failure::Usage(format!("`rate = {}`: allowed are {RATES:?}", asked.rate)));
     }
-    let agent = if asked.agent.is_empty() { setup.shown_agent() } else { &asked.agent };
-    // Not prophet:DIR: a page must not name directories of this machine.
-    if !setup.agents().contains(&agent) {
-        let known = setup.agents().join(", ");
-        return Err(Failure::Usage(format!("unknown agent `{agent}` for {env}; known are: {known}")));
+    let player = player(dir, env, asked)?;
+    let checkpoint = player.checkpoint();
+    let from = seen.unwrap_or_else(|| asked.from.clone());
+    let (step, of) = from.split_once('@').map_or((from.as_str(), None), |(step, of)| (step, Some(of)));
+    if let (Some(of), Some(now)) = (of, checkpoint)
+        && of != now.to_string()
+    {
+        return Err(Failure::Usage(format!(
+            "{} has another best checkpoint now, of step {now}: this episode, of step {of}'s, cannot go on; start one anew",
+            asked.agent
+        )));
     }
-    let mut show = Show::new(&setup, agent, seed)?;
-    for _ in 0..seen.unwrap_or(asked.from) {
+    let mut show = player.show(seed)?;
+    for _ in 0..step.parse().unwrap_or(0) {
         if show.ended() {
             break;
         }
         show.step()?;
     }
-    Ok((show, asked.rate))
+    Ok(Live { show, rate: asked.rate, checkpoint, begun: false })
+}
+
+/// Who is asked for, in the world that is asked for.
+fn player(dir: &path::Path, env: &str, asked: &Asked) -> Result<Player, Failure> {
+    let switched = |setup: Setup| asked.control.map_or(setup.clone(), |enabled| setup.with_control(enabled));
+    let preset = || Setup::preset(env, &asked.preset).map_err(Failure::Usage).map(switched);
+    let Some(name) = asked.agent.strip_prefix("prophet:") else {
+        let setup = preset()?;
+        let agent = if asked.agent.is_empty() { setup.shown_agent() } else { &asked.agent };
+        if !setup.agents().contains(&agent) {
+            let known = setup.agents().join(", ");
+            return Err(Failure::Usage(format!(
+                "unknown agent `{agent}` for {env}; known are: {known}, and prophet:RUN for a training in the list"
+            )));
+        }
+        let agent = agent.to_owned();
+        return Player::new(setup, &agent);
+    };
+    // A page must not name directories of this machine: only what is in the list.
+    let folder = runs::find(dir, name).ok_or_else(|| {
+        Failure::Usage(format!("unknown agent `{}`: there is no such run in the list", asked.agent))
+    })?;
+    for file in ["config.toml", "checkpoints/best.json", "checkpoints/best.safetensors"] {
+        not_led_away(&folder, &folder.join(file))?;
+    }
+    let trained = Trained::open(&folder)?;
+    if asked.preset != TRAINED {
+        return Player::of(trained, preset()?);
+    }
+    let setup = switched(trained.plan.env.clone());
+    if setup.name != env {
+        return Err(Failure::Usage(format!(
+            "{name} was trained in {}, not in {env}: choose that world, or a preset of this one",
+            setup.name
+        )));
+    }
+    Player::of(trained, setup)
 }
 
 /// Steps only when the browser has taken the scene before: one that is slow, or gone, costs nothing.
@@ -118,7 +181,9 @@ fn scenes(live: Live) -> impl Stream<Item = Result<Event, Infallible>> {
         }
         live.begun = true;
         let scene = live.show.scene();
-        let event = Event::default().id(scene.step.to_string()).data(serde_json::to_string(&scene).ok()?);
-        Some((Ok(event), live))
+        let of = live.checkpoint.map_or_else(String::new, |step| format!("@{step}"));
+        let id = format!("{}{of}", scene.step);
+        let sent = Sent { scene: &scene, checkpoint: live.checkpoint };
+        Some((Ok(Event::default().id(id).data(serde_json::to_string(&sent).ok()?)), live))
     })
 }

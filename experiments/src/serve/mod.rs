@@ -1,10 +1,11 @@
 //! A page for the browser of this machine: live worlds, the runs below a directory, and what the report of
-//! one says while it still grows.
+//! one, or of several side by side, says while they still grow.
 //!
 //! It listens at 127.0.0.1 only, reads and never writes. A name that another site has pointed at this
 //! address is refused by the Host header, and the page loads nothing from elsewhere.
 
 mod live;
+mod row;
 mod run;
 mod runs;
 
@@ -55,6 +56,8 @@ struct Shared {
     address: SocketAddr,
     /// What was read last; who holds it reads.
     last: Arc<Mutex<Option<run::Read>>>,
+    /// What is known of the runs; who holds it looks for them.
+    listed: Arc<Mutex<runs::Listed>>,
 }
 
 /// A server that listens.
@@ -93,7 +96,7 @@ impl Server {
             ))
         };
         let (listener, address) = listen(at.ip(), port, USUAL).map_err(refused)?;
-        let shared = Arc::new(Shared { dir, address, last: Arc::default() });
+        let shared = Arc::new(Shared { dir, address, last: Arc::default(), listed: Arc::default() });
         Ok(Server { shared, listener, opened, asked: port })
     }
 
@@ -147,10 +150,15 @@ fn places(dir: Option<&Path>, run: Option<&Path>) -> Result<(PathBuf, Option<Str
 /// All routes.
 fn router(shared: Arc<Shared>) -> Router {
     let fixed = |kind: &'static str, text: &'static str| get(move || async move { of_kind(kind, text) });
+    let script = |text| fixed("text/javascript; charset=utf-8", text);
     Router::new()
         .route("/", fixed("text/html; charset=utf-8", include_str!("page.html")))
         .route("/page.css", fixed("text/css; charset=utf-8", include_str!("page.css")))
-        .route("/page.js", fixed("text/javascript; charset=utf-8", include_str!("page.js")))
+        .route("/page.js", script(include_str!("page.js")))
+        .route("/common.js", script(include_str!("common.js")))
+        .route("/live.js", script(include_str!("live.js")))
+        .route("/list.js", script(include_str!("list.js")))
+        .route("/run.js", script(include_str!("run.js")))
         .route("/colours.css", fixed("text/css; charset=utf-8", COLOURS))
         .route("/icon.svg", fixed("image/svg+xml", include_str!("icon.svg")))
         .route("/worlds", get(worlds))
@@ -221,6 +229,7 @@ async fn worlds() -> Response {
     json(&json!({
         "worlds": worlds.collect::<Vec<_>>(),
         "presets": PRESETS.map(|(name, _)| name),
+        "trained": live::TRAINED,
         "rates": RATES,
         "ramp": ramp,
     }))

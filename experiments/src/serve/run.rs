@@ -1,4 +1,5 @@
-//! One run: what its report says so far, as data and as a page, and word when its files have grown.
+//! A run, or several side by side: what their report says so far, as data and as a page, and word when their
+//! files have grown.
 
 use std::convert::Infallible;
 use std::fs;
@@ -13,32 +14,29 @@ use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{Stream, unfold};
 use resonetics_analysis::chart::themed;
-use resonetics_analysis::report::{Figure, Part, Report, page};
-use serde::Deserialize;
+use resonetics_analysis::report::{Cell, Figure, Part, Report, Table, page};
 use serde_json::json;
 use tokio::task::spawn_blocking;
 
+use super::row::{at_work, regular};
 use super::runs::{self, Run};
 use super::{Shared, alone, refused};
 use crate::failure::{self, Failure};
 use crate::findings;
 use crate::inputs::{Inputs, command_line, of_run};
-use crate::run_dir::held;
 
 /// The time between two looks at the files of a run.
 const LOOK: Duration = Duration::from_secs(1);
 
-#[derive(Deserialize)]
-pub(super) struct Asked {
-    run: String,
-}
+/// So many runs are compared at once.
+const COMPARED: usize = 100;
 
 /// How long the files of a run are and when they were written: as long as that stays, so do they.
 type Stamp = Vec<(PathBuf, u64, Option<SystemTime>)>;
 
-/// What was made of the files of a run.
+/// What was made of the files of some runs.
 pub(super) struct Read {
-    name: String,
+    names: Vec<String>,
     stamp: Stamp,
     outcome: Outcome,
 }
@@ -48,11 +46,12 @@ type Outcome = Result<Arc<Report>, Refusal>;
 
 type Refusal = (StatusCode, String);
 
-type Question = Result<Query<Asked>, QueryRejection>;
+/// `run=NAME`, once for each run.
+type Question = Result<Query<Vec<(String, String)>>, QueryRejection>;
 
 /// What the report says so far: questions, answers and figures, as SVG in the colours of the page.
 pub(super) async fn run(State(shared): State<Arc<Shared>>, asked: Question) -> Response {
-    let (run, outcome) = match read(&shared, asked).await {
+    let (runs, outcome) = match read(&shared, asked).await {
         Ok(found) => found,
         Err(refusal) => return said(refusal),
     };
@@ -64,11 +63,24 @@ pub(super) async fn run(State(shared): State<Arc<Shared>>, asked: Question) -> R
         let figures: Vec<_> = part.figures.iter().map(figure).collect();
         json!({"question": part.question, "answer": part.answer, "figures": figures})
     };
-    let (parts, problem) = match &outcome {
-        Ok(report) => (report.parts.iter().map(part).collect(), None),
-        Err((_, problem)) => (Vec::new(), Some(problem)),
+    let table = |table: &Table| {
+        let texts = |row: &Vec<Cell>| row.iter().map(|cell| cell.text.clone()).collect::<Vec<_>>();
+        let rows: Vec<_> = table.rows.iter().map(texts).collect();
+        json!({"caption": table.caption, "columns": table.columns, "rows": rows})
     };
-    super::json(&json!({"run": run, "parts": parts, "problem": problem}))
+    let told = match &outcome {
+        Ok(report) => json!({
+            "runs": runs,
+            "parts": report.parts.iter().map(part).collect::<Vec<_>>(),
+            "differences": report.differences.iter().map(table).collect::<Vec<_>>(),
+            "notes": report.notes,
+            "problem": null,
+        }),
+        Err((_, problem)) => {
+            json!({"runs": runs, "parts": [], "differences": [], "notes": [], "problem": problem})
+        }
+    };
+    super::json(&told)
 }
 
 /// The page that `resonetics report` would write.
@@ -79,72 +91,94 @@ pub(super) async fn report(State(shared): State<Arc<Shared>>, asked: Question) -
     }
 }
 
-/// The run that is asked for as it is now. Files that have not changed are not read again, and one run is
-/// read at a time.
-async fn read(shared: &Shared, asked: Question) -> Result<(Run, Outcome), Refusal> {
-    let name = named(asked)?;
+/// The runs that are asked for as they are now. Files that have not changed are not read again, and one
+/// question is answered at a time.
+async fn read(shared: &Shared, asked: Question) -> Result<(Vec<Run>, Outcome), Refusal> {
+    let names = named(asked)?;
     let dir = shared.dir.clone();
     // The thread holds it to its end, also when the browser that asked has gone meanwhile.
     let mut last = Arc::clone(&shared.last).lock_owned().await;
     let found = spawn_blocking(move || {
-        let run = runs::find(&dir, &name)?;
-        let path = dir.join(&name);
-        let stamp = stamp(&path);
-        if let Some(known) = last.as_ref().filter(|known| known.name == name && known.stamp == stamp) {
-            return Some((run, known.outcome.clone()));
+        let paths = paths(&dir, &names)?;
+        let runs = paths.iter().zip(&names).map(|(path, name)| runs::described(path, name)).collect();
+        let stamp = stamp(&paths);
+        if let Some(known) = last.as_ref().filter(|known| known.names == names && known.stamp == stamp) {
+            return Some((runs, known.outcome.clone()));
         }
-        let outcome = made(&path).map(Arc::new).map_err(|failure| {
+        let outcome = made(&paths).map(Arc::new).map_err(|failure| {
             let status = match failure {
                 Failure::Usage(_) => StatusCode::UNPROCESSABLE_ENTITY,
                 _ => StatusCode::INTERNAL_SERVER_ERROR,
             };
             (status, failure.to_string())
         });
-        *last = Some(Read { name, stamp, outcome: outcome.clone() });
-        Some((run, outcome))
+        *last = Some(Read { names, stamp, outcome: outcome.clone() });
+        Some((runs, outcome))
     });
     found.await.ok().flatten().ok_or_else(unknown)
 }
 
-/// An event whenever the files of a run have changed or its process has ended, the first at once; its data is their length in bytes.
+/// An event whenever the files of the runs have changed or a process at work in one has ended, the first at
+/// once; its data is their length in bytes.
 pub(super) async fn changes(State(shared): State<Arc<Shared>>, asked: Question) -> Response {
-    let name = match named(asked) {
-        Ok(name) => name,
+    let names = match named(asked) {
+        Ok(names) => names,
         Err(refusal) => return said(refusal),
     };
-    let path = shared.dir.join(&name);
-    let known = spawn_blocking(move || runs::find(&shared.dir, &name).is_some());
-    if known.await.is_ok_and(|known| known) {
-        Sse::new(changed(path)).into_response()
-    } else {
-        said(unknown())
+    match spawn_blocking(move || paths(&shared.dir, &names)).await {
+        Ok(Some(paths)) => Sse::new(changed(paths)).into_response(),
+        _ => said(unknown()),
     }
 }
 
-/// Looks again only when the browser has taken the event before. Ends when the run is gone.
-fn changed(path: PathBuf) -> impl Stream<Item = Result<Event, Infallible>> {
-    unfold((path, (Stamp::new(), None)), |(path, seen)| async move {
+/// Looks again only when the browser has taken the event before. Ends when a run is gone.
+fn changed(paths: Vec<PathBuf>) -> impl Stream<Item = Result<Event, Infallible>> {
+    unfold((paths, (Stamp::new(), Vec::new())), |(paths, seen)| async move {
         loop {
             if !seen.0.is_empty() {
                 tokio::time::sleep(LOOK).await;
             }
-            let of = path.clone();
-            // A process that is killed changes no file.
-            let now = spawn_blocking(move || (stamp(&of), held(&of))).await.ok()?;
-            if now.0.is_empty() {
-                return None;
-            }
+            let of = paths.clone();
+            let now = spawn_blocking(move || {
+                let there = of.iter().all(|path| regular(&path.join("run.json")).is_some());
+                // A process that is killed changes no file.
+                there.then(|| (stamp(&of), of.iter().map(|path| at_work(path)).collect::<Vec<_>>()))
+            });
+            let now = now.await.ok().flatten()?;
             if now != seen {
                 let bytes: u64 = now.0.iter().map(|(_, bytes, _)| bytes).sum();
-                return Some((Ok(Event::default().data(bytes.to_string())), (path, now)));
+                return Some((Ok(Event::default().data(bytes.to_string())), (paths, now)));
             }
         }
     })
 }
 
-fn named(asked: Question) -> Result<String, Refusal> {
-    let refusal = (StatusCode::BAD_REQUEST, "give run, as /runs lists them".to_owned());
-    asked.map(|Query(asked)| asked.run).map_err(|_| refusal)
+/// The names that are asked for, each once.
+fn named(asked: Question) -> Result<Vec<String>, Refusal> {
+    let refuse = |problem: String| Err((StatusCode::BAD_REQUEST, problem));
+    let mut names = Vec::new();
+    let pairs = asked.map(|Query(pairs)| pairs).unwrap_or_default();
+    let only = pairs.iter().all(|(key, _)| key == "run");
+    for (_, name) in pairs {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    if names.is_empty() || !only {
+        return refuse("give run, as /runs lists them, once or more often".to_owned());
+    }
+    if names.len() > COMPARED {
+        return refuse(format!(
+            "{} runs are too many to compare here: {COMPARED} at most; `resonetics report` takes more",
+            names.len()
+        ));
+    }
+    Ok(names)
+}
+
+/// The folder of each run; none if one is no run.
+fn paths(dir: &Path, names: &[String]) -> Option<Vec<PathBuf>> {
+    names.iter().map(|name| runs::find(dir, name)).collect()
 }
 
 fn unknown() -> Refusal {
@@ -156,28 +190,40 @@ fn said((status, problem): Refusal) -> Response {
 }
 
 /// Of the files that a report is made of and of run.json, which says how the run ended.
-fn stamp(run: &Path) -> Stamp {
-    let files = of_run(run).unwrap_or_default().into_iter().chain([run.join("run.json")]);
+fn stamp(runs: &[PathBuf]) -> Stamp {
+    let files = |run: &PathBuf| of_run(run).unwrap_or_default().into_iter().chain([run.join("run.json")]);
     let of = |path: PathBuf| {
         let metadata = fs::metadata(&path).ok()?;
         Some((path, metadata.len(), metadata.modified().ok()))
     };
-    files.filter_map(of).collect()
+    runs.iter().flat_map(files).filter_map(of).collect()
 }
 
-fn made(run: &Path) -> Result<Report, Failure> {
-    let paths = [run.to_path_buf()];
-    let inputs = Inputs::find(&paths, true)?;
-    // A report quotes what it reads: a link must not make it read what is no file of the run.
-    let whole = run.canonicalize().map_err(failure::io("read", run))?;
-    let described = ["config.toml", "run.json"].map(|name| run.join(name));
-    for path in inputs.files.iter().map(|input| &input.path).chain(&described) {
-        let inside = path.strip_prefix(run).map(|below| whole.join(below));
-        let led = path.canonicalize().ok();
-        if led.is_some() && led != inside.ok() {
-            return Err(Failure::Usage(format!("{} is a link: it is not followed here", path.display())));
+fn made(runs: &[PathBuf]) -> Result<Report, Failure> {
+    let inputs = Inputs::find(runs, true)?;
+    let read = inputs.files.iter().map(|input| input.path.clone());
+    let described = runs.iter().flat_map(|run| ["config.toml", "run.json"].map(|name| run.join(name)));
+    for path in read.chain(described) {
+        if let Some(run) = runs.iter().find(|run| path.starts_with(run)) {
+            not_led_away(run, &path)?;
         }
     }
-    let again = command_line(["report".to_owned(), run.display().to_string()].into_iter());
+    let told = runs.iter().map(|run| run.display().to_string());
+    let again = command_line(["report".to_owned()].into_iter().chain(told));
     findings::report(inputs, None, &again)
+}
+
+/// Refuses a file of a run that a link has put there: what is read here is quoted, and must be the run's.
+///
+/// # Errors
+/// [`Failure::Usage`] for a link.
+pub(super) fn not_led_away(run: &Path, path: &Path) -> Result<(), Failure> {
+    let whole = run.canonicalize().map_err(failure::io("read", run))?;
+    let inside = path.strip_prefix(run).map(|below| whole.join(below));
+    match path.canonicalize().ok() {
+        Some(led) if Some(&led) != inside.as_ref().ok() => {
+            Err(Failure::Usage(format!("{} is a link: it is not followed here", path.display())))
+        }
+        _ => Ok(()),
+    }
 }

@@ -1,19 +1,20 @@
 //! The runs below a directory, and their files.
 
+use std::collections::HashMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::row::{Known, Row, regular};
 use super::{Shared, alone, of_kind, refused};
 use crate::files;
 use crate::inputs::of_run;
-use crate::run_dir;
 
 /// How deep runs may lie in folders of several.
 const DEPTH: usize = 3;
@@ -22,16 +23,14 @@ const RECORD: &str = "run.json";
 /// Larger files are not shown in a browser.
 const LARGEST: u64 = 32_000_000;
 
-/// A run as the page lists it.
+/// What is known of each run that has been listed, by its name.
+pub(super) type Listed = HashMap<String, Known>;
+
+/// A run with its files.
 #[derive(Serialize)]
 pub(super) struct Run {
-    /// Its path below the directory, by `/`.
-    pub(super) name: String,
-    command: Option<String>,
-    /// As text: a browser rounds large numbers.
-    seed: Option<String>,
-    started_at: Option<String>,
-    status: Option<String>,
+    #[serde(flatten)]
+    row: Row,
     /// Whether there is something to report.
     reported: bool,
     files: Vec<RunFile>,
@@ -53,13 +52,17 @@ pub(super) struct Asked {
     name: String,
 }
 
+/// All runs, a row each. What has not changed since the last time is not read again.
 pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Response {
-    let found = {
-        let shared = Arc::clone(&shared);
-        tokio::task::spawn_blocking(move || runs(&shared.dir)).await
-    };
-    let runs = found.unwrap_or_default();
-    super::json(&json!({"dir": shared.dir.display().to_string(), "runs": runs}))
+    let mut listed = Arc::clone(&shared.listed).lock_owned().await;
+    let dir = shared.dir.clone();
+    let found = tokio::task::spawn_blocking(move || rows(&dir, &mut listed)).await;
+    match found {
+        Ok(rows) => super::json(&json!({"dir": shared.dir.display().to_string(), "runs": rows})),
+        Err(problem) => {
+            refused(StatusCode::INTERNAL_SERVER_ERROR, format!("the list broke off: {problem}\n"))
+        }
+    }
 }
 
 /// Only what [`list`] lists has a name here: a path that leads elsewhere is nobody's.
@@ -71,10 +74,10 @@ pub(super) async fn file(
         return refused(StatusCode::BAD_REQUEST, "give run and name, as /runs lists them\n".to_owned());
     };
     let found = tokio::task::spawn_blocking(move || {
-        let run = find(&shared.dir, &asked.run)?;
-        let file = run.files.iter().find(|file| file.name == asked.name && file.shown)?;
+        let folder = find(&shared.dir, &asked.run)?;
+        let file = files(&folder).into_iter().find(|file| file.name == asked.name && file.shown)?;
         let kind = kind(&file.name)?;
-        Some((kind, files::read(&shared.dir.join(&run.name).join(&file.name), LARGEST).ok()?))
+        Some((kind, files::read(&folder.join(&file.name), LARGEST).ok()?))
     });
     match found.await.ok().flatten() {
         Some((HTML, bytes)) => alone(bytes),
@@ -97,17 +100,41 @@ fn kind(name: &str) -> Option<&'static str> {
     })
 }
 
-/// The runs below `dir`, sorted by name; what cannot be read is left out.
-fn runs(dir: &Path) -> Vec<Run> {
-    let mut found = Vec::new();
-    search(dir, "", DEPTH, &mut found);
-    found.sort_by(|a, b| a.name.cmp(&b.name));
-    found
+/// A row for each run below `dir`, sorted by name; what cannot be read is left out.
+fn rows(dir: &Path, listed: &mut Listed) -> Vec<Row> {
+    let mut names = Vec::new();
+    search(dir, "", DEPTH, &mut names);
+    names.sort();
+    let mut now = Listed::with_capacity(names.len());
+    let rows = names.into_iter().map(|name| {
+        let known = Known::of(&dir.join(&name), &name, listed.remove(&name));
+        let row = known.row();
+        now.insert(name, known);
+        row
+    });
+    let rows = rows.collect();
+    // Those that have gone are forgotten.
+    *listed = now;
+    rows
 }
 
-/// The run of this name below `dir`.
-pub(super) fn find(dir: &Path, name: &str) -> Option<Run> {
-    runs(dir).into_iter().find(|run| run.name == name)
+/// The folder of the run of this name below `dir`: a name that [`list`] would list, each part of it a folder
+/// and no link.
+pub(super) fn find(dir: &Path, name: &str) -> Option<PathBuf> {
+    let mut path = dir.to_path_buf();
+    for (depth, part) in name.split('/').enumerate() {
+        path.push(part);
+        if depth == DEPTH || !is_listed(part) || !path.symlink_metadata().ok()?.is_dir() {
+            return None;
+        }
+    }
+    regular(&path.join(RECORD)).map(|_| path)
+}
+
+/// What the page says of the run in `folder`.
+pub(super) fn described(folder: &Path, name: &str) -> Run {
+    let reported = of_run(folder).is_ok_and(|files| !files.is_empty());
+    Run { row: Known::of(folder, name, None).row(), reported, files: files(folder) }
 }
 
 /// `name` as it stands behind a question mark.
@@ -117,46 +144,42 @@ pub(super) fn escaped(name: &str) -> String {
     name.bytes().map(each).collect()
 }
 
-fn search(dir: &Path, name: &str, depth: usize, found: &mut Vec<Run>) {
-    let (mut files, below) = entries(dir);
-    let is_run = !name.is_empty() && files.iter().any(|file| file.name == RECORD);
-    for inner in below {
-        let path = dir.join(&inner);
-        if depth > 0 {
-            let name = if name.is_empty() { inner.clone() } else { format!("{name}/{inner}") };
+/// Whether a folder of this name is looked into: those that are hidden hold what is nobody's run.
+fn is_listed(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0'])
+}
+
+/// The names of the runs in `dir`, which is called `name` itself.
+fn search(dir: &Path, name: &str, depth: usize, found: &mut Vec<String>) {
+    let mut is_run = false;
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        // Of the entry itself, not of what a link leads to.
+        let (Ok(kind), Ok(inner)) = (entry.file_type(), entry.file_name().into_string()) else { continue };
+        if kind.is_file() {
+            is_run |= inner == RECORD;
+        } else if kind.is_dir() && depth > 0 && is_listed(&inner) {
+            let path = dir.join(&inner);
+            let name = if name.is_empty() { inner } else { format!("{name}/{inner}") };
             search(&path, &name, depth - 1, found);
         }
-        if is_run {
-            let (others, _) = entries(&path);
-            // What is in a run of its own is listed there.
-            if others.iter().all(|file| file.name != RECORD) {
-                files.extend(
-                    others.into_iter().map(|file| RunFile { name: format!("{inner}/{}", file.name), ..file }),
-                );
-            }
+    }
+    if is_run && !name.is_empty() {
+        found.push(name.to_owned());
+    }
+}
+
+/// The files of a run and of the folders in it, its own first. What is in a run of its own is listed there.
+fn files(folder: &Path) -> Vec<RunFile> {
+    let (mut files, below) = entries(folder);
+    for inner in below {
+        let (others, _) = entries(&folder.join(&inner));
+        if others.iter().all(|file| file.name != RECORD) {
+            let others = others.into_iter();
+            files.extend(others.map(|file| RunFile { name: format!("{inner}/{}", file.name), ..file }));
         }
     }
-    if !is_run {
-        return;
-    }
-    // Its own first.
     files.sort_by(|a, b| (a.name.contains('/'), &a.name).cmp(&(b.name.contains('/'), &b.name)));
-    // Before the record: a run that ends in between has written how.
-    let held = run_dir::held(dir);
-    let record = files::read(&dir.join(RECORD), files::TEXT)
-        .ok()
-        .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
-    let record = record.filter(Value::is_object);
-    let text = |key| record.as_ref()?.get(key)?.as_str().map(str::to_owned);
-    let status = match text("status") {
-        Some(status) if status == "running" && held == Some(false) => Some("killed".to_owned()),
-        None if record.is_none() => Some("run.json cannot be read".to_owned()),
-        status => status,
-    };
-    let seed = record.as_ref().and_then(|record| Some(record.get("seed")?.as_u64()?.to_string()));
-    let reported = of_run(dir).is_ok_and(|files| !files.is_empty());
-    let (command, started_at) = (text("command"), text("started_at"));
-    found.push(Run { name: name.to_owned(), command, seed, started_at, status, reported, files });
+    files
 }
 
 /// The files of a folder, but the lock and those that are being written, and the folders in it. Links lead
@@ -164,7 +187,6 @@ fn search(dir: &Path, name: &str, depth: usize, found: &mut Vec<Run>) {
 fn entries(dir: &Path) -> (Vec<RunFile>, Vec<String>) {
     let (mut files, mut below) = (Vec::new(), Vec::new());
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-        // Of the entry itself, not of what a link leads to.
         let (Ok(kind), Ok(name)) = (entry.file_type(), entry.file_name().into_string()) else { continue };
         if kind.is_dir() {
             below.push(name);

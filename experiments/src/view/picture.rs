@@ -1,4 +1,5 @@
-//! Scenes as pixels, for PNG and GIF files: the grid, a caption and a curve below it.
+//! Scenes as pixels, for PNG and GIF files: the grid, and below it a caption, a curve with its scales and what
+//! the colours mean.
 
 use std::borrow::Cow;
 
@@ -27,9 +28,16 @@ const SIDE: usize = 300;
 const NODE: usize = 8;
 const GLYPH: usize = 8;
 const MARGIN: usize = 4;
-/// Two lines and the curve.
-const CAPTION: usize = 2 * (GLYPH + MARGIN) + MARGIN;
+/// A line of text with its distance to the next.
+const LINE: usize = GLYPH + MARGIN;
+const CAPTION: usize = 2 * LINE + MARGIN;
 const CURVE: usize = 40;
+/// The curve's axis, the scale of the colours and two lines of marks.
+const FOOT: usize = MARGIN + 4 * LINE;
+/// At the right of the curve, for its scale.
+const GUTTER: usize = 4 * GLYPH + 2 * MARGIN;
+/// A level of the colours in their scale.
+const LEVEL: usize = 8;
 
 /// The number of the colour of a share.
 fn shade(share: f64) -> u8 {
@@ -75,6 +83,28 @@ fn caption(scene: &Scene) -> [String; 2] {
     [format!("{first}   {second}"), format!("{name} {:.0}%{ending}", 100.0 * share)]
 }
 
+/// What the colours mean, behind their scale.
+fn meaning(cells: &Cells) -> &'static str {
+    match cells {
+        Cells::Garden { .. } => "dirt of a cell",
+        Cells::Cluster { .. } => "in use",
+    }
+}
+
+/// A mark, if there is one, by the colours of its frame and of its inside, and what it means.
+type Mark = (Option<[u8; 2]>, &'static str);
+
+/// The marks in two lines.
+fn marks(cells: &Cells) -> [&'static [Mark]; 2] {
+    match cells {
+        Cells::Garden { .. } => [&[(Some([DARK, LIGHT]), "gardener")], &[(None, "curve: mean dirt")]],
+        Cells::Cluster { .. } => [
+            &[(Some([LIGHT, DARK]), "agent"), (Some([ALARM, DARK]), "out of memory")],
+            &[(Some([BACKGROUND, DARK]), "critical"), (None, "bars: cpu, memory")],
+        ],
+    }
+}
+
 /// A picture of numbered colours.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Picture {
@@ -91,7 +121,7 @@ impl Picture {
         let least = if matches!(scene.cells, Cells::Cluster { .. }) { NODE } else { 1 };
         let cell = (SIDE / rows.max(columns).max(1)).max(least);
         let (width, below) = ((columns * cell).max(SIDE), rows * cell);
-        let height = below + CAPTION + CURVE;
+        let height = below + CAPTION + CURVE + FOOT;
         let mut picture = Picture { width, height, pixels: vec![BACKGROUND; width * height] };
         let grid = Grid { left: (width - columns * cell) / 2, columns, cell };
         match &scene.cells {
@@ -99,9 +129,10 @@ impl Picture {
             Cells::Cluster { nodes, agent } => picture.cluster(grid, nodes, *agent),
         }
         for (number, line) in caption(scene).iter().enumerate() {
-            picture.write(MARGIN, below + MARGIN + number * (GLYPH + MARGIN), line);
+            picture.write(MARGIN, below + MARGIN + number * LINE, line);
         }
-        picture.curve(below + CAPTION, past);
+        picture.curve(below + CAPTION, past, scene.readings[0].0);
+        picture.legend(below + CAPTION + CURVE + MARGIN + LINE, &scene.cells);
         picture
     }
 
@@ -150,11 +181,46 @@ impl Picture {
         }
     }
 
-    fn curve(&mut self, top: usize, past: Past<'_>) {
-        for x in 0..self.width {
-            let Some(&share) = past.values.get(x * past.steps.max(1) / self.width) else { continue };
+    /// The curve, with the shares that its height stands for and the steps of its width, in `unit`s.
+    fn curve(&mut self, top: usize, past: Past<'_>, unit: &str) {
+        let width = self.width - GUTTER;
+        for x in 0..width {
+            let Some(&share) = past.values.get(x * past.steps.max(1) / width) else { continue };
             let filled = (share.clamp(0.0, 1.0) * CURVE as f64).round() as usize;
             self.fill(x, top + CURVE - filled, 1, filled, shade(0.75));
+        }
+        self.write(width + MARGIN, top, "100%");
+        self.write(width + MARGIN, top + CURVE - GLYPH, "0%");
+        let last = format!("{unit} {}", past.steps.saturating_sub(1));
+        let axis = top + CURVE + MARGIN;
+        self.write(MARGIN, axis, "0");
+        self.write(width.saturating_sub(GLYPH * last.len()), axis, &last);
+    }
+
+    /// The colours with the shares that they stand for, and the marks.
+    fn legend(&mut self, top: usize, cells: &Cells) {
+        self.write(MARGIN, top, "0%");
+        let left = 2 * MARGIN + 2 * GLYPH;
+        for level in 0..LEVELS {
+            let x = left + usize::from(level) * LEVEL;
+            self.fill(x, top, LEVEL, GLYPH, COLOURS.len() as u8 + level);
+        }
+        let right = left + usize::from(LEVELS) * LEVEL + MARGIN;
+        self.write(right, top, &format!("100% {}", meaning(cells)));
+        for (line, marks) in (1..).zip(marks(cells)) {
+            let (mut x, y) = (MARGIN, top + line * LINE);
+            for &(mark, name) in marks {
+                if let Some([frame, inside]) = mark {
+                    self.fill(x, y, GLYPH, GLYPH, frame);
+                    self.fill(x + 1, y + 1, GLYPH - 2, GLYPH - 2, inside);
+                    if name == "critical" {
+                        self.fill(x + 1, y + 1, 3, 3, LIGHT);
+                    }
+                    x += GLYPH + MARGIN;
+                }
+                self.write(x, y, name);
+                x += GLYPH * name.len() + 3 * MARGIN;
+            }
         }
     }
 

@@ -1,7 +1,9 @@
 //! An episode that somebody looks at.
 
+use std::path::Path;
 use std::time::Duration;
 
+use resonetics_agents::Policy;
 use resonetics_envs::env::Ending;
 use resonetics_envs::gardener::GardenerEnv;
 use resonetics_envs::k8s::K8sEnv;
@@ -9,6 +11,7 @@ use resonetics_envs::k8s::K8sEnv;
 use crate::failure::Failure;
 use crate::rollout::{Playable, Rollout};
 use crate::setup::{Setup, WorldSettings};
+use crate::training::Trained;
 use crate::view::scene::Scene;
 
 /// Steps a second that can be chosen; from 20 on whole numbers of them for each picture.
@@ -38,13 +41,62 @@ pub struct Show {
     ended: Option<Ending>,
 }
 
-impl Show {
-    /// The episode of `agent` with `seed`, before its first step.
+/// Who acts in a world. Of a trained one the checkpoint is read once, so that all its episodes are played by
+/// the same policy while the training goes on.
+pub struct Player {
+    setup: Setup,
+    agent: String,
+    trained: Option<Trained>,
+}
+
+impl Player {
+    /// `agent` in the world `setup`.
     ///
     /// # Errors
-    /// [`Failure::Usage`] for an unknown agent.
-    pub fn new(setup: &Setup, agent: &str, seed: u64) -> Result<Show, Failure> {
-        let policy = setup.policy(agent, 1)?;
+    /// [`Failure::Usage`] for an unknown agent, and a training that cannot act in this world.
+    pub fn new(setup: Setup, agent: &str) -> Result<Player, Failure> {
+        let dir = agent.strip_prefix("prophet:");
+        if let Some(dir) = dir {
+            return Player::of(Trained::open(Path::new(dir))?, setup);
+        }
+        let player = Player { setup, agent: agent.to_owned(), trained: None };
+        player.policy()?;
+        Ok(player)
+    }
+
+    /// The best checkpoint of `trained` in the world `setup`.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] if it cannot act in this world.
+    pub fn of(trained: Trained, setup: Setup) -> Result<Player, Failure> {
+        let player = Player { setup, agent: "prophet".to_owned(), trained: Some(trained) };
+        player.policy()?;
+        Ok(player)
+    }
+
+    fn policy(&self) -> Result<Box<dyn Policy>, Failure> {
+        match &self.trained {
+            Some(trained) => Ok(Box::new(trained.policy(&self.setup)?)),
+            None => self.setup.policy(&self.agent, 1),
+        }
+    }
+
+    /// The steps after which the checkpoint that acts was written, of a trained one.
+    pub fn checkpoint(&self) -> Option<u64> {
+        self.trained.as_ref().map(|trained| trained.checkpoint.step)
+    }
+
+    /// The episode with `seed`, before its first step.
+    ///
+    /// # Errors
+    /// As [`Player::new`].
+    pub fn show(&self, seed: u64) -> Result<Show, Failure> {
+        Show::of(&self.setup, self.policy()?, seed)
+    }
+}
+
+impl Show {
+    fn of(setup: &Setup, policy: Box<dyn Policy>, seed: u64) -> Result<Show, Failure> {
         let world = match &setup.settings {
             WorldSettings::Gardener(settings) => {
                 let mut rollout = Rollout::new(vec![GardenerEnv::new(settings.env.clone())], policy)?;
@@ -108,7 +160,7 @@ mod tests {
     use crate::view::scene::Cells;
 
     fn show(env: &str, agent: &str) -> Show {
-        Show::new(&Setup::preset(env, "reference").unwrap(), agent, 3).unwrap()
+        Player::new(Setup::preset(env, "reference").unwrap(), agent).unwrap().show(3).unwrap()
     }
 
     fn reading(scene: &Scene, name: &str) -> String {
@@ -178,9 +230,9 @@ mod tests {
     #[test]
     fn the_control_layer_of_a_cluster_is_seen_if_it_is_on() {
         let setup = Setup::preset("k8s", "storm").unwrap();
-        let control = |setup: &Setup| Show::new(setup, "idle", 1).unwrap().scene();
-        assert_eq!(reading(&control(&setup), "control"), "off");
-        let controlled = control(&setup.with_control(true));
+        let control = |setup: Setup| Player::new(setup, "idle").unwrap().show(1).unwrap().scene();
+        let controlled = control(setup.with_control(true));
+        assert_eq!(reading(&control(setup), "control"), "off");
         assert_eq!(reading(&controlled, "survival mode"), "off");
         let (name, risk) = controlled.trends[2];
         assert_eq!((name, reading(&controlled, "risk")), ("risk", format!("{:.1}%", 100.0 * risk)));

@@ -33,7 +33,8 @@ fn decoded(picture: &Picture) -> impl Fn(usize, usize) -> Rgb + use<> {
     let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
     let info = reader.next_frame(&mut pixels).unwrap();
     let width = info.width as usize;
-    assert_eq!((width, info.height as usize, info.color_type), (300, 368, png::ColorType::Rgb));
+    assert_eq!((width, info.height as usize), (picture.width, picture.height));
+    assert_eq!((width, info.color_type), (300, png::ColorType::Rgb));
     move |x, y| [0, 1, 2].map(|i| pixels[3 * (y * width + x) + i])
 }
 
@@ -68,23 +69,71 @@ fn the_curve_is_as_high_as_the_share_and_as_long_as_the_past() {
     let past = Past { values: &[0.0, 1.0, 0.5], steps: 10 };
     let at = decoded(&Picture::of(&garden(), past));
     let height = |x: usize| (328..368).filter(|&y| at(x, y) != COLOURS[usize::from(BACKGROUND)]).count();
-    assert_eq!([15, 45, 75, 105].map(height), [0, 40, 20, 0]);
+    // Of 300 pixels 40 are the scale's: a place is 26 wide.
+    assert_eq!([13, 39, 65, 91].map(height), [0, 40, 20, 0]);
+}
+
+/// A line of text that begins at a place, as far as it can be read with these letters.
+fn text(at: &dyn Fn(usize, usize) -> Rgb, left: usize, top: usize, letters: usize) -> String {
+    let glyph = |place: usize| {
+        [0, 1, 2, 3, 4, 5, 6, 7].map(|y| {
+            let lit = |x: &usize| at(left + place * GLYPH + x, top + y) == [255; 3];
+            (0..GLYPH).filter(lit).map(|x| 1 << x).sum::<u8>()
+        })
+    };
+    let letter = |place| (b' '..127).find(|&letter| BASIC_LEGACY[usize::from(letter)] == glyph(place));
+    (0..letters).map(|place| letter(place).map_or('?', char::from)).collect()
+}
+
+/// Read back letter by letter: the numbers at the curve, at the colours, and what the colours mean.
+#[test]
+fn scales_have_numbers_and_the_colours_a_meaning() {
+    for (scene, meaning, marks) in [
+        (garden(), "100% dirt of a cell", &[(16, 396, "gardener"), (4, 408, "curve: mean dirt")][..]),
+        (
+            cluster(),
+            "100% in use",
+            &[
+                (16, 396, "agent"),
+                (80, 396, "out of memory"),
+                (16, 408, "critical"),
+                (92, 408, "bars: cpu, memory"),
+            ],
+        ),
+    ] {
+        let picture = Picture::of(&scene, Past { values: &[0.0, 1.0], steps: 1501 });
+        let at = decoded(&picture);
+        let read = |left, top, expected: &str| assert_eq!(text(&at, left, top, expected.len()), expected);
+        read(264, 328, "100%");
+        read(264, 360, "0%");
+        read(4, 372, "0");
+        // It ends where the curve does.
+        read(260 - 15 * GLYPH, 372, "generation 1500");
+        read(4, 384, "0%");
+        read(124, 384, meaning);
+        for &(left, top, name) in marks {
+            read(left, top, name);
+        }
+        // From clean to dirty, twelve levels of eight pixels.
+        let ramp = |level: usize| at(24 + 8 * level + 4, 388);
+        assert_eq!((ramp(0), ramp(6), ramp(11)), (cividis(0.0), cividis(6.0 / 11.0), cividis(1.0)));
+    }
 }
 
 #[test]
 fn the_largest_clusters_have_bars_and_narrow_ones_room_for_the_caption() {
     for (grid, [width, height]) in
-        [([64, 64], [512, 580]), ([61, 61], [488, 556]), ([64, 3], [300, 580]), ([3, 64], [512, 92])]
+        [([64, 64], [512, 632]), ([61, 61], [488, 608]), ([64, 3], [300, 632]), ([3, 64], [512, 144])]
     {
         let full = Node { cpu: 1.0, memory: 0.0, critical: false, out_of_memory: false };
         let cells = Cells::Cluster { nodes: vec![full; grid[0] * grid[1]], agent: [0, 0] };
         let picture = Picture::of(&Scene { grid, cells, ..garden() }, NONE);
         assert_eq!((picture.width, picture.height), (width, height), "{grid:?}");
-        let bars = picture.pixels.iter().filter(|pixel| **pixel == shade(1.0));
+        let below = height - 120;
+        let bars = picture.pixels[..below * width].iter().filter(|pixel| **pixel == shade(1.0));
         // The cpu's bar of each node, of two pixels of its eight.
         assert_eq!(bars.count(), grid[0] * grid[1] * 2 * 6, "{grid:?}");
-        let lit =
-            (0..width).filter(|x| (height - 68..height - 40).any(|y| picture.pixels[y * width + x] == LIGHT));
+        let lit = (0..width).filter(|x| (below..below + 28).any(|y| picture.pixels[y * width + x] == LIGHT));
         assert!(lit.count() > 100, "{grid:?}: the caption is cut");
     }
 }
@@ -93,7 +142,7 @@ fn the_largest_clusters_have_bars_and_narrow_ones_room_for_the_caption() {
 #[test]
 fn captions_are_not_cut() {
     use crate::setup::Setup;
-    use crate::view::show::Show;
+    use crate::view::show::Player;
     let mut endings = Vec::new();
     for (env, agent, sets) in [
         ("gardener", "idle", vec!["max_generations=30".to_owned()]),
@@ -103,7 +152,7 @@ fn captions_are_not_cut() {
     ] {
         let preset = if agent == "idle" { "storm" } else { "reference" };
         let setup = Setup::preset(env, preset).unwrap().with(None, &sets).unwrap();
-        let mut show = Show::new(&setup, agent, 1).unwrap();
+        let mut show = Player::new(setup, agent).unwrap().show(1).unwrap();
         while !show.ended() {
             show.step().unwrap();
         }

@@ -11,12 +11,13 @@ use super::*;
 use crate::setup::Setup;
 use crate::view::colour::cividis;
 use crate::view::scene::Cells;
+use crate::view::show::Player;
 
 #[path = "../../../tests/common/pty.rs"]
 mod pty;
 
 fn show(env: &str, agent: &str, preset: &str) -> Show {
-    Show::new(&Setup::preset(env, preset).unwrap(), agent, 1).unwrap()
+    Player::new(Setup::preset(env, preset).unwrap(), agent).unwrap().show(1).unwrap()
 }
 
 fn view(show: &Show) -> View {
@@ -137,7 +138,7 @@ fn a_cluster_fits_80x24_with_every_node_and_its_end() {
 fn a_large_cluster_is_a_field() {
     let setup = Setup::preset("k8s", "reference").unwrap();
     let setup = setup.with(None, &["height=8".to_owned(), "width=12".to_owned()]).unwrap();
-    let show = Show::new(&setup, "random", 1).unwrap();
+    let show = Player::new(setup, "random").unwrap().show(1).unwrap();
     let lines = lines(&drawn(&view(&show), Ink::Full, [80, 24]));
     // Four cells a node: 32 half rows, 48 columns.
     assert!(lines[16].starts_with(&"▀".repeat(20)), "{}", lines[16]);

@@ -1,0 +1,195 @@
+//! A run in a line: what it was asked to do, how far it is, what came of it. Read from the ends of its files,
+//! and again only when they have changed.
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::time::SystemTime;
+
+use serde::Serialize;
+use serde_json::Value;
+use toml::Table;
+
+use crate::run_dir::held;
+
+mod result;
+
+/// What a row is made of; of a file that is not there, or is none, nothing.
+const FILES: [&str; 9] = [
+    "run.json",
+    "config.toml",
+    "training.csv",
+    "drift.csv",
+    "resonetics_data.csv",
+    "benchmark.csv",
+    "summary.csv",
+    "eval.json",
+    "throughput.json",
+];
+/// What a training is played from.
+const BEST: &str = "checkpoints/best.json";
+/// More of a run.json, a config.toml or the like is not read.
+const MOST: u64 = 1_000_000;
+
+/// A run as the page lists it. Numbers that a browser would round are texts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(super) struct Row {
+    /// Its path below the directory, by `/`.
+    name: String,
+    command: Option<String>,
+    /// World and, unless it is the usual one, preset, of each world.
+    worlds: Vec<String>,
+    agents: Vec<String>,
+    /// Whether the control layer is on, in a run with one world.
+    control: Option<bool>,
+    seed: Option<String>,
+    started_at: Option<String>,
+    status: Option<String>,
+    /// Steps or generations so far.
+    steps: Option<u64>,
+    /// Those that were asked for.
+    planned: Option<u64>,
+    /// The number that counts most, in words.
+    result: Option<String>,
+    /// What the result sorts by.
+    value: Option<f64>,
+    /// Whether it can be watched at play.
+    trained: bool,
+}
+
+/// How long each file is and when it was written.
+type Stamp = [Option<(u64, Option<SystemTime>)>; FILES.len()];
+
+/// A row and the files that it was made of.
+pub(super) struct Known {
+    stamp: Stamp,
+    row: Row,
+    /// Whether run.json says that a process is at work, which only its lock tells.
+    at_work: Option<bool>,
+}
+
+/// What there is to know of a path that is a file and no link, device or pipe, which might block.
+pub(super) fn regular(path: &Path) -> Option<Metadata> {
+    path.symlink_metadata().ok().filter(Metadata::is_file)
+}
+
+/// Whether a process is at work in the run in `folder`; none if there is no telling.
+pub(super) fn at_work(folder: &Path) -> Option<bool> {
+    regular(&folder.join("config.toml")).and_then(|_| held(folder))
+}
+
+impl Known {
+    /// The run in `folder`, from `before` as far as its files are the same.
+    pub(super) fn of(folder: &Path, name: &str, before: Option<Known>) -> Known {
+        let file = |name: &str| {
+            let metadata = regular(&folder.join(name))?;
+            Some((metadata.len(), metadata.modified().ok()))
+        };
+        // Before run.json is read: a run that ends in between has written how.
+        let at_work = at_work(folder);
+        let stamp = FILES.map(file);
+        let row = match before {
+            Some(known) if known.stamp == stamp => known.row,
+            _ => Row::read(folder, name),
+        };
+        let trained = row.command.as_deref() == Some("train") && regular(&folder.join(BEST)).is_some();
+        Known { stamp, row: Row { trained, ..row }, at_work }
+    }
+
+    /// What the page is told.
+    pub(super) fn row(&self) -> Row {
+        let mut row = self.row.clone();
+        if self.at_work == Some(false) && row.status.as_deref() == Some("running") {
+            row.status = Some("killed".to_owned());
+        }
+        row
+    }
+}
+
+impl Row {
+    fn read(folder: &Path, name: &str) -> Row {
+        let record = json(&folder.join("run.json")).filter(Value::is_object);
+        let text = |key| record.as_ref()?.get(key)?.as_str().map(str::to_owned);
+        let seed = record.as_ref().and_then(|record| Some(record.get("seed")?.as_u64()?.to_string()));
+        let status = match text("status") {
+            None if record.is_none() => Some("run.json cannot be read".to_owned()),
+            status => status,
+        };
+        let mut row = Row {
+            name: name.to_owned(),
+            command: text("command"),
+            seed,
+            started_at: text("started_at"),
+            status,
+            ..Row::default()
+        };
+        let config = start(&folder.join("config.toml")).and_then(|text| text.parse::<Table>().ok());
+        if let Some(config) = config {
+            row.worlds = each(&config, world);
+            row.agents = agents(&config);
+            row.control = config
+                .get("env")
+                .and_then(|env| env.get("settings")?.get("control")?.get("enabled")?.as_bool());
+            let steps = ["steps", "generations"].into_iter().find_map(|key| config.get(key));
+            row.planned = steps.and_then(toml::Value::as_integer).and_then(|steps| steps.try_into().ok());
+        }
+        if let Some(command) = &row.command {
+            let found = result::of(folder, command);
+            (row.steps, row.result) = (found.steps, found.text);
+            row.value = found.value.filter(|value| value.is_finite());
+        }
+        row
+    }
+}
+
+/// What a config.toml says of its world, or of those that it lists, each once.
+fn each(config: &Table, of: impl Fn(&Table) -> Option<String>) -> Vec<String> {
+    let worlds = config.get("worlds").and_then(toml::Value::as_array).into_iter().flatten();
+    let listed = worlds.filter_map(|world| of(world.as_table()?));
+    let mut found: Vec<String> = of(config).into_iter().chain(listed).collect();
+    found.dedup();
+    found
+}
+
+fn world(table: &Table) -> Option<String> {
+    let env = table.get("env")?;
+    let name = env.get("name")?.as_str()?;
+    let preset = env.get("preset").and_then(toml::Value::as_str).filter(|preset| *preset != "reference");
+    Some(preset.map_or_else(|| name.to_owned(), |preset| format!("{name}, {preset}")))
+}
+
+/// Who acts in a run, by its config.toml.
+fn agents(config: &Table) -> Vec<String> {
+    let text = |value: &toml::Value| value.as_str().map(str::to_owned);
+    match config.get("command").and_then(toml::Value::as_str) {
+        // A training has one agent, its own.
+        Some("train") => vec!["prophet".to_owned()],
+        Some("eval") => {
+            config.get("run").and_then(text).map(|run| format!("prophet:{run}")).into_iter().collect()
+        }
+        _ => {
+            let several = config.get("agents").and_then(toml::Value::as_array).into_iter().flatten();
+            several.filter_map(text).chain(each(config, |table| table.get("agent").and_then(text))).collect()
+        }
+    }
+}
+
+/// A small file of text.
+fn start(path: &Path) -> Option<String> {
+    let small = regular(path).is_some_and(|metadata| metadata.len() <= MOST);
+    small.then(|| fs::read_to_string(path).ok()).flatten()
+}
+
+fn json(path: &Path) -> Option<Value> {
+    serde_json::from_str(&start(path)?).ok()
+}
+
+/// The last `most` bytes of a file, and where they begin.
+fn end(path: &Path, most: u64) -> io::Result<(u64, Vec<u8>)> {
+    let mut file = File::open(path)?;
+    let from = file.metadata()?.len().saturating_sub(most);
+    file.seek(SeekFrom::Start(from))?;
+    let mut bytes = Vec::new();
+    file.take(most).read_to_end(&mut bytes)?;
+    Ok((from, bytes))
+}
