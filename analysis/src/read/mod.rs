@@ -70,7 +70,7 @@ pub enum ReadError {
 }
 
 /// What a file holds, by its header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// A garden, generation by generation (RULES section 2.3), with the column Flow or without it.
     Garden,

@@ -1,5 +1,6 @@
 //! `analyze` and `report`: what runs wrote, as tables, figures and one page.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use resonetics_analysis::picture::png;
@@ -11,9 +12,10 @@ use crate::cli::AnalyzeArgs;
 use crate::failure::{self, Failure};
 use crate::files::write_new;
 use crate::findings;
-use crate::inputs::{Inputs, command_line};
+use crate::inputs::{Inputs, REFUSED, command_line, first_of};
 use crate::interrupt;
 use crate::out::say;
+use crate::progress::Progress;
 use crate::run_dir::{RunDir, RunRecord};
 
 /// Reads everything and only then creates a directory: what is refused leaves nothing behind.
@@ -22,6 +24,7 @@ pub fn run(command: &'static str, args: &AnalyzeArgs, context: Context) -> Resul
     let record = RunRecord::new(command, None, context.threads);
     let mut inputs = Inputs::find(&args.paths, command == "report")?;
     inputs.cells = args.cells;
+    inputs.progress = Some(Progress::new(inputs.files.len() as u64, "files", context.quiet));
     let typed = std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned());
     let report = findings::report(inputs, args.baseline.as_deref(), &command_line(typed))?;
     let paths: Vec<toml::Value> = args.paths.iter().map(|path| path.display().to_string().into()).collect();
@@ -38,7 +41,18 @@ pub fn run(command: &'static str, args: &AnalyzeArgs, context: Context) -> Resul
     if !context.quiet {
         say(format_args!("{}\n", report.text().trim_end()))?;
     }
+    warn(&report);
     say(format_args!("report: {}", path.join("report.html").display()))
+}
+
+/// Names on standard error what was damaged and left out, also where nobody reads the notes.
+fn warn(report: &Report) {
+    let refused = report.notes.iter().filter_map(|note| note.strip_prefix(REFUSED));
+    let refused: Vec<String> = refused.map(str::to_owned).collect();
+    if !refused.is_empty() {
+        // It may be closed, and eprintln! would panic.
+        let _ = writeln!(std::io::stderr(), "warning: left out: {}", first_of(&refused, 4));
+    }
 }
 
 fn write(dir: &Path, report: &Report) -> Result<(), Failure> {

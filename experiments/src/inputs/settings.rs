@@ -1,76 +1,115 @@
 //! In which settings runs differ.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 use resonetics_analysis::report::{Cell, Run, Table};
 
 use super::{Input, Inputs};
 
+/// A config.toml as dotted keys and values. Thousands of runs share the texts.
+pub(super) type Settings = BTreeMap<Arc<str>, Arc<str>>;
+
+/// Runs that stand side by side in the table of their differences; of more, each has a row.
+const BESIDE: usize = 8;
+
+/// The settings of each of `runs`: a config.toml is parsed once.
+pub(super) fn of(runs: &[Run]) -> Vec<Settings> {
+    let mut texts = HashSet::new();
+    runs.iter().map(|run| flattened(&run.config, &mut texts)).collect()
+}
+
 impl Inputs {
-    /// The settings in which the runs `among` differ, seeds apart, as `key=value`, for the run of `input`;
-    /// runs with the same text are of one group. Runs that differ in nothing share their common name. A
-    /// file without config.toml is a group of its own: nobody knows what its settings are.
-    pub fn group(&self, input: &Input, among: &[usize]) -> String {
-        let run = input.run;
-        if self.runs[run].config.is_empty() {
-            return input.name.clone();
-        }
-        let keys = differing(among.iter().map(|&run| &self.runs[run]));
-        let settings = flattened(&self.runs[run].config);
-        let told: Vec<String> = keys
-            .iter()
-            .filter(|key| key.as_str() != "seed")
-            .map(|key| {
-                let short = key.strip_prefix("env.").unwrap_or(key);
-                let short = short.strip_prefix("settings.").unwrap_or(short);
-                format!("{short}={}", settings.get(key).map_or("–", String::as_str))
-            })
-            .collect();
-        let alone = among
-            .iter()
-            .filter(|&&other| flattened_but_seed(&self.runs[other]) == flattened_but_seed(&self.runs[run]))
-            .count()
-            == 1;
-        if told.len() > 3 || (told.is_empty() && alone) {
-            return self.runs[run].name.clone();
-        }
-        if told.is_empty() { format!("{} runs", among.len()) } else { told.join(", ") }
+    /// For each of `files`: the settings in which their runs differ, seeds apart, as `key=value`; runs
+    /// with the same text are of one group. Runs that differ in nothing share their common name. A file
+    /// without config.toml is a group of its own: nobody knows what its settings are.
+    pub fn groups(&self, files: &[&Input]) -> Vec<String> {
+        let known: Vec<&Settings> = files.iter().map(|file| &self.settings[file.run]).collect();
+        let mut keys = differing(&known);
+        keys.retain(|key| &**key != "seed");
+        let of_known = known.iter().filter(|settings| !settings.is_empty()).count();
+        files.iter().map(|file| self.group(file, &keys, of_known)).collect()
     }
 
-    /// The settings in which runs of the same command differ: a table a command, a row a setting.
+    /// As [`Inputs::groups`] of one file, which is one of `among` files of runs with a config.toml, that
+    /// differ in the settings `keys`.
+    fn group(&self, file: &Input, keys: &[Arc<str>], among: usize) -> String {
+        let (run, settings) = (&self.runs[file.run], &self.settings[file.run]);
+        if run.config.is_empty() {
+            return file.name.clone();
+        }
+        match keys.len() {
+            0 if among == 1 => run.name.clone(),
+            0 => format!("{among} runs"),
+            1..=3 => keys.iter().map(|key| told(key, settings)).collect::<Vec<_>>().join(", "),
+            _ => run.name.clone(),
+        }
+    }
+
+    /// The settings in which runs of the same command differ: a table a command, a row a setting, or a
+    /// row a run where there are many.
     pub fn differences(&self) -> Vec<Table> {
-        let mut of_command: BTreeMap<String, Vec<&Run>> = BTreeMap::new();
-        for run in self.runs.iter().filter(|run| !run.config.is_empty()) {
-            let command = flattened(&run.config).remove("command").unwrap_or_default();
-            of_command.entry(command).or_default().push(run);
+        let mut of_command: BTreeMap<&str, Vec<(&Run, &Settings)>> = BTreeMap::new();
+        for (run, settings) in self.runs.iter().zip(&self.settings) {
+            if !run.config.is_empty() {
+                let command = settings.get("command").map_or("", |command| command);
+                of_command.entry(command).or_default().push((run, settings));
+            }
         }
         of_command.iter().filter_map(|(command, runs)| differences(command, runs)).collect()
     }
 }
 
-fn differences(command: &str, runs: &[&Run]) -> Option<Table> {
-    let names: Vec<&str> = ["setting"].into_iter().chain(runs.iter().map(|run| run.name.as_str())).collect();
-    let mut table = Table::new(format!("Settings in which the runs of {command} differ"), &names);
-    let settings: Vec<_> = runs.iter().map(|run| flattened(&run.config)).collect();
-    for key in differing(runs.iter().copied()) {
-        let value =
-            |settings: &BTreeMap<String, String>| Cell::text(settings.get(&key).map_or("–", String::as_str));
-        table.rows.push([Cell::text(&key)].into_iter().chain(settings.iter().map(value)).collect());
+/// A setting as it stands in the name of a group.
+fn told(key: &str, settings: &Settings) -> String {
+    let short = key.strip_prefix("env.").unwrap_or(key);
+    let short = short.strip_prefix("settings.").unwrap_or(short);
+    format!("{short}={}", value(key, settings))
+}
+
+fn value<'a>(key: &str, settings: &'a Settings) -> &'a str {
+    settings.get(key).map_or("–", |value| value)
+}
+
+fn differences(command: &str, runs: &[(&Run, &Settings)]) -> Option<Table> {
+    let keys = differing(&runs.iter().map(|(_, settings)| *settings).collect::<Vec<_>>());
+    let caption = format!("Settings in which the runs of {command} differ");
+    let cell = |key: &str, settings: &Settings| Cell::text(value(key, settings));
+    let mut table;
+    if runs.len() > BESIDE {
+        let names: Vec<&str> = ["run"].into_iter().chain(keys.iter().map(|key| &**key)).collect();
+        table = Table::new(caption, &names);
+        for (run, settings) in runs {
+            let cells = keys.iter().map(|key| cell(key, settings));
+            table.rows.push([Cell::text(&run.name)].into_iter().chain(cells).collect());
+        }
+    } else {
+        let names = ["setting"].into_iter().chain(runs.iter().map(|(run, _)| run.name.as_str()));
+        table = Table::new(caption, &names.collect::<Vec<_>>());
+        for key in &keys {
+            let cells = runs.iter().map(|(_, settings)| cell(key, settings));
+            table.rows.push([Cell::text(&**key)].into_iter().chain(cells).collect());
+        }
     }
-    (!table.rows.is_empty()).then_some(table)
+    (!keys.is_empty()).then_some(table)
 }
 
-/// The keys of the settings that are not the same in all `runs`.
-fn differing<'a>(runs: impl Iterator<Item = &'a Run>) -> Vec<String> {
-    let all: Vec<_> = runs.filter(|run| !run.config.is_empty()).map(|run| flattened(&run.config)).collect();
-    let keys: BTreeSet<&String> = all.iter().flat_map(BTreeMap::keys).collect();
-    let differs = |key: &&&String| all.iter().any(|settings| settings.get(**key) != all[0].get(**key));
-    keys.iter().filter(differs).map(|key| (*key).clone()).collect()
+/// The keys of the settings that are not the same in all of `all`, sorted; those without any do not count.
+fn differing(all: &[&Settings]) -> Vec<Arc<str>> {
+    let mut all = all.iter().filter(|settings| !settings.is_empty());
+    let Some(first) = all.next() else { return Vec::new() };
+    let mut keys: BTreeSet<Arc<str>> = BTreeSet::new();
+    for settings in all {
+        let other = settings.iter().filter(|(key, value)| first.get(*key) != Some(value));
+        let gone = first.iter().filter(|(key, _)| !settings.contains_key(*key));
+        keys.extend(other.chain(gone).map(|(key, _)| Arc::clone(key)));
+    }
+    keys.into_iter().collect()
 }
 
-/// A config.toml as dotted keys and values.
-fn flattened(config: &str) -> BTreeMap<String, String> {
-    fn add(prefix: &str, value: &toml::Value, into: &mut BTreeMap<String, String>) {
+/// A config.toml as dotted keys and values, each text of which is in `texts`, once.
+fn flattened(config: &str, texts: &mut HashSet<Arc<str>>) -> Settings {
+    fn add(prefix: &str, value: &toml::Value, into: &mut dyn FnMut(&str, &str)) {
         let dotted = |key: &str| if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") };
         match value {
             toml::Value::Table(table) => table.iter().for_each(|(key, value)| add(&dotted(key), value, into)),
@@ -78,23 +117,28 @@ fn flattened(config: &str) -> BTreeMap<String, String> {
                 let items = (1_u32..).zip(items);
                 items.for_each(|(number, item)| add(&dotted(&number.to_string()), item, into));
             }
-            value => {
-                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                into.insert(prefix.to_owned(), text);
-            }
+            value => match value.as_str() {
+                Some(text) => into(prefix, text),
+                None => into(prefix, &value.to_string()),
+            },
         }
     }
-    let mut settings = BTreeMap::new();
+    #[cfg(test)]
+    super::counts::CONFIGS.with(|count| count.set(count.get() + 1));
+    let mut shared = |text: &str| {
+        if let Some(known) = texts.get(text) {
+            return Arc::clone(known);
+        }
+        let text: Arc<str> = text.into();
+        texts.insert(Arc::clone(&text));
+        text
+    };
+    let mut settings = Settings::new();
     if let Ok(table) = config.parse::<toml::Table>() {
-        add("", &toml::Value::Table(table), &mut settings);
+        add("", &toml::Value::Table(table), &mut |key, value| {
+            settings.insert(shared(key), shared(value));
+        });
     }
-    settings
-}
-
-/// As [`flattened`], without the seed.
-fn flattened_but_seed(run: &Run) -> BTreeMap<String, String> {
-    let mut settings = flattened(&run.config);
-    settings.remove("seed");
     settings
 }
 
@@ -110,7 +154,8 @@ mod tests {
             config: (*config).to_owned(),
             ..Run::default()
         };
-        Inputs { runs: configs.iter().enumerate().map(run).collect(), ..Inputs::default() }
+        let runs: Vec<Run> = configs.iter().enumerate().map(run).collect();
+        Inputs { settings: of(&runs), runs, ..Inputs::default() }
     }
 
     #[test]
@@ -118,15 +163,17 @@ mod tests {
         let one = "seed = 1\n[env.settings]\nx = 1\n";
         let other = "seed = 2\n[env.settings]\nx = 2\n";
         let three = inputs(&[one, &one.replace("seed = 1", "seed = 9"), other]);
-        let all = [0, 1, 2];
-        let group = |run: usize, among: &[usize]| {
-            three.group(&Input { path: PathBuf::new(), run, name: "some.csv".to_owned() }, among)
+        let groups = |runs: &[usize]| {
+            let input = |&run: &usize| {
+                let name = "some.csv".to_owned();
+                Input { path: PathBuf::new(), run, name, typed: false }
+            };
+            let files: Vec<Input> = runs.iter().map(input).collect();
+            three.groups(&files.iter().collect::<Vec<_>>())
         };
-        assert_eq!(group(0, &all), "x=1");
-        assert_eq!(group(1, &all), "x=1");
-        assert_eq!(group(2, &all), "x=2");
-        assert_eq!(group(0, &[0]), "r0");
-        assert_eq!(group(0, &[0, 1]), "2 runs");
+        assert_eq!(groups(&[0, 1, 2]), ["x=1", "x=1", "x=2"]);
+        assert_eq!(groups(&[0]), ["r0"]);
+        assert_eq!(groups(&[0, 1]), ["2 runs", "2 runs"]);
         let table = &three.differences()[0];
         assert_eq!(
             table.rows.iter().map(|row| row[0].text.as_str()).collect::<Vec<_>>(),
@@ -134,9 +181,33 @@ mod tests {
         );
     }
 
+    /// A setting that only the first has, or all but the first, differs; a run without config.toml has none.
+    #[test]
+    fn a_setting_that_is_not_there_differs() {
+        for configs in [["a = 1\nb = 1", "", "a = 1"], ["a = 1", "", "a = 1\nb = 1"]] {
+            let all = inputs(&configs);
+            let keys = differing(&all.settings.iter().collect::<Vec<_>>());
+            assert_eq!(keys.iter().map(|key| &**key).collect::<Vec<_>>(), ["b"], "{configs:?}");
+        }
+    }
+
+    /// Many runs have a row each: a column each would be wider than any page.
+    #[test]
+    fn many_runs_stand_below_each_other() {
+        let configs: Vec<String> = (0..9).map(|seed| format!("seed = {seed}\nx = 1\n")).collect();
+        let table = |count: usize| {
+            let configs: Vec<&str> = configs[..count].iter().map(String::as_str).collect();
+            let table = inputs(&configs).differences().remove(0);
+            (table.columns[0].clone(), table.columns.len(), table.rows.len())
+        };
+        assert_eq!(table(8), ("setting".to_owned(), 9, 1));
+        assert_eq!(table(9), ("run".to_owned(), 2, 9));
+    }
+
     #[test]
     fn every_setting_has_a_line_of_its_own() {
-        let settings = flattened("a = [1, 2]\n[[worlds]]\nagent = \"x\"\n[[worlds]]\nagent = \"y\"\n");
+        let config = "a = [1, 2]\n[[worlds]]\nagent = \"x\"\n[[worlds]]\nagent = \"y\"\n";
+        let settings = flattened(config, &mut HashSet::new());
         let lines: Vec<_> = settings.iter().map(|(key, value)| format!("{key} {value}")).collect();
         assert_eq!(lines, ["a [1, 2]", "worlds.1.agent x", "worlds.2.agent y"]);
     }
