@@ -1,20 +1,20 @@
 //! What inputs hold, kind by kind, and the report about it: for `analyze`, `report` and the page of `serve`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use resonetics_analysis::agents::{self, Benchmark};
 use resonetics_analysis::chart::ChartError;
 use resonetics_analysis::evaluations::{self, Evaluation};
 use resonetics_analysis::garden::{self, Garden, Rules};
 use resonetics_analysis::lives;
-use resonetics_analysis::read::{Kind, ReadError, Table, episodes, lifetimes, log, open};
+use resonetics_analysis::read::{Kind, ReadError, Table, episodes, lifetimes, log};
 use resonetics_analysis::report::Report;
 use resonetics_analysis::trainings::{self, Training};
 use resonetics_envs::gardener::GardenerConfig;
 
 use crate::commands::Plan;
 use crate::failure::{self, Failure};
-use crate::inputs::{Input, Inputs, REFUSED, first_of};
+use crate::inputs::{Input, Inputs, REFUSED, first_of, opened};
 use crate::interrupt;
 use crate::progress::Progress;
 use crate::setup::WorldSettings;
@@ -124,30 +124,31 @@ pub fn report(mut inputs: Inputs, baseline: Option<&str>, made_by: &str) -> Resu
 /// What cannot be read is left out and noted; there is an error if that is all.
 fn found(inputs: &mut Inputs) -> Result<Found, Failure> {
     let (mut found, mut tables) = (Found::default(), Vec::new());
-    let mut plans = Plans::of(inputs)?;
+    let broken = broken(inputs);
     let tick = |inputs: &Inputs| inputs.progress.iter().for_each(|progress| progress.inc(1));
     for input in &inputs.files {
         interrupt::check()?;
-        let config = plans.checked(input).map_err(|problem| unusable(input, problem));
+        let config = broken.get(&input.run).map_or(Ok(()), |problem| Err(unusable(input, problem)));
         if found.usable(input, config)?.is_none() {
             tick(inputs);
         } else if input.path.extension().is_some_and(|extension| extension == "json") {
             let evaluation = found.rows(input, Evaluation::read(&input.path))?;
             found.evaluations.extend(evaluation.map(|evaluation| (input.name.clone(), evaluation)));
             tick(inputs);
-        } else if let Some((kind, _)) = found.rows(input, open(&input.path))? {
+        } else if let Some((kind, _)) = found.rows(input, opened(&input.path))? {
             // Closed again: a sweep may have more files than may be open.
             tables.push((kind, input.clone()));
         } else {
             tick(inputs);
         }
     }
-    let mut groups = grouped(inputs, &tables);
-    plans.name_worlds(inputs);
-    for ((kind, input), group) in tables.into_iter().zip(&mut groups) {
+    let (groups, worlds) = (grouped(inputs, &tables), named_worlds(inputs));
+    for (kind, input) in tables {
         interrupt::check()?;
-        if let Some((_, mut table)) = found.rows(&input, open(&input.path))? {
-            add(&mut found, inputs, &plans, kind, &mut table, &input, std::mem::take(group))?;
+        if let Some((_, mut table)) = found.rows(&input, opened(&input.path))? {
+            let group = groups[&kind].get(&input.run).unwrap_or(&input.name).clone();
+            let world = worlds.get(&input.run);
+            add(&mut found, inputs, kind, &mut table, &input, (group, world))?;
             inputs.notes.extend_from_slice(table.notes());
         }
         tick(inputs);
@@ -159,20 +160,24 @@ fn found(inputs: &mut Inputs) -> Result<Found, Failure> {
     Ok(found)
 }
 
-/// The group of each of `tables` among those of its kind.
-fn grouped(inputs: &Inputs, tables: &[(Kind, Input)]) -> Vec<String> {
-    let mut groups = vec![String::new(); tables.len()];
+/// The groups of the runs of `tables` among those of their kind, by run.
+fn grouped(inputs: &Inputs, tables: &[(Kind, Input)]) -> HashMap<Kind, BTreeMap<usize, String>> {
     let mut of_kind: HashMap<Kind, Vec<usize>> = HashMap::new();
-    for (place, (kind, _)) in tables.iter().enumerate() {
-        of_kind.entry(*kind).or_default().push(place);
+    for (kind, input) in tables {
+        of_kind.entry(*kind).or_default().push(input.run);
     }
-    for places in of_kind.values() {
-        let files: Vec<&Input> = places.iter().map(|&place| &tables[place].1).collect();
-        for (&place, group) in places.iter().zip(inputs.groups(&files)) {
-            groups[place] = group;
-        }
-    }
-    groups
+    of_kind.into_iter().map(|(kind, among)| (kind, inputs.groups(&among))).collect()
+}
+
+/// Why the config.toml of a run is no TOML, by run.
+fn broken(inputs: &Inputs) -> HashMap<usize, String> {
+    let problem = |run: usize| {
+        // One that plans nothing may be another command's, or no TOML at all.
+        inputs.plan(run)?.err()?;
+        let problem = inputs.runs[run].config.parse::<toml::Table>().err()?;
+        Some((run, problem.to_string().trim_end().to_owned()))
+    };
+    (0..inputs.runs.len()).filter_map(problem).collect()
 }
 
 /// Why nothing is left of files that were all left out.
@@ -189,11 +194,10 @@ fn nothing_readable(mut left_out: Vec<Failure>) -> Failure {
 fn add(
     found: &mut Found,
     inputs: &mut Inputs,
-    plans: &Plans,
     kind: Kind,
     table: &mut Table,
     input: &Input,
-    group: String,
+    (group, world): (String, Option<&String>),
 ) -> Result<(), Failure> {
     let go_on = || {
         inputs.progress.iter().for_each(Progress::tick);
@@ -202,21 +206,20 @@ fn add(
     let name = input.name.clone();
     match kind {
         Kind::Garden => {
-            let rules = rules(plans, inputs, input);
-            let Some((rules, assumed)) = found.usable(input, rules)? else { return Ok(()) };
+            let Some((rules, assumed)) = found.usable(input, rules(inputs, input))? else { return Ok(()) };
             let garden = found.rows(input, Garden::read(table, &name, &group, rules, &go_on))?;
             found.assumed |= assumed.is_some();
             inputs.notes.extend(assumed);
             found.gardens.extend(garden);
         }
         Kind::Episodes => {
-            let world = found.usable(input, plans.world(input))?;
-            let Some(world) = world else { return Ok(()) };
+            let Some(_) = found.usable(input, plan(inputs, input))? else { return Ok(()) };
+            let world = world.unwrap_or(&name).clone();
             let agents = found.rows(input, episodes::read(table, &go_on))?;
             found.benchmarks.extend(agents.map(|agents| Benchmark { world, run: name, agents }));
         }
         Kind::Training | Kind::Drift => {
-            let world = match plans.of_run(input.run) {
+            let world = match inputs.plan(input.run) {
                 Some(Ok(Plan::Train(plan))) => plan.env.name.clone(),
                 _ => String::new(),
             };
@@ -237,91 +240,39 @@ fn add(
     Ok(())
 }
 
-/// What the config.toml of each run plans: parsed once, however many files are read by it.
-struct Plans {
-    /// `None` where there is no config.toml.
-    of_runs: Vec<Option<Result<Plan, String>>>,
-    /// Of each run of a benchmark the name of its world, once they are named.
-    worlds: HashMap<usize, String>,
-    /// Why a config.toml is no TOML, by run.
-    broken: HashMap<usize, String>,
-}
-
-impl Plans {
-    fn of(inputs: &Inputs) -> Result<Plans, Failure> {
-        let mut plans =
-            Plans { of_runs: Vec::new(), worlds: HashMap::new(), broken: HashMap::new() };
-        for (number, run) in inputs.runs.iter().enumerate() {
-            interrupt::check()?;
-            #[cfg(test)]
-            crate::inputs::counts::PLANS.with(|count| count.set(count.get() + 1));
-            let plan = (!run.config.is_empty()).then(|| Plan::parse(&run.config));
-            // Another command's, or no TOML at all.
-            if matches!(plan, Some(Err(_)))
-                && let Err(problem) = run.config.parse::<toml::Table>()
-            {
-                plans.broken.insert(number, problem.to_string().trim_end().to_owned());
-            }
-            plans.of_runs.push(plan);
+/// The worlds in which benchmarks were played, by run: the same name for runs with the same settings.
+fn named_worlds(inputs: &Inputs) -> HashMap<usize, String> {
+    let mut worlds: Vec<(usize, String, String)> = Vec::new();
+    // How many settings go by a name, and the first run that has given settings.
+    let mut of_name: HashMap<String, usize> = HashMap::new();
+    let mut first: HashMap<String, usize> = HashMap::new();
+    for run in 0..inputs.runs.len() {
+        let Some(Ok(Plan::Benchmark(plan))) = inputs.plan(run) else { continue };
+        let env = &plan.env;
+        let name = if env.preset == "reference" {
+            env.name.clone()
+        } else {
+            format!("{}, {}", env.name, env.preset)
+        };
+        // What is equal is written alike, and numbers cannot be hashed.
+        let settings = format!("{env:?}");
+        if !first.contains_key(&settings) {
+            first.insert(settings.clone(), run);
+            *of_name.entry(name.clone()).or_default() += 1;
         }
-        Ok(plans)
+        worlds.push((run, name, settings));
     }
-
-    fn of_run(&self, run: usize) -> Option<&Result<Plan, String>> {
-        self.of_runs[run].as_ref()
-    }
-
-    /// That the config.toml beside `input` is TOML, or none is there.
-    fn checked(&self, input: &Input) -> Result<(), &str> {
-        self.broken.get(&input.run).map_or(Ok(()), |problem| Err(problem))
-    }
-
-    /// What the config.toml beside `input` says, if there is one.
-    fn plan(&self, input: &Input) -> Result<Option<&Plan>, Failure> {
-        let plan = self.of_run(input.run).map(Result::as_ref).transpose();
-        plan.map_err(|problem| unusable(input, problem))
-    }
-
-    /// Gives the worlds in which benchmarks were played their names: the same for runs with the same
-    /// settings. Settings that were changed by hand have no name: the first run that has them lends its own.
-    fn name_worlds(&mut self, inputs: &Inputs) {
-        let mut worlds: Vec<(usize, String, String)> = Vec::new();
-        // By name the settings that go by it, and by settings the first run that has them.
-        let (mut of_name, mut first): (HashMap<String, usize>, HashMap<String, usize>) = Default::default();
-        for (run, plan) in self.of_runs.iter().enumerate() {
-            let Some(Ok(Plan::Benchmark(plan))) = plan else { continue };
-            let env = &plan.env;
-            let name = if env.preset == "reference" {
-                env.name.clone()
-            } else {
-                format!("{}, {}", env.name, env.preset)
-            };
-            // What is equal is written alike; a hash of numbers there is none.
-            let settings = format!("{env:?}");
-            if !first.contains_key(&settings) {
-                first.insert(settings.clone(), run);
-                *of_name.entry(name.clone()).or_default() += 1;
-            }
-            worlds.push((run, name, settings));
-        }
-        let named = worlds.into_iter().map(|(run, name, settings)| {
-            let lender = &inputs.runs[first[&settings]].name;
-            let alone = of_name[&name] == 1;
-            (run, if alone { name } else { format!("{name} ({lender})") })
-        });
-        self.worlds = named.collect();
-    }
-
-    /// The name of the world in which a benchmark was played.
-    fn world(&self, input: &Input) -> Result<String, Failure> {
-        self.plan(input)?;
-        Ok(self.worlds.get(&input.run).unwrap_or(&input.name).clone())
-    }
+    // Settings that were changed by hand have no name: the first run that has them lends its own.
+    let named = worlds.into_iter().map(|(run, name, settings)| {
+        let lender = &inputs.runs[first[&settings]].name;
+        (run, if of_name[&name] == 1 { name } else { format!("{name} ({lender})") })
+    });
+    named.collect()
 }
 
 /// The settings of the garden that `input` is the log of; the rules' where no config.toml says more, and
 /// then a note that says so.
-fn rules(plans: &Plans, inputs: &Inputs, input: &Input) -> Result<(Rules, Option<String>), Failure> {
+fn rules(inputs: &Inputs, input: &Input) -> Result<(Rules, Option<String>), Failure> {
     let of = |config: &GardenerConfig| Rules {
         cells: config.cells() as u64,
         lost_share: config.lost.dirt_share,
@@ -329,7 +280,7 @@ fn rules(plans: &Plans, inputs: &Inputs, input: &Input) -> Result<(Rules, Option
         collapse_risk: config.risk.smoothing.collapse_th,
         survival_flow: config.control.damping.survival_on_flow,
     };
-    if let Some(Plan::Gardener(plan)) = plans.plan(input)?
+    if let Some(Plan::Gardener(plan)) = plan(inputs, input)?
         && let WorldSettings::Gardener(settings) = &plan.env.settings
     {
         return Ok((of(&settings.env), None));
@@ -346,6 +297,11 @@ fn rules(plans: &Plans, inputs: &Inputs, input: &Input) -> Result<(Rules, Option
         rules.lost_generations
     );
     Ok((rules, Some(note)))
+}
+
+/// What the config.toml beside `input` says, if there is one.
+fn plan<'a>(inputs: &'a Inputs, input: &Input) -> Result<Option<&'a Plan>, Failure> {
+    inputs.plan(input.run).transpose().map_err(|problem| unusable(input, problem))
 }
 
 fn unusable(input: &Input, problem: &str) -> Failure {
@@ -368,5 +324,51 @@ fn refused(error: ReadError) -> Failure {
             interrupt::check().err().unwrap_or_else(|| Failure::Failed("stopped".to_owned()))
         }
         error => Failure::Usage(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::inputs::counts::{CONFIGS, OPENED};
+
+    /// How many config.toml are parsed and files opened for a report of `runs` benchmarks, half of which
+    /// have settings of their own.
+    fn counted(runs: usize) -> (usize, usize) {
+        let dir = tempfile::tempdir().unwrap();
+        for run in 0..runs {
+            let folder = dir.path().join(format!("r{run}"));
+            fs::create_dir(&folder).unwrap();
+            let drift = 0.001 * (1 + run / 2) as f64;
+            let config = format!(
+                "command = \"benchmark\"\nseed = {run}\nepisodes = 2\nagents = [\"random\"]\n\
+                 [env]\nname = \"k8s\"\npreset = \"reference\"\n[env.settings]\nmem_drift_mu = {drift}\n"
+            );
+            let rows = format!("random,{run},1,5,false,true\nrandom,{},2,5,false,true\n", run + 1000);
+            fs::write(folder.join("config.toml"), config).unwrap();
+            fs::write(folder.join("run.json"), "{}").unwrap();
+            fs::write(
+                folder.join("episodes.csv"),
+                format!("agent,seed,return,steps,terminated,truncated\n{rows}"),
+            )
+            .unwrap();
+        }
+        CONFIGS.set(0);
+        OPENED.set(0);
+        let inputs = Inputs::find(&[dir.path().to_path_buf()], false).unwrap();
+        let report = report(inputs, None, "").unwrap();
+        assert_eq!((report.runs.len(), report.differences[0].rows.len()), (runs, runs));
+        (CONFIGS.get(), OPENED.get())
+    }
+
+    /// Each config.toml is parsed once, and each file opened twice (what is it, and its rows), however many
+    /// there are.
+    #[test]
+    fn the_work_grows_with_the_runs() {
+        for runs in [10, 40] {
+            assert_eq!(counted(runs), (runs, 2 * runs));
+        }
     }
 }

@@ -8,11 +8,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use resonetics_analysis::evaluations;
-use resonetics_analysis::read::{Kind, open};
+use resonetics_analysis::read::{Kind, ReadError, Table, open};
 use resonetics_analysis::report::Run;
 use serde_json::Value;
 
-use self::settings::Settings;
+use self::settings::{Planned, Reader, Settings};
+use crate::commands::Plan;
 use crate::failure::{self, Failure};
 use crate::interrupt;
 use crate::progress::Progress;
@@ -39,7 +40,8 @@ pub struct Inputs {
     folders: Vec<PathBuf>,
     /// Which run is in a folder.
     places: HashMap<PathBuf, usize>,
-    /// What the config.toml of each run says.
+    /// What the config.toml of each run plans and says; read once, however many ask.
+    plans: Vec<Planned>,
     settings: Vec<Settings>,
     /// What is in `files`, with no links: a file is read once.
     known: HashSet<PathBuf>,
@@ -115,8 +117,24 @@ impl Inputs {
             )));
         }
         inputs.rename();
-        inputs.settings = settings::of(&inputs.runs);
+        inputs.read_settings()?;
         Ok(inputs)
+    }
+
+    /// What the config.toml of a run plans, or why it plans nothing; `None` where there is none.
+    pub fn plan(&self, run: usize) -> Option<Result<&Plan, &str>> {
+        self.plans[run].as_ref().map(|plan| plan.as_ref().map_err(String::as_str))
+    }
+
+    fn read_settings(&mut self) -> Result<(), Failure> {
+        let mut reader = Reader::default();
+        for run in &self.runs {
+            interrupt::check()?;
+            let (plan, settings) = reader.read(&run.config);
+            self.plans.push(plan);
+            self.settings.push(settings);
+        }
+        Ok(())
     }
 
     /// Adds the file that was named: one that is no table is left out if others were named too, as `*`
@@ -125,7 +143,7 @@ impl Inputs {
         let table = ["csv", "json"].iter().any(|extension| has_extension(path, extension));
         if !alone
             && !table
-            && let Err(problem) = open(path)
+            && let Err(problem) = opened(path)
         {
             self.notes.push(format!("left out: {problem}"));
             return Ok(());
@@ -171,7 +189,7 @@ impl Inputs {
             |path: &Path| path.file_name().and_then(OsStr::to_str).is_some_and(|name| NAMES.contains(&name));
         let (mut found, mut problems) = (false, Vec::new());
         for path in entries(folder)?.into_iter().filter(csv).filter(|path| !named(path)) {
-            match open(&path) {
+            match opened(&path) {
                 Ok(_) => {
                     self.push(&path, folder, false)?;
                     found = true;
@@ -268,6 +286,13 @@ pub fn first_of(texts: &[String], most: usize) -> String {
     let more = texts.len().saturating_sub(most);
     let shown = texts[..texts.len() - more].join("; ");
     if more == 0 { shown } else { format!("{shown}; and {more} more") }
+}
+
+/// Opens the file at `path`; what grows with the files goes through here, so that a test can count.
+pub fn opened(path: &Path) -> Result<(Kind, Table), ReadError> {
+    #[cfg(test)]
+    counts::OPENED.with(|count| count.set(count.get() + 1));
+    open(path)
 }
 
 /// Whether a file has the name of those that sum up what another of the same run holds row by row.
@@ -378,7 +403,7 @@ pub mod counts {
 
     thread_local! {
         pub static CONFIGS: Cell<usize> = const { Cell::new(0) };
-        pub static PLANS: Cell<usize> = const { Cell::new(0) };
+        pub static OPENED: Cell<usize> = const { Cell::new(0) };
     }
 }
 
