@@ -1,14 +1,15 @@
 //! What `eval` found of trained agents.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::chart::{ChartError, Estimate, intervals};
-use crate::read::ReadError;
-use crate::report::{Cell, Figure, Part, Table};
+use crate::chart::{ChartError, Estimate, intervals, picked_estimates};
+use crate::read::{ReadError, foreign};
+use crate::report::{Cell, Figure, Part, Table, at_most};
 use crate::stats::Interval;
 
 /// The file of a run that is read.
@@ -49,6 +50,9 @@ impl Evaluation {
     pub fn read(path: &Path) -> Result<Evaluation, ReadError> {
         let text = fs::read(path).map_err(|source| ReadError::Io { path: path.to_path_buf(), source })?;
         let refused = |line, problem| ReadError::Line { path: path.to_path_buf(), line, problem };
+        if let Some(problem) = foreign(&text) {
+            return Err(refused(1, problem));
+        }
         let found: Evaluation = serde_json::from_slice(&text).map_err(|problem| {
             refused(problem.line() as u64, format!("is no {FILE} of `eval`: {problem}"))
         })?;
@@ -70,6 +74,9 @@ impl Evaluation {
         Some(Interval { low: self.return_mean_low?, high: self.return_mean_high? })
     }
 }
+
+/// Evaluations of which the answer speaks, and worlds that have a figure.
+const SAID: usize = 6;
 
 /// What a report says of `evaluations`, each with the name of its run, of which there is at least one.
 ///
@@ -120,7 +127,7 @@ pub fn part(evaluations: &[(String, Evaluation)]) -> Result<Part, ChartError> {
         evaluations.iter().map(|(name, found)| json!({ "name": name, "found": found })).collect();
     Ok(Part {
         question: "How do the trained agents do?".to_owned(),
-        answer: answers.join(" "),
+        answer: at_most(SAID, &answers, " ", "evaluations"),
         figures: figures(evaluations)?,
         tables: vec![table],
         findings: json!({ "kind": "evaluation", "evaluations": data }),
@@ -131,22 +138,24 @@ pub fn part(evaluations: &[(String, Evaluation)]) -> Result<Part, ChartError> {
 /// A figure a world: returns in different worlds are not to be compared.
 fn figures(evaluations: &[(String, Evaluation)]) -> Result<Vec<Figure>, ChartError> {
     let mut worlds: Vec<(&str, Vec<Estimate>)> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
     for (name, found) in evaluations {
         let Some(value) = found.return_mean else { continue };
-        let estimate = Estimate { name: name.clone(), value, interval: found.interval() };
-        match worlds.iter_mut().find(|(world, _)| *world == found.env) {
-            Some((_, estimates)) => estimates.push(estimate),
-            None => worlds.push((&found.env, vec![estimate])),
-        }
+        let place = *places.entry(&found.env).or_insert_with(|| {
+            worlds.push((&found.env, Vec::new()));
+            worlds.len() - 1
+        });
+        worlds[place].1.push(Estimate { name: name.clone(), value, interval: found.interval() });
     }
-    let figure = |(number, (world, estimates)): (u32, &(&str, Vec<Estimate>))| {
+    let figure = |(number, (world, estimates)): (u32, (&str, Vec<Estimate>))| {
+        let (estimates, note) = picked_estimates(estimates);
         let title = format!("Mean return of trained agents, {world}");
-        let caption = format!("Mean return in {world}, with its 95% interval where there is one.");
+        let caption = format!("Mean return in {world}, with its 95% interval where there is one.{note}");
         Figure::new(format!("evaluation-{number}"), caption, |size| {
-            intervals(&title, "return of an episode", estimates, size)
+            intervals(&title, "return of an episode", &estimates, size)
         })
     };
-    (1..).zip(&worlds).map(figure).collect()
+    (1..).zip(worlds).take(SAID).map(figure).collect()
 }
 
 #[cfg(test)]

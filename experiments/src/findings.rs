@@ -27,6 +27,8 @@ struct Found {
     trainings: Vec<Training>,
     drifts: Vec<Training>,
     worlds: Vec<lifetimes::World>,
+    /// Groups of which a garden was read.
+    settings: HashSet<String>,
     /// Names of `worlds` as their files have them.
     named: HashSet<String>,
     evaluations: Vec<(String, Evaluation)>,
@@ -142,13 +144,15 @@ fn found(inputs: &mut Inputs) -> Result<Found, Failure> {
             tick(inputs);
         }
     }
+    let mut counts: HashMap<Kind, usize> = HashMap::new();
+    tables.iter().for_each(|(kind, _)| *counts.entry(*kind).or_default() += 1);
     let (groups, worlds) = (grouped(inputs, &tables), named_worlds(inputs));
     for (kind, input) in tables {
         interrupt::check()?;
         if let Some((_, mut table)) = found.rows(&input, opened(&input.path))? {
             let group = groups[&kind].get(&input.run).unwrap_or(&input.name).clone();
             let world = worlds.get(&input.run);
-            add(&mut found, inputs, kind, &mut table, &input, (group, world))?;
+            add(&mut found, inputs, kind, &mut table, &input, (group, world), counts[&kind])?;
             inputs.notes.extend_from_slice(table.notes());
         }
         tick(inputs);
@@ -198,6 +202,7 @@ fn add(
     table: &mut Table,
     input: &Input,
     (group, world): (String, Option<&String>),
+    among: usize,
 ) -> Result<(), Failure> {
     let go_on = || {
         inputs.progress.iter().for_each(Progress::tick);
@@ -210,7 +215,11 @@ fn add(
             let garden = found.rows(input, Garden::read(table, &name, &group, rules, &go_on))?;
             found.assumed |= assumed.is_some();
             inputs.notes.extend(assumed);
-            found.gardens.extend(garden);
+            // The first ones of the first settings have a figure of their own.
+            if let Some(garden) = garden {
+                let shown = found.settings.len() < garden::DRAWN && found.settings.insert(group);
+                found.gardens.push(if shown { garden } else { garden.bounded(among) });
+            }
         }
         Kind::Episodes => {
             let Some(_) = found.usable(input, plan(inputs, input))? else { return Ok(()) };
@@ -224,7 +233,7 @@ fn add(
                 _ => String::new(),
             };
             let log = found.rows(input, log::read(table, &go_on))?;
-            let training = log.map(|log| Training { name, group, world, log });
+            let training = log.map(|log| Training { name, group, world, log }.bounded(among));
             if kind == Kind::Training { &mut found.trainings } else { &mut found.drifts }.extend(training);
         }
         Kind::Lifetimes => {

@@ -184,7 +184,7 @@ impl Inputs {
     /// Adds the CSV files of `folder` that have another name and a header that is known; whether there
     /// are any.
     fn add_unnamed(&mut self, folder: &Path, has_rows: bool) -> Result<bool, Failure> {
-        let csv = |path: &PathBuf| has_extension(path, "csv") && path.is_file();
+        let csv = |path: &PathBuf| (has_extension(path, "csv") || is_packed(path)) && path.is_file();
         let named =
             |path: &Path| path.file_name().and_then(OsStr::to_str).is_some_and(|name| NAMES.contains(&name));
         let (mut found, mut problems) = (false, Vec::new());
@@ -339,8 +339,19 @@ fn has_extension(path: &Path, extension: &str) -> bool {
     path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension))
 }
 
+/// Whether a file has the name of a table that is packed or of another kind: it is opened to say so.
+fn is_packed(path: &Path) -> bool {
+    let of = |extensions: &[&str]| extensions.iter().any(|extension| has_extension(path, extension));
+    let table = path.file_stem().is_some_and(|stem| has_extension(Path::new(stem), "csv"));
+    table && of(&["gz", "xz", "zst", "bz2", "lz4", "zip", "7z"]) || of(&["parquet", "xlsx", "ods"])
+}
+
+/// That there is nothing in `folder`, and why, where its tables are packed.
 fn nothing_in(folder: &Path) -> String {
-    format!("{} holds nothing to analyze", folder.display())
+    let packed = entries(folder).unwrap_or_default().into_iter().filter(|path| is_packed(path));
+    let problem = packed.filter_map(|path| opened(&path).err()).next();
+    let why = problem.map_or_else(String::new, |problem| format!(": {problem}"));
+    format!("{} holds nothing to analyze{why}", folder.display())
 }
 
 /// What config.toml and run.json in `folder` say; empty where they are not there. A run.json that cannot

@@ -24,7 +24,7 @@ fn several_seeds_share_a_curve() {
     };
     let runs = [run(1.0, 300.0), run(2.0, 400.0), run(3.0, 300.0), run(100.0, 900.0)];
     let columns: Vec<Column> = runs.iter().map(|run| run.log.columns[0].clone()).collect();
-    let curve = averaged("all", &columns);
+    let curve = averaged("all", &columns, true);
     assert_eq!((curve.points[0], curve.points[GRID]), ((100.0, 2.5), (300.0, 5.0)));
     assert_eq!(curve.band[0], (100.0, 1.0, 100.0));
     let part = &parts(&runs).unwrap()[0];
