@@ -279,8 +279,10 @@ fn add_curves(chart: &mut Plane<'_, '_>, curves: &[Curve], strokes: &[(&str, Str
     let (grey, named): (Vec<&Curve>, Vec<&Curve>) = curves.iter().partition(|curve| curve.name.is_empty());
     for curve in grey {
         for points in curve.points.split(|(_, y)| !y.is_finite()).filter(|points| !points.is_empty()) {
-            let points = seen(chart, points, |point| [point, point]);
-            chart.draw_series([PathElement::new(points, CALM.stroke_width(1))])?;
+            match &seen(chart, points, |point| [point, point])[..] {
+                [point] => chart.draw_series([Circle::new(*point, 1, CALM.filled())])?,
+                points => chart.draw_series([PathElement::new(points, CALM.stroke_width(1))])?,
+            };
         }
     }
     for curve in named {
@@ -295,10 +297,10 @@ fn add_curves(chart: &mut Plane<'_, '_>, curves: &[Curve], strokes: &[(&str, Str
             }
         }
         for points in curve.points.split(|(_, y)| !y.is_finite()) {
-            if let [(x, y)] = *points {
-                chart.draw_series([Circle::new((x, y), 2, stroke.colour.filled())])?;
-            } else if !points.is_empty() {
-                chart.draw_series([stroke.path(seen(chart, points, |point| [point, point]))])?;
+            match &seen(chart, points, |point| [point, point])[..] {
+                [] => {}
+                [point] => _ = chart.draw_series([Circle::new(*point, 2, stroke.colour.filled())])?,
+                points => _ = chart.draw_series([stroke.path(points.to_vec())])?,
             }
         }
     }
@@ -306,14 +308,14 @@ fn add_curves(chart: &mut Plane<'_, '_>, curves: &[Curve], strokes: &[(&str, Str
 }
 
 /// `points` but those that fall into the pixels of the one before: fifty thousand lives have a step each,
-/// and no screen shows them. The last one stays. `places` says where a point is drawn.
+/// and no screen shows them. `places` says where a point is drawn.
 fn seen<T: Copy>(chart: &Plane<'_, '_>, points: &[T], places: impl Fn(T) -> [(f64, f64); 2]) -> Vec<T> {
     let pixels = |&point: &T| places(point).map(|place| chart.plotting_area().map_coordinate(&place));
     let mut kept: Vec<T> = Vec::new();
     let mut before = None;
-    for (place, point) in points.iter().enumerate() {
+    for point in points {
         let at = Some(pixels(point));
-        if at != before || place + 1 == points.len() {
+        if at != before {
             kept.push(*point);
         }
         before = at;

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use fontdb::Database;
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Group, Node, Options, Tree};
-use ttf_parser::{RawFace, Tag};
+use skrifa::{FontRef, Tag};
 use unicode_width::UnicodeWidthChar;
 
 /// Pixels of the PNG for one of the SVG.
@@ -128,8 +128,9 @@ fn with_outlines(mut fonts: Database) -> Database {
 
 /// Whether the letters of a font are outlines.
 fn has_outlines(data: &[u8], index: u32) -> bool {
-    let outlines = [b"glyf", b"CFF ", b"CFF2"].map(Tag::from_bytes);
-    RawFace::parse(data, index).is_ok_and(|face| outlines.iter().any(|tag| face.table(*tag).is_some()))
+    let outlines = [b"glyf", b"CFF ", b"CFF2"].map(Tag::new);
+    FontRef::from_index(data, index)
+        .is_ok_and(|font| outlines.iter().any(|tag| font.table_data(*tag).is_some()))
 }
 
 fn parsed(svg: &str, fontdb: Arc<Database>) -> Result<Tree, String> {
