@@ -128,18 +128,18 @@ pub struct Benchmark {
 /// # Errors
 /// That a world has no agent called `baseline`, with those there are; that `go_on` said no.
 pub fn worlds(files: &[Benchmark], baseline: Option<&str>, go_on: GoOn<'_>) -> Result<Vec<World>, String> {
-    let mut names: Vec<&str> = Vec::new();
+    let mut of_worlds: Vec<(&str, Vec<&Benchmark>)> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
     for file in files {
-        if !names.contains(&file.world.as_str()) {
-            names.push(&file.world);
-        }
+        let place = *places.entry(&file.world).or_insert_with(|| {
+            of_worlds.push((&file.world, Vec::new()));
+            of_worlds.len() - 1
+        });
+        of_worlds[place].1.push(file);
     }
-    names
+    of_worlds
         .into_iter()
-        .map(|world| {
-            let of_world: Vec<&Benchmark> = files.iter().filter(|file| file.world == world).collect();
-            compared(world, together(&of_world), baseline, go_on)
-        })
+        .map(|(world, of_world)| compared(world, together(&of_world), baseline, go_on))
         .collect()
 }
 
@@ -147,20 +147,24 @@ pub fn worlds(files: &[Benchmark], baseline: Option<&str>, go_on: GoOn<'_>) -> R
 /// by run; others add to each other.
 fn together(files: &[&Benchmark]) -> Vec<Played> {
     let mut agents: Vec<Played> = Vec::new();
+    // Where an agent is, and the seeds it has played.
+    let mut places: HashMap<&str, (usize, HashSet<u64>)> = HashMap::new();
     for file in files {
         for played in &file.agents {
-            let known = agents.iter_mut().find(|known| known.agent == played.agent);
-            let Some(known) = known else {
+            let Some((place, seeds)) = places.get_mut(played.agent.as_str()) else {
+                let seeds = played.seeds.iter().copied().collect();
+                places.insert(&played.agent, (agents.len(), seeds));
                 agents.push(played.clone());
                 continue;
             };
-            let seeds: HashSet<u64> = known.seeds.iter().copied().collect();
             if played.seeds.iter().any(|seed| seeds.contains(seed)) {
                 agents.push(Played { agent: format!("{} ({})", played.agent, file.run), ..played.clone() });
                 continue;
             }
+            let known = &mut agents[*place];
             known.episodes += played.episodes;
             if known.returns.len() + played.returns.len() <= KEPT {
+                seeds.extend(&played.seeds);
                 known.terminated += played.terminated;
                 known.seeds.extend(&played.seeds);
                 known.returns.extend(&played.returns);
@@ -217,15 +221,19 @@ fn compared(
             steps: mean(&played.steps),
             lost: played.terminated as f64 / played.returns.len().max(1) as f64,
             against_baseline: (index != first).then(|| against(played, &agents[first])),
-            played: played.clone(),
+            played: Played::default(),
         });
     }
-    correct_for_many(&mut compared);
+    let baseline = agents[first].agent.clone();
     let several = |side: &Side| side.members.len() > 1;
-    let trained = trained_sides(&agents, &agents[first].agent).into_iter().filter(several).collect();
+    let trained = trained_sides(&agents, &baseline).into_iter().filter(several).collect();
+    for (agent, played) in compared.iter_mut().zip(agents) {
+        agent.played = played;
+    }
+    correct_for_many(&mut compared);
     Ok(World {
         name: name.to_owned(),
-        baseline: agents[first].agent.clone(),
+        baseline,
         target,
         target_of: best.map(|(_, agent)| agent),
         agents: compared,
@@ -283,12 +291,14 @@ pub fn overall(worlds: &[World]) -> Vec<Overall> {
     let Some((first, others)) = worlds.split_first().filter(|(_, others)| !others.is_empty()) else {
         return Vec::new();
     };
-    let agent = |world: &World, name: &str| world.agents.iter().find(|agent| agent.name == name).cloned();
+    fn agent<'a>(world: &'a World, name: &str) -> Option<&'a Agent> {
+        world.agents.iter().find(|agent| agent.name == name)
+    }
     let normalised = |name: &str| -> Option<Vec<Vec<f64>>> {
         let scores = |world: &World| {
             let zero = agent(world, &world.baseline)?.mean?;
             let span = world.target? - zero;
-            let returns = agent(world, name)?.played.returns;
+            let returns = &agent(world, name)?.played.returns;
             (span > 0.0).then(|| returns.iter().map(|score| (score - zero) / span).collect())
         };
         worlds.iter().map(scores).collect()

@@ -5,12 +5,16 @@
 //! [`themed`] makes of it what stands in a page and follows the page's colours.
 
 mod frame;
+mod many;
+
+pub use frame::visible;
+pub use many::{CURVES, picked, picked_estimates};
 
 use std::ops::Range;
 
 use plotters::prelude::*;
 
-use self::frame::{Drawn, Ink, Key, Plane, Stroke, framed, log_plane, plane, rows};
+use self::frame::{Drawn, Ink, Key, Plane, Stroke, distinct, framed, log_plane, plane, rows};
 use crate::stats::Interval;
 
 /// Told apart by the colour-blind too (after Okabe and Ito 2008).
@@ -55,7 +59,8 @@ pub struct ChartError {
 /// A curve with, where there is one, its band. A point that is no finite number is a gap.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Curve {
-    /// What the key calls it; curves of one name share it and their colour.
+    /// What the key calls it; curves of one name share it and their colour. One without a name is thin and
+    /// grey, below the others, and stands in no key.
     pub name: String,
     /// (x, y)
     pub points: Vec<(f64, f64)>,
@@ -187,6 +192,7 @@ pub fn intervals(title: &str, x: &str, estimates: &[Estimate], size: Size) -> Re
         ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
     let margin = if high > low { 0.08 * (high - low) } else { 0.5 };
     let count = estimates.len() as f64;
+    let names = distinct(estimates.iter().map(|estimate| estimate.name.as_str()), size.letters());
     framed(title, &Key::new([].into_iter(), size), 110 + 48 * estimates.len() as u32, size, |area| {
         let mut chart = rows(area, x, low - margin..high + margin, 0.0..count, size)?;
         for (row, estimate) in estimates.iter().enumerate() {
@@ -200,7 +206,7 @@ pub fn intervals(title: &str, x: &str, estimates: &[Estimate], size: Size) -> Re
             }
             let stroke = vec![(estimate.value, y - 0.16), (estimate.value, y + 0.16)];
             chart.draw_series([PathElement::new(stroke, colour.stroke_width(3))])?;
-            let name = Text::new(estimate.name.clone(), (low - margin, y + 0.5), ("sans-serif", size.text()));
+            let name = Text::new(names[row].clone(), (low - margin, y + 0.5), ("sans-serif", size.text()));
             chart.draw_series([name])?;
         }
         Ok(())
@@ -268,6 +274,11 @@ impl Size {
         if self == Size::Wide { 16 } else { 15 }
     }
 
+    /// Letters that fit between the margins.
+    fn letters(self) -> usize {
+        ((self.width() - 48) * 20 / (self.text() * 11)) as usize
+    }
+
     fn x_labels(self) -> usize {
         if self == Size::Wide { 10 } else { 5 }
     }
@@ -276,7 +287,7 @@ impl Size {
 /// The names of `curves`, each once, and how those curves are drawn.
 fn strokes(curves: &[Curve]) -> Vec<(&str, Stroke)> {
     let mut strokes: Vec<(&str, Stroke)> = Vec::new();
-    for curve in curves {
+    for curve in curves.iter().filter(|curve| !curve.name.is_empty()) {
         if strokes.iter().all(|(name, _)| *name != curve.name) {
             let colour = PALETTE[strokes.len() % PALETTE.len()];
             let dashes = [None, Some((8, 4)), Some((2, 4))][(strokes.len() / PALETTE.len()).min(2)];
@@ -293,9 +304,19 @@ fn strokes(curves: &[Curve]) -> Vec<(&str, Stroke)> {
 }
 
 fn add_curves(chart: &mut Plane<'_, '_>, curves: &[Curve], strokes: &[(&str, Stroke)]) -> Drawn {
-    for curve in curves {
+    let (grey, named): (Vec<&Curve>, Vec<&Curve>) = curves.iter().partition(|curve| curve.name.is_empty());
+    for curve in grey {
+        for points in curve.points.split(|(_, y)| !y.is_finite()).filter(|points| !points.is_empty()) {
+            match &seen(chart, points, |point| [point, point])[..] {
+                [point] => chart.draw_series([Circle::new(*point, 1, CALM.filled())])?,
+                points => chart.draw_series([PathElement::new(points, CALM.stroke_width(1))])?,
+            };
+        }
+    }
+    for curve in named {
         let Some((_, stroke)) = strokes.iter().find(|(name, _)| *name == curve.name) else { continue };
         for band in curve.band.split(|(_, low, high)| !(low + high).is_finite()) {
+            let band = seen(chart, band, |(x, low, high)| [(x, low), (x, high)]);
             let upper = band.iter().map(|&(x, _, high)| (x, high));
             let lower = band.iter().rev().map(|&(x, low, _)| (x, low));
             if !band.is_empty() {
@@ -304,14 +325,30 @@ fn add_curves(chart: &mut Plane<'_, '_>, curves: &[Curve], strokes: &[(&str, Str
             }
         }
         for points in curve.points.split(|(_, y)| !y.is_finite()) {
-            if let [(x, y)] = *points {
-                chart.draw_series([Circle::new((x, y), 2, stroke.colour.filled())])?;
-            } else if !points.is_empty() {
-                chart.draw_series([stroke.path(points.to_vec())])?;
+            match &seen(chart, points, |point| [point, point])[..] {
+                [] => {}
+                [point] => _ = chart.draw_series([Circle::new(*point, 2, stroke.colour.filled())])?,
+                points => _ = chart.draw_series([stroke.path(points.to_vec())])?,
             }
         }
     }
     Ok(())
+}
+
+/// `points` but those that fall into the pixels of the one before: fifty thousand lives have a step each,
+/// and no screen shows them. `places` says where a point is drawn.
+fn seen<T: Copy>(chart: &Plane<'_, '_>, points: &[T], places: impl Fn(T) -> [(f64, f64); 2]) -> Vec<T> {
+    let pixels = |&point: &T| places(point).map(|place| chart.plotting_area().map_coordinate(&place));
+    let mut kept: Vec<T> = Vec::new();
+    let mut before = None;
+    for point in points {
+        let at = Some(pixels(point));
+        if at != before {
+            kept.push(*point);
+        }
+        before = at;
+    }
+    kept
 }
 
 /// The corners of a curve that keeps each height until the next time, from (0, 1) on.

@@ -1,13 +1,14 @@
 //! What `eval` found of trained agents.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::chart::{ChartError, Estimate, intervals};
-use crate::read::{self, ReadError};
-use crate::report::{Cell, Figure, Part, Table};
+use crate::chart::{ChartError, Estimate, intervals, picked_estimates};
+use crate::read::{self, ReadError, foreign};
+use crate::report::{Cell, Figure, Part, Table, at_most};
 use crate::stats::Interval;
 use crate::stats::student::{mean_interval, summed_up_interval};
 use crate::stats::summary::mean;
@@ -62,6 +63,9 @@ impl Evaluation {
     pub fn read(path: &Path) -> Result<Evaluation, ReadError> {
         let text = read::whole(path)?;
         let refused = |line, problem| ReadError::Line { path: path.to_path_buf(), line, problem };
+        if let Some(problem) = foreign(&text) {
+            return Err(refused(1, problem));
+        }
         let found: Evaluation = serde_json::from_slice(&text).map_err(|problem| {
             refused(problem.line() as u64, format!("is no {FILE} of `eval`: {problem}"))
         })?;
@@ -85,6 +89,9 @@ impl Evaluation {
         summed_up_interval(self.return_mean?, self.return_std?, self.episodes.try_into().ok()?)
     }
 }
+
+/// Evaluations of which the answer speaks, and worlds that have a figure.
+const SAID: usize = 6;
 
 /// What a report says of `evaluations`, each with the name of its run, of which there is at least one.
 ///
@@ -167,7 +174,7 @@ pub fn part(evaluations: &[(String, Evaluation)]) -> Result<Part, ChartError> {
         evaluations.iter().map(|(name, found)| json!({ "name": name, "found": found })).collect();
     Ok(Part {
         question: "How do the trained agents do?".to_owned(),
-        answer: answers.join(" "),
+        answer: at_most(SAID, &answers, " ", "evaluations"),
         figures: figures(evaluations)?,
         tables: vec![table],
         sentences,
@@ -211,22 +218,24 @@ fn together(evaluations: &[(String, Evaluation)]) -> Vec<Together> {
 /// A figure a world: returns in different worlds are not to be compared.
 fn figures(evaluations: &[(String, Evaluation)]) -> Result<Vec<Figure>, ChartError> {
     let mut worlds: Vec<(&str, Vec<Estimate>)> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
     for (name, found) in evaluations {
         let Some(value) = found.return_mean else { continue };
-        let estimate = Estimate { name: name.clone(), value, interval: found.interval() };
-        match worlds.iter_mut().find(|(world, _)| *world == found.env) {
-            Some((_, estimates)) => estimates.push(estimate),
-            None => worlds.push((&found.env, vec![estimate])),
-        }
+        let place = *places.entry(&found.env).or_insert_with(|| {
+            worlds.push((&found.env, Vec::new()));
+            worlds.len() - 1
+        });
+        worlds[place].1.push(Estimate { name: name.clone(), value, interval: found.interval() });
     }
-    let figure = |(number, (world, estimates)): (u32, &(&str, Vec<Estimate>))| {
+    let figure = |(number, (world, estimates)): (u32, (&str, Vec<Estimate>))| {
+        let (estimates, note) = picked_estimates(estimates);
         let title = format!("Mean return of trained agents, {world}");
-        let caption = format!("Mean return in {world}, with its 95% interval where there is one.");
+        let caption = format!("Mean return in {world}, with its 95% interval where there is one.{note}");
         Figure::new(format!("evaluation-{number}"), caption, |size| {
-            intervals(&title, "return of an episode", estimates, size)
+            intervals(&title, "return of an episode", &estimates, size)
         })
     };
-    (1..).zip(&worlds).map(figure).collect()
+    (1..).zip(worlds).take(SAID).map(figure).collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 mod part;
 
-pub use part::part;
+pub use part::{DRAWN, part};
 
 use std::collections::VecDeque;
 
@@ -55,6 +55,10 @@ impl Rules {
         [self.collapse_risk, self.survival_flow, 0.5, DIRTY]
     }
 }
+
+/// Of more gardens than this the curve of the dirt keeps [`COARSE`] points.
+const MANY: usize = 100;
+const COARSE: usize = 128;
 
 /// What could have warned, in the order of [`Garden::signals`].
 pub const SIGNALS: [&str; 4] = ["risk", "flow", "verdict", "dirt"];
@@ -165,6 +169,15 @@ impl Garden {
             Ok(())
         })?;
         Ok(reading.finish())
+    }
+
+    /// Leaves of its curves what is drawn of a garden that is one of `count` and has no figure of its own.
+    pub fn bounded(mut self, count: usize) -> Garden {
+        if count > MANY {
+            self.dirt.coarsen(COARSE);
+        }
+        (self.risk, self.flow, self.verdict) = Default::default();
+        self
     }
 
     /// How long it lived, in generations: until the loss or the end of the log.

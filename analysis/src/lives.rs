@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::chart::{ChartError, Curve, Labels, lines, steps};
 use crate::read::lifetimes::World;
-use crate::report::{Cell, Figure, Part, Table, p_text};
+use crate::report::{Cell, Figure, Part, Table, at_most, p_text};
 use crate::stats::Interval;
 use crate::stats::log_rank::{LogRank, log_rank_test};
 use crate::stats::restricted_mean::{horizon, paired_restricted_mean_interval, restricted_mean};
@@ -19,6 +19,9 @@ const WORDS: [(&str, &str); 4] = [
     ("pair", "a life without and one with control under the same seed, so under the same drift"),
     ("log-rank p", "how often chance alone would part the two survival curves as far"),
 ];
+
+/// Worlds of which the answer speaks and that have a figure.
+const SAID: u32 = 6;
 
 /// What a report says of `worlds`, of which there is at least one.
 ///
@@ -41,14 +44,16 @@ pub fn part(worlds: &[World]) -> Result<Part, ChartError> {
         }
         sentences.extend(found.remark);
         answers.push(found.answer.clone());
-        figures.push(figure(world, number)?);
+        if number <= SAID {
+            figures.push(figure(world, number)?);
+        }
         findings.push(found.json.clone());
         table.rows.push(found.row);
     }
     Ok(Part {
         question: "Does the system live longer with the control layer?".to_owned(),
         words: &WORDS,
-        answer: answers.join(" "),
+        answer: at_most(SAID as usize, &answers, " ", "worlds"),
         sentences,
         figures,
         tables: vec![table],

@@ -1,11 +1,13 @@
 //! A report: what was asked, the answer, figures, tables; as text for a terminal and as one HTML page.
 
+mod bounds;
 mod html;
 
 pub use html::{COLOURS, page};
 
 use serde::Serialize;
 use serde_json::Value;
+use unicode_width::UnicodeWidthStr;
 
 use crate::chart::{ChartError, Size};
 use crate::stats::Interval;
@@ -204,6 +206,18 @@ pub fn some_of(sentences: &[String]) -> String {
     text
 }
 
+/// The first `most` of `texts`, and that the table has the others, which are so many `what`.
+pub fn at_most(most: usize, texts: &[String], separator: &str, what: &str) -> String {
+    let shown = texts[..texts.len().min(most)].join(separator);
+    match texts.len().saturating_sub(most) {
+        0 => shown,
+        more => {
+            let and = if separator == " " { "And" } else { "and" };
+            format!("{shown}{separator}{and} {more} more {what}, all of which are in the table.")
+        }
+    }
+}
+
 /// `text` with a large first letter.
 pub fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
@@ -217,30 +231,40 @@ impl Table {
         Table { caption: caption.into(), columns, rows: Vec::new() }
     }
 
-    /// The table for a terminal: numbers to the right, texts to the left.
+    /// The table for a terminal, as much of it as a page shows: numbers to the right, texts to the left.
     pub fn text(&self) -> String {
-        let length = |text: &str| text.chars().count();
+        self.text_of(usize::MAX)
+    }
+
+    /// As [`Table::text`], with `rows` at most.
+    fn text_of(&self, rows: usize) -> String {
+        let (columns, rows) = self.shown(rows);
+        let rows: Vec<Vec<String>> =
+            rows.map(|row| row.iter().map(|cell| bounds::cell(&cell.text)).collect()).collect();
+        let columns: Vec<String> = columns.iter().map(|name| bounds::cell(name)).collect();
         let width = |column: usize| {
-            let cells = self.rows.iter().filter_map(|row| row.get(column)).map(|cell| length(&cell.text));
-            cells.chain([length(&self.columns[column])]).max().unwrap_or_default()
+            let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width());
+            cells.chain([columns[column].width()]).max().unwrap_or_default()
         };
-        let widths: Vec<usize> = (0..self.columns.len()).map(width).collect();
-        let is_number = |column: usize| {
-            self.rows.iter().filter_map(|row| row.get(column)).any(|cell| cell.value.is_some())
-        };
-        let line = |cells: Vec<&str>| {
+        let widths: Vec<usize> = (0..columns.len()).map(width).collect();
+        let is_number: Vec<bool> = (0..columns.len()).map(|column| self.is_number(column)).collect();
+        let line = |cells: &[String]| {
             let padded = cells.iter().enumerate().map(|(column, text)| {
-                let room = " ".repeat(widths[column].saturating_sub(length(text)));
-                if is_number(column) { format!("{room}{text}") } else { format!("{text}{room}") }
+                let room = " ".repeat(widths[column].saturating_sub(text.width()));
+                if is_number[column] { format!("{room}{text}") } else { format!("{text}{room}") }
             });
             padded.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
         };
-        let mut text = format!("{}\n", self.caption);
-        text += &line(self.columns.iter().map(String::as_str).collect());
-        for row in &self.rows {
-            text += &line(row.iter().map(|cell| cell.text.as_str()).collect());
+        let mut text = format!("{}\n", bounds::sentence(&self.caption));
+        text += &line(&columns);
+        for row in &rows {
+            text += &line(row);
         }
         text
+    }
+
+    fn is_number(&self, column: usize) -> bool {
+        self.rows.iter().filter_map(|row| row.get(column)).any(|cell| cell.value.is_some())
     }
 }
 
@@ -263,20 +287,20 @@ impl Report {
     /// The report for a terminal: questions, answers, tables, notes.
     pub fn text(&self) -> String {
         let mut text = String::new();
+        let table = |table: &Table| {
+            let cut = self.cut(table).map(|cut| format!("{cut}\n")).unwrap_or_default();
+            format!("{}{cut}\n", table.text_of(self.rows_of(table)))
+        };
         for part in &self.parts {
-            text += &format!("{}\n  {}\n", part.question, part.answer);
-            for sentence in &part.sentences {
+            text += &format!("{}\n  {}\n", part.question, bounds::sentence(&part.answer));
+            for sentence in bounds::first(&part.sentences, bounds::SENTENCES) {
                 text += &format!("  {sentence}\n");
             }
             text += "\n";
-            for table in &part.tables {
-                text += &format!("{}\n", table.text());
-            }
+            part.tables.iter().for_each(|shown| text += &table(shown));
         }
-        for table in &self.differences {
-            text += &format!("{}\n", table.text());
-        }
-        for note in &self.notes {
+        self.differences.iter().for_each(|shown| text += &table(shown));
+        for note in bounds::first(&self.notes, bounds::NOTES) {
             text += &format!("note: {note}\n");
         }
         text

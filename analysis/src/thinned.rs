@@ -84,6 +84,14 @@ impl Thinned {
         self.stride *= 2;
     }
 
+    /// Keeps no more than `buckets` from here on.
+    pub fn coarsen(&mut self, buckets: usize) {
+        while self.buckets.len() > buckets.max(1) {
+            self.halve();
+        }
+        self.buckets.shrink_to_fit();
+    }
+
     /// (x, mean) of every bucket; NaN where it has no value.
     pub fn points(&self) -> Vec<(f64, f64)> {
         self.buckets.iter().map(|bucket| (bucket.x, bucket.sum / bucket.count as f64)).collect()
@@ -165,6 +173,21 @@ mod tests {
         let curve = thinned.curve("gaps");
         assert!(curve.points.iter().all(|point| point.1 == 2.0), "{:?}", &curve.points[..4]);
         assert!(curve.band.iter().all(|band| (band.1, band.2) == (2.0, 2.0)));
+    }
+
+    /// What is made coarse is what fewer buckets would have held.
+    #[test]
+    fn a_coarse_curve_spans_the_same() {
+        let mut thinned = Thinned::default();
+        for row in 0..1000 {
+            thinned.add(f64::from(row), f64::from(row % 8));
+        }
+        thinned.coarsen(128);
+        let curve = thinned.curve("coarse");
+        assert_eq!(curve.points.len(), 125);
+        assert!(curve.points.iter().all(|point| point.1 == 3.5));
+        assert!(curve.band.iter().all(|band| (band.1, band.2) == (0.0, 7.0)));
+        assert_eq!(curve.points[1].0, 8.0);
     }
 
     /// A single spike among a million rows stays in the band, and the memory does not grow.

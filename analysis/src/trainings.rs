@@ -4,16 +4,19 @@ mod answer;
 mod compared;
 mod drift;
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
 use self::answer::answers;
 use self::compared::Compared;
-use crate::chart::{ChartError, Curve, Labels, lines, lines_over_log, range};
+use crate::chart::{CURVES, ChartError, Curve, Labels, lines, lines_over_log, picked, range};
 use crate::read::log::{Column, Log, SAMPLED};
 use crate::report::{Cell, Figure, Part, Table, some_of};
 use crate::stats::FEW;
 use crate::stats::bootstrap::{Resampled, bootstrap_interval};
-use crate::stats::summary::{interquartile_mean, quantile};
+use crate::stats::summary::{interquartile_mean, mean, quantile};
+use crate::thinned::Thinned;
 
 /// Steps at which the curves of several runs are compared.
 const GRID: usize = 60;
@@ -36,6 +39,22 @@ pub struct Training {
     pub unfinished: Option<String>,
     /// Whether its settings let it learn nothing.
     pub fixed: bool,
+}
+
+/// Of more trainings than this a curve keeps [`COARSE`] points, and those that no figure shows none.
+const MANY: usize = 100;
+const COARSE: usize = 128;
+
+impl Training {
+    /// Leaves of its curves what is drawn when there are `count` of them.
+    pub fn bounded(mut self, count: usize) -> Training {
+        let drawn =
+            |name: &str| TRAINING.measures.iter().chain(DRIFT.measures).any(|measure| measure.column == name);
+        for column in self.log.columns.iter_mut().filter(|_| count > MANY) {
+            if drawn(column.name) { column.curve.coarsen(COARSE) } else { column.curve = Thinned::default() }
+        }
+        self
+    }
 }
 
 /// A column that gets a figure.
@@ -134,9 +153,12 @@ pub fn parts(trainings: &[Training]) -> Result<Vec<Part>, ChartError> {
     }
     let one = worlds.len() == 1;
     let part = |world: &str| {
+        if one {
+            return said(&TRAINING, trainings, "");
+        }
         let of_world: Vec<Training> =
             trainings.iter().filter(|training| training.world == world).cloned().collect();
-        said(&TRAINING, &of_world, if one { "" } else { world })
+        said(&TRAINING, &of_world, world)
     };
     worlds.into_iter().map(part).collect()
 }
@@ -234,11 +256,13 @@ fn listed(names: &[&str]) -> String {
 
 fn groups(trainings: &[Training]) -> Vec<(&str, Vec<&Training>)> {
     let mut groups: Vec<(&str, Vec<&Training>)> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
     for training in trainings {
-        match groups.iter_mut().find(|(group, _)| *group == training.group) {
-            Some((_, members)) => members.push(training),
-            None => groups.push((&training.group, vec![training])),
-        }
+        let place = *places.entry(&training.group).or_insert_with(|| {
+            groups.push((&training.group, Vec::new()));
+            groups.len() - 1
+        });
+        groups[place].1.push(training);
     }
     groups
 }
@@ -284,26 +308,38 @@ fn figure(
     measure: &Measure,
     world: &str,
 ) -> Result<Option<Figure>, ChartError> {
-    let (mut curves, mut banded) = (Vec::new(), false);
+    let mut drawn: Vec<(&str, Vec<&Training>)> = Vec::new();
     for (group, members) in groups(trainings) {
         let compared = Compared::of(group, members);
-        let column = |member: &&Training| {
-            let column = member.log.column(measure.column).filter(|column| column.first.is_some());
-            column.map(|column| (member.name.clone(), logarithmic(shown, measure, column.clone())))
-        };
-        let whole: Vec<_> = compared.together().iter().filter_map(column).collect();
-        if let [(_, one)] = &whole[..] {
-            let name = if compared.members.len() > 1 { &whole[0].0 } else { group };
-            curves.push(one.curve.curve(name));
-        } else if !whole.is_empty() {
-            banded = true;
-            let columns: Vec<Column> = whole.into_iter().map(|(_, column)| column).collect();
-            curves.push(averaged(group, &columns));
-        }
+        let together = compared.together().to_vec();
+        let name = if together.len() == 1 && compared.members.len() > 1 { &together[0].name } else { group };
+        drawn.push((name, together));
         // A run that ended early has a curve of its own, or it would end that of the others.
-        let alone = compared.apart().into_iter().filter_map(|member| column(&member));
-        curves.extend(alone.map(|(name, column)| column.curve.curve(&name)));
+        drawn.extend(compared.apart().into_iter().map(|member| (member.name.as_str(), vec![member])));
     }
+    let mut banded = false;
+    let mut curve = |index: usize, named: bool| {
+        let (name, members) = &drawn[index];
+        let of = |member: &&Training| {
+            let column = member.log.column(measure.column).filter(|column| column.first.is_some());
+            column.map(|column| logarithmic(shown, measure, column.clone()))
+        };
+        let columns: Vec<Column> = members.iter().filter_map(of).collect();
+        match &columns[..] {
+            [] => None,
+            [one] => Some(one.curve.curve(name)),
+            several => {
+                banded |= named;
+                Some(averaged(name, several, named))
+            }
+        }
+    };
+    let (curves, note): (Vec<Curve>, String) = if drawn.len() > CURVES {
+        let ranks: Vec<Option<f64>> = drawn.iter().map(|(_, members)| rank(shown, members)).collect();
+        picked(&ranks, &format!("the last {}", shown.measures[0].unit), curve)
+    } else {
+        ((0..drawn.len()).filter_map(|index| curve(index, true)).collect(), String::new())
+    };
     let values = curves.iter().flat_map(|curve| {
         let band = curve.band.iter().flat_map(|&(_, low, high)| [low, high]);
         curve.points.iter().map(|point| point.1).chain(band)
@@ -318,7 +354,7 @@ fn figure(
     } else {
         ""
     };
-    let caption = format!("{}{band}", measure.caption);
+    let caption = format!("{}{band}{note}", measure.caption);
     let world = if world.is_empty() { String::new() } else { format!("{world}-") };
     let draw = if is_logarithmic(shown, measure) { lines_over_log } else { lines };
     Figure::new(format!("{}-{world}{}", shown.kind, measure.column), caption, |size| {
@@ -340,26 +376,38 @@ fn logarithmic(shown: &Shown, measure: &Measure, mut column: Column) -> Column {
     column
 }
 
-/// The interquartile mean of `columns` with its 95% band, of few columns from the least to the greatest value,
-/// where all of them have values.
-fn averaged(name: &str, columns: &[Column]) -> Curve {
+/// How well the runs of a group end by the first measure, the higher the better.
+fn rank(shown: &Shown, members: &[&Training]) -> Option<f64> {
+    let last = |member: &&Training| Some(member.log.column(shown.measures[0].column)?.last?.1);
+    let ends: Vec<f64> = members.iter().filter_map(last).collect();
+    mean(&ends).map(|end| if shown.less { -end } else { end })
+}
+
+/// The interquartile mean of `columns`, where all of them have values; `banded` with its 95% band, of few columns
+/// from the least to the greatest value.
+fn averaged(name: &str, columns: &[Column], banded: bool) -> Curve {
     let ends = |pick: fn(&Column) -> Option<(f64, f64)>| columns.iter().filter_map(pick).map(|end| end.0);
     let start = ends(|column| column.first).fold(0.0, f64::max);
     let end = ends(|column| column.last).fold(f64::INFINITY, f64::min);
     let mut curve = Curve { name: name.to_owned(), ..Curve::default() };
     let mut stream = Resampled::Curves.stream();
     let points: Vec<Vec<(f64, f64)>> = columns.iter().map(|column| column.curve.points()).collect();
+    // A divisor, so that the last point has one.
+    let coarse = if columns.len() > MANY { GRID / 12 } else { 1 };
     for i in 0..=GRID {
         let x = start + (end - start) * i as f64 / GRID as f64;
         let at: Vec<f64> = points.iter().filter_map(|points| value_at(points, x)).collect();
         if let Some(mean) = interquartile_mean(&at).filter(|_| at.len() == columns.len() && start <= end) {
             curve.points.push((x, mean));
-            let ends = if at.len() < FEW {
-                quantile(&at, 0.0).zip(quantile(&at, 1.0))
-            } else {
-                bootstrap_interval(&at, interquartile_mean, &mut stream).map(|ends| (ends.low, ends.high))
-            };
-            curve.band.extend(ends.map(|(low, high)| (x, low, high)));
+            // Between the points of its ends a band is drawn straight; of many runs it takes long.
+            if banded && i % coarse == 0 {
+                let ends = if at.len() < FEW {
+                    quantile(&at, 0.0).zip(quantile(&at, 1.0))
+                } else {
+                    bootstrap_interval(&at, interquartile_mean, &mut stream).map(|ends| (ends.low, ends.high))
+                };
+                curve.band.extend(ends.map(|(low, high)| (x, low, high)));
+            }
         }
     }
     curve

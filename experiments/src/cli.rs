@@ -336,7 +336,8 @@ pub struct EvalArgs {
 
 #[derive(Debug, Args)]
 pub struct AnalyzeArgs {
-    /// Run directories; analyze also takes CSV files and folders of runs
+    /// Run directories; analyze also takes CSV files and folders of runs. A file that is typed and cannot
+    /// be read is an error; one in a folder is left out and named
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// The agent that the others are compared with [default: the first]

@@ -1,23 +1,24 @@
 //! What inputs hold, kind by kind, and the report about it: for `analyze`, `report` and the page of `serve`.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use resonetics_analysis::agents::{self, Benchmark};
 use resonetics_analysis::chart::ChartError;
 use resonetics_analysis::evaluations::{self, Evaluation};
-use resonetics_analysis::garden::{self, Garden, Rules, Told};
+use resonetics_analysis::garden::{self, Garden, Rules};
 use resonetics_analysis::lives;
-use resonetics_analysis::read::{Kind, ReadError, Table, episodes, lifetimes, log, open};
+use resonetics_analysis::read::{Kind, ReadError, Table, episodes, lifetimes, log};
 use resonetics_analysis::report::{Part, Report, some_of};
 use resonetics_analysis::trainings::{self, Training};
 use resonetics_envs::gardener::GardenerConfig;
 
 use crate::commands::Plan;
 use crate::failure::{self, Failure};
+use crate::inputs::told::told;
 use crate::inputs::trained::folder;
-use crate::inputs::{Input, Inputs};
+use crate::inputs::{Input, Inputs, REFUSED, first_of, opened};
 use crate::interrupt;
+use crate::progress::Progress;
 use crate::setup::WorldSettings;
 use crate::unfinished;
 
@@ -31,25 +32,46 @@ struct Found {
     trainings: Vec<Training>,
     drifts: Vec<Training>,
     worlds: Vec<lifetimes::World>,
+    /// Groups of which a garden was read.
+    settings: HashSet<String>,
+    /// Names of `worlds` as their files have them.
+    named: HashSet<String>,
     evaluations: Vec<(String, Evaluation)>,
     /// What there is to say of runs that are not whole, beside the answer about their kind.
     unfinished: Vec<(Kind, String)>,
-    /// Files without rows.
-    empty: Vec<ReadError>,
+    /// What the files were that were left out, and why.
+    left_out: Vec<Failure>,
+    /// What is noted of them.
+    left_out_notes: Vec<String>,
     /// Whether there is a garden without a config.toml.
     assumed: bool,
 }
 
 impl Found {
-    /// What was read, `None` for a file without rows.
-    fn rows<T>(&mut self, read: Result<T, ReadError>) -> Result<Option<T>, Failure> {
+    /// What was read of `input`; none where it is left out. A file without rows may have been typed with
+    /// others, `*` does; another that was typed must not be left out.
+    fn rows<T>(&mut self, input: &Input, read: Result<T, ReadError>) -> Result<Option<T>, Failure> {
         match read {
             Ok(rows) => Ok(Some(rows)),
             Err(problem @ ReadError::Empty { .. }) => {
-                self.empty.push(problem);
+                self.left_out_notes.push(format!("left out: {problem}"));
+                self.left_out.push(refused(problem));
                 Ok(None)
             }
-            Err(problem) => Err(refused(problem)),
+            Err(problem) => self.usable(input, Err(refused(problem))),
+        }
+    }
+
+    /// As [`Found::rows`] for what was made of a file.
+    fn usable<T>(&mut self, input: &Input, made: Result<T, Failure>) -> Result<Option<T>, Failure> {
+        match made {
+            Ok(made) => Ok(Some(made)),
+            Err(failure) if input.typed || matches!(failure, Failure::Interrupted(_)) => Err(failure),
+            Err(failure) => {
+                self.left_out_notes.push(format!("{REFUSED}{failure}"));
+                self.left_out.push(failure);
+                Ok(None)
+            }
         }
     }
 
@@ -58,13 +80,13 @@ impl Found {
         let of_kind = self.unfinished.iter().filter(|(of, _)| *of == kind);
         part.answer += &some_of(&of_kind.map(|(_, text)| text.clone()).collect::<Vec<_>>());
         part
-    }
-}
+    }}
 
 /// What is found in `inputs`; `made_by` is the command line that makes this report again.
 ///
 /// # Errors
-/// [`Failure::Usage`] for what cannot be read, with its place; that a figure cannot be drawn; an interrupt.
+/// [`Failure::Usage`] for a file that was typed and cannot be read, with its place, and if none can; that a
+/// figure cannot be drawn; an interrupt.
 pub fn report(mut inputs: Inputs, baseline: Option<&str>, made_by: &str) -> Result<Report, Failure> {
     let found = found(&mut inputs)?;
     if let Some(cells) = inputs.cells.filter(|_| !found.assumed) {
@@ -74,9 +96,15 @@ pub fn report(mut inputs: Inputs, baseline: Option<&str>, made_by: &str) -> Resu
     }
     let mut report = Report { title: title(&inputs), ..Report::default() };
     let drawn = |error: ChartError| Failure::Failed(error.to_string());
+    let progress = inputs.progress.take();
+    let go_on = || {
+        progress.iter().for_each(Progress::tick);
+        interrupt::check().is_ok()
+    };
     if !found.benchmarks.is_empty() {
-        let worlds = agents::worlds(&found.benchmarks, baseline, &|| interrupt::check().is_ok())
+        let worlds = agents::worlds(&found.benchmarks, baseline, &go_on)
             .map_err(|problem| interrupt::check().err().unwrap_or(Failure::Usage(problem)))?;
+        interrupt::check()?;
         let part = agents::part(&worlds).map_err(drawn)?;
         report.parts.push(found.with_unfinished(Kind::Episodes, part));
     } else if let Some(baseline) = baseline {
@@ -84,12 +112,14 @@ pub fn report(mut inputs: Inputs, baseline: Option<&str>, made_by: &str) -> Resu
             "`--baseline {baseline}`: there is no benchmark among the files"
         )));
     }
+    interrupt::check()?;
     if !found.trainings.is_empty() {
         report.parts.extend(trainings::parts(&found.trainings).map_err(drawn)?);
     }
     if !found.evaluations.is_empty() {
         report.parts.push(evaluations::part(&found.evaluations).map_err(drawn)?);
     }
+    interrupt::check()?;
     if !found.gardens.is_empty() {
         let part = garden::part(&found.gardens).map_err(drawn)?;
         report.parts.push(found.with_unfinished(Kind::Garden, part));
@@ -109,54 +139,81 @@ pub fn report(mut inputs: Inputs, baseline: Option<&str>, made_by: &str) -> Resu
     Ok(report)
 }
 
-/// Files without rows are noted; there is an error if all are.
+/// What cannot be read is left out and noted; there is an error if that is all.
 fn found(inputs: &mut Inputs) -> Result<Found, Failure> {
     let (mut found, mut tables) = (Found::default(), Vec::new());
+    let broken = broken(inputs);
+    let tick = |inputs: &Inputs| inputs.progress.iter().for_each(|progress| progress.inc(1));
     for input in &inputs.files {
-        let config = &inputs.runs[input.run].config;
-        config.parse::<toml::Table>().map_err(|problem| unusable(input, problem.to_string().trim_end()))?;
-        if input.path.extension().is_some_and(|extension| extension == "json") {
-            let mut evaluation = Evaluation::read(&input.path).map_err(refused)?;
-            evaluation.training = inputs.training(&evaluation.run, input);
-            found.evaluations.push((input.name.clone(), evaluation));
-        } else if let Some((kind, _)) = found.rows(open(&input.path))? {
+        interrupt::check()?;
+        let config = broken.get(&input.run).map_or(Ok(()), |problem| Err(unusable(input, problem)));
+        if found.usable(input, config)?.is_none() {
+            tick(inputs);
+        } else if input.path.extension().is_some_and(|extension| extension == "json") {
+            if let Some(mut evaluation) = found.rows(input, Evaluation::read(&input.path))? {
+                evaluation.training = inputs.training(&evaluation.run, input);
+                found.evaluations.push((input.name.clone(), evaluation));
+            }
+            tick(inputs);
+        } else if let Some((kind, _)) = found.rows(input, opened(&input.path))? {
             // Closed again: a sweep may have more files than may be open.
             tables.push((kind, input.clone()));
+        } else {
+            tick(inputs);
         }
     }
-    let groups = grouped(inputs, &tables);
-    for ((kind, input), group) in tables.into_iter().zip(groups) {
+    let mut counts: HashMap<Kind, usize> = HashMap::new();
+    tables.iter().for_each(|(kind, _)| *counts.entry(*kind).or_default() += 1);
+    let (groups, worlds) = (grouped(inputs, &tables), named_worlds(inputs));
+    for (kind, input) in tables {
         interrupt::check()?;
-        let (_, mut table) = open(&input.path).map_err(refused)?;
-        add(&mut found, inputs, kind, &mut table, &input, group)?;
-        inputs.notes.extend_from_slice(table.notes());
+        if let Some((_, mut table)) = found.rows(&input, opened(&input.path))? {
+            let group = groups[&kind].get(&input.run).unwrap_or(&input.name).clone();
+            let world = worlds.get(&input.run);
+            add(&mut found, inputs, kind, &mut table, &input, (group, world), counts[&kind])?;
+            inputs.notes.extend_from_slice(table.notes());
+        }
+        tick(inputs);
+    }
+    if found.left_out.len() == inputs.files.len() {
+        return Err(nothing_readable(found.left_out));
     }
     gardens_unfinished(&mut found, inputs);
-    if found.empty.len() == inputs.files.len()
-        && let Some(last) = found.empty.pop()
-    {
-        return Err(refused(last));
-    }
     let of_trainings = found.trainings.iter().chain(&found.drifts).filter_map(|run| run.unfinished.clone());
     inputs.notes.extend(found.unfinished.iter().map(|(_, text)| text.clone()).chain(of_trainings));
-    inputs.notes.extend(found.empty.iter().map(|problem| format!("left out: {problem}")));
+    inputs.notes.append(&mut found.left_out_notes);
     Ok(found)
 }
 
-/// The group of each of `tables` among those of its kind.
-fn grouped(inputs: &Inputs, tables: &[(Kind, Input)]) -> Vec<String> {
-    let mut groups = vec![String::new(); tables.len()];
-    let mut of_kind: BTreeMap<Kind, Vec<usize>> = BTreeMap::new();
-    for (place, (kind, _)) in tables.iter().enumerate() {
-        of_kind.entry(*kind).or_default().push(place);
+/// The groups of the runs of `tables` among those of their kind, by run.
+fn grouped(inputs: &Inputs, tables: &[(Kind, Input)]) -> HashMap<Kind, BTreeMap<usize, String>> {
+    let mut of_kind: HashMap<Kind, Vec<usize>> = HashMap::new();
+    for (kind, input) in tables {
+        of_kind.entry(*kind).or_default().push(input.run);
     }
-    for places in of_kind.values() {
-        let files: Vec<&Input> = places.iter().map(|&place| &tables[place].1).collect();
-        for (&place, group) in places.iter().zip(inputs.groups(&files)) {
-            groups[place] = group;
-        }
+    of_kind.into_iter().map(|(kind, among)| (kind, inputs.groups(&among))).collect()
+}
+
+/// Why the config.toml of a run is no TOML, by run.
+fn broken(inputs: &Inputs) -> HashMap<usize, String> {
+    let problem = |run: usize| {
+        // One that plans nothing may be another command's, or no TOML at all.
+        inputs.plan(run)?.err()?;
+        let problem = inputs.runs[run].config.parse::<toml::Table>().err()?;
+        Some((run, problem.to_string().trim_end().to_owned()))
+    };
+    (0..inputs.runs.len()).filter_map(problem).collect()
+}
+
+/// Why nothing is left of files that were all left out.
+fn nothing_readable(mut left_out: Vec<Failure>) -> Failure {
+    if left_out.len() == 1
+        && let Some(only) = left_out.pop()
+    {
+        return only;
     }
-    groups
+    let texts: Vec<String> = left_out.iter().map(Failure::to_string).collect();
+    Failure::Usage(format!("none of the {} files can be read: {}", texts.len(), first_of(&texts, 4)))
 }
 
 fn add(
@@ -165,21 +222,32 @@ fn add(
     kind: Kind,
     table: &mut Table,
     input: &Input,
-    group: String,
+    (group, world): (String, Option<&String>),
+    among: usize,
 ) -> Result<(), Failure> {
-    let go_on = || interrupt::check().is_ok();
+    let go_on = || {
+        inputs.progress.iter().for_each(Progress::tick);
+        interrupt::check().is_ok()
+    };
     let name = input.name.clone();
     match kind {
         Kind::Garden => {
-            let rules = rules(found, inputs, input)?;
+            let Some((rules, assumed)) = found.usable(input, rules(inputs, input))? else { return Ok(()) };
             let told = told(&input.path);
-            let garden = found.rows(Garden::read(table, &name, &group, rules, told, &go_on))?;
-            found.garden_runs.extend(garden.iter().map(|_| input.run));
-            found.gardens.extend(garden);
+            let garden = found.rows(input, Garden::read(table, &name, &group, rules, told, &go_on))?;
+            found.assumed |= assumed.is_some();
+            inputs.notes.extend(assumed);
+            // The first ones of the first settings have a figure of their own.
+            if let Some(garden) = garden {
+                let shown = found.settings.len() < garden::DRAWN && found.settings.insert(group);
+                found.garden_runs.push(input.run);
+                found.gardens.push(if shown { garden } else { garden.bounded(among) });
+            }
         }
         Kind::Episodes => {
-            let world = world(inputs, input)?;
-            let mut agents = found.rows(episodes::read(table, &go_on))?;
+            let Some(plan) = found.usable(input, plan(inputs, input))? else { return Ok(()) };
+            let world = world.unwrap_or(&name).clone();
+            let mut agents = found.rows(input, episodes::read(table, &go_on))?;
             for played in agents.iter_mut().flatten() {
                 // One whose training is not there any more is one of its own.
                 let training = folder(&played.agent)
@@ -187,41 +255,43 @@ fn add(
                 played.training = training;
             }
             let benchmark = agents.map(|agents| Benchmark { world, run: name, agents });
-            if let (Some(benchmark), Some(plan)) = (&benchmark, plan(inputs, input)?) {
-                let text = unfinished::benchmark(&inputs.runs[input.run], &plan, benchmark);
+            if let (Some(benchmark), Some(plan)) = (&benchmark, plan) {
+                let text = unfinished::benchmark(&inputs.runs[input.run], plan, benchmark);
                 found.unfinished.extend(text.map(|text| (kind, text)));
             }
             found.benchmarks.extend(benchmark);
         }
         Kind::Training | Kind::Drift => {
             let run = &inputs.runs[input.run];
-            let plan = Plan::parse(&run.config).ok();
-            let trained = if let Some(Plan::Train(plan)) = &plan { Some(plan) } else { None };
+            let plan = inputs.plan(input.run).and_then(Result::ok);
+            let trained = if let Some(Plan::Train(plan)) = plan { Some(plan) } else { None };
             let episodes = trained.map(|plan| plan.episodes());
-            if let Some(log) = found.rows(log::read(table, episodes, &go_on))? {
+            if let Some(log) = found.rows(input, log::read(table, episodes, &go_on))? {
                 // The first step of a drift is 0.
                 let steps = log.steps as u64 + u64::from(kind == Kind::Drift);
-                let planned = plan.as_ref().and_then(unfinished::planned_steps);
+                let planned = plan.and_then(unfinished::planned_steps);
                 let training = Training {
                     name,
                     group,
                     world: trained.map_or_else(String::new, |plan| plan.env.name.clone()),
                     planned: planned.map(|planned| (planned - u64::from(kind == Kind::Drift)) as f64),
-                    unfinished: plan.as_ref().and_then(|plan| unfinished::steps(run, plan, steps)),
+                    unfinished: plan.and_then(|plan| unfinished::steps(run, plan, steps)),
                     fixed: trained.is_some_and(|plan| plan.is_fixed()),
                     log,
-                };
+                }
+                .bounded(among);
                 if kind == Kind::Training { &mut found.trainings } else { &mut found.drifts }.push(training);
             }
         }
         Kind::Lifetimes => {
-            let mut worlds = found.rows(lifetimes::read(table, &go_on))?.unwrap_or_default();
-            if let Some(plan) = plan(inputs, input)? {
-                let text = unfinished::lives(&inputs.runs[input.run], &plan, &worlds);
+            let Some(plan) = found.usable(input, plan(inputs, input))? else { return Ok(()) };
+            let mut worlds = found.rows(input, lifetimes::read(table, &go_on))?.unwrap_or_default();
+            if let Some(plan) = plan {
+                let text = unfinished::lives(&inputs.runs[input.run], plan, &worlds);
                 found.unfinished.extend(text.map(|text| (kind, text)));
             }
             for world in &mut worlds {
-                if found.worlds.iter().any(|known| known.name == world.name) {
+                if !found.named.insert(world.name.clone()) {
                     world.name = format!("{} ({name})", world.name);
                 }
             }
@@ -238,38 +308,44 @@ fn gardens_unfinished(found: &mut Found, inputs: &Inputs) {
         of_run.entry(*run).or_default().push(garden);
     }
     let text = |(&run, gardens): (&usize, &Vec<&Garden>)| {
-        let run = &inputs.runs[run];
-        unfinished::gardens(run, &Plan::parse(&run.config).ok()?, gardens)
+        unfinished::gardens(&inputs.runs[run], inputs.plan(run)?.ok()?, gardens)
     };
     let texts: Vec<String> = of_run.iter().filter_map(text).collect();
     found.unfinished.extend(texts.into_iter().map(|text| (Kind::Garden, text)));
 }
 
-/// What the garden whose log is `path` told of its loss, in the summary.csv of its run.
-fn told(path: &Path) -> Option<Told> {
-    if path.file_name()? != Kind::Garden.file() {
-        return None;
+/// The worlds in which benchmarks were played, by run: the same name for runs with the same settings.
+fn named_worlds(inputs: &Inputs) -> HashMap<usize, String> {
+    let mut worlds: Vec<(usize, String, String)> = Vec::new();
+    // How many settings go by a name, and the first run that has given settings.
+    let mut of_name: HashMap<String, usize> = HashMap::new();
+    let mut first: HashMap<String, usize> = HashMap::new();
+    for run in 0..inputs.runs.len() {
+        let Some(env) = inputs.plan(run).and_then(|plan| plan.ok()?.played_in()) else { continue };
+        let name = if env.preset == "reference" {
+            env.name.clone()
+        } else {
+            format!("{}, {}", env.name, env.preset)
+        };
+        // What is equal is written alike, and numbers cannot be hashed.
+        let settings = format!("{env:?}");
+        if !first.contains_key(&settings) {
+            first.insert(settings.clone(), run);
+            *of_name.entry(name.clone()).or_default() += 1;
+        }
+        worlds.push((run, name, settings));
     }
-    let folder = path.parent()?;
-    // `gardener --runs` writes one for all, one folder up.
-    let run = folder.file_name().and_then(|name| name.to_str()?.strip_prefix("run-")?.parse::<u32>().ok());
-    let (above, run) = match run.filter(|_| !folder.join("config.toml").is_file()) {
-        Some(run) => (folder.parent()?, run),
-        None => (folder, 1),
-    };
-    let mut summary = csv::Reader::from_path(above.join("summary.csv")).ok()?;
-    let column = |name: &str, header: &csv::StringRecord| header.iter().position(|column| column == name);
-    let header = summary.headers().ok()?.clone();
-    let (runs, lost_at) = (column("run", &header)?, column("lost_at", &header)?);
-    let row = summary.records().filter_map(Result::ok).find(|row| row.get(runs) == Some(&run.to_string()))?;
-    let lost_at = row.get(lost_at)?;
-    let generation = if lost_at.is_empty() { None } else { Some(lost_at.parse().ok()?) };
-    Some(Told { lost_at: generation })
+    // Settings that were changed by hand have no name: the first run that has them lends its own.
+    let named = worlds.into_iter().map(|(run, name, settings)| {
+        let lender = &inputs.runs[first[&settings]].name;
+        (run, if of_name[&name] == 1 { name } else { format!("{name} ({lender})") })
+    });
+    named.collect()
 }
 
-/// The settings of the garden that `input` is the log of; the rules' where no config.toml says more,
-/// which is noted.
-fn rules(found: &mut Found, inputs: &mut Inputs, input: &Input) -> Result<Rules, Failure> {
+/// The settings of the garden that `input` is the log of; the rules' where no config.toml says more, and
+/// then a note that says so.
+fn rules(inputs: &Inputs, input: &Input) -> Result<(Rules, Option<String>), Failure> {
     let of = |config: &GardenerConfig| Rules {
         cells: config.cells() as u64,
         lost_share: config.lost.dirt_share,
@@ -281,12 +357,11 @@ fn rules(found: &mut Found, inputs: &mut Inputs, input: &Input) -> Result<Rules,
     if let Some(Plan::Gardener(plan)) = plan(inputs, input)?
         && let WorldSettings::Gardener(settings) = &plan.env.settings
     {
-        return Ok(of(&settings.env));
+        return Ok((of(&settings.env), None));
     }
-    found.assumed = true;
     let mut rules = of(&GardenerConfig::default());
     rules.cells = inputs.cells.unwrap_or(rules.cells);
-    inputs.notes.push(format!(
+    let note = format!(
         "{}: no config.toml of a garden beside it, so {} assumed: {} cells{}, lost at {} for {} generations",
         input.path.display(),
         if inputs.cells.is_some() { "these settings are" } else { "the rules' settings are" },
@@ -294,42 +369,17 @@ fn rules(found: &mut Found, inputs: &mut Inputs, input: &Input) -> Result<Rules,
         if inputs.cells.is_some() { " as typed" } else { " (another number: --cells)" },
         rules.lost_share,
         rules.lost_generations
-    ));
-    Ok(rules)
+    );
+    Ok((rules, Some(note)))
 }
 
 /// What the config.toml beside `input` says, if there is one.
-fn plan(inputs: &Inputs, input: &Input) -> Result<Option<Plan>, Failure> {
-    let config = &inputs.runs[input.run].config;
-    if config.is_empty() {
-        return Ok(None);
-    }
-    Plan::parse(config).map(Some).map_err(|problem| unusable(input, &problem))
+fn plan<'a>(inputs: &'a Inputs, input: &Input) -> Result<Option<&'a Plan>, Failure> {
+    inputs.plan(input.run).transpose().map_err(|problem| unusable(input, problem))
 }
 
 fn unusable(input: &Input, problem: &str) -> Failure {
     Failure::Usage(format!("cannot use the config.toml beside {}: {problem}", input.path.display()))
-}
-
-/// The name of the world in which a benchmark was played; the same for runs with the same settings.
-fn world(inputs: &Inputs, input: &Input) -> Result<String, Failure> {
-    let Some(mine) = plan(inputs, input)?.and_then(|plan| plan.played_in().cloned()) else {
-        return Ok(input.name.clone());
-    };
-    let setup = |run: usize| Plan::parse(&inputs.runs[run].config).ok()?.played_in().cloned();
-    let name = if mine.preset == "reference" {
-        mine.name.clone()
-    } else {
-        format!("{}, {}", mine.name, mine.preset)
-    };
-    // Settings that were changed by hand have no name: the first run that has them lends its own.
-    let same_name = |other: &crate::setup::Setup| (&other.name, &other.preset) == (&mine.name, &mine.preset);
-    let others: Vec<_> = (0..inputs.runs.len()).filter_map(|run| Some((run, setup(run)?))).collect();
-    if others.iter().filter(|(_, other)| same_name(other)).all(|(_, other)| *other == mine) {
-        return Ok(name);
-    }
-    let first = others.iter().find(|(_, other)| *other == mine).map_or(input.run, |(run, _)| *run);
-    Ok(format!("{name} ({})", inputs.runs[first].name))
 }
 
 fn title(inputs: &Inputs) -> String {
@@ -348,5 +398,51 @@ fn refused(error: ReadError) -> Failure {
             interrupt::check().err().unwrap_or_else(|| Failure::Failed("stopped".to_owned()))
         }
         error => Failure::Usage(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::inputs::counts::{CONFIGS, OPENED};
+
+    /// How many config.toml are parsed and files opened for a report of `runs` benchmarks, half of which
+    /// have settings of their own.
+    fn counted(runs: usize) -> (usize, usize) {
+        let dir = tempfile::tempdir().unwrap();
+        for run in 0..runs {
+            let folder = dir.path().join(format!("r{run}"));
+            fs::create_dir(&folder).unwrap();
+            let drift = 0.001 * (1 + run / 2) as f64;
+            let config = format!(
+                "command = \"benchmark\"\nseed = {run}\nepisodes = 2\nagents = [\"random\"]\n\
+                 [env]\nname = \"k8s\"\npreset = \"reference\"\n[env.settings]\nmem_drift_mu = {drift}\n"
+            );
+            let rows = format!("random,{run},1,5,false,true\nrandom,{},2,5,false,true\n", run + 1000);
+            fs::write(folder.join("config.toml"), config).unwrap();
+            fs::write(folder.join("run.json"), "{}").unwrap();
+            fs::write(
+                folder.join("episodes.csv"),
+                format!("agent,seed,return,steps,terminated,truncated\n{rows}"),
+            )
+            .unwrap();
+        }
+        CONFIGS.set(0);
+        OPENED.set(0);
+        let inputs = Inputs::find(&[dir.path().to_path_buf()], false).unwrap();
+        let report = report(inputs, None, "").unwrap();
+        assert_eq!((report.runs.len(), report.differences[0].rows.len()), (runs, runs));
+        (CONFIGS.get(), OPENED.get())
+    }
+
+    /// Each config.toml is parsed once, and each file opened twice (what is it, and its rows), however many
+    /// there are.
+    #[test]
+    fn the_work_grows_with_the_runs() {
+        for runs in [10, 40] {
+            assert_eq!(counted(runs), (runs, 2 * runs));
+        }
     }
 }

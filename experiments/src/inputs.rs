@@ -1,20 +1,24 @@
 //! What `analyze` and `report` are pointed at: files, run directories, folders of runs.
 
-mod groups;
 mod settings;
+pub mod told;
 pub mod trained;
 
-use std::collections::BTreeSet;
-use std::ffi::OsStr;
+use std::collections::{HashMap, HashSet};
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use resonetics_analysis::evaluations;
-use resonetics_analysis::read::{Kind, open};
+use resonetics_analysis::read::{Kind, ReadError, Table, open};
 use resonetics_analysis::report::Run;
 use serde_json::Value;
 
+use self::settings::{Planned, Reader, Settings};
+use crate::commands::Plan;
 use crate::failure::{self, Failure};
+use crate::interrupt;
+use crate::progress::Progress;
 use crate::run_dir::ended;
 use crate::setup::read;
 
@@ -26,18 +30,27 @@ pub struct Input {
     pub run: usize,
     /// What the report calls it: the run's name, with the garden's number where a run has several.
     pub name: String,
+    /// Whether the file itself was typed, not a folder that holds it: then it must not be left out.
+    pub typed: bool,
 }
 
 /// Everything that is to be looked at.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Inputs {
     pub files: Vec<Input>,
     pub runs: Vec<Run>,
     /// Folder of each run.
     folders: Vec<PathBuf>,
+    /// Which run is in a folder.
+    places: HashMap<PathBuf, usize>,
+    /// What the config.toml of each run plans and says; read once, however many ask.
+    plans: Vec<Planned>,
+    settings: Vec<Settings>,
     /// What is in `files`, with no links: a file is read once.
-    known: BTreeSet<PathBuf>,
+    known: HashSet<PathBuf>,
     pub notes: Vec<String>,
+    /// Ticked file by file, where somebody waits.
+    pub progress: Option<Progress>,
     /// Cells of the gardens that have no config.toml, where the user says so.
     pub cells: Option<u64>,
 }
@@ -51,6 +64,9 @@ const NAMES: [&str; 6] = [
     Kind::Lifetimes.file(),
     evaluations::FILE,
 ];
+
+/// How the note on a file begins that was left out because of what is in it.
+pub const REFUSED: &str = "cannot be read and is left out: ";
 
 /// How deep runs are looked for.
 const DEPTH: usize = 4;
@@ -87,19 +103,41 @@ impl Inputs {
                 inputs.add_file(path, paths.len() == 1)?;
                 continue;
             };
-            if !inputs.add_folder(folder, DEPTH)? && !folder.join("run.json").is_file() {
+            let noted = inputs.notes.len();
+            // What was left out has been said.
+            if !inputs.add_folder(folder, DEPTH)?
+                && !folder.join("run.json").is_file()
+                && inputs.notes.len() == noted
+            {
                 inputs.notes.push(nothing_in(folder));
             }
         }
         if inputs.files.is_empty() {
             return Err(Failure::Usage(format!(
                 "{}; these are read, there or in the folders below: {}",
-                inputs.notes.join("; "),
+                first_of(&inputs.notes, 8),
                 NAMES.join(", ")
             )));
         }
         inputs.rename();
+        inputs.read_settings()?;
         Ok(inputs)
+    }
+
+    /// What the config.toml of a run plans, or why it plans nothing; `None` where there is none.
+    pub fn plan(&self, run: usize) -> Option<Result<&Plan, &str>> {
+        self.plans[run].as_ref().map(|plan| plan.as_ref().map_err(String::as_str))
+    }
+
+    fn read_settings(&mut self) -> Result<(), Failure> {
+        let mut reader = Reader::default();
+        for run in &self.runs {
+            interrupt::check()?;
+            let (plan, settings) = reader.read(&run.config);
+            self.plans.push(plan);
+            self.settings.push(settings);
+        }
+        Ok(())
     }
 
     /// Adds the file that was named: one that is no table is left out if others were named too, as `*`
@@ -108,7 +146,7 @@ impl Inputs {
         let table = ["csv", "json"].iter().any(|extension| has_extension(path, extension));
         if !alone
             && !table
-            && let Err(problem) = open(path)
+            && let Err(problem) = opened(path)
         {
             self.notes.push(format!("left out: {problem}"));
             return Ok(());
@@ -118,16 +156,17 @@ impl Inputs {
         // `gardener --runs` keeps config.toml one folder up.
         let is_part = numbered && !folder.join("config.toml").is_file();
         let above = folder.parent().filter(|above| is_part && above.join("config.toml").is_file());
-        self.push(path, above.unwrap_or(folder))
+        self.push(path, above.unwrap_or(folder), true)
     }
 
     /// Adds the run in `folder` or, if there is none, its files and what is in the folders below; whether
     /// there is anything.
     fn add_folder(&mut self, folder: &Path, depth: usize) -> Result<bool, Failure> {
+        interrupt::check()?;
         let rows = of_run(folder)?;
         let mut found = !rows.is_empty();
         for path in &rows {
-            self.push(path, folder)?;
+            self.push(path, folder, false)?;
         }
         if folder.join("run.json").is_file() {
             // Reports stand beside the runs that they are of.
@@ -149,14 +188,14 @@ impl Inputs {
     /// Adds the CSV files of `folder` that have another name and a header that is known; whether there
     /// are any.
     fn add_unnamed(&mut self, folder: &Path, has_rows: bool) -> Result<bool, Failure> {
-        let csv = |path: &PathBuf| has_extension(path, "csv") && path.is_file();
+        let csv = |path: &PathBuf| (has_extension(path, "csv") || is_packed(path)) && path.is_file();
         let named =
             |path: &Path| path.file_name().and_then(OsStr::to_str).is_some_and(|name| NAMES.contains(&name));
         let (mut found, mut problems) = (false, Vec::new());
         for path in entries(folder)?.into_iter().filter(csv).filter(|path| !named(path)) {
-            match open(&path) {
+            match opened(&path) {
                 Ok(_) => {
-                    self.push(&path, folder)?;
+                    self.push(&path, folder, false)?;
                     found = true;
                 }
                 Err(_) if has_rows && sums_up(&path) => {}
@@ -174,59 +213,90 @@ impl Inputs {
     }
 
     /// Adds a file, once.
-    fn push(&mut self, path: &Path, folder: &Path) -> Result<(), Failure> {
+    fn push(&mut self, path: &Path, folder: &Path, typed: bool) -> Result<(), Failure> {
         let whole = fs::canonicalize(path).map_err(failure::io("read", path))?;
         if !self.known.insert(whole) {
             return Ok(());
         }
-        let known = self.folders.iter().position(|known| known == folder);
-        let run = known.unwrap_or(self.runs.len());
-        if known.is_none() {
-            let run = described(folder, &mut self.notes)?;
-            self.runs.push(run);
-            self.folders.push(folder.to_path_buf());
-        }
-        self.files.push(Input { path: path.to_path_buf(), run, name: String::new() });
+        let run = match self.places.get(folder) {
+            Some(&run) => run,
+            None => {
+                let run = match described(folder, &mut self.notes) {
+                    Err(failure) if !typed => {
+                        self.notes.push(format!("{REFUSED}{}: {failure}", path.display()));
+                        return Ok(());
+                    }
+                    described => described?,
+                };
+                self.runs.push(run);
+                self.folders.push(folder.to_path_buf());
+                self.places.insert(folder.to_path_buf(), self.runs.len() - 1);
+                self.runs.len() - 1
+            }
+        };
+        self.files.push(Input { path: path.to_path_buf(), run, name: String::new(), typed });
         Ok(())
     }
 
     /// Names runs by their folders, with as much of the path as tells them apart, and files by runs.
     fn rename(&mut self) {
-        let plain = |folder: &Path| {
-            let whole = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf());
+        let plain = |folder: &PathBuf| {
+            let whole = fs::canonicalize(folder).unwrap_or_else(|_| folder.clone());
             whole
                 .file_name()
                 .map_or_else(|| folder.display().to_string(), |name| name.to_string_lossy().into_owned())
         };
-        let names: Vec<String> = self.folders.iter().map(|folder| plain(folder)).collect();
-        for (run, name) in names.iter().enumerate() {
-            let unique = names.iter().filter(|other| *other == name).count() == 1;
-            self.runs[run].name = if unique { name.clone() } else { self.folders[run].display().to_string() };
+        let names: Vec<String> = self.folders.iter().map(plain).collect();
+        let counts = counted(names.iter().cloned());
+        for (run, name) in names.into_iter().enumerate() {
+            let unique = counts[&name] == 1;
+            self.runs[run].name = if unique { name } else { self.folders[run].display().to_string() };
         }
-        let files = self.files.clone();
+        let in_run = |file: &Input| (file.run, file.path.file_name().map(OsStr::to_owned));
+        let mates: HashMap<(usize, Option<OsString>), usize> = counted(self.files.iter().map(in_run));
         for file in &mut self.files {
-            let run = &self.runs[file.run].name;
-            let mates = files
-                .iter()
-                .filter(|other| other.run == file.run && other.path.file_name() == file.path.file_name());
+            let run = &self.runs[file.run];
             let parent = file.path.parent().and_then(Path::file_name);
-            let number = parent.filter(|name| is_numbered(name) && *name != OsStr::new(run));
+            let number = parent.filter(|name| is_numbered(name) && *name != OsStr::new(&run.name));
             file.name = match number {
-                Some(number) => format!("{run}, {}", number.to_string_lossy()),
-                None if mates.count() > 1 || self.runs[file.run].config.is_empty() => file
+                Some(number) => format!("{}, {}", run.name, number.to_string_lossy()),
+                None if mates[&in_run(file)] > 1 || run.config.is_empty() => file
                     .path
                     .file_name()
-                    .map_or_else(|| run.clone(), |name| name.to_string_lossy().into_owned()),
-                None => run.clone(),
+                    .map_or_else(|| run.name.clone(), |name| name.to_string_lossy().into_owned()),
+                None => run.name.clone(),
             };
         }
-        let names: Vec<String> = self.files.iter().map(|file| file.name.clone()).collect();
+        let counts = counted(self.files.iter().map(|file| file.name.clone()));
         for file in self.files.iter_mut().filter(|file| self.runs[file.run].config.is_empty()) {
-            if names.iter().filter(|name| **name == file.name).count() > 1 {
+            if counts[&file.name] > 1 {
                 file.name = file.path.display().to_string();
             }
         }
     }
+}
+
+/// How often each of `things` is there.
+fn counted<T: Eq + std::hash::Hash>(things: impl Iterator<Item = T>) -> HashMap<T, usize> {
+    let mut counts = HashMap::new();
+    for thing in things {
+        *counts.entry(thing).or_default() += 1;
+    }
+    counts
+}
+
+/// `texts` in one line: the first `most` of them, and how many more there are.
+pub fn first_of(texts: &[String], most: usize) -> String {
+    let more = texts.len().saturating_sub(most);
+    let shown = texts[..texts.len() - more].join("; ");
+    if more == 0 { shown } else { format!("{shown}; and {more} more") }
+}
+
+/// Opens the file at `path`; what grows with the files goes through here, so that a test can count.
+pub fn opened(path: &Path) -> Result<(Kind, Table), ReadError> {
+    #[cfg(test)]
+    counts::OPENED.with(|count| count.set(count.get() + 1));
+    open(path)
 }
 
 /// Whether a file has the name of those that sum up what another of the same run holds row by row.
@@ -284,21 +354,32 @@ fn has_extension(path: &Path, extension: &str) -> bool {
     path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension))
 }
 
+/// Whether a file has the name of a table that is packed or of another kind: it is opened to say so.
+fn is_packed(path: &Path) -> bool {
+    let of = |extensions: &[&str]| extensions.iter().any(|extension| has_extension(path, extension));
+    let table = path.file_stem().is_some_and(|stem| has_extension(Path::new(stem), "csv"));
+    table && of(&["gz", "xz", "zst", "bz2", "lz4", "zip", "7z"]) || of(&["parquet", "xlsx", "ods"])
+}
+
+/// That there is nothing in `folder`, and why, where its tables are packed.
 fn nothing_in(folder: &Path) -> String {
+    let packed = entries(folder).unwrap_or_default().into_iter().filter(|path| is_packed(path));
+    let problem = packed.filter_map(|path| opened(&path).err()).next();
+    let why = problem.map_or_else(String::new, |problem| format!(": {problem}"));
     let how = match ended(folder).as_deref() {
         Some(how @ ("killed" | "interrupted")) => format!(" was {how} and"),
         Some("failed") => " failed and".to_owned(),
         Some("running") => " is still running and so far".to_owned(),
         _ => String::new(),
     };
-    format!("{}{how} holds nothing to analyze", folder.display())
+    format!("{}{how} holds nothing to analyze{why}", folder.display())
 }
 
 /// What config.toml and run.json in `folder` say; empty where they are not there. A run.json that cannot
 /// be read is noted.
 ///
 /// # Errors
-/// That config.toml cannot be read.
+/// That config.toml cannot be read: what the settings were is not guessed.
 fn described(folder: &Path, notes: &mut Vec<String>) -> Result<Run, Failure> {
     let (config, record) = (folder.join("config.toml"), folder.join("run.json"));
     let config = if config.is_file() { read(&config)? } else { String::new() };
@@ -345,6 +426,17 @@ pub fn command_line(arguments: impl Iterator<Item = String>) -> String {
         }
     };
     ["resonetics".to_owned()].into_iter().chain(arguments.map(quoted)).collect::<Vec<_>>().join(" ")
+}
+
+/// What tests count: what grows with the runs must do so in proportion.
+#[cfg(test)]
+pub mod counts {
+    use std::cell::Cell;
+
+    thread_local! {
+        pub static CONFIGS: Cell<usize> = const { Cell::new(0) };
+        pub static OPENED: Cell<usize> = const { Cell::new(0) };
+    }
 }
 
 #[cfg(test)]

@@ -270,20 +270,126 @@ fn folders_are_searched_and_what_holds_nothing_is_told() {
     let said = place.ok("report all/killed all/quick all/hurt").stdout;
     assert!(said.contains("left out: all/killed/episodes.csv") && said.contains("not lost in 20"), "{said}");
 
-    place.write("all/sweep/one/config.toml", "command = \"benchmark\"\nagents = 1\n");
+    for (config, problem) in
+        [("command = \"benchmark\"\nagents = 1\n", "line "), ("command = \n", "TOML parse error at line 1")]
+    {
+        place.write("all/sweep/one/config.toml", config);
+        let said = format!("cannot use the config.toml beside all/sweep/one/episodes.csv: {problem}");
+        // Among others it is left out; alone, or typed, it is refused.
+        let ran = place.run("analyze all");
+        let warning = format!("warning: left out: {said}");
+        assert!(ran.code == Some(0) && ran.stderr.starts_with(&warning), "{ran:?}");
+        assert!(ran.stdout.contains(&format!("note: cannot be read and is left out: {said}")), "{ran:?}");
+        for paths in ["all/sweep/one", "all/sweep/one/episodes.csv all/mine/first.csv"] {
+            let refused = place.refused(&format!("analyze {paths}"));
+            assert!(refused.contains(&said), "{refused}");
+        }
+    }
+}
+
+/// One damaged file among others is left out and named, in the report and on standard error; a file that
+/// was typed, or the last that is left, is refused.
+#[test]
+fn a_damaged_file_of_a_folder_is_left_out() {
+    let place = Place::new();
+    let episodes = |cell: &str| {
+        format!("{EPISODES}a,1,1,{cell},500,false,true,0,0,0.2,8\na,2,2,1.5,500,false,true,0,0,0.2,8\n")
+    };
+    for (run, text) in [
+        ("one", episodes("1.0")),
+        ("two", episodes("one")),
+        ("three", episodes("2.0").replace("a,2,2", "a,2,1")),
+    ] {
+        std::fs::create_dir_all(place.path(&format!("all/{run}"))).unwrap();
+        place.write(&format!("all/{run}/run.json"), "{}");
+        place.write(&format!("all/{run}/episodes.csv"), text);
+    }
+    let two = "all/two/episodes.csv, line 2, column `return`: found `one`; allowed: a number";
+    let three =
+        "all/three/episodes.csv, line 3, column `seed`: found `1`; allowed: no seed that `a` played before";
+    let ran = place.run("analyze all --out out");
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let analysis = place.json("out/analysis.json");
+    for said in [two, three] {
+        assert!(ran.stderr.contains(said), "{ran:?}");
+        assert!(
+            analysis["notes"].to_string().contains(&format!("cannot be read and is left out: {said}")),
+            "{analysis}"
+        );
+    }
+    assert_eq!(analysis["parts"][0]["findings"]["worlds"].as_array().unwrap().len(), 1);
+    assert!(place.refused("analyze all/two/episodes.csv all/one").contains(two));
+    assert!(place.refused("analyze all/two").contains(two));
+    std::fs::remove_dir_all(place.path("all/one")).unwrap();
     let refused = place.refused("analyze all");
     assert!(
-        refused.contains("cannot use the config.toml beside all/sweep/one/episodes.csv: line "),
+        refused.contains("none of the 2 files can be read: ")
+            && refused.contains(two)
+            && refused.contains(three),
         "{refused}"
     );
-    place.write("all/sweep/one/config.toml", "command = \n");
+}
+
+/// Files that are packed, or of another program, are named as what they are.
+#[test]
+fn what_is_no_table_is_named_by_its_first_bytes() {
+    let place = Place::new();
+    std::fs::create_dir_all(place.path("all/run")).unwrap();
+    place.write("all/run/run.json", "{}");
+    // `printf 'a\n' | gzip -n`
+    let gzip = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x4b\xe4\x02\0\x07\xa1\xea\xdd\x02\0\0\0";
+    std::fs::write(place.path("all/run/training.csv.gz"), gzip).unwrap();
+    std::fs::write(place.path("all/episodes.csv.gz"), gzip).unwrap();
+    let said = "episodes.csv.gz, line 1: the file is packed by gzip: unpack it first (gunzip)";
+    assert!(place.refused("analyze all/episodes.csv.gz").contains(said));
     let refused = place.refused("analyze all");
+    assert!(refused.contains(&format!("left out: all/{said}")), "{refused}");
     assert!(
         refused.contains(
-            "cannot use the config.toml beside all/sweep/one/episodes.csv: TOML parse error at line 1"
+            "all/run holds nothing to analyze: all/run/training.csv.gz, line 1: the file is packed by gzip"
         ),
         "{refused}"
     );
+    place.write("all/log.csv", garden_log(3.0, 20));
+    assert!(place.ok("analyze all").stdout.contains(&format!("left out: all/{said}")));
+    std::fs::write(place.path("eval.json"), gzip).unwrap();
+    assert!(place.refused("analyze eval.json").contains("eval.json, line 1: the file is packed by gzip"));
+}
+
+/// Of 40 settings a figure names three; it is no higher than others, and a long table has a file.
+#[test]
+fn many_settings_keep_figures_and_page_small() {
+    let place = Place::new();
+    for run in 0..120_u32 {
+        let folder = format!("all/run-of-{run}");
+        std::fs::create_dir_all(place.path(&folder)).unwrap();
+        place.write(&format!("{folder}/run.json"), "{}");
+        place.write(&format!("{folder}/config.toml"), format!("command = \"other\"\nseed = 1\nx = {run}\n"));
+        let rows: String = (1..=50)
+            .map(|row| format!("{row},{}.5,0.1,0.01,1,1,1,0.1,0.5,0\n", (run * 7) % 120 + row))
+            .collect();
+        let header = "steps,return_mean,greedy_return,learning_rate,loss,value_loss,entropy,approx_kl,explained_variance,rollbacks";
+        place.write(&format!("{folder}/training.csv"), format!("{header}\n{rows}"));
+    }
+    place.ok("analyze all --out out -q");
+    let figure = place.text("out/figures/training-return_mean.svg");
+    assert!(figure.starts_with("<svg width=\"820\" height=\"4"), "{}", &figure[..60]);
+    assert!(figure.len() < 300_000, "{} bytes", figure.len());
+    // 7 x 17 is -1 and 7 x 103 is 1 modulo 120: the run of the highest returns, and that of the lowest.
+    for name in ["x=17 (best)", "x=0 (worst)", " (median)"] {
+        assert!(figure.contains(name), "no {name}");
+    }
+    let page = place.text("out/report.html");
+    assert!(page.len() < 2_000_000, "{} bytes", page.len());
+    for said in [
+        "Of 120 curves the best, the median and the worst, by the last mean return of 100 episodes, have a name; 100 of the others, evenly by rank, are thin and grey.",
+        "These are the first 100 of 480 rows; `resonetics report` and `analyze` write all into tables/table-1.csv",
+        "These are the first 100 of 120 rows; `resonetics report` and `analyze` write all into tables/table-2.csv",
+    ] {
+        assert!(page.contains(said), "no {said}");
+    }
+    assert_eq!(place.csv("out/tables/table-1.csv").column("run").len(), 480);
+    assert_eq!(place.csv("out/tables/table-2.csv").column("x").len(), 120);
 }
 
 /// A garden of 10 x 10 cells from elsewhere, all dirty: clean for one of 60 x 60.

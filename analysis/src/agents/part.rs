@@ -1,10 +1,15 @@
 //! Agents in a report.
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
 use serde_json::json;
 
 use super::trained::{beside, sides};
 use super::{Agent, Side, World, overall};
-use crate::chart::{ChartError, Curve, Estimate, Labels, intervals, lines, range};
+use crate::chart::{
+    CURVES, ChartError, Curve, Estimate, Labels, intervals, lines, picked, picked_estimates, range,
+};
 use crate::report::{Cell, Figure, Part, Table, p_text};
 use crate::stats::aggregate::{performance_profile, profile_intervals};
 use crate::stats::bootstrap::resamples;
@@ -32,25 +37,46 @@ const WORDS: [(&str, &str); 7] = [
     ("p, Holm", "the same, corrected for testing several agents"),
 ];
 
+/// Worlds that have figures and tables of their own; of more, the first of them have figures.
+const DRAWN: usize = 6;
+
 /// What a report says of `worlds`, of which there is at least one.
 ///
 /// # Errors
 /// That a figure cannot be drawn.
 pub fn part(worlds: &[World]) -> Result<Part, ChartError> {
-    let mut part = Part {
-        question: "Which agent does best?".to_owned(),
-        words: &WORDS,
-        answer: worlds.iter().map(|world| answer(world, worlds.len() > 1)).collect::<Vec<_>>().join(" "),
-        ..Part::default()
+    let answer = if worlds.len() > DRAWN {
+        winners(worlds)
+    } else {
+        worlds.iter().map(|world| answer(world, worlds.len() > 1)).collect::<Vec<_>>().join(" ")
     };
-    for (number, world) in (1..).zip(worlds) {
+    let question = "Which agent does best?".to_owned();
+    let mut part = Part { question, words: &WORDS, answer, ..Part::default() };
+    if worlds.len() > DRAWN {
+        part.sentences.push(format!(
+            "{} worlds were played; the first {DRAWN} have figures of their own, and the tables have all.",
+            worlds.len()
+        ));
+    }
+    for (number, world) in (1_u32..).zip(worlds) {
         part.sentences.extend(remarks(world));
-        part.figures.extend(interval_figure(world, number)?);
-        part.figures.extend(profile_figure(world, number)?);
-        part.tables.push(aggregate_table(world));
-        part.tables.push(episodes_table(world));
-        part.tables.extend(comparison_table(world));
-        part.tables.extend(trained_table(world));
+        if number as usize <= DRAWN {
+            part.figures.extend(interval_figure(world, number)?);
+            part.figures.extend(profile_figure(world, number)?);
+        }
+    }
+    if worlds.len() > DRAWN {
+        let tables = [aggregate_table, episodes_table];
+        part.tables.extend(tables.iter().filter_map(|table| below(worlds, |world| Some(table(world)))));
+        part.tables.extend(below(worlds, comparison_table));
+        part.tables.extend(below(worlds, trained_table));
+    } else {
+        for world in worlds {
+            part.tables.push(aggregate_table(world));
+            part.tables.push(episodes_table(world));
+            part.tables.extend(comparison_table(world));
+            part.tables.extend(trained_table(world));
+        }
     }
     let over_all = overall(worlds);
     if worlds.len() > 1 && over_all.is_empty() {
@@ -82,6 +108,48 @@ pub fn part(worlds: &[World]) -> Result<Part, ChartError> {
     }
     part.findings = json!({ "kind": "agents", "worlds": worlds, "over_all_worlds": over_all });
     Ok(part)
+}
+
+/// In how many of many worlds each agent is the best.
+fn winners(worlds: &[World]) -> String {
+    let mut wins: Vec<(&str, usize)> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    for world in worlds {
+        let agents = world.agents.iter().filter_map(|agent| Some((agent.iqm?, agent.name.as_str())));
+        let Some((_, name)) = agents.max_by(|a, b| a.0.total_cmp(&b.0)) else { continue };
+        let place = *places.entry(name).or_insert_with(|| {
+            wins.push((name, 0));
+            wins.len() - 1
+        });
+        wins[place].1 += 1;
+    }
+    wins.sort_by_key(|(_, count)| Reverse(*count));
+    let each = wins.iter().take(DRAWN).map(|(name, count)| format!("{name} in {count}"));
+    let more = match wins.len().saturating_sub(DRAWN) {
+        0 => String::new(),
+        more => format!("; and {more} more agents in the others"),
+    };
+    let each = each.collect::<Vec<_>>().join(", ");
+    format!(
+        "Of {} worlds the highest interquartile mean return is that of {each}{more}. Each world stands in the table.",
+        worlds.len()
+    )
+}
+
+/// The tables of many worlds as one, with the world in the first column.
+fn below(worlds: &[World], table: impl Fn(&World) -> Option<Table>) -> Option<Table> {
+    let mut all: Option<Table> = None;
+    for world in worlds {
+        let Some(own) = table(world) else { continue };
+        let all = all.get_or_insert_with(|| Table {
+            caption: own.caption.replacen(&format!("in {}", world.name), "in each world", 1),
+            columns: ["world".to_owned()].into_iter().chain(own.columns.clone()).collect(),
+            rows: Vec::new(),
+        });
+        let named = |row: Vec<Cell>| [Cell::text(&world.name)].into_iter().chain(row).collect();
+        all.rows.extend(own.rows.into_iter().map(named));
+    }
+    all
 }
 
 /// Decimals that show two digits or more of how far off the means may be, or, without intervals, of the
@@ -315,7 +383,7 @@ fn interval_figure(world: &World, number: u32) -> Result<Option<Figure>, ChartEr
     let estimate = |agent: &Agent| {
         Some(Estimate { name: agent.name.clone(), value: agent.iqm?, interval: agent.iqm_interval })
     };
-    let estimates: Vec<Estimate> = world.agents.iter().filter_map(estimate).collect();
+    let (estimates, note) = picked_estimates(world.agents.iter().filter_map(estimate).collect());
     if estimates.is_empty() {
         return Ok(None);
     }
@@ -328,7 +396,7 @@ fn interval_figure(world: &World, number: u32) -> Result<Option<Figure>, ChartEr
         format!(" The smallest corrected p-value against the baseline is {}.", p_text(p))
     });
     let caption = format!(
-        "Interquartile mean of the returns in {}, with its 95% interval where there is one.{tested}",
+        "Interquartile mean of the returns in {}, with its 95% interval where there is one.{tested}{note}",
         world.name
     );
     let title = format!("Interquartile mean return, {}", world.name);
@@ -343,9 +411,10 @@ fn profile_figure(world: &World, number: u32) -> Result<Option<Figure>, ChartErr
     let all = finite.iter().flat_map(|agent| &agent.played.returns).copied();
     let Some(x) = range(all) else { return Ok(None) };
     let taus: Vec<f64> = (0..=200).map(|i| x.start + (x.end - x.start) * f64::from(i) / 200.0).collect();
-    let curve = |agent: &&Agent| {
+    let curve = |agent: &Agent, banded: bool| {
         let shares = performance_profile(std::slice::from_ref(&agent.played.returns), &taus)?;
-        let intervals = profile_intervals(&agent.played.returns, &taus).unwrap_or_default();
+        let intervals =
+            profile_intervals(&agent.played.returns, &taus).filter(|_| banded).unwrap_or_default();
         let band = taus.iter().zip(intervals).map(|(&tau, interval)| (tau, interval.low, interval.high));
         Some(Curve {
             name: agent.name.clone(),
@@ -353,11 +422,16 @@ fn profile_figure(world: &World, number: u32) -> Result<Option<Figure>, ChartErr
             band: band.collect(),
         })
     };
-    let curves: Vec<Curve> = finite.iter().filter_map(curve).collect();
+    let (curves, note) = if finite.len() > CURVES {
+        let ranks: Vec<Option<f64>> = finite.iter().map(|agent| agent.iqm).collect();
+        picked(&ranks, "interquartile mean", |index, named| curve(finite[index], named))
+    } else {
+        (finite.iter().filter_map(|agent| curve(agent, true)).collect(), String::new())
+    };
     let title = format!("Performance profile, {}", world.name);
     let labels = Labels { title: &title, x: "return of an episode", y: "share of the episodes above" };
     let caption = format!(
-        "Share of the episodes in {} with a return above each value, with pointwise 95% bands: a curve further to the right is better; where curves cross, neither agent is better everywhere.",
+        "Share of the episodes in {} with a return above each value, with pointwise 95% bands: a curve further to the right is better; where curves cross, neither agent is better everywhere.{note}",
         world.name
     );
     Figure::new(format!("profile-{number}"), caption, |size| {

@@ -7,6 +7,7 @@ use plotters::coord::Shift;
 use plotters::coord::types::RangedCoordf64;
 use plotters::element::{DashedPathElement, DynElement, IntoDynElement};
 use plotters::prelude::*;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::{ChartError, Labels, Size};
 
@@ -22,6 +23,8 @@ const SAMPLE: u32 = 18;
 const GAP: u32 = 6;
 /// From one name of the key to the next.
 const APART: u32 = 20;
+/// Lines of a title at most.
+const LINES: usize = 4;
 
 /// How a curve is drawn; where there are more curves than colours, a colour comes again with dashes.
 #[derive(Clone, Copy)]
@@ -60,13 +63,13 @@ pub(super) struct Key {
 
 impl Key {
     pub(super) fn new<'a>(names: impl Iterator<Item = (&'a str, Ink)>, size: Size) -> Key {
-        // Half an em is a little more than most letters take.
-        let width = |name: &str| name.chars().count() as u32 * size.text() * 11 / 20;
+        // Half an em is a little more than most letters take; those of East Asia take twice as much.
+        let width = |name: &str| name.width() as u32 * size.text() * 11 / 20;
         let (left, right) = (MARGIN + Y_LABELS, size.width() - MARGIN);
         let letters = ((right - left - SAMPLE - GAP) * 20 / (size.text() * 11)) as usize;
         let (mut x, mut row) = (left, 0);
-        let entries = names.map(|(name, ink)| {
-            let name = shortened(name, letters);
+        let (names, inks): (Vec<&str>, Vec<Ink>) = names.unzip();
+        let entries = distinct(names.into_iter(), letters).into_iter().zip(inks).map(|(name, ink)| {
             let needed = SAMPLE + GAP + width(&name);
             if x > left && x + needed > right {
                 (x, row) = (left, row + 1);
@@ -99,13 +102,19 @@ impl Key {
     }
 }
 
-/// `text` in lines of at most `letters`, where its words allow that; one line at least.
+/// `text` in lines of at most `letters`, a word that is longer being cut; the last one says that there is
+/// more than a title should have.
 fn wrapped(text: &str, letters: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
-    for word in text.split(' ') {
+    for word in visible(text).split(' ') {
+        let word = shortened(word, letters);
         let last = lines.len() - 1;
-        if !lines[last].is_empty() && lines[last].chars().count() + 1 + word.chars().count() > letters {
-            lines.push(word.to_owned());
+        if !lines[last].is_empty() && lines[last].width() + 1 + word.width() > letters {
+            if lines.len() == LINES {
+                lines[last] += " …";
+                break;
+            }
+            lines.push(word);
         } else {
             let space = if lines[last].is_empty() { "" } else { " " };
             lines[last] += &format!("{space}{word}");
@@ -114,13 +123,61 @@ fn wrapped(text: &str, letters: usize) -> Vec<String> {
     lines
 }
 
+/// `names` as a figure writes them: in at most `letters`, with nothing invisible in them, and no two of
+/// different ones alike.
+pub(super) fn distinct<'a>(names: impl Iterator<Item = &'a str>, letters: usize) -> Vec<String> {
+    let whole: Vec<&str> = names.collect();
+    let short: Vec<String> = whole.iter().map(|name| shortened(&visible(name), letters)).collect();
+    let alike = |place: usize| {
+        short.iter().zip(&whole).any(|(other, of)| *other == short[place] && *of != whole[place])
+    };
+    let numbered = |place: usize| {
+        let number = format!("{}: ", place + 1);
+        let rest = letters.saturating_sub(number.len()).max(1);
+        if alike(place) { number + &shortened(&visible(whole[place]), rest) } else { short[place].clone() }
+    };
+    (0..whole.len()).map(numbered).collect()
+}
+
+/// `name` with what leaves no ink, or turns the direction of what follows, written out. What joins letters
+/// stays where there are such: in Persian and Hindi, and in emoji.
+pub fn visible(name: &str) -> String {
+    let mut shown = String::new();
+    let mut before = ' ';
+    for letter in name.chars() {
+        let joins = matches!(letter, '\u{200c}' | '\u{200d}' | '\u{fe0e}' | '\u{fe0f}') && !before.is_ascii();
+        let invisible = letter.is_control()
+            || letter != ' ' && letter.is_whitespace()
+            || !joins
+                && matches!(letter,
+                    '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+                    | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+                    | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+                    | '\u{e0000}'..='\u{e0fff}');
+        if invisible {
+            shown += &letter.escape_unicode().to_string();
+        } else {
+            shown.push(letter);
+        }
+        before = letter;
+    }
+    shown
+}
+
 /// The end of a name of more than `letters`: that of a path tells more than its beginning.
 fn shortened(name: &str, letters: usize) -> String {
-    let count = name.chars().count();
-    if count <= letters {
+    if name.width() <= letters {
         return name.to_owned();
     }
-    ['…'].into_iter().chain(name.chars().skip(count + 1 - letters)).collect()
+    let mut room = letters.saturating_sub(1);
+    let end = name.char_indices().rev().take_while(|(_, letter)| {
+        let width = letter.width().unwrap_or_default();
+        let fits = width <= room;
+        room = room.saturating_sub(width);
+        fits
+    });
+    let start = end.last().map_or(name.len(), |(at, _)| at);
+    format!("…{}", &name[start..])
 }
 
 /// An SVG of `height` pixels and a key, under `title`.

@@ -226,3 +226,59 @@ fn a_long_title_has_more_lines() {
     assert!(number(&narrow, "height") > number(&short, "height"));
     assert!(drawn(title, Size::Wide).contains(&format!("\n{title}\n")));
 }
+
+/// Fifty thousand steps are drawn as those that a screen can show; what lies in one pixel is a dot.
+#[test]
+fn what_falls_into_one_pixel_is_drawn_once() {
+    let many: Vec<(f64, f64)> =
+        (0..100_000).map(|i| (f64::from(i) / 1e5, 1.0 - f64::from(i) / 1e5)).collect();
+    let band = many.iter().map(|&(x, y)| (x, y - 0.1, y + 0.1)).collect();
+    let curve = Curve { name: "lives".to_owned(), points: many, band };
+    let svg = lines(&labels(), 0.0..1.0, 0.0..1.0, &[curve], Size::Wide).unwrap();
+    assert!(svg.len() < 60_000, "{} bytes", svg.len());
+    let same = Curve { name: "once".to_owned(), points: vec![(0.5, 0.5); 61], band: Vec::new() };
+    let svg = lines(&labels(), 0.0..1.0, 0.0..1.0, &[same], Size::Wide).unwrap();
+    assert_eq!(svg.matches("<circle").count(), 1);
+}
+
+/// A curve without a name is grey, thin and in no key; those with one lie above it.
+#[test]
+fn a_curve_without_a_name_is_grey() {
+    let curve =
+        |name: &str| Curve { name: name.to_owned(), points: vec![(0.0, 0.0), (1.0, 1.0)], band: Vec::new() };
+    let curves = [curve("one"), curve(""), curve("two"), curve("")];
+    let svg = lines(&labels(), 0.0..1.0, 0.0..1.0, &curves, Size::Wide).unwrap();
+    let strokes: Vec<&str> = svg.lines().filter(|line| line.contains("<polyline")).collect();
+    let grey = strokes.iter().filter(|line| line.contains("#9AA3AB"));
+    assert!(
+        grey.clone().count() == 2 && grey.clone().all(|line| line.contains("stroke-width=\"1\"")),
+        "{strokes:?}"
+    );
+    let place = |colour: &str| svg.rfind(colour).unwrap();
+    assert!(place("#9AA3AB") < place("#0072B2") && place("#9AA3AB") < place("#E66100"));
+    assert!(themed(&svg, "x").contains("var(--calm"));
+}
+
+/// Names that differ where a figure has no room, or in nothing that leaves ink, do not look alike.
+#[test]
+fn no_two_names_look_alike() {
+    let middle = |letter: char| format!("{}{letter}{}", "begin/".repeat(30), "/end".repeat(30));
+    let names =
+        [middle('a'), middle('b'), "planner".to_owned(), "plan\u{200b}ner".to_owned(), "长".repeat(90)];
+    let estimate = |name: &String| Estimate { name: name.clone(), value: 1.0, interval: None };
+    let estimates: Vec<Estimate> = names.iter().map(estimate).collect();
+    for size in [Size::Wide, Size::Narrow] {
+        let svg = intervals("t", "x", &estimates, size).unwrap();
+        let texts: Vec<&str> =
+            svg.split("<text ").skip(1).filter_map(|text| text.split('\n').nth(1)).collect();
+        let found = |part: &str| texts.iter().filter(|text| text.contains(part)).count();
+        assert_eq!((found("1: …"), found("2: …"), found("planner"), found("plan\\u{200b}ner")), (1, 1, 1, 1));
+        let long = texts.iter().find(|text| text.contains('长')).unwrap();
+        assert!(long.chars().count() < if size == Size::Wide { 50 } else { 25 }, "{long}");
+    }
+    // Joined emoji and Persian keep what joins them.
+    for name in ["\u{1f468}\u{200d}\u{1f469}", "می\u{200c}روم"] {
+        assert_eq!(visible(name), name);
+    }
+    assert_eq!(visible("a\u{202e}b\tc"), "a\\u{202e}b\\u{9}c");
+}

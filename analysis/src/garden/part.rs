@@ -1,13 +1,16 @@
 //! Gardens in a report.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use serde_json::json;
 
 use super::{AHEAD, BINS, DIRTY, Garden, Rules, SIGNALS, Signal};
-use crate::chart::{ChartError, Curve, GUESSING, Labels, Size, Strip, lines, lines_over_strip, shares};
+use crate::chart::{
+    CURVES, ChartError, Curve, GUESSING, Labels, Size, Strip, lines, lines_over_strip, picked, shares,
+};
 use crate::read::garden::VERDICTS;
-use crate::report::{Cell, Figure, Part, Table, capitalised};
+use crate::report::{Cell, Figure, Part, Table, at_most, capitalised};
 use crate::stats::roc::Roc;
 use crate::stats::summary::{mean, quantile};
 use crate::thinned::Thinned;
@@ -32,7 +35,10 @@ const WORDS: [(&str, &str); 10] = [
 ];
 
 /// Groups of gardens of which the first gets a figure of its own.
-const DRAWN: usize = 4;
+pub const DRAWN: usize = 4;
+
+/// Groups of which the answer speaks.
+const SAID: usize = 6;
 
 /// What a report says of `gardens`, of which there is at least one.
 ///
@@ -93,11 +99,13 @@ fn pooled(gardens: &[Garden], signal: usize) -> Roc {
 /// The groups in the order in which they come, each with its gardens.
 fn groups(gardens: &[Garden]) -> Vec<(&str, Vec<&Garden>)> {
     let mut groups: Vec<(&str, Vec<&Garden>)> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
     for garden in gardens {
-        match groups.iter_mut().find(|(group, _)| *group == garden.group) {
-            Some((_, members)) => members.push(garden),
-            None => groups.push((&garden.group, vec![garden])),
-        }
+        let place = *places.entry(&garden.group).or_insert_with(|| {
+            groups.push((&garden.group, Vec::new()));
+            groups.len() - 1
+        });
+        groups[place].1.push(garden);
     }
     groups
 }
@@ -124,7 +132,8 @@ fn answer(gardens: &[Garden], rocs: &[Roc]) -> String {
         many => {
             let each: Vec<_> =
                 many.iter().map(|(group, members)| format!("{group}: {}", lost_text(members))).collect();
-            format!("{}.", each.join("; "))
+            let said = at_most(SAID, &each, "; ", "settings");
+            if said.ends_with('.') { said } else { format!("{said}.") }
         }
     };
     let lost = gardens.iter().filter(|garden| garden.lost_at.is_some()).count();
@@ -332,12 +341,24 @@ fn span(gardens: &[Garden]) -> Range<f64> {
 }
 
 fn dirt_figure(gardens: &[Garden]) -> Result<Figure, ChartError> {
-    let several = groups(gardens).len() > 1;
-    let name = |garden: &Garden| if several { garden.group.clone() } else { garden.name.clone() };
-    let curves: Vec<_> = gardens.iter().map(|garden| garden.dirt.curve(&name(garden))).collect();
+    let groups = groups(gardens).len();
+    let name = |garden: &Garden| if groups > 1 { garden.group.clone() } else { garden.name.clone() };
+    let names = if groups > 1 { groups } else { gardens.len() };
+    let (curves, note) = if names > CURVES || gardens.len() > 4 * CURVES {
+        // The longest life first, then the cleanest.
+        let rank = |garden: &Garden| {
+            Some(garden.lifetime() as f64 - garden.dirt_mean.filter(|dirt| dirt.is_finite())?)
+        };
+        let ranks: Vec<Option<f64>> = gardens.iter().map(rank).collect();
+        picked(&ranks, "length of life and then mean dirt", |index, _| {
+            Some(gardens[index].dirt.curve(&gardens[index].name))
+        })
+    } else {
+        (gardens.iter().map(|garden| garden.dirt.curve(&name(garden))).collect(), String::new())
+    };
     let labels = Labels { title: "Dirt", x: "generation", y: "mean dirt of a cell (0 to 1)" };
     let caption = format!(
-        "Mean dirt of a cell over the generations. A garden is lost when it stays at or above {}.",
+        "Mean dirt of a cell over the generations. A garden is lost when it stays at or above {}.{note}",
         of_rules(gardens, |rules| format!(
             "{} for {} generations",
             percent(rules.lost_share),

@@ -3,6 +3,7 @@
 //! An error names file, line and column, what was found and what is allowed. What was passed over (a
 //! last line that was cut) is noted, not hidden.
 
+mod magic;
 mod table;
 
 pub mod episodes;
@@ -70,7 +71,7 @@ pub enum ReadError {
 }
 
 /// What a file holds, by its header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// A garden, generation by generation (RULES section 2.3), with the column Flow or without it.
     Garden,
@@ -185,6 +186,11 @@ impl Kind {
     fn headers() -> String {
         Kind::ALL.map(|kind| format!("{} ({},…)", kind.file(), kind.columns()[..3].join(","))).join("; ")
     }
+}
+
+/// What the file of bytes that begin with `start` is, if it is no text, and what to do with it.
+pub fn foreign(start: &[u8]) -> Option<String> {
+    magic::foreign(start)
 }
 
 /// Asked every few thousand rows whether to go on.

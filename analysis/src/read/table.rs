@@ -8,6 +8,7 @@ use std::str;
 use csv_core::ReadRecordResult;
 
 use super::ReadError;
+use super::magic::foreign;
 
 /// The longest line, in bytes: a file without line ends is no table.
 const LINE_BYTES: usize = 65_536;
@@ -72,6 +73,11 @@ impl Table {
             unfinished: false,
             notes: Vec::new(),
         };
+        let path = path.to_path_buf();
+        let start = table.reader.fill_buf().map_err(|source| ReadError::Io { path, source })?;
+        if let Some(problem) = foreign(start) {
+            return Err(table.at(1, problem));
+        }
         if !table.advance()? {
             return Err(table.empty("the file is empty: a header is needed".to_owned()));
         }
@@ -79,10 +85,7 @@ impl Table {
         let header: Option<Vec<String>> =
             cells.map(|cell| str::from_utf8(cell).ok().map(|name| name.trim().to_owned())).collect();
         let Some(header) = header else {
-            let utf16 =
-                table.record.line.starts_with(b"\xff\xfe") || table.record.line.starts_with(b"\xfe\xff");
-            let problem =
-                if utf16 { "the file is UTF-16: save it as UTF-8" } else { "the header is no text (UTF-8)" };
+            let problem = "the header is no text in UTF-8: save the file as UTF-8";
             return Err(table.at(table.line, problem.to_owned()));
         };
         table.header = header;

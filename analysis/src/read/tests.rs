@@ -212,10 +212,13 @@ fn a_file_that_is_no_text_or_not_there_is_refused() {
     assert!(matches!(open(Path::new("no/such/file.csv")), Err(ReadError::Io { .. })));
     let binary = file([0xff_u8, 0xfe, 0, 1, b'\n', 7, 8]);
     let said = open(&binary.path).err().unwrap().to_string();
-    assert!(said.ends_with("some.csv, line 1: the file is UTF-16: save it as UTF-8"), "{said}");
+    assert!(said.ends_with("some.csv, line 1: the file is text in UTF-16: save it as UTF-8"), "{said}");
     let binary = file([0xff_u8, b'\n', 7, 8]);
     let said = open(&binary.path).err().unwrap().to_string();
-    assert!(said.ends_with("some.csv, line 1: the header is no text (UTF-8)"), "{said}");
+    assert!(
+        said.ends_with("some.csv, line 1: the header is no text in UTF-8: save the file as UTF-8"),
+        "{said}"
+    );
     let folder = tempfile::tempdir().unwrap();
     let said = open(folder.path()).err().unwrap().to_string();
     assert!(said.ends_with(" is no file; write into a file what is to be read"), "{said}");

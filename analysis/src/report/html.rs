@@ -2,7 +2,7 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::{Figure, Part, Report, Table};
+use super::{Figure, Part, Report, Table, bounds};
 use crate::chart::themed;
 
 /// The style sheet with the colours of curves, by day and by night, for a page in which figures stand.
@@ -13,6 +13,8 @@ const SCRIPT: &str = include_str!("page.js");
 /// `report` as a page: light and dark, for a phone and for paper, without any other file.
 pub fn page(report: &Report) -> String {
     let many = report.parts.len() > 1;
+    let title = bounds::cell(&report.title);
+    let fitting = report.fitting();
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -20,43 +22,43 @@ pub fn page(report: &Report) -> String {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { (report.title) }
+                title { (title) }
                 style { (PreEscaped(COLOURS)) (PreEscaped(STYLE)) }
             }
             body {
                 main {
                     header {
                         p.mark { "Resonetics" }
-                        h1 { (report.title) }
+                        h1 { (title) }
                         @if let Some(when) = report.when() { p.when { (when) } }
                         @if many {
                             nav aria-label="Contents" {
                                 ol {
                                     @for (number, part) in (1..).zip(&report.parts) {
                                         li {
-                                            a href={ "#part-" (number) } { (part.question) }
-                                            " " (part.answer)
+                                            a href={ "#part-" (number) } { (bounds::cell(&part.question)) }
+                                            " " (bounds::sentence(&part.answer))
                                         }
                                     }
                                 }
                             }
                         }
                     }
-                    @for (number, part) in (1..).zip(&report.parts) { (section(number, part)) }
+                    @for (number, part) in (1..).zip(&report.parts) { (section(report, &fitting, number, part)) }
                     @if !report.differences.is_empty() {
                         section {
                             h2 { "What differs between the runs" }
-                            @for differences in &report.differences { (table(differences)) }
+                            @for differences in &report.differences { (table(report, differences)) }
                         }
                     }
                     @if !report.notes.is_empty() {
                         section {
                             h2 { "Notes on the files" }
-                            ul { @for note in &report.notes { li { (note) } } }
+                            ul { @for note in bounds::first(&report.notes, bounds::NOTES) { li { (note) } } }
                         }
                     }
                     (runs(report))
-                    footer { p { "This page: " code { (report.made_by) } ", resonetics " (report.version) "." } }
+                    footer { p { "This page: " code { (bounds::sentence(&report.made_by)) } ", resonetics " (report.version) "." } }
                 }
                 script { (PreEscaped(SCRIPT)) }
             }
@@ -65,14 +67,16 @@ pub fn page(report: &Report) -> String {
     .into_string()
 }
 
-fn section(number: u32, part: &Part) -> Markup {
+fn section(report: &Report, fitting: &[&Figure], number: u32, part: &Part) -> Markup {
     html! {
         section id={ "part-" (number) } {
-            h2 { (part.question) }
-            p.answer { (part.answer) }
-            @for sentence in &part.sentences { p { (sentence) } }
-            @for drawn in &part.figures { (figure(drawn)) }
-            @for shown in &part.tables { (table(shown)) }
+            h2 { (bounds::cell(&part.question)) }
+            p.answer { (bounds::sentence(&part.answer)) }
+            @for sentence in bounds::first(&part.sentences, bounds::SENTENCES) { p { (sentence) } }
+            @for drawn in &part.figures {
+                (figure(drawn, fitting.iter().any(|fits| std::ptr::eq(*fits, drawn))))
+            }
+            @for shown in &part.tables { (table(report, shown)) }
             @if !part.words.is_empty() {
                 dl { @for (word, meaning) in part.words { dt { (word) } dd { (meaning) } } }
             }
@@ -80,43 +84,50 @@ fn section(number: u32, part: &Part) -> Markup {
     }
 }
 
-fn figure(figure: &Figure) -> Markup {
+fn figure(figure: &Figure, fits: bool) -> Markup {
+    let caption = bounds::sentence(&figure.caption);
     html! {
         figure {
-            div.wide { (PreEscaped(themed(&figure.wide, &figure.caption))) }
-            div.narrow { (PreEscaped(themed(&figure.narrow, &figure.caption))) }
-            figcaption { (figure.caption) }
+            @if fits {
+                div.wide { (PreEscaped(themed(&figure.wide, &caption))) }
+                div.narrow { (PreEscaped(themed(&figure.narrow, &caption))) }
+            } @else {
+                p { "This page would be too large with this figure: it is in " code { "figures/" (figure.name) ".svg" } "." }
+            }
+            figcaption { (caption) }
         }
     }
 }
 
-fn table(table: &Table) -> Markup {
-    let is_number =
-        |column: usize| table.rows.iter().filter_map(|row| row.get(column)).any(|cell| cell.value.is_some());
-    let class = |column: usize| is_number(column).then_some("number");
+fn table(report: &Report, table: &Table) -> Markup {
+    let (columns, rows) = table.shown(report.rows_of(table));
+    let is_number: Vec<bool> = (0..columns.len()).map(|column| table.is_number(column)).collect();
+    let class = |column: usize| is_number[column].then_some("number");
+    let caption = bounds::sentence(&table.caption);
     html! {
         // The caption stands outside what scrolls, or a phone would cut it.
-        p.caption { (table.caption) }
-        div.scroll tabindex="0" role="region" aria-label=(table.caption) {
+        p.caption { (caption) }
+        div.scroll tabindex="0" role="region" aria-label=(caption) {
             table {
                 thead {
                     tr {
-                        @for (column, name) in table.columns.iter().enumerate() {
-                            th scope="col" class=[class(column)] { button type="button" { (name) } }
+                        @for (column, name) in columns.iter().enumerate() {
+                            th scope="col" class=[class(column)] { button type="button" { (bounds::cell(name)) } }
                         }
                     }
                 }
                 tbody {
-                    @for row in &table.rows {
+                    @for row in rows {
                         tr {
                             @for (column, cell) in row.iter().enumerate() {
-                                td class=[class(column)] data-value=[cell.value] { (unbroken(&cell.text)) }
+                                td class=[class(column)] data-value=[cell.value] { (unbroken(&bounds::cell(&cell.text))) }
                             }
                         }
                     }
                 }
             }
         }
+        @if let Some(cut) = report.cut(table) { p.cut { (cut) } }
     }
 }
 
@@ -134,6 +145,7 @@ fn runs(report: &Report) -> Markup {
     // A benchmark may need a training that came before it.
     let mut commands: Vec<_> = report.runs.iter().filter(|run| !run.command.is_empty()).collect();
     commands.sort_by(|a, b| a.started_at.cmp(&b.started_at));
+    let listed = report.listed();
     html! {
         @if !commands.is_empty() {
             section {
@@ -143,25 +155,33 @@ fn runs(report: &Report) -> Markup {
                     code { "target/release" } " (the commit of each run stands below). Each writes a new folder: choose another "
                     code { "--out" } " where one is taken."
                 }
-                pre tabindex="0" { code { @for run in commands { (run.command) "\n" } } }
+                pre tabindex="0" { code { @for run in commands.iter().take(bounds::COMMANDS) { (bounds::sentence(&run.command)) "\n" } } }
+                @if commands.len() > bounds::COMMANDS {
+                    p { "These are the first " (bounds::COMMANDS) " of " (commands.len()) " commands; analysis.json has all." }
+                }
             }
         }
         @if !report.runs.is_empty() {
             section {
                 h2 { "Configuration" }
-                @for run in &report.runs {
+                @for (run, whole) in report.runs.iter().zip(&listed) {
                     details {
                         summary {
-                            (run.name)
-                            @if !run.status.is_empty() { " · " (run.status) }
+                            (bounds::cell(&run.name))
+                            @if !run.status.is_empty() { " · " (bounds::cell(&run.status)) }
                         }
-                        @if !run.made_by.is_empty() { p { (run.made_by) } }
+                        @if !run.made_by.is_empty() { p { (bounds::cell(&run.made_by)) } }
                         @if run.config.is_empty() {
                             p { "No config.toml stands beside its files." }
+                        } @else if !whole {
+                            p { "Its settings are in its config.toml and in analysis.json: this page would be too large with them." }
                         } @else {
                             pre tabindex="0" { code { (run.config) } }
                         }
                     }
+                }
+                @if listed.len() < report.runs.len() {
+                    p { "And " (report.runs.len() - listed.len()) " more runs, all of which are in analysis.json." }
                 }
             }
         }

@@ -1,6 +1,8 @@
 //! How well a score tells two kinds of moments apart, from counts in bins: any number of moments in
 //! the same memory.
 
+use std::collections::BTreeMap;
+
 use super::as_f64;
 
 /// Bins of a score in [0, 1].
@@ -8,33 +10,26 @@ const BINS: usize = 10_001;
 
 /// Counts of scores in [0, 1], those of moments before a loss apart from the others.
 ///
-/// Scores are rounded to 1e-4, which loses nothing of a column with four decimals.
-#[derive(Clone, Debug)]
+/// Scores are rounded to 1e-4, which loses nothing of a column with four decimals. Only bins with a
+/// score are kept: of thousands of gardens each has few.
+#[derive(Clone, Debug, Default)]
 pub struct Roc {
-    positives: Vec<u64>,
-    negatives: Vec<u64>,
-}
-
-impl Default for Roc {
-    fn default() -> Roc {
-        Roc { positives: vec![0; BINS], negatives: vec![0; BINS] }
-    }
+    /// By bin the positives and the negatives in it.
+    counts: BTreeMap<u16, [u64; 2]>,
 }
 
 impl Roc {
     /// Counts one moment; a score outside [0, 1] counts as the nearest end. One that is no number must
     /// not come here.
     pub fn add(&mut self, score: f64, positive: bool) {
-        let bin = (score.clamp(0.0, 1.0) * (BINS - 1) as f64).round() as usize;
-        let counts = if positive { &mut self.positives } else { &mut self.negatives };
-        counts[bin] += 1;
+        let bin = (score.clamp(0.0, 1.0) * (BINS - 1) as f64).round() as u16;
+        self.counts.entry(bin).or_default()[usize::from(!positive)] += 1;
     }
 
     /// Counts all moments of `other` too.
     pub fn merge(&mut self, other: &Roc) {
-        for (mine, theirs) in
-            [(&mut self.positives, &other.positives), (&mut self.negatives, &other.negatives)]
-        {
+        for (bin, theirs) in &other.counts {
+            let mine = self.counts.entry(*bin).or_default();
             mine.iter_mut().zip(theirs).for_each(|(mine, theirs)| *mine += theirs);
         }
     }
@@ -45,12 +40,10 @@ impl Roc {
         let (all_positives, all_negatives) = self.totals()?;
         let (mut hits, mut false_alarms) = (0, 0);
         let mut points = vec![(0.0, 0.0)];
-        for (positives, negatives) in self.positives.iter().zip(&self.negatives).rev() {
-            if positives + negatives > 0 {
-                hits += positives;
-                false_alarms += negatives;
-                points.push((false_alarms as f64 / all_negatives, hits as f64 / all_positives));
-            }
+        for [positives, negatives] in self.counts.values().rev() {
+            hits += positives;
+            false_alarms += negatives;
+            points.push((false_alarms as f64 / all_negatives, hits as f64 / all_positives));
         }
         Some(points)
     }
@@ -63,8 +56,9 @@ impl Roc {
     }
 
     fn totals(&self) -> Option<(f64, f64)> {
-        let total = |counts: &[u64]| as_f64(counts.iter().sum::<u64>() as usize);
-        let (positives, negatives) = (total(&self.positives), total(&self.negatives));
+        let total =
+            |kind: usize| as_f64(self.counts.values().map(|counts| counts[kind]).sum::<u64>() as usize);
+        let (positives, negatives) = (total(0), total(1));
         (positives > 0.0 && negatives > 0.0).then_some((positives, negatives))
     }
 }

@@ -27,7 +27,7 @@ fn several_seeds_share_a_curve() {
     };
     let runs = [1.0, 2.0, 3.0, 100.0].map(run);
     let columns: Vec<Column> = runs.iter().map(|run| run.log.columns[0].clone()).collect();
-    let curve = averaged("all", &columns);
+    let curve = averaged("all", &columns, true);
     assert_eq!((curve.points[0], curve.points[GRID]), ((100.0, 2.5), (300.0, 5.0)));
     // Between two points as on the line that a single run is drawn with, not as stairs.
     assert_eq!(curve.points[GRID / 4], (150.0, 3.75));

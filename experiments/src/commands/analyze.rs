@@ -1,19 +1,21 @@
 //! `analyze` and `report`: what runs wrote, as tables, figures and one page.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use resonetics_analysis::picture::png;
+use resonetics_analysis::picture::Pictures;
 use resonetics_analysis::report::{Report, page};
 
 use super::{Context, described};
 use crate::claim;
 use crate::cli::AnalyzeArgs;
 use crate::failure::{self, Failure};
-use crate::files::write_new;
+use crate::files::{CsvFile, write_new};
 use crate::findings;
-use crate::inputs::{Inputs, command_line};
+use crate::inputs::{Inputs, REFUSED, command_line, first_of};
 use crate::interrupt;
 use crate::out::say;
+use crate::progress::Progress;
 use crate::run_dir::{RunDir, RunRecord};
 
 /// Reads everything and only then creates a directory: what is refused leaves nothing behind.
@@ -22,8 +24,9 @@ pub fn run(command: &'static str, args: &AnalyzeArgs, context: Context) -> Resul
     let record = RunRecord::new(command, None, context.threads);
     let mut inputs = Inputs::find(&args.paths, command == "report")?;
     inputs.cells = args.cells;
+    inputs.progress = Some(Progress::new(inputs.files.len() as u64, "files", context.quiet));
     let typed = std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned());
-    let report = findings::report(inputs, args.baseline.as_deref(), &command_line(typed))?;
+    let mut report = findings::report(inputs, args.baseline.as_deref(), &command_line(typed))?;
     let paths: Vec<toml::Value> = args.paths.iter().map(|path| path.display().to_string().into()).collect();
     let mut config = described(command, [("paths", paths.into())]);
     if let Some(baseline) = &args.baseline {
@@ -34,26 +37,54 @@ pub fn run(command: &'static str, args: &AnalyzeArgs, context: Context) -> Resul
     }
     let dir = RunDir::create(args.out.out.as_deref(), record, &config.to_string())?;
     let path = dir.path().to_path_buf();
-    dir.finish(write(&path, &report))?;
+    dir.finish(write(&path, &mut report))?;
     if !context.quiet {
         say(format_args!("{}\n", report.text().trim_end()))?;
     }
+    warn(&report);
     say(format_args!("report: {}", path.join("report.html").display()))
 }
 
-fn write(dir: &Path, report: &Report) -> Result<(), Failure> {
+/// Names on standard error what was damaged and left out, also where nobody reads the notes.
+fn warn(report: &Report) {
+    let refused = report.notes.iter().filter_map(|note| note.strip_prefix(REFUSED));
+    let refused: Vec<String> = refused.map(str::to_owned).collect();
+    if !refused.is_empty() {
+        // It may be closed, and eprintln! would panic.
+        let _ = writeln!(std::io::stderr(), "warning: left out: {}", first_of(&refused, 4));
+    }
+}
+
+/// Writes everything, the page last: it has the notes on the pictures.
+fn write(dir: &Path, report: &mut Report) -> Result<(), Failure> {
+    let figures: PathBuf = dir.join("figures");
+    std::fs::create_dir(&figures).map_err(failure::io("create", &figures))?;
+    let mut pictures = Pictures::default();
+    for figure in report.parts.iter().flat_map(|part| &part.figures) {
+        interrupt::check()?;
+        write_new(&figures.join(format!("{}.svg", figure.name)), figure.wide.as_bytes())?;
+        let pixels = pictures
+            .png(&figure.wide)
+            .map_err(|problem| Failure::Failed(format!("cannot draw {}: {problem}", figure.name)))?;
+        write_new(&figures.join(format!("{}.png", figure.name)), &pixels)?;
+    }
+    report.notes.extend(pictures.note());
+    let long = report.long_tables();
+    if !long.is_empty() {
+        std::fs::create_dir(dir.join("tables")).map_err(failure::io("create", &dir.join("tables")))?;
+    }
+    for (name, table) in long {
+        interrupt::check()?;
+        let columns: Vec<&str> = table.columns.iter().map(String::as_str).collect();
+        let mut csv = CsvFile::create(&dir.join(name), &columns)?;
+        for row in &table.rows {
+            csv.row(row.iter().map(|cell| cell.text.as_bytes()))?;
+        }
+        csv.finish()?;
+    }
     let mut json = serde_json::to_vec_pretty(&report.json())
         .map_err(|error| Failure::Failed(format!("cannot encode analysis.json: {error}")))?;
     json.push(b'\n');
     write_new(&dir.join("analysis.json"), &json)?;
-    let figures: PathBuf = dir.join("figures");
-    std::fs::create_dir(&figures).map_err(failure::io("create", &figures))?;
-    for figure in report.parts.iter().flat_map(|part| &part.figures) {
-        interrupt::check()?;
-        write_new(&figures.join(format!("{}.svg", figure.name)), figure.wide.as_bytes())?;
-        let pixels = png(&figure.wide)
-            .map_err(|problem| Failure::Failed(format!("cannot draw {}: {problem}", figure.name)))?;
-        write_new(&figures.join(format!("{}.png", figure.name)), &pixels)?;
-    }
     write_new(&dir.join("report.html"), page(report).as_bytes())
 }
