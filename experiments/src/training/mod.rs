@@ -27,7 +27,7 @@ pub use self::trained::Trained;
 use crate::cli::TRAINING_STEPS;
 use crate::commands::within;
 use crate::failure::{self, Failure};
-use crate::files::{CsvFile, check_writable, first_line, rows};
+use crate::files::{CsvFile, check_writable, first_line, last_number};
 use crate::interrupt;
 use crate::memory;
 use crate::progress::Progress;
@@ -133,7 +133,7 @@ impl Plan {
 
     /// Refuses to begin where more was trained than before a first checkpoint.
     fn refuse_lost(&self, checkpoints: &Checkpoints, csv: &Path) -> Result<(), Failure> {
-        let done = rows(csv)?.max(row::last_timed(&csv.with_file_name(TIMING))?);
+        let done = last_number(csv)?.unwrap_or(0).max(row::last_timed(&csv.with_file_name(TIMING))?);
         checkpoints.refuse_lost(csv, done, self.train.checkpoint_every as u64)
     }
 
