@@ -6,7 +6,7 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File, Permissions};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -360,23 +360,27 @@ fn holds_rows(path: &Path, header: &[&str]) -> Result<bool, Failure> {
     Ok(!header.as_bytes().starts_with(&begins))
 }
 
-/// How many whole rows there are below the header of a CSV file without quotes; 0 where there is no file.
+/// The first cell of the last whole row of a CSV file that has a whole number there; none where there is no
+/// such row, or no file.
 ///
 /// # Errors
 /// As [`open`], [`Failure::Interrupted`], and any I/O error.
-pub fn rows(path: &Path) -> Result<u64, Failure> {
+pub fn last_number(path: &Path) -> Result<Option<u64>, Failure> {
     if !path.exists() {
-        return Ok(0);
+        return Ok(None);
     }
-    let mut file = open(path)?;
-    let (mut lines, mut chunk) = (0_u64, vec![0; 1 << 16]);
+    let mut file = BufReader::new(open(path)?);
+    let (mut last, mut line) = (None, Vec::new());
     loop {
         interrupt::check()?;
-        let count = file.read(&mut chunk).map_err(failure::io("read", path))?;
-        if count == 0 {
-            return Ok(lines.saturating_sub(1));
+        line.clear();
+        file.read_until(b'\n', &mut line).map_err(failure::io("read", path))?;
+        // What has no end was cut: its first number may have lost digits.
+        if !line.ends_with(b"\n") {
+            return Ok(last);
         }
-        lines += chunk[..count].split(|&byte| byte == b'\n').count() as u64 - 1;
+        let cell = line.split(|&byte| byte == b',').next().unwrap_or_default();
+        last = str::from_utf8(cell).ok().and_then(|cell| cell.parse().ok()).or(last);
     }
 }
 

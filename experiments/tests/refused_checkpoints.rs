@@ -282,7 +282,7 @@ fn what_was_trained_is_never_begun_anew() {
             fs::remove_file(place.path(gone)).unwrap();
         }
         let said = place.refused_in("out", resume);
-        for part in ["holds no numbered checkpoint", "out/training.csv", "rows", "resonetics rerun out"] {
+        for part in ["holds no numbered checkpoint", "out/training.csv", "updates", "resonetics rerun out"] {
             assert!(said.contains(part), "no {part} in {said}");
         }
         assert!(!said.contains("best"), "{said}");

@@ -12,7 +12,7 @@ use super::{Context, seed, within};
 use crate::cli::{BATCH, DRIFT_STEPS, DriftArgs};
 use crate::drift::{Drift, Row, Settings, State};
 use crate::failure::Failure;
-use crate::files::{CsvFile, rows};
+use crate::files::{CsvFile, last_number};
 use crate::interrupt;
 use crate::monitor::{Monitor, Snapshot};
 use crate::out::say;
@@ -153,7 +153,7 @@ impl Plan {
         let Plan { seed, steps, batch_size, kernel, tune, risk_target } = self.clone();
         let mut drift = Drift::new(&Settings { seed, steps, batch_size, kernel, tune, risk_target });
         let Some(Checkpoint { csv_bytes, numbers, arrays, .. }) = checkpoints.last::<Numbers>()? else {
-            checkpoints.refuse_lost(path, rows(path)?, CHECKPOINT_EVERY)?;
+            refuse_lost(checkpoints, path)?;
             return Ok((drift, training::begun(path, &COLUMNS)?, Summary::default()));
         };
         drift.restore(numbers.drift, &arrays).map_err(|problem| checkpoints.refused(&problem))?;
@@ -163,6 +163,12 @@ impl Plan {
 
 fn checkpoints(dir: &Path) -> Result<Checkpoints, Failure> {
     Ok(Checkpoints::at(dir, Identity::of("drift", dir)?, KEEP))
+}
+
+/// Refuses to begin where more was done than before a first checkpoint.
+fn refuse_lost(checkpoints: &Checkpoints, csv: &Path) -> Result<(), Failure> {
+    let done = last_number(csv)?.map_or(0, |step| step + 1);
+    checkpoints.refuse_lost(csv, done, CHECKPOINT_EVERY)
 }
 
 fn resume(dir: &Path, args: &DriftArgs, context: Context) -> Result<(), Failure> {
@@ -177,7 +183,7 @@ fn resume(dir: &Path, args: &DriftArgs, context: Context) -> Result<(), Failure>
     let (checkpoints, csv) = (checkpoints(dir)?, dir.join(CSV));
     match checkpoints.last::<Numbers>()? {
         Some(last) => CsvFile::resumable(&csv, last.csv_bytes).map(drop)?,
-        None => checkpoints.refuse_lost(&csv, rows(&csv)?, CHECKPOINT_EVERY)?,
+        None => refuse_lost(&checkpoints, &csv)?,
     }
     let monitor = args.monitor.start(context.quiet)?;
     let run = RunDir::resume(dir, {

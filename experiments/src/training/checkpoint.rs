@@ -241,7 +241,7 @@ impl Checkpoints {
     }
 
     /// Refuses to begin at the beginning what has been trained already, where there is no numbered
-    /// checkpoint: `done` rows were written to `csv`, and the first checkpoint is due behind `before_first`.
+    /// checkpoint: `done` updates or steps are in `csv`, and the first checkpoint is due behind `before_first`.
     ///
     /// # Errors
     /// [`Failure::Usage`] with what to do.
@@ -257,7 +257,7 @@ impl Checkpoints {
         }
         let mut found = Vec::new();
         if done > 0 {
-            found.push(format!("{} and its timings tell of {done} rows", csv.display()));
+            found.push(format!("{} and its timings tell of {done} updates or steps", csv.display()));
         }
         if best {
             found.push("the best checkpoint is there".to_owned());

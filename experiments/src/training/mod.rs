@@ -29,7 +29,7 @@ pub use self::trained::{PROPHET, Trained, TrainedAgents};
 use crate::cli::TRAINING_STEPS;
 use crate::commands::within;
 use crate::failure::{self, Failure};
-use crate::files::{CsvFile, check_writable, first_line, rows};
+use crate::files::{CsvFile, check_writable, first_line, last_number};
 use crate::interrupt;
 use crate::memory;
 use crate::progress::Progress;
@@ -154,9 +154,8 @@ impl Plan {
 
     /// Refuses to begin where more was trained than before a first checkpoint.
     fn refuse_lost(&self, checkpoints: &Checkpoints, csv: &Path) -> Result<(), Failure> {
-        let done = rows(csv)?.max(row::last_timed(&csv.with_file_name(TIMING))?);
-        // The log's first row is of the untrained policy.
-        checkpoints.refuse_lost(csv, done, 1 + self.train.checkpoint_every as u64)
+        let done = last_number(csv)?.unwrap_or(0).max(row::last_timed(&csv.with_file_name(TIMING))?);
+        checkpoints.refuse_lost(csv, done, self.train.checkpoint_every as u64)
     }
 
     /// Trains in the run directory `dir`, from its last checkpoint on if it holds one.
