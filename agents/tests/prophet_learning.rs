@@ -9,7 +9,7 @@ use resonetics_agents::prophet::init::initial;
 use resonetics_agents::prophet::learner::Learner;
 use resonetics_agents::prophet::native::NativeLearner;
 use resonetics_agents::prophet::network::{Network, Spaces, Tensor};
-use resonetics_agents::prophet::trainer::Trainer;
+use resonetics_agents::prophet::trainer::{Acting, Trainer};
 use resonetics_envs::env::{Agents, Ending, Env, InvalidAction, ParallelEnv, Step};
 use resonetics_envs::space::{BoxSpace, Discrete};
 use resonetics_envs::stream::{Domain, Key};

@@ -97,8 +97,12 @@ fn work(
     let outcome = plan.train(dir, &mut runtime);
     let outcome = outcome.and(board.map_or(Ok(()), Board::finish));
     let interrupted = matches!(outcome, Err(Failure::Interrupted(_)));
-    if !context.quiet && (outcome.is_ok() || interrupted) {
-        say(format_args!("{}", came_out(plan, dir, interrupted)?))?;
+    // What cannot be read back is no reason to call the training failed.
+    if !context.quiet
+        && (outcome.is_ok() || interrupted)
+        && let Ok(text) = came_out(plan, dir, interrupted)
+    {
+        say(format_args!("{text}"))?;
     }
     outcome
 }

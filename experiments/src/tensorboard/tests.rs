@@ -156,6 +156,17 @@ fn a_resumed_file_has_each_step_once() {
 }
 
 #[test]
+fn a_training_that_begins_anew_keeps_the_head_of_its_file_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = written(dir.path());
+    drop(EventFile::append(&path, 0).unwrap());
+    let head = (1e9 + 0.5, 0, Some("brain.Event:2".to_owned()), vec![]);
+    assert_eq!(read(&fs::read(&path).unwrap()), [head]);
+    drop(EventFile::append(&path, 0).unwrap());
+    assert_eq!(read(&fs::read(&path).unwrap()).len(), 1);
+}
+
+#[test]
 fn a_file_cut_at_any_byte_goes_on_after_its_last_whole_record() {
     let dir = tempfile::tempdir().unwrap();
     let path = written(dir.path());

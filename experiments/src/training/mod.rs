@@ -346,14 +346,14 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
         if self.trainer.updates() > 0 {
             return Ok(());
         }
-        let measured =
-            Measured { greedy: self.measure(Acting::Greedy), sampled: self.measure(Acting::Sampled) };
+        let [greedy, sampled] = [Acting::Greedy, Acting::Sampled].map(|acting| Some(self.measure(acting)));
+        let measured = Measured { greedy, sampled };
         self.row(row::beginning(measured))?;
         (runtime.watch)(&Watched { update: &Update::default(), measured, steps_per_second: 0.0 })
     }
 
-    fn measure(&mut self, acting: Acting) -> Option<f64> {
-        Some(self.trainer.evaluate(acting, self.plan.train.eval_episodes))
+    fn measure(&mut self, acting: Acting) -> f64 {
+        self.trainer.evaluate(acting, self.plan.train.eval_episodes)
     }
 
     /// Adds a row to the log; one that an earlier version began lacks the last columns, and goes on so.
@@ -374,10 +374,10 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
         let due = last || update.update.is_multiple_of(checkpoint_every as u64);
         let mut measured = Measured::default();
         if last || update.update.is_multiple_of((checkpoint_every * eval_every) as u64) {
-            measured.greedy = self.measure(Acting::Greedy);
+            measured.greedy = Some(self.measure(Acting::Greedy));
         }
         if last {
-            measured.sampled = self.measure(Acting::Sampled);
+            measured.sampled = Some(self.measure(Acting::Sampled));
         }
         self.row(row::cells(update, measured))?;
         row::time(&mut self.timing, update, steps_per_second)?;
