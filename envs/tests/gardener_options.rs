@@ -261,6 +261,7 @@ fn removed_is_the_dirt_that_cleaning_took() {
 
 /// The risk of one generation by hand: 0.15 (0.55 s(3 (gradient / 15 - 0.5)) + 0.25 s(3 (volatility / 8 - 0.5)) +
 /// 0.20 s(-1)), with s the logistic function; all cells gain the most dirt and all gardeners are gone.
+#[allow(clippy::disallowed_methods)] // to 1e-5
 #[test]
 fn a_larger_garden_is_judged_as_one_of_the_rules_size_per_cell() {
     let risk = |grid_size: usize, people: usize, per_cell: bool| {

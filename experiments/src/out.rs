@@ -38,10 +38,10 @@ fn broken(text: &str, width: usize) -> String {
     let mut lines = Vec::new();
     for line in text.lines() {
         let mut here = String::new();
-        for word in line.split(' ') {
-            if !here.is_empty() && here.chars().count() + 1 + word.chars().count() > width {
+        for (number, word) in line.split(' ').enumerate() {
+            if !here.trim().is_empty() && here.chars().count() + 1 + word.chars().count() > width {
                 lines.push(std::mem::take(&mut here));
-            } else if !here.is_empty() {
+            } else if number > 0 {
                 here.push(' ');
             }
             here += word;

@@ -172,3 +172,37 @@ fn standard_output_on_a_full_disk_is_exit_1() {
     assert_eq!(place.json("out/run.json")["status"], "failed");
     assert_eq!(place.csv("out/episodes.csv").rows.len(), 4);
 }
+
+/// Forty columns: no message is cut in the middle of a word, ours or those about options; nor is help.
+#[test]
+fn a_narrow_terminal_cuts_no_word() {
+    let place = Place::new();
+    for arguments in
+        ["benchmark --env k9s", "benchmark --episodes 0", "benchmark --agents random,smith", "drift --help"]
+    {
+        let (mut master, terminal) = pty::pair();
+        let size = rustix::termios::Winsize { ws_row: 24, ws_col: 40, ws_xpixel: 0, ws_ypixel: 0 };
+        rustix::termios::tcsetwinsize(&terminal, size).unwrap();
+        let mut command = place.command(arguments);
+        command
+            .stdout(terminal.try_clone().unwrap())
+            .stderr(terminal)
+            .env("TERM", "xterm")
+            .env("NO_COLOR", "1");
+        let reader = std::thread::spawn(move || {
+            let (mut shown, mut buffer) = (Vec::new(), [0; 4096]);
+            while let Ok(count @ 1..) = master.read(&mut buffer) {
+                shown.extend_from_slice(&buffer[..count]);
+            }
+            String::from_utf8(shown).unwrap()
+        });
+        let mut child = command.spawn().unwrap();
+        drop(command);
+        child.wait().unwrap();
+        let shown = reader.join().unwrap();
+        assert!(shown.len() > 60, "{arguments}: {shown:?}");
+        for line in shown.lines() {
+            assert!(line.chars().count() <= 40, "{arguments}: {line:?} in {shown:?}");
+        }
+    }
+}

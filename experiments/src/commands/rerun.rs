@@ -127,7 +127,7 @@ fn difference(recorded: &Path, again: &Path) -> Result<Option<String>, Failure> 
         return Ok(None);
     }
     let same = then.iter().zip(&now).take_while(|(then, now)| then == now).count();
-    let line = 1 + then[..same].iter().filter(|&&byte| byte == b'\n').count();
+    let line = then[..same].split(|&byte| byte == b'\n').count();
     Ok(Some(match (same == then.len(), same == now.len()) {
         (true, _) => format!("the recorded one ends at {same} of {} bytes, in line {line}", now.len()),
         (_, true) => format!("the recorded one goes on behind line {line}, the end of this one"),

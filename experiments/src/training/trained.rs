@@ -166,7 +166,7 @@ impl TrainedAgents {
             match self.0.iter_mut().find(|known| known.agent == name) {
                 Some(known) if known.trained.is_some() => {}
                 Some(known) => {
-                    known.trained = Some(Arc::new(Trained::open_recorded(dir, &known.checkpoint)?))
+                    known.trained = Some(Arc::new(Trained::open_recorded(dir, &known.checkpoint)?));
                 }
                 None => {
                     let trained = Arc::new(Trained::open(dir)?);
