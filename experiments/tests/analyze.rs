@@ -444,6 +444,52 @@ fn evaluations_become_a_table() {
     assert!(place.text("out/figures/evaluation-1.svg").contains("noisy"));
 }
 
+/// Trainings that differ in the seed alone are one agent, wherever they are found: scipy 1.17.1,
+/// `ttest_1samp([50, 55, 60], 0).confidence_interval()`.
+#[test]
+fn training_seeds_are_the_unit_of_evaluations_and_benchmarks() {
+    let place = Place::new();
+    let mut rows = "agent,episode,seed,return,steps,terminated,truncated\n".to_owned();
+    let mut played = |agent: &str, mean: f64| {
+        for seed in 0..8 {
+            rows +=
+                &format!("{agent},{},{seed},{},500,false,true\n", seed + 1, mean + f64::from(seed % 4) - 1.5);
+        }
+    };
+    played("random", 30.0);
+    for (name, seed, steps, mean) in
+        [("t1", 1, 9, 50.0), ("t2", 2, 9, 55.0), ("t3", 3, 9, 60.0), ("u", 1, 8, 10.0)]
+    {
+        for folder in [name, &format!("e-{name}")] {
+            std::fs::create_dir(place.path(folder)).unwrap();
+        }
+        place.write(
+            &format!("{name}/config.toml"),
+            format!("command = \"train\"\nseed = {seed}\nsteps = {steps}\n"),
+        );
+        let found = format!(
+            r#"{{"run":"{name}","env":"k8s","seed":2,"episodes":20,"obs_noise":0,"drift_scale":1,"return_mean":{mean},"return_mean_low":1,"return_mean_high":2,"return_std":2,"steps_mean":500,"terminated":0}}"#
+        );
+        place.write(&format!("e-{name}/eval.json"), found);
+        played(&format!("prophet:{name}"), mean);
+    }
+    let said = place.ok("analyze e-t1 e-t2 e-t3 e-u --out evaluated").stdout;
+    assert!(
+        said.contains(
+            "t1, t2, t3 (3 seeds): 55.00 a k8s episode on average (95% over trainings 42.58 to 67.42). "
+        ),
+        "{said}"
+    );
+    assert!(said.contains("it says nothing of other training seeds"), "{said}");
+    place.write("episodes.csv", rows);
+    let said = place.ok("analyze episodes.csv --out played").stdout;
+    assert!(
+        said.contains("prophet:t1, prophet:t2, prophet:t3 (3 seeds) have the highest interquartile mean return, 55.0 (95% over 3 trainings 42.6 to 67.4), before random"),
+        "{said}"
+    );
+    assert!(said.contains("prophet:u is one training"), "{said}");
+}
+
 /// A sweep of more files than a process may have open.
 #[test]
 fn many_files_are_read_one_after_the_other() {
