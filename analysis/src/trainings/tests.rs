@@ -254,6 +254,40 @@ fn gains_begin_without_bias() {
     );
 }
 
+/// What is measured now and then is told with its own steps.
+#[test]
+fn a_return_is_told_at_the_step_at_which_it_was_measured() {
+    let greedy = |at: f64| {
+        let mut run = training("one", "all", &[(1000.0, 2.0), (5000.0, 5.0)]);
+        let column = Column {
+            name: "greedy_return",
+            last: Some((at, 7.0)),
+            highest: Some((2000.0, 9.0)),
+            ..Column::default()
+        };
+        run.log.columns.push(column);
+        parts(&[run]).unwrap().remove(0).answer
+    };
+    assert!(
+        greedy(5000.0)
+            .ends_with("; with greedy actions it was 7.00 at the end and 9.00 at best, at step 2,000.")
+    );
+    assert!(
+        greedy(4000.0).contains("it was 7.00 at step 4,000, when it was last measured, and 9.00 at best")
+    );
+    let mut sampled = training("one", "all", &[(1000.0, 2.0), (5000.0, 5.0)]);
+    sampled.log.columns.push(Column {
+        name: "sampled_return",
+        first: Some((0.0, 1.0)),
+        last: Some((4000.0, 8.0)),
+        ..Column::default()
+    });
+    assert_eq!(
+        parts(&[sampled]).unwrap()[0].answer,
+        "The mean return with sampled actions rose from 1.00 to 8.00 in 4,000 steps."
+    );
+}
+
 /// What was killed is told beside the answer, of many the first.
 #[test]
 fn what_is_not_whole_is_told_beside_the_answer() {
