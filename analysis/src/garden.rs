@@ -478,7 +478,6 @@ mod tests {
     #[test]
     fn rounded_dirt_leaves_a_loss_open_unless_the_garden_tells() {
         let dirt = |i: u32| match i {
-            1..50 => 0.2,
             50 => 0.75,
             51..60 => 0.7501,
             _ => 0.2,

@@ -139,7 +139,7 @@ fn target(step: u32, total: u32) -> f64 {
     let s = f64::from(step);
     match 4 * step / total {
         0 => (0.1 * s).sin(),
-        1 if step / 20 % 2 == 0 => 1.0,
+        1 if (step / 20).is_multiple_of(2) => 1.0,
         1 => -1.0,
         2 => 0.5 * (0.02 * s).sin() * (0.006 * s).cos() + 0.5 * (0.002 * s).sin(),
         _ => 0.3 * (0.01 * s).sin() + 0.2 * (0.005 * s).cos(),
@@ -232,7 +232,7 @@ fn gains_begin_without_bias() {
     let sampled = |last: Option<f64>| {
         let mut run = training("one", "all", &[(16_384.0, 40.0), (40_960.0, 50.0)]);
         let values = [(0.0, 28.5), (40_960.0, last.unwrap_or_default())];
-        let mut column = training("", "", &values[..1 + usize::from(last.is_some())]).log.columns.remove(0);
+        let mut column = training("", "", &values[..=usize::from(last.is_some())]).log.columns.remove(0);
         column.name = "sampled_return";
         run.log.columns.push(column);
         run
