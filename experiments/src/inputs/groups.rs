@@ -104,7 +104,7 @@ fn told_of(settings: &Settings, key: &str) -> String {
 fn grouping(run: &Run, folder: &Path, trainings: &mut Vec<(Settings, String)>) -> Settings {
     let mut settings = settings(run);
     settings.retain(|key, _| !OF_NO_GROUP.contains(&&**key));
-    let agent = settings.get("agent").map_or_else(String::new, |agent| agent.to_string());
+    let agent = settings.get("agent").cloned().unwrap_or_default();
     let trained = agent.strip_prefix("prophet:").and_then(|dir| training(Path::new(dir), folder));
     if let Some(training) = trained {
         let known = trainings.iter().find(|(known, _)| *known == training).map(|(_, name)| name.clone());
@@ -112,7 +112,7 @@ fn grouping(run: &Run, folder: &Path, trainings: &mut Vec<(Settings, String)>) -
             trainings.push((training, agent.clone()));
             agent
         });
-        settings.insert("agent".into(), name.into());
+        settings.insert("agent".to_owned(), name);
         // Which checkpoint of it played goes with its seed.
         settings.retain(|key, _| !key.starts_with("checkpoint"));
     }
