@@ -491,7 +491,6 @@ mod tests {
     #[test]
     fn rounded_dirt_leaves_a_loss_open_unless_the_garden_tells() {
         let dirt = |i: u32| match i {
-            1..50 => 0.2,
             50 => 0.75,
             51..60 => 0.7501,
             _ => 0.2,
@@ -543,6 +542,13 @@ mod tests {
             part(&[full]).unwrap().sentences[0]
                 .starts_with("one: the log begins at generation 500 with the garden full of dirt")
         );
+        let nothing = garden((0..60).map(|_| (f64::NAN, 0.1, 0)));
+        assert!(part(&[nothing]).unwrap().sentences[0].starts_with("one: no dirt in the log is a number"));
+        // The line that guesses is no curve.
+        let lost = garden((0..200).map(|i| (if i > 140 { 0.9 } else { 0.2 }, 0.1, 0)));
+        let roc =
+            part(&[lost]).unwrap().figures.into_iter().find(|figure| figure.name == "garden-roc").unwrap();
+        assert!(roc.wide.contains("#9AA3AB") && roc.wide.contains("guessing (0.50)"));
         let sees = Rules { risk_sees_dirt: true, ..RULES };
         for (rules, looks) in [(RULES, true), (sees, false)] {
             let full = garden_from(1, rules, (0..60).map(|_| (0.9, 0.1, 0)));

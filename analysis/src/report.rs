@@ -199,7 +199,11 @@ pub fn thousands(count: f64) -> String {
 pub fn some_of(sentences: &[String]) -> String {
     const SAID: usize = 3;
     let more = sentences.len().saturating_sub(SAID);
-    let mut text: String = sentences.iter().take(SAID).map(|sentence| format!(" {sentence}")).collect();
+    let mut text = String::new();
+    for sentence in sentences.iter().take(SAID) {
+        text += " ";
+        text += sentence;
+    }
     if more > 0 {
         text += &format!(" So it is with {more} more: see the notes.");
     }

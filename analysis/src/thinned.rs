@@ -110,6 +110,7 @@ impl Thinned {
     }
 
     /// The same of the logarithms to base 10; what has none is a gap.
+    #[must_use]
     pub fn log10(&self) -> Thinned {
         let log = |value: f64| if value > 0.0 { value.log10() } else { f64::NAN };
         let bucket = |bucket: &Bucket| Bucket {

@@ -252,7 +252,7 @@ pub(super) fn log_plane<'a, 'b>(
     let text = ("sans-serif", size.text());
     let number = |value: &f64| match value.round() {
         whole if (value - whole).abs() > 1e-9 => String::new(),
-        whole if (-4.0..=4.0).contains(&whole) => format!("{}", 10_f64.powi(whole as i32)),
+        whole if (-2.0..=4.0).contains(&whole) => format!("{}", 10_f64.powi(whole as i32)),
         whole => format!("1e{whole:.0}"),
     };
     chart

@@ -201,6 +201,11 @@ fn open(garden: &Garden) -> Vec<String> {
             "{name}: the log has two decimals of the dirt, so that the garden may have been lost {when}."
         ));
     }
+    if garden.dirt_mean.is_none() {
+        said.push(format!(
+            "{name}: no dirt in the log is a number, so nobody knows whether the garden was lost."
+        ));
+    }
     if garden.full_from_the_start && garden.lost_at.is_some() {
         said.push(format!(
             "{name}: the log begins at generation {} with the garden full of dirt, so that it may have been lost before.",

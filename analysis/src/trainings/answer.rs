@@ -27,8 +27,8 @@ struct Ends<'a> {
     difference: Option<Interval>,
     /// How many groups have such an interval: 95% is that all of them hold.
     among: usize,
-    /// Of one run: its last return with greedy actions, and the step and value of its highest.
-    greedy: Option<(f64, (f64, f64))>,
+    /// Of one run: the step and value of its last return with greedy actions, and of its highest.
+    greedy: Option<((f64, f64), (f64, f64))>,
 }
 
 /// What `groups` did: only several seeds say yes or no, one run alone says what happened.
@@ -50,8 +50,7 @@ pub(super) fn answers(shown: &Shown, groups: &[Compared<'_>]) -> String {
 
 fn ends<'a>(shown: &Shown, group: &'a Compared<'a>, among: usize) -> Ends<'a> {
     let (members, until) = (group.runs(), group.until());
-    // The first and last value until there, and the step of the first.
-    let measured = |name: &'static str| -> Vec<(f64, f64, f64)> {
+    let measured = |name: &'static str| -> Vec<Measured> {
         let of = |member: &&Training| first_and_last(member.log.column(name)?, until);
         members.iter().filter_map(of).collect()
     };
@@ -60,24 +59,25 @@ fn ends<'a>(shown: &Shown, group: &'a Compared<'a>, among: usize) -> Ends<'a> {
     let both = if of_episodes { measured(shown.measures[0].column) } else { sampled };
     let moved_on = !of_episodes || members.iter().all(|member| member.log.moved_on());
     let complete = both.len() == members.len() && moved_on;
-    let differences: Vec<f64> = both.iter().map(|(first, last, _)| last - first).collect();
-    let of_all = |pick: fn(&(f64, f64, f64)) -> f64| mean(&both.iter().map(pick).collect::<Vec<_>>());
+    let differences: Vec<f64> = both.iter().map(|ends| ends.last - ends.first).collect();
+    let of_all = |pick: fn(&Measured) -> f64| mean(&both.iter().map(pick).collect::<Vec<_>>());
     let greedy = members[0].log.column("greedy_return").filter(|_| members.len() == 1);
     Ends {
         group,
         runs: members.len(),
-        steps: until,
+        // What is measured now and then may end before the log does.
+        steps: both.iter().map(|ends| ends.to).reduce(f64::max).unwrap_or(until),
         measure: if of_episodes {
             of_how_many(members)
         } else {
             "the mean return with sampled actions".to_owned()
         },
-        means: of_all(|ends| ends.0).zip(of_all(|ends| ends.1)).filter(|_| complete),
-        since: both.iter().map(|ends| ends.2).fold(0.0, f64::max),
+        means: of_all(|ends| ends.first).zip(of_all(|ends| ends.last)).filter(|_| complete),
+        since: both.iter().map(|ends| ends.from).fold(0.0, f64::max),
         biased: of_episodes && (!moved_on || members.iter().any(|member| member.log.biased > 0)),
         difference: mean_interval_among(&differences, among).filter(|_| complete),
         among,
-        greedy: greedy.and_then(|column| Some((column.last?.1, column.highest?))),
+        greedy: greedy.and_then(|column| Some((column.last?, column.highest?))),
     }
 }
 
@@ -93,23 +93,37 @@ fn of_how_many(members: &[&Training]) -> String {
     }
 }
 
-/// The first value and the last at or before `until`, and the step of the first, if there are two.
-fn first_and_last(column: &Column, until: f64) -> Option<(f64, f64, f64)> {
-    let (since, first) = column.first?;
-    let (at, mut last) = column.last?;
-    if at > until {
-        last = value_at(&column.curve.points(), until)?;
+/// The first value of a column and the last, and the steps at which they stand.
+struct Measured {
+    from: f64,
+    first: f64,
+    to: f64,
+    last: f64,
+}
+
+/// Until the step `until`, if there are two.
+fn first_and_last(column: &Column, until: f64) -> Option<Measured> {
+    let (from, first) = column.first?;
+    let (mut to, mut last) = column.last?;
+    if to > until {
+        (to, last) = (until, value_at(&column.curve.points(), until)?);
     }
-    (since < at.min(until)).then_some((first, last, since))
+    (from < to).then_some(Measured { from, first, to, last })
 }
 
 fn answer(ends: &Ends<'_>, name_it: bool) -> String {
     let Ends { group, runs, measure, .. } = ends;
     let place = if name_it { format!("{}: ", group.name) } else { String::new() };
     let steps = thousands(ends.steps);
-    let greedy = ends.greedy.map_or_else(String::new, |(last, (at, best))| {
+    let greedy = ends.greedy.map_or_else(String::new, |((last_at, last), (at, best))| {
+        // It is measured now and then.
+        let when = if last_at < group.until() {
+            format!("at step {}, when it was last measured,", thousands(last_at))
+        } else {
+            "at the end".to_owned()
+        };
         format!(
-            "; with greedy actions it was {last:.2} at the end and {best:.2} at best, at step {}",
+            "; with greedy actions it was {last:.2} {when} and {best:.2} at best, at step {}",
             thousands(at)
         )
     });

@@ -70,8 +70,9 @@ impl<'a> Compared<'a> {
         };
         let there: Option<Vec<f64>> = self.members.iter().map(at).collect();
         let there = there.and_then(|values| mean(&values)).map_or_else(String::new, |mean| {
+            let digits = if column == "gap_R" { 4 } else { 2 };
             format!(
-                "; at {} steps, where all {} are, {column} is {mean:.2} on average",
+                "; at {} steps, where all {} are, {column} is {mean:.digits$} on average",
                 thousands(short),
                 self.members.len()
             )

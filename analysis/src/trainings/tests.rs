@@ -167,7 +167,7 @@ fn target(step: u32, total: u32) -> f64 {
     let s = f64::from(step);
     match 4 * step / total {
         0 => (0.1 * s).sin(),
-        1 if step / 20 % 2 == 0 => 1.0,
+        1 if (step / 20).is_multiple_of(2) => 1.0,
         1 => -1.0,
         2 => 0.5 * (0.02 * s).sin() * (0.006 * s).cos() + 0.5 * (0.002 * s).sin(),
         _ => 0.3 * (0.01 * s).sin() + 0.2 * (0.005 * s).cos(),
@@ -260,7 +260,7 @@ fn gains_begin_without_bias() {
     let sampled = |last: Option<f64>| {
         let mut run = training("one", "all", &[(16_384.0, 40.0), (40_960.0, 50.0)]);
         let values = [(0.0, 28.5), (40_960.0, last.unwrap_or_default())];
-        let mut column = training("", "", &values[..1 + usize::from(last.is_some())]).log.columns.remove(0);
+        let mut column = training("", "", &values[..=usize::from(last.is_some())]).log.columns.remove(0);
         column.name = "sampled_return";
         run.log.columns.push(column);
         run
@@ -279,6 +279,40 @@ fn gains_begin_without_bias() {
             .sentences
             .iter()
             .any(|text| text.starts_with("With a learning rate of 0 nothing is learned"))
+    );
+}
+
+/// What is measured now and then is told with its own steps.
+#[test]
+fn a_return_is_told_at_the_step_at_which_it_was_measured() {
+    let greedy = |at: f64| {
+        let mut run = training("one", "all", &[(1000.0, 2.0), (5000.0, 5.0)]);
+        let column = Column {
+            name: "greedy_return",
+            last: Some((at, 7.0)),
+            highest: Some((2000.0, 9.0)),
+            ..Column::default()
+        };
+        run.log.columns.push(column);
+        parts(&[run]).unwrap().remove(0).answer
+    };
+    assert!(
+        greedy(5000.0)
+            .ends_with("; with greedy actions it was 7.00 at the end and 9.00 at best, at step 2,000.")
+    );
+    assert!(
+        greedy(4000.0).contains("it was 7.00 at step 4,000, when it was last measured, and 9.00 at best")
+    );
+    let mut sampled = training("one", "all", &[(1000.0, 2.0), (5000.0, 5.0)]);
+    sampled.log.columns.push(Column {
+        name: "sampled_return",
+        first: Some((0.0, 1.0)),
+        last: Some((4000.0, 8.0)),
+        ..Column::default()
+    });
+    assert_eq!(
+        parts(&[sampled]).unwrap()[0].answer,
+        "The mean return with sampled actions rose from 1.00 to 8.00 in 4,000 steps."
     );
 }
 

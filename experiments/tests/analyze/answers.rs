@@ -25,7 +25,7 @@ fn seeds_stay_together_however_many_settings_differ() {
     let holds = log(150, |_| 12.8, |n| if n <= 50 { 0.8 } else { 0.1 });
     let differ = ["living_cost=0.2", "birth_energy=60", "clean_reward=2", "mutation_rate=0.03"];
     for count in [3, 4] {
-        let other: String = differ[..count].iter().map(|set| format!(" --set {set}")).collect();
+        let other: String = differ[..count].iter().flat_map(|set| [" --set ", set]).collect();
         for (name, seed, more, log) in [
             ("a1", 1, "", &lost),
             ("a2", 2, "", &holds),
@@ -130,14 +130,13 @@ fn what_was_killed_is_told_with_what_there_is_of_it() {
     let row = |agent: &str, n: u32| format!("{agent},{n},{n},1.5,500,false,true,0,0,0.2,8\n");
     let rows = |agent: &str, count: u32| (1..=count).map(|n| row(agent, n)).collect::<String>();
     place.ok(&format!("train --steps 4096 --seed 1 --out t {SMALL} -q"));
-    let training: String =
-        place.text("t/training.csv").lines().take(3).map(|line| format!("{line}\n")).collect();
+    let first = |name: &str, count: usize| {
+        place.text(name).lines().take(count).flat_map(|line| [line, "\n"]).collect::<String>()
+    };
+    let training = first("t/training.csv", 3);
     place.ok(&format!("gardener --generations 30 --runs 2 --seed 5 --out g {TINY} -q"));
     place.ok("controls --env k8s --episodes 4 --seed 1 --out c -q");
     place.ok("drift --steps 40 --seed 1 --no-monitor --out d -q");
-    let first = |name: &str, count: usize| {
-        place.text(name).lines().take(count).map(|line| format!("{line}\n")).collect::<String>()
-    };
     let steps = place.csv("t/training.csv").column("steps")[1].to_owned();
     let summaries = ["g/summary.csv", "c/summary.csv"];
     for (run, file, text, said) in [
