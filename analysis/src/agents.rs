@@ -92,6 +92,12 @@ pub struct World {
     pub trained: Vec<Side>,
 }
 
+impl World {
+    fn agent(&self, name: &str) -> Option<&Agent> {
+        self.agents.iter().find(|agent| agent.name == name)
+    }
+}
+
 /// Scores over several worlds, 0 the baseline's mean and 1 the best mean of each world.
 #[derive(Clone, Debug, Serialize)]
 pub struct Overall {
@@ -291,14 +297,11 @@ pub fn overall(worlds: &[World]) -> Vec<Overall> {
     let Some((first, others)) = worlds.split_first().filter(|(_, others)| !others.is_empty()) else {
         return Vec::new();
     };
-    fn agent<'a>(world: &'a World, name: &str) -> Option<&'a Agent> {
-        world.agents.iter().find(|agent| agent.name == name)
-    }
     let normalised = |name: &str| -> Option<Vec<Vec<f64>>> {
         let scores = |world: &World| {
-            let zero = agent(world, &world.baseline)?.mean?;
+            let zero = world.agent(&world.baseline)?.mean?;
             let span = world.target? - zero;
-            let returns = &agent(world, name)?.played.returns;
+            let returns = &world.agent(name)?.played.returns;
             (span > 0.0).then(|| returns.iter().map(|score| (score - zero) / span).collect())
         };
         worlds.iter().map(scores).collect()

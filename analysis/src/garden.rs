@@ -172,6 +172,7 @@ impl Garden {
     }
 
     /// Leaves of its curves what is drawn of a garden that is one of `count` and has no figure of its own.
+    #[must_use]
     pub fn bounded(mut self, count: usize) -> Garden {
         if count > MANY {
             self.dirt.coarsen(COARSE);

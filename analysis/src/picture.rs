@@ -94,13 +94,13 @@ fn width(letter: char) -> usize {
     letter.width().unwrap_or(1)
 }
 
-/// DejaVu alone: the same picture on every machine.
+/// Our font alone: the same picture on every machine.
 fn ours() -> Arc<Database> {
     static FONTS: OnceLock<Arc<Database>> = OnceLock::new();
     Arc::clone(FONTS.get_or_init(|| Arc::new(with_ours(Database::new()))))
 }
 
-/// DejaVu and the fonts of this machine that have outlines: a glyph that is a picture is not drawn.
+/// Our font and those of this machine that have outlines: a glyph that is a picture is not drawn.
 fn machines() -> Arc<Database> {
     static FONTS: OnceLock<Arc<Database>> = OnceLock::new();
     Arc::clone(FONTS.get_or_init(|| {

@@ -47,6 +47,7 @@ const COARSE: usize = 128;
 
 impl Training {
     /// Leaves of its curves what is drawn when there are `count` of them.
+    #[must_use]
     pub fn bounded(mut self, count: usize) -> Training {
         let drawn =
             |name: &str| TRAINING.measures.iter().chain(DRIFT.measures).any(|measure| measure.column == name);

@@ -163,7 +163,9 @@ fn found(inputs: &mut Inputs) -> Result<Found, Failure> {
         }
     }
     let mut counts: HashMap<Kind, usize> = HashMap::new();
-    tables.iter().for_each(|(kind, _)| *counts.entry(*kind).or_default() += 1);
+    for (kind, _) in &tables {
+        *counts.entry(*kind).or_default() += 1;
+    }
     let (groups, worlds) = (grouped(inputs, &tables), named_worlds(inputs));
     for (kind, input) in tables {
         interrupt::check()?;

@@ -218,21 +218,20 @@ impl Inputs {
         if !self.known.insert(whole) {
             return Ok(());
         }
-        let run = match self.places.get(folder) {
-            Some(&run) => run,
-            None => {
-                let run = match described(folder, &mut self.notes) {
-                    Err(failure) if !typed => {
-                        self.notes.push(format!("{REFUSED}{}: {failure}", path.display()));
-                        return Ok(());
-                    }
-                    described => described?,
-                };
-                self.runs.push(run);
-                self.folders.push(folder.to_path_buf());
-                self.places.insert(folder.to_path_buf(), self.runs.len() - 1);
-                self.runs.len() - 1
-            }
+        let run = if let Some(&run) = self.places.get(folder) {
+            run
+        } else {
+            let run = match described(folder, &mut self.notes) {
+                Err(failure) if !typed => {
+                    self.notes.push(format!("{REFUSED}{}: {failure}", path.display()));
+                    return Ok(());
+                }
+                described => described?,
+            };
+            self.runs.push(run);
+            self.folders.push(folder.to_path_buf());
+            self.places.insert(folder.to_path_buf(), self.runs.len() - 1);
+            self.runs.len() - 1
         };
         self.files.push(Input { path: path.to_path_buf(), run, name: String::new(), typed });
         Ok(())
@@ -363,8 +362,8 @@ fn is_packed(path: &Path) -> bool {
 
 /// That there is nothing in `folder`, and why, where its tables are packed.
 fn nothing_in(folder: &Path) -> String {
-    let packed = entries(folder).unwrap_or_default().into_iter().filter(|path| is_packed(path));
-    let problem = packed.filter_map(|path| opened(&path).err()).next();
+    let mut packed = entries(folder).unwrap_or_default().into_iter().filter(|path| is_packed(path));
+    let problem = packed.find_map(|path| opened(&path).err());
     let why = problem.map_or_else(String::new, |problem| format!(": {problem}"));
     let how = match ended(folder).as_deref() {
         Some(how @ ("killed" | "interrupted")) => format!(" was {how} and"),

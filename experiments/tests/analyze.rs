@@ -365,11 +365,10 @@ fn many_settings_keep_figures_and_page_small() {
         std::fs::create_dir_all(place.path(&folder)).unwrap();
         place.write(&format!("{folder}/run.json"), "{}");
         place.write(&format!("{folder}/config.toml"), format!("command = \"other\"\nseed = 1\nx = {run}\n"));
-        let rows: String = (1..=50)
-            .map(|row| format!("{row},{}.5,0.1,0.01,1,1,1,0.1,0.5,0\n", (run * 7) % 120 + row))
-            .collect();
+        let row = |row: u32| format!("{row},{}.5,0.1,0.01,1,1,1,0.1,0.5,0", (run * 7) % 120 + row);
+        let rows = (1..=50).map(row).collect::<Vec<_>>().join("\n");
         let header = "steps,return_mean,greedy_return,learning_rate,loss,value_loss,entropy,approx_kl,explained_variance,rollbacks";
-        place.write(&format!("{folder}/training.csv"), format!("{header}\n{rows}"));
+        place.write(&format!("{folder}/training.csv"), format!("{header}\n{rows}\n"));
     }
     place.ok("analyze all --out out -q");
     let figure = place.text("out/figures/training-return_mean.svg");

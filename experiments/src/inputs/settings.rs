@@ -124,14 +124,13 @@ fn names(settings: &[&Settings], single: &[Option<&str>]) -> Vec<String> {
         more => format!(" and {more} more"),
     };
     let mut taken: HashMap<String, usize> = HashMap::new();
-    let name = |(settings, single): (&&Settings, &Option<&str>)| {
+    let name = |(settings, single): (&&Settings, Option<&str>)| {
         // Shorter and clearer than some of its settings.
-        let text = match single.filter(|_| !more.is_empty()) {
-            Some(run) => run.to_owned(),
-            None => {
-                let each: Vec<_> = keys[..told].iter().map(|key| told_of(settings, key)).collect();
-                each.join(", ") + &more
-            }
+        let text = if let Some(run) = single.filter(|_| !more.is_empty()) {
+            run.to_owned()
+        } else {
+            let each: Vec<_> = keys[..told].iter().map(|key| told_of(settings, key)).collect();
+            each.join(", ") + &more
         };
         // Where the settings that are told are the same, a number tells the groups apart.
         let mut name = text.clone();
@@ -143,7 +142,7 @@ fn names(settings: &[&Settings], single: &[Option<&str>]) -> Vec<String> {
         taken.insert(name.clone(), 1);
         name
     };
-    settings.iter().zip(single).map(name).collect()
+    settings.iter().zip(single.iter().copied()).map(name).collect()
 }
 
 /// A setting as the name of a group has it.
