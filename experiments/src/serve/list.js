@@ -125,7 +125,7 @@ function fit() {
     return down ? -before : before;
   };
   return all
-    .filter((run) => chosen.every(([name, _]) => CHOICES[name](run).includes(filter[name].value)))
+    .filter((run) => chosen.every(([name]) => CHOICES[name](run).includes(filter[name].value)))
     .filter((run) => words.length === 0 || words.every((word) => text(run).includes(word)))
     .map((run) => [key(run), run])
     .sort(([a], [b]) => compare(a, b))
