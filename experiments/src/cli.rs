@@ -362,7 +362,7 @@ pub struct ReplayArgs {
 pub struct WatchArgs {
     /// gardener, k8s or k8s-v4.6
     pub env: String,
-    /// Who acts [default: evolved in the garden, heuristic in the cluster]
+    /// Who acts, prophet:DIR for a trained one [default: evolved in the garden, heuristic in the cluster]
     #[arg(long, value_name = "NAME")]
     pub agent: Option<String>,
     #[command(flatten)]

@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 
-use common::{Place, TINY, pty, send, wait_until};
+use common::{Place, SMALL, STEPS, TINY, pty, send, wait_until};
 use rustix::process::Signal;
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
@@ -271,6 +271,20 @@ fn pictures_are_new_files_the_same_for_the_same_seed() {
     assert!(place.bytes("a.gif") == place.bytes("b.gif") && place.bytes("a.png") == place.bytes("b.png"));
     place.ok("watch gardener --seed 8 --steps 30 --png c.png");
     assert!(place.bytes("a.png") != place.bytes("c.png"));
+}
+
+#[test]
+fn a_trained_agent_is_watched_and_its_checkpoint_named() {
+    let place = Place::new();
+    place.ok(&format!("train --env k8s --seed 1 --steps {} {SMALL} --out t", 6 * STEPS));
+    let best = place.json("t/checkpoints/best.json")["numbers"]["counters"]["steps"].clone();
+    let mut watched = Watched::start(&place, "watch k8s --agent prophet:t --seed 1", "");
+    watched.wait_for(&format!("k8s · prophet:t at step {best} · seed 1"));
+    watched.press("q");
+    assert_eq!(watched.ended(), (Some(0), String::new()));
+    place.ok("watch k8s --agent prophet:t --seed 1 --steps 9 --png a.png");
+    let said = place.refused("watch gardener --agent prophet:t --png b.png");
+    assert!(said.contains("t was trained in k8s, with 30 numbers in an observation"), "{said}");
 }
 
 /// After the work the other picture would be there.

@@ -9,17 +9,18 @@ const PAGE = 100;
 /// As many the server compares at once.
 const COMPARED = 100;
 
-/// Of each column what it is called, what stands in it and what it sorts by; a text sorts by itself.
+/// Of each column what stands in it and what it sorts by; a text sorts by itself. What is most asked for comes
+/// first: a narrow window shows no more.
 const COLUMNS = {
   run: [(run) => run.name],
   command: [(run) => run.command],
+  status: [(run) => run.status],
+  steps: [steps, (run) => run.steps],
+  result: [(run) => run.result, (run) => run.value ?? run.result],
   world: [(run) => run.worlds.join("; ")],
   agent: [(run) => run.agents.join(", ")],
   seed: [(run) => run.seed],
   started: [started],
-  status: [(run) => run.status],
-  steps: [steps, (run) => run.steps],
-  result: [(run) => run.result, (run) => run.value ?? run.result],
 };
 /// What can be chosen among the values that there are, and the values of a run.
 const CHOICES = {
@@ -124,7 +125,7 @@ function fit() {
     return down ? -before : before;
   };
   return all
-    .filter((run) => chosen.every(([name, _]) => CHOICES[name](run).includes(filter[name].value)))
+    .filter((run) => chosen.every(([name]) => CHOICES[name](run).includes(filter[name].value)))
     .filter((run) => words.length === 0 || words.every((word) => text(run).includes(word)))
     .map((run) => [key(run), run])
     .sort(([a], [b]) => compare(a, b))

@@ -64,7 +64,7 @@ type Stamp = [Option<(u64, Option<SystemTime>)>; FILES.len()];
 pub(super) struct Known {
     stamp: Stamp,
     row: Row,
-    /// Whether run.json says that a process is at work, which only its lock tells.
+    /// Whether a process was at work there, which only a lock tells; none if it had ended, or there is no telling.
     at_work: Option<bool>,
 }
 
@@ -85,8 +85,10 @@ impl Known {
             let metadata = regular(&folder.join(name))?;
             Some((metadata.len(), metadata.modified().ok()))
         };
+        // A run that has ended is at work again only after its run.json has changed.
+        let ended = before.as_ref().is_some_and(|known| known.row.status.as_deref() != Some("running"));
         // Before run.json is read: a run that ends in between has written how.
-        let at_work = at_work(folder);
+        let at_work = if ended { None } else { at_work(folder) };
         let stamp = FILES.map(file);
         let row = match before {
             Some(known) if known.stamp == stamp => known.row,

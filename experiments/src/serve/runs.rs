@@ -14,7 +14,6 @@ use serde_json::json;
 use super::row::{Known, Row, regular};
 use super::{Shared, alone, of_kind, refused};
 use crate::files;
-use crate::inputs::of_run;
 
 /// How deep runs may lie in folders of several.
 const DEPTH: usize = 3;
@@ -31,8 +30,6 @@ pub(super) type Listed = HashMap<String, Known>;
 pub(super) struct Run {
     #[serde(flatten)]
     row: Row,
-    /// Whether there is something to report.
-    reported: bool,
     files: Vec<RunFile>,
 }
 
@@ -133,8 +130,7 @@ pub(super) fn find(dir: &Path, name: &str) -> Option<PathBuf> {
 
 /// What the page says of the run in `folder`.
 pub(super) fn described(folder: &Path, name: &str) -> Run {
-    let reported = of_run(folder).is_ok_and(|files| !files.is_empty());
-    Run { row: Known::of(folder, name, None).row(), reported, files: files(folder) }
+    Run { row: Known::of(folder, name, None).row(), files: files(folder) }
 }
 
 /// `name` as it stands behind a question mark.
