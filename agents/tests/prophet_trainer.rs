@@ -16,6 +16,7 @@ use resonetics_envs::env::{Agents, Ending, Env, InvalidAction, ParallelEnv, Step
 use resonetics_envs::gardener::{GardenerConfig, GardenerEnv};
 use resonetics_envs::k8s::{K8sConfig, K8sEnv};
 use resonetics_envs::space::{BoxSpace, Discrete};
+use sha2::{Digest, Sha256};
 
 fn config(schedule: Schedule) -> TrainConfig {
     TrainConfig {
@@ -137,6 +138,30 @@ fn a_saved_training_in_the_cluster_goes_on_bit_for_bit() {
 #[test]
 fn a_saved_training_in_the_garden_goes_on_bit_for_bit() {
     goes_on_bit_for_bit(&garden());
+}
+
+/// The digest of all that the learner holds after some updates: its parameters and their moments.
+fn learned<E: ParallelEnv + Clone + Sync>(env: &E, schedule: Schedule) -> String {
+    let mut trainer = trainer(env, config(schedule), 1);
+    updates(&mut trainer, 7);
+    let tensors = trainer.save().unwrap().arrays.tensors;
+    let bytes = tensors.iter().flat_map(|tensor| &tensor.data).flat_map(|value| value.to_le_bytes());
+    let hash = Sha256::digest(bytes.collect::<Vec<u8>>());
+    hash.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
+}
+
+/// Frozen, as trajectories are (`envs/tests/digest.rs`): what a seed learns is the same on every machine,
+/// and was when it was published. Seen on x86-64 and on `AArch64`.
+#[test]
+fn a_training_is_the_same_on_every_machine() {
+    assert_eq!(
+        learned(&cluster(), Schedule::Prophet),
+        "77518b59f09d5460d52cf23cf36999193ca36ab4ba611de7e411797b85707a7a"
+    );
+    assert_eq!(
+        learned(&garden(), Schedule::Kl),
+        "8b26c586f385f6384359d108595bd481b550595adf954944b7e02129ed2ac703"
+    );
 }
 
 #[test]
