@@ -80,7 +80,8 @@ impl Found {
         let of_kind = self.unfinished.iter().filter(|(of, _)| *of == kind);
         part.answer += &some_of(&of_kind.map(|(_, text)| text.clone()).collect::<Vec<_>>());
         part
-    }}
+    }
+}
 
 /// What is found in `inputs`; `made_by` is the command line that makes this report again.
 ///

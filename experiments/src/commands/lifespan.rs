@@ -18,12 +18,7 @@ pub fn unit(env: &Setup) -> &'static str {
 /// Whether the system lives longer under `agent` than under `first`, from episodes on the same seeds, each
 /// with the agent's name. A life that reached the limit counts as that long: what is compared are mean lives
 /// up to the limit. It is one of `among` such sentences, all of which hold in 95% of cases.
-pub fn sentence(
-    agent: (&str, &[Episode]),
-    first: (&str, &[Episode]),
-    env: &Setup,
-    among: usize,
-) -> String {
+pub fn sentence(agent: (&str, &[Episode]), first: (&str, &[Episode]), env: &Setup, among: usize) -> String {
     let (name, mine) = agent;
     let (other, theirs) = first;
     let (n, limit, unit) = (mine.len(), env.limit(), unit(env));
