@@ -14,7 +14,7 @@ use resonetics_envs::gardener::GardenerConfig;
 
 use crate::commands::Plan;
 use crate::failure::{self, Failure};
-use crate::inputs::told::told;
+use crate::inputs::told::Summaries;
 use crate::inputs::trained::folder;
 use crate::inputs::{Input, Inputs, REFUSED, first_of, opened};
 use crate::interrupt;
@@ -26,6 +26,7 @@ use crate::unfinished;
 #[derive(Default)]
 struct Found {
     gardens: Vec<Garden>,
+    summaries: Summaries,
     /// The run of each of `gardens`.
     garden_runs: Vec<usize>,
     benchmarks: Vec<Benchmark>,
@@ -236,7 +237,7 @@ fn add(
     match kind {
         Kind::Garden => {
             let Some((rules, assumed)) = found.usable(input, rules(inputs, input))? else { return Ok(()) };
-            let told = told(&input.path);
+            let told = found.summaries.told(&input.path);
             let garden = found.rows(input, Garden::read(table, &name, &group, rules, told, &go_on))?;
             found.assumed |= assumed.is_some();
             inputs.notes.extend(assumed);

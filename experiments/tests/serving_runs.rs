@@ -40,8 +40,8 @@ fn a_training_that_grows_is_drawn_again_and_an_event_says_so() {
     let first = events.next().unwrap();
     let early = json(&served, "/run?run=growing");
     let answer = |run: &Value| run["parts"][0]["answer"].as_str().unwrap().to_owned();
-    let steps = |updates: u64| format!("in {} steps", updates * STEPS);
-    assert!(answer(&early).contains(&steps(4)), "{}", answer(&early));
+    assert_eq!(STEPS, 128, "of an update");
+    assert!(answer(&early).contains("in 512 steps"), "{}", answer(&early));
     assert_eq!((&early["runs"][0]["status"], &early["problem"]), (&"finished".into(), &Value::Null));
 
     let mut file =
@@ -51,7 +51,7 @@ fn a_training_that_grows_is_drawn_again_and_an_event_says_so() {
     let growth = second.parse::<usize>().unwrap() - first.parse::<usize>().unwrap();
     assert_eq!(growth, text.len() - cut - 9);
     let late = json(&served, "/run?run=growing");
-    assert!(answer(&late).contains(&steps(12)), "{}", answer(&late));
+    assert!(answer(&late).contains("in 1,536 steps"), "{}", answer(&late));
     // What has grown is drawn as what was always whole.
     let whole = json(&served, "/run?run=whole");
     let figures = |run: &Value| run["parts"][0]["figures"].as_array().unwrap().clone();

@@ -1,28 +1,45 @@
-//! What a garden itself has told of its loss, beside its log.
+//! What gardens themselves have told of their losses, beside their logs.
 
-use std::path::Path;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
 use resonetics_analysis::garden::Told;
 use resonetics_analysis::read::Kind;
 
-/// What the garden whose log is `path` told of its loss, in the summary.csv of its run.
-pub fn told(path: &Path) -> Option<Told> {
-    if path.file_name()? != Kind::Garden.file() {
-        return None;
+use crate::files;
+
+/// Each summary.csv that was asked for: what it says of each of its gardens, by their numbers.
+#[derive(Default)]
+pub struct Summaries(HashMap<PathBuf, HashMap<u32, Told>>);
+
+impl Summaries {
+    /// What the garden whose log is `path` told of its loss, in the summary.csv of its run.
+    pub fn told(&mut self, path: &Path) -> Option<Told> {
+        if path.file_name()? != Kind::Garden.file() {
+            return None;
+        }
+        let folder = path.parent()?;
+        // `gardener --runs` writes one for all, one folder up.
+        let run = folder.file_name().and_then(|name| name.to_str()?.strip_prefix("run-")?.parse().ok());
+        let (above, run) = match run.filter(|_| !folder.join("config.toml").is_file()) {
+            Some(run) => (folder.parent()?, run),
+            None => (folder, 1),
+        };
+        let summary = above.join("summary.csv");
+        let gardens = self.0.entry(summary).or_insert_with_key(|path| read(path).unwrap_or_default());
+        gardens.get(&run).copied()
     }
-    let folder = path.parent()?;
-    // `gardener --runs` writes one for all, one folder up.
-    let run = folder.file_name().and_then(|name| name.to_str()?.strip_prefix("run-")?.parse::<u32>().ok());
-    let (above, run) = match run.filter(|_| !folder.join("config.toml").is_file()) {
-        Some(run) => (folder.parent()?, run),
-        None => (folder, 1),
-    };
-    let mut summary = csv::Reader::from_path(above.join("summary.csv")).ok()?;
-    let column = |name: &str, header: &csv::StringRecord| header.iter().position(|column| column == name);
+}
+
+fn read(path: &Path) -> Option<HashMap<u32, Told>> {
+    let mut summary = csv::Reader::from_reader(files::open(path).ok()?);
     let header = summary.headers().ok()?.clone();
-    let (runs, lost_at) = (column("run", &header)?, column("lost_at", &header)?);
-    let row = summary.records().filter_map(Result::ok).find(|row| row.get(runs) == Some(&run.to_string()))?;
-    let lost_at = row.get(lost_at)?;
-    let generation = if lost_at.is_empty() { None } else { Some(lost_at.parse().ok()?) };
-    Some(Told { lost_at: generation })
+    let column = |name: &str| header.iter().position(|column| column == name);
+    let (runs, lost) = (column("run")?, column("lost_at")?);
+    let told = |row: csv::StringRecord| {
+        let lost = row.get(lost)?;
+        let lost_at = if lost.is_empty() { None } else { Some(lost.parse().ok()?) };
+        Some((row.get(runs)?.parse().ok()?, Told { lost_at }))
+    };
+    Some(summary.records().filter_map(Result::ok).filter_map(told).collect())
 }
