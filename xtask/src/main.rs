@@ -110,7 +110,10 @@ fn resonetics(what: &str, arguments: &[&str]) -> Result<(), String> {
 }
 
 fn demo() -> Result<(), String> {
-    cargo("building (a minute or two the first time)", &["build", "--release"])?;
+    cargo(
+        "building (the first time four to five minutes of processor time, half of that on two idle cores)",
+        &["build", "--release"],
+    )?;
     let root = root().canonicalize().map_err(|error| format!("where am I? {error}"))?;
     let runs = root.join("runs");
     let number = (1..10_000).find(|number| !runs.join(format!("demo-{number:04}")).exists()).unwrap_or(1);
