@@ -381,7 +381,7 @@ fn many_settings_keep_figures_and_page_small() {
     let page = place.text("out/report.html");
     assert!(page.len() < 2_000_000, "{} bytes", page.len());
     for said in [
-        "Of 120 curves the best, the median and the worst, by the last mean return of 100 episodes, have a name; 100 of the others, evenly by rank, are thin and grey.",
+        "Of 120 curves the best, the median and the worst, by the last mean return of up to 100 episodes, have a name; 100 of the others, evenly by rank, are thin and grey.",
         "These are the first 100 of 480 rows; `resonetics report` and `analyze` write all into tables/table-1.csv",
         "These are the first 100 of 120 rows; `resonetics report` and `analyze` write all into tables/table-2.csv",
     ] {
