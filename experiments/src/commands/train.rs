@@ -24,10 +24,10 @@ pub fn run(args: &TrainArgs, context: Context) -> Result<(), Failure> {
     let base = Setup::preset(&args.env, &args.world.preset).map_err(Failure::Usage)?;
     let defaults = defaults(&base, args.learner, args.recipe);
     let (env, train) = base.typed_with(&args.world, defaults)?;
-    let mut plan =
+    let plan =
         training::Plan { seed: seed(&args.seed)?, steps: args.steps, learner: args.learner, train, env };
     check(&plan, &args.device)?;
-    whole_rollouts(&mut plan, context)?;
+    tell_whole_rollouts(&plan, context)?;
     let monitor = args.monitor.start(context.quiet)?;
     let all = Plan::Train(Box::new(plan.clone()));
     all.start_with(args.out.out.as_deref(), context, monitor.as_ref(), |dir| {
@@ -48,20 +48,20 @@ pub fn defaults(env: &Setup, learner: LearnerKind, recipe: Recipe) -> TrainConfi
     }
 }
 
-/// Makes the steps of `plan` those that it will take, and says so where they are others than were asked for.
-fn whole_rollouts(plan: &mut training::Plan, context: Context) -> Result<(), Failure> {
+/// Says how many steps `plan` will take where they are others than were asked for.
+fn tell_whole_rollouts(plan: &training::Plan, context: Context) -> Result<(), Failure> {
     let (asked, rollout) = (plan.steps, plan.steps_per_update());
     let updates = plan.train.updates(asked);
-    plan.steps = updates * rollout;
-    if plan.steps == asked || context.quiet {
+    let steps = updates * rollout;
+    if steps == asked || context.quiet {
         return Ok(());
     }
     let TrainConfig { num_envs, horizon, .. } = plan.train;
     let rollout = format!("{rollout} steps (train.num_envs {num_envs} x train.horizon {horizon})");
-    if plan.steps > asked {
+    if steps > asked {
         say(format_args!("--steps {asked} is less than one rollout of {rollout}: trains for one"))
     } else {
-        let (steps, noun) = (plan.steps, if updates == 1 { "rollout" } else { "rollouts" });
+        let noun = if updates == 1 { "rollout" } else { "rollouts" };
         say(format_args!("trains for {steps} steps: --steps {asked} is {updates} whole {noun} of {rollout}"))
     }
 }
