@@ -286,8 +286,8 @@ pub struct TrainArgs {
     /// k8s, k8s-v4.6 or gardener
     #[arg(long, value_name = "NAME", default_value = "k8s")]
     pub env: String,
-    /// Steps of single environments (generations of a garden), in whole rollouts: rounded down, but one at least
-    /// (train.num_envs x train.horizon), but to one at least; what is trained is said and recorded
+    /// Steps of single environments (generations of a garden), rounded down to whole rollouts (train.num_envs
+    /// x train.horizon), of which there is one at least; it is said where that is not what was asked for
     #[arg(long, value_name = "N", default_value_t = 400_000, allow_negative_numbers = true, value_parser = whole::<u64>(TRAINING_STEPS))]
     pub steps: u64,
     /// What holds the networks
