@@ -27,7 +27,7 @@ pub(super) const DRIFT: [&str; 6] = ["step", "smoothed_risk", "lr", "gap_R", "ke
 /// and the return of episodes on seeds of their own with the actions as they are drawn.
 const EPISODES: &str = "episodes";
 const LENGTHS: &str = "length_mean";
-/// See [`EPISODES`].
+/// The column of a training with the mean return of episodes on seeds of their own, with actions as they are drawn.
 pub const SAMPLED: &str = "sampled_return";
 
 /// The column that a drift may have: what was to be followed.
