@@ -416,15 +416,24 @@ fn described(folder: &Path, notes: &mut Vec<String>) -> Result<Run, Failure> {
 
 /// `resonetics` with `arguments` as they are typed into a shell.
 pub fn command_line(arguments: impl Iterator<Item = String>) -> String {
+    let words = arguments.map(|argument| quoted(&argument));
+    ["resonetics".to_owned()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// `word` as a shell takes it for one.
+pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@%".contains(c);
-    let quoted = |argument: String| {
-        if !argument.is_empty() && argument.chars().all(plain) {
-            argument
-        } else {
-            format!("'{}'", argument.replace('\'', r"'\''"))
-        }
-    };
-    ["resonetics".to_owned()].into_iter().chain(arguments.map(quoted)).collect::<Vec<_>>().join(" ")
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// `path` as a command takes it for one, also where it begins like an option.
+pub fn quoted_path(path: &Path) -> String {
+    let text = path.display().to_string();
+    quoted(&if text.starts_with('-') { format!("./{text}") } else { text })
 }
 
 /// What tests count: what grows with the runs must do so in proportion.

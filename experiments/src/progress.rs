@@ -1,7 +1,7 @@
 //! What a person who waits is shown: a bar in a terminal, a line now and then in a file.
 
 use std::io::{IsTerminal, Write};
-use std::sync::{Mutex, Once};
+use std::sync::{Arc, Mutex, Once, Weak};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -15,8 +15,11 @@ const LINE_GAP: Duration = Duration::from_secs(1);
 /// So many lines there are of quick work.
 const LINES: u64 = 10;
 
-/// A bar on standard error, cleared when it is finished or dropped; lines where that is no terminal.
-pub struct Progress {
+/// A bar on standard error, cleared when it is finished or dropped; lines where that is no terminal. Both come
+/// also while a single step takes long.
+pub struct Progress(Arc<Shown>);
+
+struct Shown {
     bar: ProgressBar,
     started: Instant,
     shows: Shows,
@@ -62,46 +65,69 @@ impl Progress {
             (false, false) => Shows::Lines,
         };
         let line = Mutex::new(Line { at: Duration::ZERO, position: 0 });
-        Self { bar, started: Instant::now(), shows, shown: Once::new(), line }
+        let shown = Arc::new(Shown { bar, started: Instant::now(), shows, shown: Once::new(), line });
+        if shows != Shows::Nothing {
+            watch(Arc::downgrade(&shown));
+        }
+        Self(shown)
     }
 
     /// Begins with `steps` that were done before.
     pub fn begin_at(&self, steps: u64) {
-        self.bar.inc(steps);
-        if let Ok(mut line) = self.line.lock() {
+        self.0.bar.inc(steps);
+        if let Ok(mut line) = self.0.line.lock() {
             line.position = steps;
         }
     }
 
     /// Counts `steps` more.
     pub fn inc(&self, steps: u64) {
-        self.bar.inc(steps);
-        self.show_when_due();
+        self.0.bar.inc(steps);
+        self.0.show_when_due();
     }
 
     /// Shows that the work goes on, where the next count is far off.
     pub fn tick(&self) {
-        self.show_when_due();
-        if self.shows == Shows::Bar {
-            self.bar.tick();
+        self.0.show_when_due();
+        if self.0.shows == Shows::Bar {
+            self.0.bar.tick();
         }
     }
 
     /// Replaces the text behind the bar; a line brings it with the next count.
     pub fn message(&self, text: impl Into<String>) {
-        self.bar.set_message(text.into());
-        if self.shows == Shows::Bar {
-            self.show_when_due();
+        self.0.bar.set_message(text.into());
+        if self.0.shows == Shows::Bar {
+            self.0.show_when_due();
         }
     }
 
     /// Takes the bar off the screen.
-    pub fn finish(self) {
-        self.bar.finish_and_clear();
-    }
+    pub fn finish(self) {}
+}
 
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.bar.finish_and_clear();
+    }
+}
+
+/// Looks every second whether there is something to show, for as long as the work goes on.
+fn watch(shown: Weak<Shown>) {
+    // Without a thread more there are only the steps to show it.
+    let _ = std::thread::Builder::new().name("progress".to_owned()).spawn(move || {
+        loop {
+            std::thread::sleep(LINE_GAP);
+            let Some(shown) = shown.upgrade() else { return };
+            shown.show_when_due();
+        }
+    });
+}
+
+impl Shown {
     fn show_when_due(&self) {
         match self.shows {
+            _ if self.bar.is_finished() => {}
             Shows::Nothing => {}
             Shows::Bar if self.shown.is_completed() || self.started.elapsed() < SHOW_AFTER => {}
             Shows::Bar => self.shown.call_once(|| self.show()),
@@ -190,10 +216,10 @@ mod tests {
         let progress = Progress::new(390, "updates", true);
         progress.begin_at(30);
         progress.inc(10);
-        assert_eq!(progress.text(Duration::from_millis(12_900)), "[12 s] 40 of 390 updates");
+        assert_eq!(progress.0.text(Duration::from_millis(12_900)), "[12 s] 40 of 390 updates");
         progress.message("return 28.50");
-        assert_eq!(progress.text(Duration::from_secs(13)), "[13 s] 40 of 390 updates, return 28.50");
-        assert_eq!(Progress::new(0, "episodes", true).text(Duration::ZERO), "[0 s] 0 episodes");
+        assert_eq!(progress.0.text(Duration::from_secs(13)), "[13 s] 40 of 390 updates, return 28.50");
+        assert_eq!(Progress::new(0, "episodes", true).0.text(Duration::ZERO), "[0 s] 0 episodes");
     }
 
     #[test]
@@ -204,6 +230,6 @@ mod tests {
                 scope.spawn(|| (0..1000).for_each(|_| progress.inc(1)));
             }
         });
-        assert_eq!(progress.bar.position(), 4000);
+        assert_eq!(progress.0.bar.position(), 4000);
     }
 }

@@ -3,6 +3,7 @@
 use crate::claim::claim;
 use crate::failure::Failure;
 use crate::files::{self, sha256, write_atomic, write_new};
+use crate::out::say;
 use crate::setup::read;
 use humantime::format_rfc3339_millis;
 use serde::Serialize;
@@ -25,6 +26,9 @@ pub struct RunRecord {
     arguments: Vec<String>,
     version: &'static str,
     commit: &'static str,
+    /// The commits of other programs that it was begun or gone on with.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    earlier_commits: Vec<String>,
     /// SHA-256 of `config.toml` as it was written: whether it was edited since.
     #[serde(skip_serializing_if = "String::is_empty")]
     config_sha256: String,
@@ -68,6 +72,7 @@ impl RunRecord {
             arguments: arguments.map(|argument| argument.to_string_lossy().into_owned()).collect(),
             version: env!("CARGO_PKG_VERSION"),
             commit: COMMIT,
+            earlier_commits: Vec::new(),
             config_sha256: String::new(),
             seed,
             threads,
@@ -167,6 +172,16 @@ impl RunDir {
         record.resumed_at = resumed.into_iter().flatten().filter_map(text).collect();
         record.resumed_at.push(std::mem::take(&mut record.started_at));
         record.started_at = before.get("started_at").and_then(text).unwrap_or_default();
+        let earlier = before.get("earlier_commits").and_then(Value::as_array);
+        record.earlier_commits = earlier.into_iter().flatten().filter_map(text).collect();
+        if let Some(commit) = before.get("commit").and_then(text).filter(|commit| commit != COMMIT) {
+            say(format_args!(
+                "it was at work by commit {commit} before, and this is {COMMIT}: it may end with other numbers than either would alone"
+            ))?;
+            if !record.earlier_commits.contains(&commit) {
+                record.earlier_commits.push(commit);
+            }
+        }
         record.config_sha256 = before.get("config_sha256").and_then(text).unwrap_or_default();
         let lock = lock(path);
         write_atomic(&path.join("run.json"), &json(&record)?)?;

@@ -69,10 +69,11 @@ pub fn run(args: &BenchmarkArgs, context: Context) -> Result<(), Failure> {
 /// may have commas in its name: the longest one that is a run's is meant. Where `--agents` is repeated and
 /// there is none, all of it is the name of one.
 fn named(typed: &[String]) -> Vec<String> {
-    let is_run = |name: &str| {
-        let dir = name.trim().strip_prefix(PROPHET);
+    let is_folder = |name: &str| {
+        let dir = name.strip_prefix(PROPHET);
         dir.is_some_and(|dir| Path::new(dir).join("config.toml").is_file())
     };
+    let is_run = |name: &str| is_folder(name.trim_start()) || is_folder(name.trim());
     let mut agents = Vec::new();
     for list in typed {
         let parts: Vec<&str> = list.split(',').collect();
@@ -81,7 +82,10 @@ fn named(typed: &[String]) -> Vec<String> {
             let longest = (at + 1..=parts.len()).rev().find(|&end| is_run(&parts[at..end].join(",")));
             let alone = typed.len() > 1 && list.trim_start().starts_with(PROPHET);
             let end = longest.unwrap_or(if alone && at == 0 { parts.len() } else { at + 1 });
-            agents.push(parts[at..end].join(",").trim().to_owned());
+            let name = parts[at..end].join(",");
+            // A folder may end in a blank.
+            let name = if is_folder(name.trim_start()) { name.trim_start() } else { name.trim() };
+            agents.push(name.to_owned());
             at = end;
         }
     }
@@ -98,8 +102,12 @@ fn check_agents(agents: &[String], trained: &TrainedAgents, env: &Setup) -> Resu
     }
     for (i, agent) in agents.iter().enumerate() {
         trained.policy(env, agent, 1)?;
-        if agents[..i].contains(agent) {
-            return Err(Failure::Usage(format!("agent `{agent}` is named twice")));
+        let place = |agent: &String| Path::new(folder(agent)?).canonicalize().ok();
+        let same =
+            |other: &&String| *other == agent || (place(agent).is_some() && place(agent) == place(other));
+        if let Some(other) = agents[..i].iter().find(same) {
+            let also = if other == agent { String::new() } else { format!(", as `{other}` before") };
+            return Err(Failure::Usage(format!("agent `{agent}` is named twice{also}")));
         }
     }
     Ok(())
@@ -181,8 +189,16 @@ impl Plan {
     /// Trained agents by their trainings: intervals above are of episodes, and a training is one of many that
     /// could have been.
     fn tell_trained(&self, all: &[Vec<Episode>]) -> Result<(), Failure> {
+        // A copy of a training is the same training: it is told alone.
+        let sum = |agent: &str| self.checkpoints.checkpoint(agent).map(|checkpoint| &checkpoint.sha256);
+        let is_copy = |agent: &String| {
+            let before = self.agents.iter().take_while(|other| *other != agent);
+            sum(agent).is_some() && before.into_iter().any(|other| sum(other) == sum(agent))
+        };
         let played = |(agent, episodes): (&String, &Vec<Episode>)| {
-            let training = folder(agent).map(|dir| settings(Path::new(dir)).unwrap_or_else(|| agent.clone()));
+            let training = folder(agent).map(|dir| {
+                settings(Path::new(dir)).filter(|_| !is_copy(agent)).unwrap_or_else(|| agent.clone())
+            });
             Played {
                 agent: agent.clone(),
                 training,

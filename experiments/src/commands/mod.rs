@@ -247,15 +247,19 @@ fn short_numbers(toml: &str) -> String {
 /// The plan of the run in `dir`, which is to go on.
 fn stopped(dir: &Path) -> Result<Plan, Failure> {
     let config = dir.join("config.toml");
-    Plan::parse(&read(&config)?)
-        .and_then(|plan| plan.check().map(|()| plan).map_err(|failure| failure.to_string()))
-        .map_err(|problem| {
-            let kept = Checkpoints::kept_settings(dir);
-            let kept = kept.map_or_else(String::new, |kept| {
-                format!("; as it was when the run began it is kept in {}", kept.display())
-            });
-            Failure::Usage(format!("cannot resume {}: {problem}{kept}", config.display()))
+    let kept = || {
+        let kept = Checkpoints::kept_settings(dir);
+        kept.map_or_else(String::new, |kept| {
+            format!("; as it was when the run began it is kept in {}", kept.display())
         })
+    };
+    let text = read(&config).map_err(|failure| match failure {
+        Failure::Usage(problem) => Failure::Usage(problem + &kept()),
+        other => other,
+    })?;
+    Plan::parse(&text)
+        .and_then(|plan| plan.check().map(|()| plan).map_err(|failure| failure.to_string()))
+        .map_err(|problem| Failure::Usage(format!("cannot resume {}: {problem}{}", config.display(), kept())))
 }
 
 /// Whether the run in `dir` is finished, which is said.

@@ -169,6 +169,11 @@ fn changed(run: &Path, config: &str, seed: u64) -> Vec<String> {
     } else if commit == "unknown" || commit.ends_with("-dirty") {
         changed.push(format!("both programs are of commit {commit}, which need not be the same one"));
     }
+    let earlier = record.get("earlier_commits").and_then(Value::as_array).into_iter().flatten();
+    let earlier: Vec<&str> = earlier.filter_map(Value::as_str).collect();
+    if !earlier.is_empty() {
+        changed.push(format!("it was made in part by commit {}", earlier.join(" and ")));
+    }
     let edited = match record.get("config_sha256").and_then(Value::as_str) {
         Some(sum) => sum != sha256(config.as_bytes()),
         // Of older runs only the seed stands elsewhere too.

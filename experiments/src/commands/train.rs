@@ -102,7 +102,8 @@ fn work(
         && (outcome.is_ok() || interrupted)
         && let Ok(text) = came_out(plan, dir, interrupted)
     {
-        say(format_args!("{text}"))?;
+        // Who cannot be told this is told the same of the run's last line, once it is recorded as what it is.
+        let _ = say(format_args!("{text}"));
     }
     outcome
 }

@@ -16,6 +16,8 @@ use serde_json::Value;
 
 use crate::failure::{self, Failure};
 use crate::files::{self, sha256, write_atomic, write_new};
+use crate::inputs::quoted_path;
+use crate::run_dir::status;
 use crate::setup::read;
 
 /// Grows with each change of what is written.
@@ -288,7 +290,7 @@ impl Checkpoints {
 
     /// How to train from the beginning without touching what is there.
     fn anew(&self) -> String {
-        format!("repeat it from its beginning: `resonetics rerun {} --out NEW`", self.dir.display())
+        format!("repeat it from its beginning: `resonetics rerun {} --out NEW`", quoted_path(&self.dir))
     }
 
     /// That config.toml was edited, if that is why a checkpoint that belongs to the one of SHA-256 `found`
@@ -308,11 +310,12 @@ impl Checkpoints {
             self.identity.config
         );
         if let Some(then) = then {
-            let _ = write!(text, "{}; put it back: `cp {} {path}`", changes(&then, &now), kept.display());
+            let (kept, path) = (quoted_path(&kept), quoted_path(&config));
+            let _ = write!(text, "{}; put it back: `cp {kept} {path}`", changes(&then, &now));
         } else {
             text += "; put it back as it was";
         }
-        text += " (for other settings, start a training of their own with --config and --set)";
+        text += " (other settings are for a run of its own)";
         Some(text)
     }
 
@@ -332,10 +335,13 @@ impl Checkpoints {
     /// [`Failure::Usage`] if there is none, or with the reason why it cannot be used.
     pub fn best(&self) -> Result<(State, String), Failure> {
         if !self.path(BEST, "json").exists() {
-            return Err(Failure::Usage(format!(
-                "{} holds no best checkpoint yet: train on (`resonetics train --resume`)",
-                self.folder.display()
-            )));
+            let folder = self.folder.display();
+            // A training that is finished has had one.
+            return Err(Failure::Usage(if status(&self.dir).ok().flatten().as_deref() == Some("finished") {
+                format!("{folder} holds no best checkpoint any more: put it back, or {}", self.anew())
+            } else {
+                format!("{folder} holds no best checkpoint yet: train on (`resonetics train --resume`)")
+            }));
         }
         // Who trains here may just be replacing its two files, one after the other.
         for _ in 0..10 {
