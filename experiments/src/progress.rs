@@ -23,7 +23,7 @@ struct Shown {
     bar: ProgressBar,
     started: Instant,
     shows: Shows,
-    shown: Once,
+    began: Once,
     line: Mutex<Line>,
 }
 
@@ -65,7 +65,7 @@ impl Progress {
             (false, false) => Shows::Lines,
         };
         let line = Mutex::new(Line { at: Duration::ZERO, position: 0 });
-        let shown = Arc::new(Shown { bar, started: Instant::now(), shows, shown: Once::new(), line });
+        let shown = Arc::new(Shown { bar, started: Instant::now(), shows, began: Once::new(), line });
         if shows != Shows::Nothing {
             watch(Arc::downgrade(&shown));
         }
@@ -103,7 +103,9 @@ impl Progress {
     }
 
     /// Takes the bar off the screen.
-    pub fn finish(self) {}
+    pub fn finish(self) {
+        drop(self);
+    }
 }
 
 impl Drop for Progress {
@@ -129,8 +131,8 @@ impl Shown {
         match self.shows {
             _ if self.bar.is_finished() => {}
             Shows::Nothing => {}
-            Shows::Bar if self.shown.is_completed() || self.started.elapsed() < SHOW_AFTER => {}
-            Shows::Bar => self.shown.call_once(|| self.show()),
+            Shows::Bar if self.began.is_completed() || self.started.elapsed() < SHOW_AFTER => {}
+            Shows::Bar => self.began.call_once(|| self.show()),
             // Who finds it locked is beside a thread that is writing the line.
             Shows::Lines => {
                 if let Ok(mut line) = self.line.try_lock() {
