@@ -162,6 +162,12 @@ fn prophet_competes() {
     assert!((value(&found, "return_mean") - mean[1]).abs() < 1e-5, "{found} {csv:?}");
     assert_eq!(place.csv("bench/episodes.csv").only("agent", "prophet:out").rows.len(), 40);
     assert!(place.untouched("out") == before);
+    // One training is one agent, whatever it is called, and a copy of it no other seed.
+    let twice = place.refused("benchmark --agents random,prophet:out,prophet:./out/ --seed 1");
+    assert!(twice.contains("agent `prophet:./out/` is named twice, as `prophet:out` before"), "{twice}");
+    place.copy("out", "copy");
+    let said = place.ok("benchmark --agents random,prophet:out,prophet:copy --episodes 9 --seed 1 -q").stdout;
+    assert_eq!(said.matches("one training; another training seed may do better").count(), 2, "{said}");
     // A folder may be called as sweeps call it.
     place.copy("out", "lr=0.003,seed=1");
     let agents = ["random,prophet:lr=0.003,seed=1", "prophet:lr=0.003,seed=1"];

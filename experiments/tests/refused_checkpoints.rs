@@ -384,3 +384,35 @@ fn a_damaged_best_checkpoint_neither_plays_nor_competes() {
         );
     }
 }
+
+/// A run that two programs made is neither's alone: it says so when the second goes on, in its record, and
+/// when it is repeated with another outcome.
+#[test]
+fn a_run_says_which_programs_made_it() {
+    let (place, _) = interrupted();
+    replace(&place, "out/run.json", "\"commit\": \"", "\"commit\": \"0ther-");
+    let said = place.ok("train --resume out --no-monitor").stdout;
+    assert!(said.starts_with("it was at work by commit 0ther-"), "{said}");
+    let record = place.json("out/run.json");
+    let earlier = record["earlier_commits"].as_array().unwrap();
+    assert!(earlier.len() == 1 && earlier[0].as_str().unwrap().starts_with("0ther-"), "{record}");
+    edit(&place, "out/training.csv", |bytes| bytes.extend_from_slice(b"1,2\n"));
+    let ran = place.run("rerun out --out again");
+    assert!(ran.code == Some(1) && ran.stderr.contains("in part by commit 0ther-"), "{ran:?}");
+}
+
+/// Advice of a finished training can be followed, also as it is typed.
+#[test]
+fn a_finished_training_without_its_best_is_repeated() {
+    let place = Place::new();
+    place.ok(&format!("train --steps {STEPS} --seed 1 {SMALL} --out out"));
+    fs::rename(place.path("out"), place.path("it is")).unwrap();
+    fs::remove_file(place.path("it is/checkpoints/best.json")).unwrap();
+    let said = place.refused_of(&["eval", "--run", "it is"]);
+    for part in ["any more: put it back", "`resonetics rerun 'it is' --out NEW`"] {
+        assert!(said.contains(part), "{said}");
+    }
+    fs::remove_file(place.path("it is/config.toml")).unwrap();
+    let said = place.refused_of(&["train", "--resume", "it is"]);
+    assert!(said.contains("it is kept in it is/checkpoints/config.toml"), "{said}");
+}

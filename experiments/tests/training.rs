@@ -1,6 +1,9 @@
 //! `train`: the files that it leaves, what they depend on, what it refuses, and that it learns.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
 use crate::common;
 
 use common::{Csv, Place, SMALL, STEPS, TINY, assert_same};
@@ -369,4 +372,24 @@ fn without_libtorch_the_torch_learner_is_refused_with_a_remedy() {
     for part in ["--learner torch", "cargo xtask libtorch", "--features torch"] {
         assert!(said.contains(part), "{said}");
     }
+}
+
+/// The first update takes many seconds: lines come all the same.
+#[test]
+fn a_long_update_says_that_it_goes_on() {
+    let place = Place::new();
+    let mut child = place
+        .command(
+            "train --seed 1 --steps 4000000 --threads 1 --no-monitor --set train.num_envs=4096 \
+             --set train.horizon=256 --set train.eval_episodes=1 --out t",
+        )
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(line.starts_with('[') && line.ends_with(" s] 0 of 3 updates\n"), "{line}");
 }
