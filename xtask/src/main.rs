@@ -19,7 +19,7 @@ mod results;
 const USAGE: &str =
     "usage: cargo xtask demo | test [--no-torch] [--no-browser] | results | bench … | libtorch [--cuda]
 
-  demo      builds, runs the gardens and the benchmark, writes into runs/, ends with the path of a report
+  demo      builds, runs two gardens, trains Prophet, benchmarks it, writes into runs/, ends with the path of a report
   test      format, lints with warnings denied, documentation, all tests and examples, with libtorch
             (provided if need be, see below) and without; --no-torch: only without. The page is tested in
             Chromium, which is installed where there is none and apt-get may be used; --no-browser: it is
@@ -131,7 +131,7 @@ fn demo() -> Result<(), String> {
         &[&garden[..], &["heuristic", "--out", &heuristic]].concat(),
     )?;
     resonetics(
-        "Prophet learns to keep a cluster whose memory leaks, from nothing (some seconds)",
+        "Prophet learns from scratch to keep a cluster whose memory leaks (some seconds)",
         &["train", "--env", "k8s", "--steps", "400000", "--seed", "1", "--no-monitor", "--out", &prophet],
     )?;
     let agents = format!("random,heuristic,planner,prophet:{prophet}");

@@ -56,7 +56,7 @@ const RESULTS: [(&str, &str, &str); 21] = [
     (
         "train-k8s",
         "train --env k8s --steps 400000 --seed 1 --no-monitor",
-        "Prophet learns the cluster from nothing: native learner, default settings",
+        "Prophet learns the cluster from scratch: native learner, default settings",
     ),
     (
         "eval-k8s",
@@ -81,7 +81,7 @@ const RESULTS: [(&str, &str, &str); 21] = [
     (
         "train-gardener",
         "train --env gardener --steps 50000 --seed 1 --no-monitor",
-        "one policy for all gardeners, learned from nothing",
+        "one policy for all gardeners, learned from scratch",
     ),
     (
         "benchmark-prophet-gardener",
