@@ -135,9 +135,9 @@ fn demo() -> Result<(), String> {
         &["train", "--env", "k8s", "--steps", "400000", "--seed", "1", "--no-monitor", "--out", &prophet],
     )?;
     let agents = format!("random,heuristic,planner,prophet:{prophet}");
-    let run = ["--agents", &agents, "--episodes", "50", "--seed", "1", "--out", &benchmark];
+    let run = ["--agents", &agents, "--episodes", "200", "--seed", "1", "--out", &benchmark];
     resonetics(
-        "the same clusters, 50 paired seeds: random, heuristic, a planner that sees everything, Prophet",
+        "the same clusters, 200 paired seeds: random, heuristic, a planner that sees everything, Prophet",
         &[&["benchmark"], &run[..]].concat(),
     )?;
     let report = out("report");

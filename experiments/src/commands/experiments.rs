@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::out::say;
 
 const EXPERIMENTS: [(&str, &str); 18] = [
-    ("cargo xtask demo", "the garden and the benchmark, from nothing"),
+    ("cargo xtask demo", "two gardens, a training, a benchmark, and a report of all"),
     (
         "cargo run --release -- benchmark --env k8s --agents random,heuristic,planner --episodes 50 --seed 1",
         "agents on paired seeds, with intervals",
@@ -23,7 +23,7 @@ const EXPERIMENTS: [(&str, &str); 18] = [
     ),
     (
         "cargo run --release -- train --env k8s --steps 400000 --seed 1 --out runs/prophet",
-        "Prophet learns to keep the cluster from nothing",
+        "Prophet learns from scratch to keep the cluster",
     ),
     (
         "cargo run --release -- eval --run runs/prophet --episodes 1000 --seed 2",
