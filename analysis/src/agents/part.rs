@@ -224,6 +224,9 @@ fn iqm_text(side: &Side, digits: usize) -> String {
         return format!("{iqm:.digits$} (95%{scope} {low:.digits$} to {high:.digits$})");
     }
     match side.played[0].returns.len() {
+        1 if several && side.mean_interval.is_none() => {
+            format!("{iqm:.digits$} (one episode of each, which is too few for an interval)")
+        }
         _ if several => format!(
             "{iqm:.digits$} ({} trainings that did equally are too few for an interval)",
             side.members.len()
