@@ -179,7 +179,8 @@ fn found(inputs: &mut Inputs) -> Result<Found, Failure> {
     for (kind, input, _) in tables {
         interrupt::check()?;
         if let Some((_, mut table)) = found.rows(&input, opened(&input.path))? {
-            let group = groups.get(&kind).and_then(|groups| groups.get(&input.run)).unwrap_or(&input.name).clone();
+            let group =
+                groups.get(&kind).and_then(|groups| groups.get(&input.run)).unwrap_or(&input.name).clone();
             let world = worlds.get(&input.run);
             add(&mut found, inputs, kind, &mut table, &input, (group, world), counts[&kind])?;
             inputs.notes.extend_from_slice(table.notes());
@@ -298,10 +299,14 @@ fn add(
                     name,
                     group,
                     world: world.unwrap_or_default().to_owned(),
-                    planned: planned.map(|planned| planned.saturating_sub(u64::from(kind == Kind::Drift)) as f64),
+                    planned: planned
+                        .map(|planned| planned.saturating_sub(u64::from(kind == Kind::Drift)) as f64),
                     unfinished: match plan {
                         Some(plan) => unfinished::steps(run, plan, steps),
-                        None => unfinished::unplanned(run, &format!("{} steps are there", thousands(steps as f64))),
+                        None => unfinished::unplanned(
+                            run,
+                            &format!("{} steps are there", thousands(steps as f64)),
+                        ),
                     },
                     fixed: trained.is_some_and(|plan| plan.is_fixed()),
                     log,

@@ -395,10 +395,18 @@ mod tests {
         let both = [drift(1, "batch_size = 1\n"), drift(2, "")];
         assert_eq!(groups(&both), ["2 runs", "2 runs"]);
         let train = |command: &str| {
-            format!("{command}seed = 1\nlearner = \"native\"\n[train]\ngamma = 0.5\n[env]\nname = \"gardener\"\n")
+            format!(
+                "{command}seed = 1\nlearner = \"native\"\n[train]\ngamma = 0.5\n[env]\nname = \"gardener\"\n"
+            )
         };
-        let all = inputs(&[both[1].clone(), train("command = \"train\"\nsteps = 1024\n"), train("command = \"train\"\n")]);
-        assert!(matches!(all.plan(0), Some(Ok(Plan::Drift(plan))) if plan.steps == 9 && plan.batch_size == 1));
+        let all = inputs(&[
+            both[1].clone(),
+            train("command = \"train\"\nsteps = 1024\n"),
+            train("command = \"train\"\n"),
+        ]);
+        assert!(
+            matches!(all.plan(0), Some(Ok(Plan::Drift(plan))) if plan.steps == 9 && plan.batch_size == 1)
+        );
         assert!(all.notes[0].contains("its config.toml lacks batch_size, for which"), "{:?}", all.notes);
         let Some(Ok(Plan::Train(plan))) = all.plan(1) else { panic!("a training") };
         // The garden's own recipe, and what was written.
