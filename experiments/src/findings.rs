@@ -317,7 +317,7 @@ fn add(
         }
         Kind::Lifetimes => {
             let Some(plan) = found.usable(input, plan(inputs, input))? else { return Ok(()) };
-            let mut worlds = found.rows(input, lifetimes::read(table, &go_on))?.unwrap_or_default();
+            let Some(mut worlds) = found.rows(input, lifetimes::read(table, &go_on))? else { return Ok(()) };
             if let Some(plan) = plan {
                 let text = unfinished::lives(&inputs.runs[input.run], plan, &worlds);
                 found.unfinished.extend(text.map(|text| (kind, text)));

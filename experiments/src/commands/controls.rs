@@ -285,12 +285,11 @@ fn tell(plan: &WorldPlan, lives: &Lives, finding: &Finding) -> Result<(), Failur
     let number =
         |value: Option<f64>| value.map_or_else(|| "not reached".to_owned(), |value| format!("{value:.0}"));
     say(format_args!(
-        "{} ({}, {} agent), {} pair{}:",
+        "{} ({}, {} agent), {} pairs:",
         plan.env.name,
         plan.env.preset,
         plan.agent,
-        lives.with.len(),
-        if lives.with.len() == 1 { "" } else { "s" }
+        lives.with.len()
     ))?;
     for ((control, episodes), mean) in lives
         .sides()

@@ -9,31 +9,35 @@ use crate::setup::Setup;
 /// plans nothing for another reason. How much was asked for, such as steps, is not guessed.
 pub(super) fn filled(text: &str) -> Option<(Plan, Vec<String>)> {
     let mut table: Table = text.parse().ok()?;
-    let defaults = match table.get("command")?.as_str()? {
-        "train" => of_training(&table)?,
-        "drift" => of_drift(&table),
-        _ => return None,
-    };
+    let command = table.get("command")?.as_str()?.to_owned();
+    let mut defaults = Table::from_iter([("seed".to_owned(), 0.into())]);
+    if let Some((name, preset)) = world(&table) {
+        if command == "train" {
+            let train = Setup::preset(name, preset).ok()?.training();
+            defaults.insert("train".to_owned(), Table::try_from(train).ok()?.into());
+            defaults.insert("learner".to_owned(), "native".into());
+        }
+        let env = [("preset".to_owned(), preset.into()), ("settings".to_owned(), Table::new().into())];
+        defaults.insert("env".to_owned(), Table::from_iter(env).into());
+    }
+    if command == "drift" {
+        defaults.extend(of_drift(&table));
+    }
     let mut lacking = Vec::new();
     lay_under(&mut table, defaults, "", &mut lacking);
     let plan = Plan::parse(&table.to_string()).ok()?;
     (!lacking.is_empty()).then_some((plan, lacking))
 }
 
-fn of_training(table: &Table) -> Option<Table> {
+/// The world that is played in and its preset.
+fn world(table: &Table) -> Option<(&str, &str)> {
     let env = table.get("env")?;
-    let preset = env.get("preset").and_then(Value::as_str).unwrap_or("reference");
-    let train = Setup::preset(env.get("name")?.as_str()?, preset).ok()?.training();
-    let mut defaults: Table = "seed = 0\nlearner = \"native\"\n[env]\nsettings = {}\n".parse().ok()?;
-    defaults.get_mut("env")?.as_table_mut()?.insert("preset".to_owned(), preset.into());
-    defaults.insert("train".to_owned(), Value::Table(Table::try_from(train).ok()?));
-    Some(defaults)
+    Some((env.get("name")?.as_str()?, env.get("preset").and_then(Value::as_str).unwrap_or("reference")))
 }
 
 fn of_drift(table: &Table) -> Table {
     let kernel = table.get("kernel").and_then(Value::as_bool).unwrap_or(true);
-    let values: [(&str, Value); 5] = [
-        ("seed", 0.into()),
+    let values: [(&str, Value); 4] = [
         ("batch_size", 1.into()),
         ("kernel", kernel.into()),
         // Without the kernel there is nothing to tune.

@@ -237,12 +237,17 @@ fn what_was_killed_before_its_first_row_is_told() {
         place.ok(&format!("benchmark --agents planner,random --episodes 6 --seed 1 --out {name} -q"));
     }
     place.write("b0/episodes.csv", EPISODES);
-    for (name, more) in [("d", ""), ("d0", "")] {
-        place.ok(&format!("drift --steps 40 --seed 1 --no-monitor --out {name}{more} -q"));
+    for name in ["d", "d0"] {
+        place.ok(&format!("drift --steps 40 --seed 1 --no-monitor --out {name} -q"));
+    }
+    for name in ["c", "c0"] {
+        place.ok(&format!("controls --env k8s --episodes 2 --seed 1 --out {name} -q"));
+        std::fs::remove_file(place.path(&format!("{name}/summary.csv"))).unwrap();
     }
     let header = |file: &str| place.text(file).lines().take(1).collect::<String>() + "\n";
     place.write("d0/drift.csv", header("d0/drift.csv"));
-    for name in ["b0", "d0"] {
+    place.write("c0/lifetimes.csv", header("c0/lifetimes.csv"));
+    for name in ["b0", "c0", "d0"] {
         kill(&place, name);
     }
     let answer = |analysis: &Value| analysis["parts"][0]["answer"].as_str().unwrap().to_owned();
@@ -251,7 +256,9 @@ fn what_was_killed_before_its_first_row_is_told() {
     let drifts = report(&place, "d d0");
     assert!(answer(&drifts).ends_with("d0 was killed: 0 of 40 steps."), "{drifts}");
     assert!(!drifts.to_string().contains("2 runs"), "{drifts}");
-    for name in ["b0", "d0"] {
+    let lives = answer(&report(&place, "c c0"));
+    assert_eq!(lives.matches("c0 was killed: 0 of 1 worlds, 0 of 4 lives.").count(), 1, "{lives}");
+    for name in ["b0", "c0", "d0"] {
         let refused = place.refused(&format!("report {name}"));
         assert!(refused.contains(&format!("; {name} was killed before its first row")), "{refused}");
     }
@@ -271,6 +278,9 @@ fn a_config_that_lacks_a_key_hides_nothing() {
         let kept = text.lines().filter(|line| !line.starts_with(key));
         kept.flat_map(|line| [line, "\n"]).collect::<String>()
     };
+    place.ok("benchmark --agents planner,random --episodes 6 --seed 1 --out b -q");
+    place.write("b/config.toml", without(&place.text("b/config.toml"), "seed"));
+    assert!(report(&place, "b")["notes"].to_string().contains("b: its config.toml lacks seed, for which"));
     for (key, said) in
         [("batch_size", "d was killed: 21 of 40 steps."), ("steps", "d was killed: 21 steps are there.")]
     {
