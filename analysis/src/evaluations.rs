@@ -343,7 +343,7 @@ mod tests {
         assert!(answer.contains("(95% over trainings -38.75 to 148.75)"), "{answer}");
     }
 
-    /// Evaluations with seeds of their own share no episodes: scipy 1.17.1, ttest_1samp([50, 54, 60], 0).
+    /// Evaluations with seeds of their own share no episodes: scipy 1.17.1, `ttest_1samp([50, 54, 60], 0)`.
     #[test]
     fn only_the_same_seed_is_shared_luck() {
         let answer = |of: fn(usize, Evaluation) -> Evaluation| {
