@@ -84,7 +84,7 @@ pub struct World {
     pub baseline: String,
     /// The highest mean return: the target of the optimality gap.
     pub target: Option<f64>,
-    /// Whose it is.
+    /// Whose it is; of several the first.
     pub target_of: Option<String>,
     /// In the order of the files.
     pub agents: Vec<Agent>,
@@ -197,7 +197,9 @@ fn compared(
             .ok_or_else(|| format!("no agent is called `{baseline}` in {name}; there are: {}", known()))?,
     };
     let means = agents.iter().filter_map(|played| Some((mean(&played.returns)?, &played.agent)));
-    let best = means.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(mean, agent)| (mean, agent.clone()));
+    // Of equal ones the first.
+    let best = means.reduce(|best, next| if next.0 > best.0 { next } else { best });
+    let best = best.map(|(mean, agent)| (mean, agent.clone()));
     let target = best.as_ref().map(|(mean, _)| *mean);
     let mut compared: Vec<Agent> = Vec::new();
     for (index, played) in agents.iter().enumerate() {
@@ -422,6 +424,35 @@ mod tests {
         assert!(
             told.sentences.concat().contains("b played 3 episodes: too few for an interval of the median")
         );
+    }
+
+    /// Agents that do the same have no rank among each other, in the answer or in a remark.
+    #[test]
+    fn equal_agents_share_the_first_place() {
+        let scores = [(1, 20.0), (2, 21.0), (3, 25.0)];
+        let told = |names: &[&str], rest: &[Played]| {
+            let agents = names.iter().map(|name| played(name, &scores)).chain(rest.to_vec()).collect();
+            part(&worlds(&[file("r", "k8s", agents)], None, &|| true).unwrap()).unwrap()
+        };
+        let three = told(&["a", "b", "c"], &[]);
+        assert_eq!(three.answer, "a, b and c share the highest interquartile mean return, 22.");
+        let said = three.sentences.concat();
+        assert!(said.contains("the mean return of a, b and c, the best here"), "{said}");
+        let two = told(&["b", "a"], &[played("c", &[(1, 1.0), (2, 2.0), (3, 9.0)])]).answer;
+        assert_eq!(
+            two,
+            "b and a share the highest interquartile mean return, 22; 3 seeds that both played, with equal differences, are too few to say more; next is c with 4.0 (3 episodes are too few for an interval of it)."
+                .replace("4.0", "4")
+        );
+        // In each of seven worlds two are the best, in one of them a third is.
+        let files: Vec<Benchmark> = (0..7)
+            .map(|number| {
+                let third = played("c", &[(1, if number == 0 { 30.0 } else { 1.0 })]);
+                file("r", &format!("w{number}"), vec![played("a", &scores), played("b", &scores), third])
+            })
+            .collect();
+        let many = part(&worlds(&files, None, &|| true).unwrap()).unwrap().answer;
+        assert!(many.contains("is that of c in 1; in 6 several agents share it."), "{many}");
     }
 
     /// Where the interquartile mean and the mean disagree, both are said.

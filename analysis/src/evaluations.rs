@@ -10,7 +10,7 @@ use crate::chart::{ChartError, Estimate, intervals, picked_estimates};
 use crate::read::{self, ReadError, foreign};
 use crate::report::{Cell, Figure, Part, Table, at_most};
 use crate::stats::Interval;
-use crate::stats::student::{mean_interval, summed_up_interval};
+use crate::stats::student::{mean_interval, mean_interval_with, summed_up_interval};
 use crate::stats::summary::mean;
 
 /// The file of a run that is read.
@@ -23,6 +23,8 @@ pub struct Evaluation {
     pub run: String,
     /// The world.
     pub env: String,
+    /// The seed of its episodes; evaluations with the same seed played the same ones.
+    pub seed: Option<u64>,
     /// Episodes played.
     pub episodes: u64,
     /// Standard deviation of the noise on what the agent sees.
@@ -52,7 +54,8 @@ struct Together {
     env: String,
     conditions: String,
     mean: Option<f64>,
-    interval: Option<Interval>,
+    /// Or why there is none.
+    interval: Result<Interval, &'static str>,
 }
 
 impl Evaluation {
@@ -116,10 +119,10 @@ pub fn part(evaluations: &[(String, Evaluation)]) -> Result<Part, ChartError> {
     let (mut answers, mut alone) = (Vec::new(), false);
     let groups = together(evaluations);
     for group in &groups {
-        let interval = group.interval.map_or_else(
-            || "equal means of so few say nothing of other seeds".to_owned(),
-            |Interval { low, high }| format!("95% over trainings {low:.2} to {high:.2}"),
-        );
+        let interval = match group.interval {
+            Ok(Interval { low, high }) => format!("95% over trainings {low:.2} to {high:.2}"),
+            Err(reason) => reason.to_owned(),
+        };
         answers.push(format!(
             "{}: {} a {} episode on average{} ({interval}).",
             match &group.runs[..] {
@@ -168,7 +171,7 @@ pub fn part(evaluations: &[(String, Evaluation)]) -> Result<Part, ChartError> {
     }
     let together: Vec<_> = groups
         .iter()
-        .map(|group| json!({ "runs": group.runs, "return_mean": group.mean, "interval_over_trainings": group.interval }))
+        .map(|group| json!({ "runs": group.runs, "return_mean": group.mean, "interval_over_trainings": group.interval.ok() }))
         .collect();
     let data: Vec<_> =
         evaluations.iter().map(|(name, found)| json!({ "name": name, "found": found })).collect();
@@ -196,7 +199,12 @@ fn together(evaluations: &[(String, Evaluation)]) -> Vec<Together> {
     let group = |of: &(String, String, String)| {
         // Of each training its sum of returns and its episodes.
         let mut runs: Vec<(String, f64, f64)> = Vec::new();
-        for (_, found) in evaluations.iter().filter(|(_, found)| key(found).as_ref() == Some(of)) {
+        let among: Vec<&Evaluation> = evaluations
+            .iter()
+            .map(|(_, found)| found)
+            .filter(|found| key(found).as_ref() == Some(of))
+            .collect();
+        for found in &among {
             let (sum, episodes) = (found.return_mean? * found.episodes as f64, found.episodes as f64);
             match runs.iter_mut().find(|(run, ..)| *run == found.run) {
                 Some(known) => (known.1, known.2) = (known.1 + sum, known.2 + episodes),
@@ -209,10 +217,27 @@ fn together(evaluations: &[(String, Evaluation)]) -> Vec<Together> {
             env: of.1.clone(),
             conditions: of.2.clone(),
             mean: mean(&means),
-            interval: mean_interval(&means),
+            interval: interval_over(&means, &among),
         })
     };
     keys.iter().filter_map(group).collect()
+}
+
+/// The interval of the mean of `means`, one of each training, from the evaluations `of` them; or why there is none.
+///
+/// How far trainings lie apart does not show the luck of episodes that they share. Without the episodes themselves
+/// all of what they vary by counts as shared, which makes the interval a little wide.
+fn interval_over(means: &[f64], of: &[&Evaluation]) -> Result<Interval, &'static str> {
+    const EQUAL: &str = "equal means of so few say nothing of other seeds";
+    const ONE: &str = "they share one episode, which says nothing of others";
+    let trainings = mean_interval(means).ok_or(EQUAL)?;
+    let shared = |one: &&&Evaluation| of.iter().any(|other| other.run != one.run && other.seed == one.seed);
+    let shared: Vec<&&Evaluation> = of.iter().filter(shared).collect();
+    let Some(fewest) = shared.iter().map(|found| found.episodes).min() else { return Ok(trainings) };
+    let variance = |found: &&&Evaluation| Some(found.return_std?.powi(2) / found.episodes as f64);
+    let luck = shared.iter().map(variance).collect::<Option<Vec<f64>>>().and_then(|luck| mean(&luck));
+    let luck = luck.filter(|_| fewest > 1).ok_or(ONE)?;
+    mean_interval_with(means, (luck, fewest as f64 - 1.0)).ok_or(EQUAL)
 }
 
 /// A figure a world: returns in different worlds are not to be compared.
@@ -302,6 +327,42 @@ mod tests {
         );
         assert!(part.sentences[0].contains("one training is of its episodes"), "{:?}", part.sentences);
         assert!(super::part(&all[..4]).unwrap().sentences.is_empty());
+    }
+
+    /// A luck as large as what parts the trainings counts as much. By hand: 25 / 3 with 2 degrees of freedom and
+    /// 200^2 / 20 with 19; scipy 1.17.1: 55 -+ t.ppf(0.975, 19.16) * sqrt(2008.3).
+    #[test]
+    fn shared_luck_widens_the_interval() {
+        let one = read(ONE).unwrap();
+        let all = [("a", 50.0), ("b", 55.0), ("c", 60.0)].map(|(run, mean)| {
+            let training = Some("x".to_owned());
+            let (run, return_mean, return_std) = (run.to_owned(), Some(mean), Some(200.0));
+            (run.clone(), Evaluation { run, return_mean, return_std, training, ..one.clone() })
+        });
+        let answer = part(&all).unwrap().answer;
+        assert!(answer.contains("(95% over trainings -38.75 to 148.75)"), "{answer}");
+    }
+
+    /// Evaluations with seeds of their own share no episodes: scipy 1.17.1, `ttest_1samp([50, 54, 60], 0)`.
+    #[test]
+    fn only_the_same_seed_is_shared_luck() {
+        let answer = |of: fn(usize, Evaluation) -> Evaluation| {
+            let one = read(ONE).unwrap();
+            let all = [("a", 50.0), ("b", 54.0), ("c", 60.0)].into_iter().enumerate();
+            let all: Vec<_> = all
+                .map(|(number, (run, mean))| {
+                    let training = Some("x".to_owned());
+                    let found =
+                        Evaluation { run: run.to_owned(), return_mean: Some(mean), training, ..one.clone() };
+                    (run.to_owned(), of(number, found))
+                })
+                .collect();
+            part(&all).unwrap().answer
+        };
+        let apart = answer(|number, one| Evaluation { seed: Some(number as u64), ..one });
+        assert!(apart.contains("(95% over trainings 42.16 to 67.17)"), "{apart}");
+        let single = answer(|_, one| Evaluation { episodes: 1, return_std: None, ..one });
+        assert!(single.contains("(they share one episode, which says nothing of others)"), "{single}");
     }
 
     #[test]

@@ -37,9 +37,16 @@ pub fn part(worlds: &[World]) -> Result<Part, ChartError> {
     for (number, world) in (1..).zip(worlds) {
         let found = found(world);
         if found.pairs < world.off.len().max(world.on.len()) {
+            let pairs = match found.pairs {
+                0 => "no seed is on both sides".to_owned(),
+                1 => "the difference is of the one pair with the same seed".to_owned(),
+                n => format!("the difference is of the {n} pairs with the same seed"),
+            };
             sentences.push(format!(
-                "{}: {} lives without and {} with control; the difference is of the {} pairs with the same seed.",
-                world.name, world.off.len(), world.on.len(), found.pairs
+                "{}: {} without and {} with control; {pairs}.",
+                world.name,
+                counted(world.off.len(), "life", "lives"),
+                counted(world.on.len(), "life", "lives")
             ));
         }
         sentences.extend(found.remark);
@@ -124,8 +131,8 @@ fn answer(
         _ if horizon <= 0.0 => format!("of one side nothing is known beyond 0 {unit}"),
         pairs if !pairs.iter().any(|(off, on)| lost(off) || lost(on)) => {
             format!(
-                "in {} pairs no life was lost within {horizon:.0} {unit}, without control or with it",
-                pairs.len()
+                "in {} no life was lost within {horizon:.0} {unit}, without control or with it",
+                counted(pairs.len(), "pair", "pairs")
             )
         }
         [_] => "one pair says nothing of what another seed would do".to_owned(),
@@ -167,6 +174,11 @@ fn cut_short(name: &str, off: &[Lifetime], on: &[Lifetime], horizon: f64) -> Opt
 fn paired(world: &World) -> Vec<(Lifetime, Lifetime)> {
     let with: std::collections::HashMap<u64, Lifetime> = world.on.iter().copied().collect();
     world.off.iter().filter_map(|(seed, off)| with.get(seed).map(|on| (*off, *on))).collect()
+}
+
+/// How many there are of what is called `one` or `several`.
+fn counted(n: usize, one: &str, several: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { several })
 }
 
 /// What a life is counted in.
@@ -287,8 +299,12 @@ mod tests {
             off: vec![(1, Lifetime { time: 5.0, lost: true })],
             on: vec![(2, Lifetime { time: 6.0, lost: true })],
         };
-        let answer = part(&[apart]).unwrap().answer;
+        let part_apart = part(&[apart]).unwrap();
+        let said = "k8s, x: 1 life without and 1 life with control; no seed is on both sides.";
+        assert!(part_apart.sentences.contains(&said.to_owned()), "{:?}", part_apart.sentences);
+        let answer = part_apart.answer;
         assert!(answer.ends_with("no seed was lived through both without control and with it."), "{answer}");
+        assert!(told(&[(-500, -500)]).0.contains("in 1 pair no life was lost"));
         // One side all lost, the other all censored: as clear as can be.
         let clear: Vec<(i32, i32)> = (0..12).map(|i| (100 + i, -500)).collect();
         assert!(

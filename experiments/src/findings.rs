@@ -1,6 +1,6 @@
 //! What inputs hold, kind by kind, and the report about it: for `analyze`, `report` and the page of `serve`.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use resonetics_analysis::agents::{self, Benchmark};
 use resonetics_analysis::chart::ChartError;
@@ -8,7 +8,7 @@ use resonetics_analysis::evaluations::{self, Evaluation};
 use resonetics_analysis::garden::{self, Garden, Rules};
 use resonetics_analysis::lives;
 use resonetics_analysis::read::{Kind, ReadError, Table, episodes, lifetimes, log};
-use resonetics_analysis::report::{Part, Report, some_of};
+use resonetics_analysis::report::{Part, Report, some_of, thousands};
 use resonetics_analysis::trainings::{self, Training};
 use resonetics_envs::gardener::GardenerConfig;
 
@@ -40,6 +40,8 @@ struct Found {
     evaluations: Vec<(String, Evaluation)>,
     /// What there is to say of runs that are not whole, beside the answer about their kind.
     unfinished: Vec<(Kind, String)>,
+    /// Runs with a file that holds no row.
+    empty: BTreeSet<usize>,
     /// What the files were that were left out, and why.
     left_out: Vec<Failure>,
     /// What is noted of them.
@@ -55,6 +57,7 @@ impl Found {
         match read {
             Ok(rows) => Ok(Some(rows)),
             Err(problem @ ReadError::Empty { .. }) => {
+                self.empty.insert(input.run);
                 self.left_out_notes.push(format!("left out: {problem}"));
                 self.left_out.push(refused(problem));
                 Ok(None)
@@ -116,7 +119,9 @@ pub fn report(mut inputs: Inputs, baseline: Option<&str>, made_by: &str) -> Resu
     }
     interrupt::check()?;
     if !found.trainings.is_empty() {
-        report.parts.extend(trainings::parts(&found.trainings).map_err(drawn)?);
+        let mut parts = trainings::parts(&found.trainings).map_err(drawn)?.into_iter();
+        report.parts.extend(parts.next().map(|first| found.with_unfinished(Kind::Training, first)));
+        report.parts.extend(parts);
     }
     if !found.evaluations.is_empty() {
         report.parts.push(evaluations::part(&found.evaluations).map_err(drawn)?);
@@ -131,7 +136,8 @@ pub fn report(mut inputs: Inputs, baseline: Option<&str>, made_by: &str) -> Resu
         report.parts.push(found.with_unfinished(Kind::Lifetimes, part));
     }
     if !found.drifts.is_empty() {
-        report.parts.push(trainings::drift_part(&found.drifts).map_err(drawn)?);
+        let part = trainings::drift_part(&found.drifts).map_err(drawn)?;
+        report.parts.push(found.with_unfinished(Kind::Drift, part));
     }
     report.differences = inputs.differences();
     made_by.clone_into(&mut report.made_by);
@@ -157,22 +163,24 @@ fn found(inputs: &mut Inputs) -> Result<Found, Failure> {
                 found.evaluations.push((input.name.clone(), evaluation));
             }
             tick(inputs);
-        } else if let Some((kind, _)) = found.rows(input, opened(&input.path))? {
-            // Closed again: a sweep may have more files than may be open.
-            tables.push((kind, input.clone()));
+        } else if let Some((kind, mut table)) = found.rows(input, opened(&input.path))? {
+            // One without rows names no group. Closed again: a sweep may have more files than may be open.
+            let has_rows = !matches!(table.row(), Ok(None));
+            tables.push((kind, input.clone(), has_rows));
         } else {
             tick(inputs);
         }
     }
     let mut counts: HashMap<Kind, usize> = HashMap::new();
-    for (kind, _) in &tables {
+    for (kind, ..) in &tables {
         *counts.entry(*kind).or_default() += 1;
     }
     let (groups, worlds) = (grouped(inputs, &tables), named_worlds(inputs));
-    for (kind, input) in tables {
+    for (kind, input, _) in tables {
         interrupt::check()?;
         if let Some((_, mut table)) = found.rows(&input, opened(&input.path))? {
-            let group = groups[&kind].get(&input.run).unwrap_or(&input.name).clone();
+            let group =
+                groups.get(&kind).and_then(|groups| groups.get(&input.run)).unwrap_or(&input.name).clone();
             let world = worlds.get(&input.run);
             add(&mut found, inputs, kind, &mut table, &input, (group, world), counts[&kind])?;
             inputs.notes.extend_from_slice(table.notes());
@@ -180,9 +188,11 @@ fn found(inputs: &mut Inputs) -> Result<Found, Failure> {
         tick(inputs);
     }
     if found.left_out.len() == inputs.files.len() {
-        return Err(nothing_readable(found.left_out));
+        let told = found.empty.iter().filter_map(|&run| unfinished::rowless(&inputs.runs[run])).collect();
+        return Err(nothing_readable(found.left_out, told));
     }
     gardens_unfinished(&mut found, inputs);
+    empty_unfinished(&mut found, inputs);
     let of_trainings = found.trainings.iter().chain(&found.drifts).filter_map(|run| run.unfinished.clone());
     inputs.notes.extend(found.unfinished.iter().map(|(_, text)| text.clone()).chain(of_trainings));
     inputs.notes.append(&mut found.left_out_notes);
@@ -190,9 +200,9 @@ fn found(inputs: &mut Inputs) -> Result<Found, Failure> {
 }
 
 /// The groups of the runs of `tables` among those of their kind, by run.
-fn grouped(inputs: &Inputs, tables: &[(Kind, Input)]) -> HashMap<Kind, BTreeMap<usize, String>> {
+fn grouped(inputs: &Inputs, tables: &[(Kind, Input, bool)]) -> HashMap<Kind, BTreeMap<usize, String>> {
     let mut of_kind: HashMap<Kind, Vec<usize>> = HashMap::new();
-    for (kind, input) in tables {
+    for (kind, input, _) in tables.iter().filter(|(.., has_rows)| *has_rows) {
         of_kind.entry(*kind).or_default().push(input.run);
     }
     of_kind.into_iter().map(|(kind, among)| (kind, inputs.groups(&among))).collect()
@@ -209,15 +219,19 @@ fn broken(inputs: &Inputs) -> HashMap<usize, String> {
     (0..inputs.runs.len()).filter_map(problem).collect()
 }
 
-/// Why nothing is left of files that were all left out.
-fn nothing_readable(mut left_out: Vec<Failure>) -> Failure {
+/// Why nothing is left of files that were all left out, and what is `told` of their runs.
+fn nothing_readable(mut left_out: Vec<Failure>, told: Vec<String>) -> Failure {
+    let how = if told.is_empty() { String::new() } else { format!("; {}", first_of(&told, 4)) };
     if left_out.len() == 1
         && let Some(only) = left_out.pop()
     {
-        return only;
+        return match only {
+            Failure::Usage(problem) => Failure::Usage(problem + &how),
+            other => other,
+        };
     }
     let texts: Vec<String> = left_out.iter().map(Failure::to_string).collect();
-    Failure::Usage(format!("none of the {} files can be read: {}", texts.len(), first_of(&texts, 4)))
+    Failure::Usage(format!("none of the {} files can be read: {}{how}", texts.len(), first_of(&texts, 4)))
 }
 
 fn add(
@@ -273,13 +287,27 @@ fn add(
             if let Some(log) = found.rows(input, log::read(table, episodes, &go_on))? {
                 // The first step of a drift is 0.
                 let steps = log.steps as u64 + u64::from(kind == Kind::Drift);
-                let planned = plan.and_then(unfinished::planned_steps);
+                let asked = || inputs.setting(input.run, "steps")?.parse().ok();
+                let planned = match plan {
+                    Some(plan) => unfinished::planned_steps(plan),
+                    // A training goes to the last whole update, which is not known.
+                    None => asked().filter(|_| kind == Kind::Drift),
+                };
+                let world = trained.map(|plan| plan.env.name.as_str());
+                let world = world.or_else(|| inputs.setting(input.run, "env.name"));
                 let training = Training {
                     name,
                     group,
-                    world: trained.map_or_else(String::new, |plan| plan.env.name.clone()),
-                    planned: planned.map(|planned| (planned - u64::from(kind == Kind::Drift)) as f64),
-                    unfinished: plan.and_then(|plan| unfinished::steps(run, plan, steps)),
+                    world: world.unwrap_or_default().to_owned(),
+                    planned: planned
+                        .map(|planned| planned.saturating_sub(u64::from(kind == Kind::Drift)) as f64),
+                    unfinished: match plan {
+                        Some(plan) => unfinished::steps(run, plan, steps),
+                        None => unfinished::unplanned(
+                            run,
+                            &format!("{} steps are there", thousands(steps as f64)),
+                        ),
+                    },
                     fixed: trained.is_some_and(|plan| plan.is_fixed()),
                     log,
                 }
@@ -289,7 +317,7 @@ fn add(
         }
         Kind::Lifetimes => {
             let Some(plan) = found.usable(input, plan(inputs, input))? else { return Ok(()) };
-            let mut worlds = found.rows(input, lifetimes::read(table, &go_on))?.unwrap_or_default();
+            let Some(mut worlds) = found.rows(input, lifetimes::read(table, &go_on))? else { return Ok(()) };
             if let Some(plan) = plan {
                 let text = unfinished::lives(&inputs.runs[input.run], plan, &worlds);
                 found.unfinished.extend(text.map(|text| (kind, text)));
@@ -316,6 +344,16 @@ fn gardens_unfinished(found: &mut Found, inputs: &Inputs) {
     };
     let texts: Vec<String> = of_run.iter().filter_map(text).collect();
     found.unfinished.extend(texts.into_iter().map(|text| (Kind::Garden, text)));
+}
+
+/// What there is to say of runs that wrote no row.
+fn empty_unfinished(found: &mut Found, inputs: &Inputs) {
+    let gardens: HashSet<usize> = found.garden_runs.iter().copied().collect();
+    let runs = found.empty.iter().copied().filter(|run| !gardens.contains(run));
+    let texts: Vec<_> = runs
+        .filter_map(|run| unfinished::nothing(&inputs.runs[run], inputs.plan(run).and_then(Result::ok)))
+        .collect();
+    found.unfinished.extend(texts);
 }
 
 /// The worlds in which benchmarks were played, by run: the same name for runs with the same settings.

@@ -1,5 +1,6 @@
 //! What `analyze` and `report` are pointed at: files, run directories, folders of runs.
 
+mod filled;
 mod settings;
 pub mod told;
 pub mod trained;
@@ -129,11 +130,23 @@ impl Inputs {
         self.plans[run].as_ref().map(|plan| plan.as_ref().map_err(String::as_str))
     }
 
+    /// What the config.toml of a run says of `key`, whether or not it plans anything.
+    pub fn setting(&self, run: usize, key: &str) -> Option<&str> {
+        self.settings[run].get(key).map(|value| &**value)
+    }
+
     fn read_settings(&mut self) -> Result<(), Failure> {
         let mut reader = Reader::default();
         for run in &self.runs {
             interrupt::check()?;
             let (plan, settings) = reader.read(&run.config);
+            if !reader.lacking.is_empty() {
+                self.notes.push(format!(
+                    "{}: its config.toml lacks {}, for which the program's own values are taken",
+                    run.name,
+                    reader.lacking.join(", ")
+                ));
+            }
             self.plans.push(plan);
             self.settings.push(settings);
         }

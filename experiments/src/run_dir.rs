@@ -11,6 +11,7 @@ use serde_json::Value;
 use std::fs::{self, File, TryLockError};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime};
 
 /// The commit that this program was built from.
@@ -252,10 +253,38 @@ pub fn held(path: &Path) -> Option<bool> {
 /// How the run in `path` ended: as its `run.json` says, or `killed` if it says `running` and no process is at
 /// work in it; `None` if there is no telling.
 pub fn ended(path: &Path) -> Option<String> {
-    // Before the record: a run that ends in between has written how.
-    let held = held(path);
-    let status = status(path).ok()??;
-    Some(if status == "running" && held == Some(false) { "killed".to_owned() } else { status })
+    ended_within(path, &patience())
+}
+
+/// The same; a process that holds the run is believed to be at work only if it still is when `waits` says no more.
+fn ended_within(path: &Path, waits: &dyn Fn() -> bool) -> Option<String> {
+    loop {
+        // Before the record: a run that ends in between has written how.
+        let held = held(path);
+        let status = status(path).ok()??;
+        if status != "running" || held != Some(true) {
+            return Some(if held == Some(false) && status == "running" {
+                "killed".to_owned()
+            } else {
+                status
+            });
+        }
+        if !waits() {
+            return Some(status);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// How long it takes until a process that was killed holds nothing any more.
+const TEARDOWN: Duration = Duration::from_millis(500);
+
+/// Whether there is a reason to look again. What was killed before this process first looked holds nothing once it
+/// has waited for so long, so all runs of a listing wait no longer than one.
+fn patience() -> impl Fn() -> bool {
+    static FIRST: OnceLock<Instant> = OnceLock::new();
+    let first = *FIRST.get_or_init(Instant::now);
+    move || first.elapsed() < TEARDOWN
 }
 
 /// What the `run.json` in `path` says of how the run ended.
@@ -328,6 +357,26 @@ mod tests {
         assert!(after["started_at"].as_str().unwrap().ends_with('Z'));
         let config = fs::read_to_string(path.join("config.toml")).unwrap();
         assert_eq!(config, "a = 1\n");
+    }
+
+    /// A process that was killed may hold its run for a while yet.
+    #[test]
+    fn what_holds_a_run_is_looked_at_again() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("run.json"), "{\"status\": \"running\"}").unwrap();
+        fs::write(dir.path().join("config.toml"), "").unwrap();
+        let dying = lock(dir.path()).unwrap();
+        assert_eq!(ended_within(dir.path(), &|| false).as_deref(), Some("running"));
+        let looks = std::cell::RefCell::new((0, Some(dying)));
+        let waits = || {
+            let mut looks = looks.borrow_mut();
+            looks.0 += 1;
+            if looks.0 == 3 {
+                looks.1 = None;
+            }
+            looks.0 < 100
+        };
+        assert_eq!(ended_within(dir.path(), &waits).as_deref(), Some("killed"));
     }
 
     #[test]

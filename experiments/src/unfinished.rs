@@ -2,7 +2,7 @@
 
 use resonetics_analysis::agents::Benchmark;
 use resonetics_analysis::garden::Garden;
-use resonetics_analysis::read::lifetimes;
+use resonetics_analysis::read::{Kind, lifetimes};
 use resonetics_analysis::report::{Run, thousands};
 
 use crate::commands::Plan;
@@ -43,6 +43,44 @@ pub fn steps(run: &Run, plan: &Plan, steps: u64) -> Option<String> {
     (steps < planned_steps(plan)?).then(|| sentence(run, &of(steps, typed, "steps")))
 }
 
+/// Of a run of whose plan nothing is known: of `what` it has written.
+pub fn unplanned(run: &Run, what: &str) -> Option<String> {
+    let told = match run.status.as_str() {
+        "killed" | "interrupted" | "failed" => true,
+        // Without a config.toml there is no lock that tells.
+        "running" => !run.config.is_empty(),
+        _ => false,
+    };
+    told.then(|| sentence(run, what))
+}
+
+/// Of a run that wrote no row, by its plan where there is one, with what its rows would be.
+pub fn nothing(run: &Run, plan: Option<&Plan>) -> Option<(Kind, String)> {
+    let (kind, text) = match plan? {
+        plan @ Plan::Train(_) => (Kind::Training, steps(run, plan, 0)),
+        plan @ Plan::Drift(_) => (Kind::Drift, steps(run, plan, 0)),
+        plan @ Plan::Gardener(_) => (Kind::Garden, gardens(run, plan, &[])),
+        plan @ Plan::Controls(_) => (Kind::Lifetimes, lives(run, plan, &[])),
+        plan @ Plan::Benchmark(_) => {
+            let none = Benchmark { run: String::new(), world: String::new(), agents: Vec::new() };
+            (Kind::Episodes, benchmark(run, plan, &none))
+        }
+        Plan::Record(_) | Plan::Eval(_) => return None,
+    };
+    Some((kind, text?))
+}
+
+/// How a run ended that wrote no row, if that is known.
+pub fn rowless(run: &Run) -> Option<String> {
+    let name = &run.name;
+    match run.status.as_str() {
+        "killed" | "interrupted" => Some(format!("{name} was {} before its first row", run.status)),
+        "failed" => Some(format!("{name} failed before its first row")),
+        "running" if !run.config.is_empty() => Some(format!("{name} is still running and has no row so far")),
+        _ => None,
+    }
+}
+
 /// Of a benchmark.
 pub fn benchmark(run: &Run, plan: &Plan, found: &Benchmark) -> Option<String> {
     let Plan::Benchmark(plan) = plan else { return None };
@@ -51,6 +89,9 @@ pub fn benchmark(run: &Run, plan: &Plan, found: &Benchmark) -> Option<String> {
     let short = found.agents.iter().filter(|agent| agent.episodes < planned).collect::<Vec<_>>();
     if agents >= all && short.is_empty() {
         return None;
+    }
+    if agents == 0 {
+        return Some(sentence(run, &of(0, all as u64, "agents")));
     }
     let episodes = match short[..] {
         [] => format!("with all {} episodes", thousands(planned as f64)),

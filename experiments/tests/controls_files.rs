@@ -153,3 +153,13 @@ fn that_nobody_was_lost_is_said() {
     assert!(ran.stdout.contains(said) && !ran.stdout.contains("log-rank"), "{ran:?}");
     assert_eq!(place.csv("out/summary.csv").column("answer"), ["nobody was lost"]);
 }
+
+/// Of few losses there is no p-value, and then none is printed.
+#[test]
+fn few_lives_have_no_p_value() {
+    let place = Place::new();
+    let ran = place.ok("controls --env k8s --episodes 2 --seed 1 --out out");
+    assert!(ran.stdout.contains("did control help? no difference shown: "), "{ran:?}");
+    assert!(!ran.stdout.contains("log-rank"), "{ran:?}");
+    assert_eq!(place.csv("out/summary.csv").column("log_rank_p"), [""]);
+}

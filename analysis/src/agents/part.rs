@@ -114,9 +114,15 @@ pub fn part(worlds: &[World]) -> Result<Part, ChartError> {
 fn winners(worlds: &[World]) -> String {
     let mut wins: Vec<(&str, usize)> = Vec::new();
     let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut shared = 0;
     for world in worlds {
-        let agents = world.agents.iter().filter_map(|agent| Some((agent.iqm?, agent.name.as_str())));
-        let Some((_, name)) = agents.max_by(|a, b| a.0.total_cmp(&b.0)) else { continue };
+        let best = world.agents.iter().filter_map(|agent| agent.iqm).reduce(f64::max);
+        let mut of_best = world.agents.iter().filter(|agent| best.is_some() && agent.iqm == best);
+        let Some(name) = of_best.next().map(|agent| agent.name.as_str()) else { continue };
+        if of_best.next().is_some() {
+            shared += 1;
+            continue;
+        }
         let place = *places.entry(name).or_insert_with(|| {
             wins.push((name, 0));
             wins.len() - 1
@@ -130,8 +136,14 @@ fn winners(worlds: &[World]) -> String {
         more => format!("; and {more} more agents in the others"),
     };
     let each = each.collect::<Vec<_>>().join(", ");
+    let several = match (shared, wins.is_empty()) {
+        (0, _) => String::new(),
+        (_, true) => format!("shared by several agents in {shared}"),
+        _ => format!("; in {shared} several agents share it"),
+    };
+    let of = if wins.is_empty() { "" } else { "that of " };
     format!(
-        "Of {} worlds the highest interquartile mean return is that of {each}{more}. Each world stands in the table.",
+        "Of {} worlds the highest interquartile mean return is {of}{each}{more}{several}. Each world stands in the table.",
         worlds.len()
     )
 }
@@ -182,8 +194,44 @@ fn answer(world: &World, name_it: bool) -> String {
             shown(best)
         );
     };
+    let equal = 1 + rest.iter().take_while(|side| side.iqm == best.iqm).count();
+    if equal > 1 {
+        let names: Vec<&str> = ranked[..equal].iter().map(|side| side.name.as_str()).collect();
+        // More than two are not compared in pairs.
+        let apart = if equal == 2 { format!("; {}", apart(best, second, digits)) } else { String::new() };
+        let next = ranked.get(equal);
+        let next =
+            next.map_or_else(String::new, |next| format!("; next is {} with {}", next.name, shown(next)));
+        return format!(
+            "{place}{} share the highest interquartile mean return, {:.digits$}{apart}{next}.",
+            listed(&names),
+            best.iqm.unwrap_or_default()
+        );
+    }
+    format!(
+        "{place}{} {} the highest interquartile mean return, {}, before {} with {}; {}.",
+        best.name,
+        if best.members.len() > 1 { "have" } else { "has" },
+        shown(best),
+        second.name,
+        shown(second),
+        apart(best, second, digits)
+    )
+}
+
+/// The names of several, the last after "and"; of more than four the first two.
+fn listed(names: &[&str]) -> String {
+    match names {
+        [first, second, _, _, _, ..] => format!("{first}, {second} and {} others", names.len() - 2),
+        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        few => few.concat(),
+    }
+}
+
+/// By how much `best` differs from `second` in the mean, where both played.
+fn apart(best: &Side, second: &Side, digits: usize) -> String {
     let compared = beside(&best.played, &second.played);
-    let apart = match (compared.pairs, compared.difference.zip(compared.difference_interval)) {
+    match (compared.pairs, compared.difference.zip(compared.difference_interval)) {
         (0, _) => "they played no seed in common".to_owned(),
         (1, _) => "one seed that both played is too few to say more".to_owned(),
         (pairs, None) => {
@@ -199,15 +247,7 @@ fn answer(world: &World, name_it: bool) -> String {
                 "on the {pairs} seeds that both played {word} {difference:+.digits$} (95% {low:+.digits$} to {high:+.digits$})"
             )
         }
-    };
-    format!(
-        "{place}{} {} the highest interquartile mean return, {}, before {} with {}; {apart}.",
-        best.name,
-        if best.members.len() > 1 { "have" } else { "has" },
-        shown(best),
-        second.name,
-        shown(second)
-    )
+    }
 }
 
 /// The interquartile mean with its interval, and what the interval is of, or why there is none.
@@ -224,6 +264,9 @@ fn iqm_text(side: &Side, digits: usize) -> String {
         return format!("{iqm:.digits$} (95%{scope} {low:.digits$} to {high:.digits$})");
     }
     match side.played[0].returns.len() {
+        1 if several && side.mean_interval.is_none() => {
+            format!("{iqm:.digits$} (one episode of each, which is too few for an interval)")
+        }
         _ if several => format!(
             "{iqm:.digits$} ({} trainings that did equally are too few for an interval)",
             side.members.len()
@@ -236,8 +279,10 @@ fn iqm_text(side: &Side, digits: usize) -> String {
 
 fn remarks(world: &World) -> Vec<String> {
     let mut remarks = Vec::new();
-    if let (Some(target), Some(of)) = (world.target, &world.target_of) {
+    if let Some(target) = world.target {
         let digits = decimals(world);
+        let of = world.agents.iter().filter(|agent| agent.mean == world.target);
+        let of = listed(&of.map(|agent| agent.name.as_str()).collect::<Vec<_>>());
         remarks.push(format!(
             "{}: the optimality gap is the mean shortfall from {target:.digits$}, the mean return of {of}, the best here; the baseline is {}. Intervals of means are Student's t, those of medians and interquartile means bootstraps of {} resamples, widened for small samples.",
             world.name,

@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::{Agent, Comparison, paired};
 use crate::read::episodes::Played;
 use crate::stats::Interval;
-use crate::stats::student::{mean_interval, summed_interval};
-use crate::stats::summary::{interquartile_mean, mean, standard_deviation};
+use crate::stats::student::{mean_interval, mean_interval_with, summed_interval};
+use crate::stats::summary::{interquartile_mean, mean, quantile, standard_deviation};
 
 /// One agent, or those of several trainings that differ in the seed alone.
 #[derive(Clone, Debug, Serialize)]
@@ -19,7 +19,7 @@ pub struct Side {
     pub members: Vec<String>,
     /// Mean return, over trainings where there are several.
     pub mean: Option<f64>,
-    /// Its 95% interval: over trainings where there are several, else over episodes.
+    /// Its 95% interval: over episodes, and where there are several over trainings too.
     pub mean_interval: Option<Interval>,
     /// Interquartile mean of the returns; of several trainings the mean of theirs.
     pub iqm: Option<f64>,
@@ -96,12 +96,71 @@ fn together(played: Vec<Played>) -> Side {
         name,
         members,
         mean: means.as_deref().and_then(mean),
-        mean_interval: means.as_deref().and_then(mean_interval),
+        mean_interval: means.and_then(|means| over_trainings(&means, &played, Luck::OfMean)),
         iqm: iqms.as_deref().and_then(mean),
-        iqm_interval: iqms.as_deref().and_then(mean_interval),
+        iqm_interval: iqms.and_then(|iqms| over_trainings(&iqms, &played, Luck::OfMiddle)),
         against_baseline: None,
         played,
     }
+}
+
+/// What the luck of the episodes moves.
+#[derive(Clone, Copy)]
+enum Luck {
+    OfMean,
+    OfMiddle,
+}
+
+/// The interval of the mean of `values`, one of each training. Its error is that of the trainings and, where they
+/// played the same seeds, that of the episodes, which were lucky for all of them alike: how far trainings lie apart
+/// does not show it. `None` if trainings that share their one episode leave it unknown.
+fn over_trainings(values: &[f64], played: &[Played], luck: Luck) -> Option<Interval> {
+    let trainings = mean_interval(values)?;
+    let winsorized: Vec<Played> = match luck {
+        Luck::OfMean => Vec::new(),
+        Luck::OfMiddle => played.iter().map(middle).collect::<Option<_>>()?,
+    };
+    let rows = in_common(if winsorized.is_empty() { played } else { &winsorized });
+    if rows.is_empty() {
+        return Some(trainings);
+    }
+    let by_episode: Vec<f64> = rows.iter().map(|row| mean(row)).collect::<Option<_>>()?;
+    let (mut shared, mut freedom) = error(&by_episode)?;
+    if let Luck::OfMiddle = luck {
+        // Half of the values are in the mean (Tukey and McLaughlin 1963).
+        shared *= 4.0;
+        freedom -= 2.0 * (rows.len() / 4) as f64;
+    }
+    // Of episodes that are not shared the luck is each training's own.
+    let each = played.iter().map(|played| played.returns.len()).sum::<usize>() as f64 / played.len() as f64;
+    shared *= (rows.len() as f64 / each).powi(2).min(1.0);
+    mean_interval_with(values, (shared, freedom))
+}
+
+/// The same with its returns drawn in to their quartiles, by which they move the interquartile mean.
+fn middle(played: &Played) -> Option<Played> {
+    let [low, high] = [0.25, 0.75].map(|q| quantile(&played.returns, q));
+    let (low, high) = (low?, high?);
+    let returns = played.returns.iter().map(|score| score.clamp(low, high)).collect();
+    Some(Played { returns, ..played.clone() })
+}
+
+/// The error of the mean of `values` as a variance, with its degrees of freedom.
+fn error(values: &[f64]) -> Option<(f64, f64)> {
+    let n = values.len() as f64;
+    Some((standard_deviation(values)?.powi(2) / n, n - 1.0))
+}
+
+/// The returns on each seed that all of `all` played, one of each.
+fn in_common(all: &[Played]) -> Vec<Vec<f64>> {
+    let by_seed: Vec<HashMap<u64, f64>> = all
+        .iter()
+        .map(|played| played.seeds.iter().copied().zip(played.returns.iter().copied()).collect())
+        .collect();
+    let mut told = HashSet::new();
+    let first = all.first().map_or(&[][..], |first| &first.seeds);
+    let seeds = first.iter().filter(|seed| told.insert(**seed));
+    seeds.filter_map(|seed| by_seed.iter().map(|played| played.get(seed).copied()).collect()).collect()
 }
 
 /// The mean difference on the seeds that all of `x` and `y` played, each of them the trainings of one side.
@@ -113,32 +172,19 @@ pub(super) fn beside(x: &[Played], y: &[Played]) -> Comparison {
     if let ([x], [y]) = (x, y) {
         return paired(x, y);
     }
-    let all: Vec<HashMap<u64, f64>> = x
-        .iter()
-        .chain(y)
-        .map(|played| played.seeds.iter().copied().zip(played.returns.iter().copied()).collect())
-        .collect();
-    let mut told = HashSet::new();
-    let seeds: Vec<u64> = x[0].seeds.iter().copied().filter(|seed| told.insert(*seed)).collect();
-    let rows: Vec<Vec<f64>> = seeds
-        .iter()
-        .filter_map(|seed| all.iter().map(|played| played.get(seed).copied()).collect::<Option<Vec<f64>>>())
-        .collect();
+    let all: Vec<Played> = x.iter().chain(y).cloned().collect();
+    let rows = in_common(&all);
     let by_episode: Option<Vec<f64>> =
         rows.iter().map(|row| Some(mean(&row[..x.len()])? - mean(&row[x.len()..])?)).collect();
     let by_training = |range: std::ops::Range<usize>| -> Option<Vec<f64>> {
         range.map(|i| mean(&rows.iter().map(|row| row[i]).collect::<Vec<_>>())).collect()
     };
-    let error = |values: Vec<f64>| {
-        let n = values.len() as f64;
-        Some((standard_deviation(&values)?.powi(2) / n, n - 1.0))
-    };
     let difference = by_episode.as_deref().and_then(mean);
     let interval = || {
-        let mut errors = vec![error(by_episode.clone()?)?];
+        let mut errors = vec![error(by_episode.as_deref()?)?];
         for side in [0..x.len(), x.len()..x.len() + y.len()] {
             if side.len() > 1 {
-                errors.push(error(by_training(side)?)?);
+                errors.push(error(&by_training(side)?)?);
             }
         }
         summed_interval(difference?, &errors)
@@ -148,6 +194,10 @@ pub(super) fn beside(x: &[Played], y: &[Played]) -> Comparison {
 
 #[cfg(test)]
 mod tests {
+    use rand::rngs::StdRng;
+    use rand::{RngExt, SeedableRng};
+    use statrs::distribution::{ContinuousCDF, Normal};
+
     use super::*;
 
     #[track_caller]
@@ -166,8 +216,9 @@ mod tests {
         }
     }
 
-    // scipy 1.17.1: means of 10, 13 and 19: ttest_1samp([10, 13, 19], 0).confidence_interval(); the difference by
-    // hand: 14 - 4 with the variances 7 (three trainings) and, over the two episodes, (9 - 11)^2 / 2 / 2 = 1.
+    // By hand: means of 10, 13 and 19, variance 21 / 3 with 2 degrees of freedom; per episode 12 and 16 on average,
+    // variance 8 / 2 with 1; scipy 1.17.1: 14 -+ t.ppf(0.975, 121 / 40.5) * sqrt(7 + 4) is narrower than
+    // ttest_1samp([10, 13, 19], 0).confidence_interval(), which is kept. The difference by hand: 14 - 4 with the variances 7 (three trainings) and, over the two episodes, (9 - 11)^2 / 2 / 2 = 1.
     #[test]
     fn a_training_is_one_value() {
         let all = [
@@ -193,5 +244,45 @@ mod tests {
         assert_eq!((one.name.as_str(), one.against_baseline.is_none()), ("prophet:d", true));
         let within = &trained_sides(&all, "prophet:b")[0];
         assert!(within.against_baseline.is_none(), "no training is compared with its own kind");
+    }
+    /// Five trainings that share their ten episodes, whose luck is larger than what parts the trainings: 95% of the
+    /// intervals hold the mean over all trainings and episodes. Over the trainings alone not half of them do.
+    #[test]
+    fn the_luck_that_trainings_share_is_in_their_interval() {
+        let rng = &mut StdRng::seed_from_u64(16);
+        let normal = |rng: &mut StdRng| Normal::standard().inverse_cdf(rng.random::<f64>());
+        for (of_training, of_episode) in [(1.0, 4.0), (4.0, 1.0), (2.0, 8.0)] {
+            let (mut means, mut middles) = (0, 0);
+            for _ in 0..400 {
+                let luck: Vec<f64> = (0..10).map(|_| of_episode * normal(rng)).collect();
+                let trainings = (0..5).map(|number| {
+                    let skill = of_training * normal(rng);
+                    let returns: Vec<f64> = luck.iter().map(|luck| skill + luck + normal(rng)).collect();
+                    played(&format!("prophet:{number}"), Some("x"), &returns)
+                });
+                let side = together(trainings.collect());
+                let held =
+                    |ends: Option<Interval>| ends.is_some_and(|ends| ends.low <= 0.0 && 0.0 <= ends.high);
+                means += u32::from(held(side.mean_interval));
+                middles += u32::from(held(side.iqm_interval));
+            }
+            for (what, held) in [("mean", means), ("interquartile mean", middles)] {
+                assert!((370..=398).contains(&held), "{what}, {of_training}, {of_episode}: {held} of 400");
+            }
+        }
+    }
+
+    /// Trainings that played other seeds each share no luck; those that share their one episode share it unknown.
+    #[test]
+    fn only_shared_episodes_are_shared_luck() {
+        let of = |agent: &str, seed: u64, score: f64| Played {
+            seeds: vec![seed],
+            ..played(agent, Some("x"), &[score])
+        };
+        let apart = together(vec![of("a", 1, 50.0), of("b", 2, 55.0), of("c", 3, 60.0)]);
+        // scipy 1.17.1: ttest_1samp([50, 55, 60], 0).confidence_interval()
+        assert_close(apart.mean_interval.unwrap().low, 42.579_311_441, 1e-6);
+        let same = together(vec![of("a", 1, 50.0), of("b", 1, 55.0), of("c", 1, 60.0)]);
+        assert_eq!((same.mean, same.mean_interval, same.iqm_interval), (Some(55.0), None, None));
     }
 }

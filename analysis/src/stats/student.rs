@@ -70,6 +70,18 @@ pub fn summed_interval(center: f64, errors: &[(f64, f64)]) -> Option<Interval> {
     Some(Interval { low: center - spread, high: center + spread })
 }
 
+/// The interval of [`mean_interval`] where `values` have an error in common too, which how far they lie apart does
+/// not show: a variance with its degrees of freedom. Never narrower for it, which more degrees of freedom can make
+/// a sum of errors.
+#[must_use]
+pub fn mean_interval_with(values: &[f64], common: (f64, f64)) -> Option<Interval> {
+    let apart = mean_interval(values)?;
+    let n = as_f64(values.len());
+    let own = (standard_deviation(values)?.powi(2) / n, n - 1.0);
+    let both = summed_interval(mean(values)?, &[own, common])?;
+    Some(Interval { low: apart.low.min(both.low), high: apart.high.max(both.high) })
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::test_data::{X, Y, assert_close};

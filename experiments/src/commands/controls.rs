@@ -312,15 +312,17 @@ fn tell(plan: &WorldPlan, lives: &Lives, finding: &Finding) -> Result<(), Failur
             finding.horizon
         ));
     }
-    let p = finding.log_rank.map_or_else(|| "-".to_owned(), |test| format!("{:.2e}", test.p_value));
+    let p = finding.log_rank.map(|test| format!("log-rank p={:.2e}", test.p_value));
+    let answer = finding.answer;
     match (finding.means, finding.interval) {
-        (Some((without, with)), Some(interval)) => say(format_args!(
-            "  did control help? {}: {:+.1} {unit} (95% {:+.1} to {:+.1}; log-rank p={p})",
-            finding.answer,
+        (Some((without, with)), Some(Interval { low, high })) => say(format_args!(
+            "  did control help? {answer}: {:+.1} {unit} (95% {low:+.1} to {high:+.1}{})",
             with - without,
-            interval.low,
-            interval.high
+            p.map_or_else(String::new, |p| format!("; {p}"))
         )),
-        _ => say(format_args!("  did control help? {} (log-rank p={p})", finding.answer)),
+        _ => say(format_args!(
+            "  did control help? {answer}{}",
+            p.map_or_else(String::new, |p| format!(" ({p})"))
+        )),
     }
 }

@@ -10,7 +10,7 @@ use crate::cli::RerunArgs;
 use crate::failure::{self, Failure};
 use crate::files::{self, sha256};
 use crate::out::say;
-use crate::run_dir::{COMMIT, held, read_record};
+use crate::run_dir::{COMMIT, ended, held, read_record};
 use crate::setup::read;
 use crate::training::PROPHET;
 
@@ -154,9 +154,11 @@ fn changed(run: &Path, config: &str, seed: u64) -> Vec<String> {
         }
     };
     let word = |key: &str| record.get(key).and_then(Value::as_str).unwrap_or("unknown");
-    match (word("status"), held(run)) {
+    match (word("status"), ended(run).as_deref()) {
         ("finished", _) => {}
-        ("running", Some(true)) => changed.push("the recorded run is still at work".to_owned()),
+        ("running", Some("running")) if held(run) == Some(true) => {
+            changed.push("the recorded run is still at work".to_owned());
+        }
         ("running", _) => changed.push("the recorded run was killed before its end".to_owned()),
         (status, _) => changed.push(format!("the recorded run did not come to its end: it is `{status}`")),
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use resonetics_analysis::report::{Cell, Run, Table};
 
 use super::Inputs;
+use super::filled::filled;
 use crate::commands::Plan;
 
 /// All settings of a run as dotted keys and values. Thousands of runs share the texts.
@@ -34,6 +35,8 @@ const BESIDE: usize = 8;
 #[derive(Default)]
 pub(super) struct Reader {
     texts: HashSet<Arc<str>>,
+    /// Settings that the config.toml read last lacks and its plan has the program's own values for.
+    pub(super) lacking: Vec<String>,
 }
 
 impl Inputs {
@@ -210,8 +213,20 @@ impl Reader {
         #[cfg(test)]
         super::counts::CONFIGS.with(|count| count.set(count.get() + 1));
         let plan = (!config.is_empty()).then(|| Plan::parse(config));
+        self.lacking.clear();
+        let plan = plan.map(|plan| {
+            plan.or_else(|problem| {
+                let (plan, lacking) = filled(config).ok_or(problem)?;
+                self.lacking = lacking;
+                Ok(plan)
+            })
+        });
         let whole = plan.as_ref().and_then(|plan| toml::Table::try_from(plan.as_ref().ok()?).ok());
-        let table = whole.or_else(|| config.parse().ok()).unwrap_or_default();
+        let mut table = whole.or_else(|| config.parse().ok()).unwrap_or_default();
+        // Which one it was nobody knows.
+        if self.lacking.iter().any(|key| key == "seed") {
+            table.remove("seed");
+        }
         (plan, self.flattened(table))
     }
 
@@ -367,6 +382,40 @@ mod tests {
             let keys = differing(&all.settings.iter().collect::<Vec<_>>());
             assert_eq!(keys.iter().map(|key| &**key).collect::<Vec<_>>(), ["b"], "{configs:?}");
         }
+    }
+
+    /// A key that was lost splits no group and leaves the plan known; one that nobody can guess does not.
+    #[test]
+    fn a_config_that_lacks_a_setting_still_plans() {
+        let drift = |seed: u32, batch: &str| {
+            format!(
+                "command = \"drift\"\nseed = {seed}\nsteps = 9\n{batch}kernel = true\ntune = true\nrisk_target = \"sigmoid\"\n"
+            )
+        };
+        let both = [drift(1, "batch_size = 1\n"), drift(2, "")];
+        assert_eq!(groups(&both), ["2 runs", "2 runs"]);
+        let train = |command: &str| {
+            format!(
+                "{command}seed = 1\nlearner = \"native\"\n[train]\ngamma = 0.5\n[env]\nname = \"gardener\"\n"
+            )
+        };
+        let all = inputs(&[
+            both[1].clone(),
+            train("command = \"train\"\nsteps = 1024\n"),
+            train("command = \"train\"\n"),
+        ]);
+        assert!(
+            matches!(all.plan(0), Some(Ok(Plan::Drift(plan))) if plan.steps == 9 && plan.batch_size == 1)
+        );
+        assert!(all.notes[0].contains("its config.toml lacks batch_size, for which"), "{:?}", all.notes);
+        let Some(Ok(Plan::Train(plan))) = all.plan(1) else { panic!("a training") };
+        // The garden's own recipe, and what was written.
+        assert_eq!((plan.train.num_envs, plan.train.gamma, plan.env.preset.as_str()), (4, 0.5, "reference"));
+        assert!(matches!(all.plan(2), Some(Err(_))));
+        assert_eq!(all.setting(2, "env.name"), Some("gardener"));
+        let without = inputs(&[drift(1, "").replace("seed = 1\n", "")]);
+        assert!(matches!(without.plan(0), Some(Ok(_))));
+        assert_eq!(without.setting(0, "seed"), None);
     }
 
     #[test]

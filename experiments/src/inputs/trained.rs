@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::filled::filled;
 use super::{Input, Inputs};
+use crate::commands::Plan;
 use crate::setup::read;
 
 impl Inputs {
@@ -18,7 +20,11 @@ impl Inputs {
 /// The settings of the training in `dir` without its seed, as one text; `None` if there is none.
 pub fn settings(dir: &Path) -> Option<String> {
     let config = dir.join("config.toml");
-    let mut table: toml::Table = config.is_file().then(|| read(&config).ok())??.parse().ok()?;
+    let text = config.is_file().then(|| read(&config).ok())??;
+    // Whole where it lacks keys, so that a key that was lost makes no other training of it.
+    let plan = Plan::parse(&text).ok().or_else(|| filled(&text).map(|(plan, _)| plan));
+    let whole = plan.and_then(|plan| toml::Table::try_from(plan).ok());
+    let mut table = whole.map_or_else(|| text.parse().ok(), Some)?;
     table.remove("seed");
     (table.get("command")?.as_str()? == "train").then(|| table.to_string())
 }

@@ -215,3 +215,86 @@ fn what_was_killed_is_told_with_what_there_is_of_it() {
     place.write("d/run.json", place.text("d/run.json").replace("\"finished\"", "\"running\""));
     assert!(place.refused("report d").contains("d was killed and holds nothing to analyze"));
 }
+
+/// Makes the record of the run `name` say that it is at work, which is what a kill leaves.
+fn kill(place: &Place, name: &str) {
+    let record = format!("{name}/run.json");
+    place.write(&record, place.text(&record).replace("\"finished\"", "\"running\""));
+}
+
+fn report(place: &Place, typed: &str) -> Value {
+    let _ = std::fs::remove_dir_all(place.path("out"));
+    place.ok(&format!("report {typed} --out out"));
+    place.json("out/analysis.json")
+}
+
+/// A run that was killed before its first row is told beside the answer about the others, and names no group; where
+/// there are no others, the error says it.
+#[test]
+fn what_was_killed_before_its_first_row_is_told() {
+    let place = Place::new();
+    for name in ["b", "b0"] {
+        place.ok(&format!("benchmark --agents planner,random --episodes 6 --seed 1 --out {name} -q"));
+    }
+    place.write("b0/episodes.csv", EPISODES);
+    for name in ["d", "d0"] {
+        place.ok(&format!("drift --steps 40 --seed 1 --no-monitor --out {name} -q"));
+    }
+    for name in ["c", "c0"] {
+        place.ok(&format!("controls --env k8s --episodes 2 --seed 1 --out {name} -q"));
+        std::fs::remove_file(place.path(&format!("{name}/summary.csv"))).unwrap();
+    }
+    let header = |file: &str| place.text(file).lines().take(1).collect::<String>() + "\n";
+    place.write("d0/drift.csv", header("d0/drift.csv"));
+    place.write("c0/lifetimes.csv", header("c0/lifetimes.csv"));
+    for name in ["b0", "c0", "d0"] {
+        kill(&place, name);
+    }
+    let answer = |analysis: &Value| analysis["parts"][0]["answer"].as_str().unwrap().to_owned();
+    let benchmarks = answer(&report(&place, "b b0"));
+    assert!(benchmarks.ends_with("b0 was killed: 0 of 2 agents."), "{benchmarks}");
+    let drifts = report(&place, "d d0");
+    assert!(answer(&drifts).ends_with("d0 was killed: 0 of 40 steps."), "{drifts}");
+    assert!(!drifts.to_string().contains("2 runs"), "{drifts}");
+    let lives = answer(&report(&place, "c c0"));
+    assert_eq!(lives.matches("c0 was killed: 0 of 1 worlds, 0 of 4 lives.").count(), 1, "{lives}");
+    for name in ["b0", "c0", "d0"] {
+        let refused = place.refused(&format!("report {name}"));
+        assert!(refused.contains(&format!("; {name} was killed before its first row")), "{refused}");
+    }
+}
+
+/// A key that was lost from a config.toml takes nothing else with it: how the run ended, how far it was to go, its
+/// world, and the runs that it stands beside.
+#[test]
+fn a_config_that_lacks_a_key_hides_nothing() {
+    let place = Place::new();
+    place.ok("drift --steps 40 --seed 1 --no-monitor --out d -q");
+    let rows: String = place.text("d/drift.csv").lines().take(22).flat_map(|line| [line, "\n"]).collect();
+    place.write("d/drift.csv", rows);
+    kill(&place, "d");
+    let whole = place.text("d/config.toml");
+    let without = |text: &str, key: &str| {
+        let kept = text.lines().filter(|line| !line.starts_with(key));
+        kept.flat_map(|line| [line, "\n"]).collect::<String>()
+    };
+    place.ok("benchmark --agents planner,random --episodes 6 --seed 1 --out b -q");
+    place.write("b/config.toml", without(&place.text("b/config.toml"), "seed"));
+    assert!(report(&place, "b")["notes"].to_string().contains("b: its config.toml lacks seed, for which"));
+    for (key, said) in
+        [("batch_size", "d was killed: 21 of 40 steps."), ("steps", "d was killed: 21 steps are there.")]
+    {
+        place.write("d/config.toml", without(&whole, key));
+        let analysis = report(&place, "d");
+        let answer = analysis["parts"][0]["answer"].as_str().unwrap();
+        assert!(answer.ends_with(said), "{answer}");
+        assert_eq!(analysis["notes"].to_string().contains("lacks batch_size"), key == "batch_size");
+    }
+    for seed in 1..=2 {
+        place.ok(&format!("train --steps 2048 --seed {seed} --out t{seed} {SMALL} -q"));
+    }
+    place.write("t2/config.toml", without(&place.text("t2/config.toml"), "value_weight"));
+    let analysis = report(&place, "t1 t2");
+    assert_eq!(analysis["parts"].as_array().unwrap().len(), 1, "{analysis}");
+    assert!(analysis["notes"].to_string().contains("lacks train.value_weight"), "{analysis}");
+}
