@@ -71,6 +71,11 @@ impl Inputs {
         known.into_iter().map(|(run, place)| (run, names[place].clone())).collect()
     }
 
+    /// The seed of a run, where its config.toml tells it.
+    pub fn seed(&self, run: usize) -> Option<String> {
+        self.settings[run].get("seed").map(|seed| seed.to_string())
+    }
+
     /// The settings in which runs of the same command differ: a table a command, a row a setting, or a row
     /// a run where there are many.
     pub fn differences(&self) -> Vec<Table> {
