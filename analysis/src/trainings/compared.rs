@@ -65,13 +65,13 @@ impl<'a> Compared<'a> {
     /// What sets the runs that are compared apart from the others. That they are whole is known where they were to
     /// have so many steps, and the others were to have more than they have.
     fn chosen(&self) -> &'static str {
-        let is_whole = |member: &&Training| member.planned.is_some() && !is_short(member);
-        let wholes = self.members.iter().filter(|member| is_whole(member)).count();
-        if wholes == self.whole.len() && self.whole.iter().all(is_whole) {
-            "are whole"
-        } else {
-            "went furthest"
-        }
+        let all_are = self.whole.iter().all(|member| is_whole(member));
+        if all_are && self.wholes() == self.whole.len() { "are whole" } else { "went furthest" }
+    }
+
+    /// How many went as far as they were to.
+    fn wholes(&self) -> usize {
+        self.members.iter().filter(|member| is_whole(member)).count()
     }
 
     /// The name of their curve.
@@ -120,16 +120,16 @@ impl<'a> Compared<'a> {
                 self.members.len()
             )
         });
-        let rest = if !self.whole.is_empty() {
-            format!("the mean and its band are of those that {}", self.chosen())
-        } else {
-            let fewer = if self.chosen() == "are whole" || self.members.iter().all(|member| is_short(member))
-            {
+        let rest = if self.whole.is_empty() {
+            let known = self.members.iter().all(|member| member.planned.is_some());
+            let fewer = if known && self.wholes() < 2 {
                 "fewer than two are whole"
             } else {
                 "one alone went furthest"
             };
             format!("{fewer}, so each has a curve of its own, and they are compared where the shortest ends")
+        } else {
+            format!("the mean and its band are of those that {}", self.chosen())
         };
         Some(format!(
             "{}: the runs have {} to {} steps; {rest}{there}.",
@@ -141,7 +141,7 @@ impl<'a> Compared<'a> {
 }
 
 /// `members` with one run a seed, the longest, and the others with its name.
-fn without_copies<'a>(members: Vec<&'a Training>) -> (Vec<&'a Training>, Vec<(&'a str, &'a str)>) {
+fn without_copies(members: Vec<&Training>) -> (Vec<&Training>, Vec<(&str, &str)>) {
     let mut longest: HashMap<&str, &Training> = HashMap::new();
     for &member in &members {
         if let Some(seed) = &member.seed {
@@ -163,4 +163,9 @@ fn without_copies<'a>(members: Vec<&'a Training>) -> (Vec<&'a Training>, Vec<(&'
 /// Whether `training` has fewer steps than it was to have.
 fn is_short(training: &Training) -> bool {
     training.planned.is_some_and(|planned| training.log.steps < planned)
+}
+
+/// Whether `training` is known to have all steps that it was to have.
+fn is_whole(training: &Training) -> bool {
+    training.planned.is_some() && !is_short(training)
 }

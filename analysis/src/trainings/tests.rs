@@ -90,6 +90,12 @@ fn runs_of_unequal_length_are_compared_where_they_can_be() {
     assert!(two.answer.contains("over 2 seeds, where the shortest ends, the mean return of 100 episodes rose from 10.80 to 14.30 on average"), "{}", two.answer);
     assert!(two.answer.ends_with(" in 8,000 steps."), "{}", two.answer);
     assert!(!two.figures[0].wide.contains("<polygon"));
+    assert!(two.sentences[0].contains(" steps; fewer than two are whole, so each"), "{}", two.sentences[0]);
+    for planned in [None, Some(5000.0)] {
+        let two = [whole("s1", 60.1), s4.clone()].map(|run| Training { planned, ..run });
+        let remark = &parts(&two).unwrap()[0].sentences[0];
+        assert!(remark.contains(" steps; one alone went furthest, so each"), "{remark}");
+    }
     // None of two that were killed at the same step is whole.
     let killed =
         |name: &str| Training { planned: Some(9e9), ..training(name, "all", &line(8000.0, 1.0, 2.0)) };

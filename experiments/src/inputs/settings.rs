@@ -73,7 +73,7 @@ impl Inputs {
 
     /// The seed of a run, where its config.toml tells it.
     pub fn seed(&self, run: usize) -> Option<String> {
-        self.settings[run].get("seed").map(|seed| seed.to_string())
+        self.settings[run].get("seed").map(ToString::to_string)
     }
 
     /// The settings in which runs of the same command differ: a table a command, a row a setting, or a row
