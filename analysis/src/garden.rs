@@ -659,7 +659,15 @@ mod tests {
             ),
             "{groups}"
         );
-        // A copy is none more.
+        // A copy is none more, and of two the longer tells.
+        let mut short = of("x", 1, 10);
+        (short.generations, short.lost_at, short.name) = (5, None, "short".to_owned());
+        let copied = part(&[short, of("x", 1, 10)]).unwrap();
+        assert!(copied.answer.starts_with("The garden was lost at generation 13."), "{}", copied.answer);
+        assert_eq!(
+            copied.sentences.last().unwrap(),
+            "short: the same settings and the same seed as one, which alone is counted and drawn."
+        );
         let copied = part(&[of("x", 1, 10), of("x", 1, 10), of("x", 2, 100)]).unwrap();
         assert!(copied.answer.starts_with("1 of 2 was lost"), "{}", copied.answer);
         assert!(

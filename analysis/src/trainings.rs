@@ -212,7 +212,7 @@ fn remarks(shown: &Shown, groups: &[Compared<'_>], trainings: &[Training]) -> Ve
         if group.members.len() == 1 {
             remarks.push(format!(
                 "{}: one run, so there is no interval: another seed may do better or worse.",
-                group.name
+                group.label()
             ));
         }
         remarks.extend(group.remark(shown.measures[0].column));

@@ -45,11 +45,19 @@ const SAID: usize = 6;
 /// # Errors
 /// That a figure cannot be drawn.
 pub fn part(gardens: &[Garden]) -> Result<Part, ChartError> {
-    let mut first: HashMap<_, &Garden> = HashMap::new();
+    let mut longest: HashMap<_, &Garden> = HashMap::new();
+    for garden in gardens {
+        if let Some(seed) = &garden.seed {
+            let best = longest.entry((&garden.group, seed)).or_insert(garden);
+            if garden.generations > best.generations {
+                *best = garden;
+            }
+        }
+    }
     let (mut counted, mut copies) = (Vec::new(), Vec::new());
     for garden in gardens {
-        let known = garden.seed.as_ref().map(|seed| *first.entry((&garden.group, seed)).or_insert(garden));
-        match known.filter(|known| !std::ptr::eq(*known, garden)) {
+        let known = garden.seed.as_ref().and_then(|seed| longest.get(&(&garden.group, seed)));
+        match known.filter(|known| !std::ptr::eq(**known, garden)) {
             Some(known) => copies.push(format!(
                 "{}: the same settings and the same seed as {}, which alone is counted and drawn.",
                 garden.name, known.name

@@ -357,6 +357,7 @@ fn copies_are_no_seeds_and_a_rate_of_zero_learns_nothing() {
         "{:?}",
         part.sentences
     );
+    assert!(part.sentences[0].starts_with("a: one run, so there is no interval"), "{:?}", part.sentences);
     let three = [run("a", 1, 22.0), run("copy", 1, 22.0), run("b", 2, 23.0), run("c", 3, 24.0)];
     assert!(parts(&three).unwrap()[0].answer.starts_with("Yes: over 3 seeds the mean"));
     let fixed = three.map(|run| Training { fixed: true, ..run });
