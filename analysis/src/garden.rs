@@ -96,6 +96,9 @@ pub struct Garden {
     pub name: String,
     /// The runs that differ in nothing but the seed share this.
     pub group: String,
+    /// Its seed, where that is known, and its number among the gardens of its run: those of one group with the same
+    /// are copies of one.
+    pub seed: Option<(String, Option<u32>)>,
     /// The settings it was read with.
     pub rules: Rules,
     /// Rows.
@@ -107,6 +110,8 @@ pub struct Garden {
     /// The earliest and the latest generation at which it may have been lost, `None` in the second place if
     /// it may have held, where the log's rounded numbers leave that open and nothing else tells.
     pub lost_between: Option<(u64, Option<u64>)>,
+    /// The generation at which it was lost as it told itself, where the log does not have it.
+    pub lost_elsewhere: Option<u64>,
     /// Whether the log begins in the middle of a life, with the garden full of dirt.
     pub full_from_the_start: bool,
     /// Generations with each verdict, in the order of [`VERDICTS`](crate::read::garden::VERDICTS).
@@ -214,11 +219,13 @@ impl Reading {
         let garden = Garden {
             name: name.to_owned(),
             group: group.to_owned(),
+            seed: None,
             rules,
             generations: 0,
             from_to: [0; 2],
             lost_at: None,
             lost_between: None,
+            lost_elsewhere: None,
             full_from_the_start: false,
             verdicts: [0; 3],
             transitions: [[0; 3]; 3],
@@ -369,6 +376,7 @@ impl Reading {
         for signal in &mut garden.signals {
             signal.area = signal.roc.area();
         }
+        garden.lost_elsewhere = self.told.and_then(|told| told.lost_at).filter(|_| garden.lost_at.is_none());
         if let [_, Some(earliest), latest] = self.lost
             && self.told.is_none()
             && latest != Some(earliest)
@@ -602,6 +610,74 @@ mod tests {
         assert!(both.answer.contains("mean dirt at or above 75% or 40%"), "{}", both.answer);
         let signals = both.tables.iter().find(|table| table.caption == "What warned of a loss").unwrap();
         assert_eq!(signals.rows[0][1].text, "0.72 or 0.50");
+    }
+
+    /// What the garden told of itself is said where its log ends before.
+    #[test]
+    fn a_loss_that_the_log_does_not_have_is_told() {
+        let mut reading = Reading::new("one", "all", RULES, Some(Told { lost_at: Some(350) }));
+        (1..=300).for_each(|i| reading.add(&row(i, 20.0, 0.1, 0)));
+        let part = part(&[reading.finish()]).unwrap();
+        assert_eq!(part.answer, "The garden was not lost in 300 generations.");
+        assert_eq!(
+            part.sentences[0],
+            "one: its summary.csv tells that it was lost at generation 350, but the log has generations 1 to 300."
+        );
+    }
+
+    /// No more generations are told than there were, and what was lost has a name.
+    #[test]
+    fn losses_are_counted_in_whole_sentences() {
+        let of = |group: &str, seed: u32, clean: u32| {
+            let mut garden = garden((0..100).map(|i| (if i < clean { 0.2 } else { 0.9 }, 0.1, 0)));
+            group.clone_into(&mut garden.group);
+            garden.seed = Some((seed.to_string(), None));
+            garden
+        };
+        // Lost at the third full generation: 3, 4 and 13.
+        for (clean, said) in [
+            (0, "The risk did not reach the verdict collapse in the 2 generations before that;"),
+            (10, "The risk did not reach the verdict collapse in the 12 generations before that;"),
+            (90, "The risk did not reach the verdict collapse in the 50 generations before that;"),
+        ] {
+            let answer = part(&[of("x", 1, clean)]).unwrap().answer;
+            assert!(answer.contains(said), "{answer}");
+        }
+        let at_once = Rules { lost_generations: 1, ..RULES };
+        let first = part(&[garden_from(1, at_once, (0..9).map(|_| (0.9, 0.9, 2)))]).unwrap().answer;
+        assert!(
+            first.contains("There was no generation before that in which the risk could have warned"),
+            "{first}"
+        );
+        let two = [of("x", 1, 10), of("x", 2, 100)];
+        let answer = part(&two).unwrap().answer;
+        assert!(answer.starts_with("1 of 2 was lost, at generation 13. "), "{answer}");
+        let groups = part(&[of("x", 1, 10), of("y", 1, 100)]).unwrap().answer;
+        assert!(
+            groups.starts_with(
+                "x: the garden was lost at generation 13; y: the garden was not lost in 100 generations."
+            ),
+            "{groups}"
+        );
+        // A copy is none more, and of two the longer tells.
+        let mut short = of("x", 1, 10);
+        (short.generations, short.lost_at, short.name) = (5, None, "short".to_owned());
+        let copied = part(&[short, of("x", 1, 10)]).unwrap();
+        assert!(copied.answer.starts_with("The garden was lost at generation 13."), "{}", copied.answer);
+        assert_eq!(
+            copied.sentences.last().unwrap(),
+            "short: the same settings and the same seed as one, which alone is counted and drawn."
+        );
+        let copied = part(&[of("x", 1, 10), of("x", 1, 10), of("x", 2, 100)]).unwrap();
+        assert!(copied.answer.starts_with("1 of 2 was lost"), "{}", copied.answer);
+        assert!(
+            copied.sentences.contains(
+                &"one: the same settings and the same seed as one, which alone is counted and drawn."
+                    .to_owned()
+            ),
+            "{:?}",
+            copied.sentences
+        );
     }
 
     /// Two saturated generations and a rest are no loss; NaN breaks a row and is counted.

@@ -39,6 +39,8 @@ pub struct Training {
     pub unfinished: Option<String>,
     /// Whether its settings let it learn nothing.
     pub fixed: bool,
+    /// Its seed, where that is known: runs of one group with the same seed are copies of one run.
+    pub seed: Option<String>,
 }
 
 /// Of more trainings than this a curve keeps [`COARSE`] points, and those that no figure shows none.
@@ -181,7 +183,7 @@ fn said(shown: &Shown, trainings: &[Training], world: &str) -> Result<Part, Char
     let place = if world.is_empty() { String::new() } else { format!(" ({world})") };
     let groups: Vec<Compared<'_>> =
         groups(trainings).into_iter().map(|(group, members)| Compared::of(group, members)).collect();
-    let mut answer = if shown.less { drift::answers(&groups) } else { answers(shown, &groups) };
+    let (mut answer, of_groups) = if shown.less { drift::answers(&groups) } else { answers(shown, &groups) };
     let unfinished = trainings.iter().filter_map(|training| training.unfinished.clone());
     answer += &some_of(&unfinished.collect::<Vec<_>>());
     let mut tables = vec![table(shown, trainings)];
@@ -198,6 +200,7 @@ fn said(shown: &Shown, trainings: &[Training], world: &str) -> Result<Part, Char
         findings: json!({
             "kind": shown.kind,
             "world": world,
+            "groups": of_groups,
             "runs": trainings.iter().map(|training| found(shown, training)).collect::<Vec<_>>(),
         }),
     })
@@ -209,10 +212,11 @@ fn remarks(shown: &Shown, groups: &[Compared<'_>], trainings: &[Training]) -> Ve
         if group.members.len() == 1 {
             remarks.push(format!(
                 "{}: one run, so there is no interval: another seed may do better or worse.",
-                group.name
+                group.label()
             ));
         }
         remarks.extend(group.remark(shown.measures[0].column));
+        remarks.extend(group.copied());
     }
     let named = |of: &dyn Fn(&Training) -> bool| {
         let names: Vec<&str> = trainings
@@ -309,14 +313,12 @@ fn figure(
     measure: &Measure,
     world: &str,
 ) -> Result<Option<Figure>, ChartError> {
-    let mut drawn: Vec<(&str, Vec<&Training>)> = Vec::new();
+    let mut drawn: Vec<(String, Vec<&Training>)> = Vec::new();
     for (group, members) in groups(trainings) {
         let compared = Compared::of(group, members);
-        let together = compared.together().to_vec();
-        let name = if together.len() == 1 && compared.members.len() > 1 { &together[0].name } else { group };
-        drawn.push((name, together));
+        drawn.push((compared.label(), compared.together().to_vec()));
         // A run that ended early has a curve of its own, or it would end that of the others.
-        drawn.extend(compared.apart().into_iter().map(|member| (member.name.as_str(), vec![member])));
+        drawn.extend(compared.apart().into_iter().map(|member| (member.name.clone(), vec![member])));
     }
     let mut banded = false;
     let mut curve = |index: usize, named: bool| {

@@ -14,7 +14,7 @@ use resonetics_envs::gardener::GardenerConfig;
 
 use crate::commands::Plan;
 use crate::failure::{self, Failure};
-use crate::inputs::told::Summaries;
+use crate::inputs::told::{self, Summaries};
 use crate::inputs::trained::folder;
 use crate::inputs::{Input, Inputs, REFUSED, first_of, opened};
 use crate::interrupt;
@@ -199,13 +199,28 @@ fn found(inputs: &mut Inputs) -> Result<Found, Failure> {
     Ok(found)
 }
 
-/// The groups of the runs of `tables` among those of their kind, by run.
+/// The groups of the runs of `tables` among those of their part of the report, by run.
 fn grouped(inputs: &Inputs, tables: &[(Kind, Input, bool)]) -> HashMap<Kind, BTreeMap<usize, String>> {
-    let mut of_kind: HashMap<Kind, Vec<usize>> = HashMap::new();
+    // Each world has a part of its own: what differs between worlds tells nothing within one.
+    let mut of_part: HashMap<(Kind, String), Vec<usize>> = HashMap::new();
     for (kind, input, _) in tables.iter().filter(|(.., has_rows)| *has_rows) {
-        of_kind.entry(*kind).or_default().push(input.run);
+        let world = if *kind == Kind::Training { trained_in(inputs, input.run) } else { String::new() };
+        of_part.entry((*kind, world)).or_default().push(input.run);
     }
-    of_kind.into_iter().map(|(kind, among)| (kind, inputs.groups(&among))).collect()
+    let mut of_kind: HashMap<Kind, BTreeMap<usize, String>> = HashMap::new();
+    for ((kind, _), among) in of_part {
+        of_kind.entry(kind).or_default().extend(inputs.groups(&among));
+    }
+    of_kind
+}
+
+/// The environment that the run trains in; empty where that is not known.
+fn trained_in(inputs: &Inputs, run: usize) -> String {
+    let planned = match inputs.plan(run) {
+        Some(Ok(Plan::Train(plan))) => Some(plan.env.name.as_str()),
+        _ => inputs.setting(run, "env.name"),
+    };
+    planned.unwrap_or_default().to_owned()
 }
 
 /// Why the config.toml of a run is no TOML, by run.
@@ -256,7 +271,9 @@ fn add(
             found.assumed |= assumed.is_some();
             inputs.notes.extend(assumed);
             // The first ones of the first settings have a figure of their own.
-            if let Some(garden) = garden {
+            if let Some(mut garden) = garden {
+                // One run grows several, each from a seed of its own.
+                garden.seed = inputs.seed(input.run).map(|seed| (seed, told::number(&input.path)));
                 let shown = found.settings.len() < garden::DRAWN && found.settings.insert(group);
                 found.garden_runs.push(input.run);
                 found.gardens.push(if shown { garden } else { garden.bounded(among) });
@@ -293,12 +310,10 @@ fn add(
                     // A training goes to the last whole update, which is not known.
                     None => asked().filter(|_| kind == Kind::Drift),
                 };
-                let world = trained.map(|plan| plan.env.name.as_str());
-                let world = world.or_else(|| inputs.setting(input.run, "env.name"));
                 let training = Training {
                     name,
                     group,
-                    world: world.unwrap_or_default().to_owned(),
+                    world: trained_in(inputs, input.run),
                     planned: planned
                         .map(|planned| planned.saturating_sub(u64::from(kind == Kind::Drift)) as f64),
                     unfinished: match plan {
@@ -309,6 +324,7 @@ fn add(
                         ),
                     },
                     fixed: trained.is_some_and(|plan| plan.is_fixed()),
+                    seed: inputs.seed(input.run),
                     log,
                 }
                 .bounded(among);
@@ -449,6 +465,49 @@ mod tests {
 
     use super::*;
     use crate::inputs::counts::{CONFIGS, OPENED};
+
+    /// Trainings in two worlds, two seeds of two learning rates each: within a world the rate alone tells them apart,
+    /// whatever differs between worlds.
+    #[test]
+    fn groups_are_named_by_what_differs_in_their_world() {
+        const CONFIG: &str = include_str!("../tests/analyze/learned_nothing/19456/n-2/config.toml");
+        const ROWS: &str = "steps,return_mean,greedy_return,learning_rate,loss,value_loss,entropy,approx_kl,explained_variance,rollbacks\n\
+                            100,1,,0.1,0,0,0,0,0,0\n200,2,,0.1,0,0,0,0,0,0\n";
+        let dir = tempfile::tempdir().unwrap();
+        let garden = toml::to_string(&GardenerConfig::default()).unwrap();
+        let (train, _) = CONFIG.split_once("[env]\n").unwrap();
+        let garden = format!(
+            "{train}[env]\nname = \"gardener\"\npreset = \"reference\"\n{}",
+            format!("[env.settings]\n{garden}").replace("\n[", "\n[env.settings.")
+        );
+        for (world, config) in [("k8s", CONFIG), ("gardener", garden.as_str())] {
+            for (rate, seed) in [("0.1", 1), ("0.1", 2), ("0.2", 1), ("0.2", 2)] {
+                let folder = dir.path().join(format!("{world}-{rate}-{seed}"));
+                fs::create_dir(&folder).unwrap();
+                let config = config
+                    .replace("seed = 2", &format!("seed = {seed}"))
+                    .replace("learning_rate = 0.0", &format!("learning_rate = {rate}"));
+                fs::write(folder.join("config.toml"), config).unwrap();
+                fs::write(folder.join("training.csv"), ROWS).unwrap();
+            }
+        }
+        let mut inputs = Inputs::find(&[dir.path().to_path_buf()], false).unwrap();
+        for run in 0..8 {
+            assert_eq!(inputs.plan(run).unwrap().err(), None);
+        }
+        let trainings = super::found(&mut inputs).unwrap().trainings;
+        let groups: Vec<(&str, &str)> =
+            trainings.iter().map(|one| (one.world.as_str(), one.group.as_str())).collect();
+        let of =
+            |world| ["0.1", "0.1", "0.2", "0.2"].map(|rate| (world, format!("train.learning_rate={rate}")));
+        let expected: Vec<(&str, String)> = of("gardener").into_iter().chain(of("k8s")).collect();
+        assert_eq!(
+            groups,
+            expected.iter().map(|(world, group)| (*world, group.as_str())).collect::<Vec<_>>()
+        );
+        let seeds: Vec<&str> = trainings.iter().filter_map(|one| one.seed.as_deref()).collect();
+        assert_eq!(seeds, ["1", "2"].repeat(4));
+    }
 
     /// How many config.toml are parsed and files opened for a report of `runs` benchmarks, half of which
     /// have settings of their own.

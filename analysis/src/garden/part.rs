@@ -45,6 +45,39 @@ const SAID: usize = 6;
 /// # Errors
 /// That a figure cannot be drawn.
 pub fn part(gardens: &[Garden]) -> Result<Part, ChartError> {
+    let mut longest: HashMap<_, &Garden> = HashMap::new();
+    for garden in gardens {
+        if let Some(seed) = &garden.seed {
+            let best = longest.entry((&garden.group, seed)).or_insert(garden);
+            if garden.generations > best.generations {
+                *best = garden;
+            }
+        }
+    }
+    let (mut counted, mut copies) = (Vec::new(), Vec::new());
+    for garden in gardens {
+        let known = garden.seed.as_ref().and_then(|seed| longest.get(&(&garden.group, seed)));
+        match known.filter(|known| !std::ptr::eq(**known, garden)) {
+            Some(known) => copies.push(format!(
+                "{}: the same settings and the same seed as {}, which alone is counted and drawn.",
+                garden.name, known.name
+            )),
+            None => counted.push(garden.clone()),
+        }
+    }
+    if copies.is_empty() {
+        return told(gardens);
+    }
+    let mut part = told(&counted)?;
+    let more = match copies.len() {
+        1 => String::new(),
+        n => format!(" So it is with {} more.", n - 1),
+    };
+    part.sentences.push(copies.swap_remove(0) + &more);
+    Ok(part)
+}
+
+fn told(gardens: &[Garden]) -> Result<Part, ChartError> {
     let rocs: Vec<Roc> = (0..SIGNALS.len()).map(|signal| pooled(gardens, signal)).collect();
     let mut figures = vec![dirt_figure(gardens)?];
     let groups = groups(gardens);
@@ -120,7 +153,10 @@ fn lost_text(gardens: &[&Garden]) -> String {
         (None, 1) => format!("was not lost in {}", counted(gardens[0].generations, "generation")),
         (None, n) => format!("{n} of {n} held to the end of the log"),
         (Some(at), 1) => format!("was lost at generation {at:.0}"),
-        (Some(at), n) => format!("{} of {n} were lost, at generation {at:.0} on average", lost.len()),
+        (Some(at), n) => {
+            let (were, mean) = if lost.len() == 1 { ("was", "") } else { ("were", " on average") };
+            format!("{} of {n} {were} lost, at generation {at:.0}{mean}", lost.len())
+        }
     }
 }
 
@@ -130,8 +166,11 @@ fn answer(gardens: &[Garden], rocs: &[Roc]) -> String {
         [(_, members)] if members.len() == 1 => format!("The garden {}.", lost_text(members)),
         [(_, members)] => format!("{}.", capitalised(&lost_text(members))),
         many => {
-            let each: Vec<_> =
-                many.iter().map(|(group, members)| format!("{group}: {}", lost_text(members))).collect();
+            let text = |(group, members): &(&str, Vec<&Garden>)| {
+                let subject = if members.len() == 1 { "the garden " } else { "" };
+                format!("{group}: {subject}{}", lost_text(members))
+            };
+            let each: Vec<_> = many.iter().map(text).collect();
             let said = at_most(SAID, &each, "; ", "settings");
             if said.ends_with('.') { said } else { format!("{said}.") }
         }
@@ -148,15 +187,24 @@ fn answer(gardens: &[Garden], rocs: &[Roc]) -> String {
         None => "how well it foretells cannot be said".to_owned(),
     };
     let lead = gardens.iter().filter_map(|garden| garden.signals[0].lead);
+    // A garden that was lost early, or whose log begins late, has fewer generations before that.
+    let before =
+        gardens.iter().filter_map(|garden| garden.lost_at.map(|at| at.saturating_sub(garden.from_to[0])));
+    let before = before.max().unwrap_or_default().min(AHEAD);
     let said = match (warned, lost) {
-        (0, 1) => {
-            format!("The risk did not reach the verdict collapse in the {AHEAD} generations before that")
+        (0, 1) if before == 0 => {
+            "There was no generation before that in which the risk could have warned".to_owned()
         }
+        (0, 1) => format!(
+            "The risk did not reach the verdict collapse in the {} before that",
+            counted(before, "generation")
+        ),
         (0, _) => format!(
             "The risk reached the verdict collapse in the {AHEAD} generations before none of the {lost} losses"
         ),
         (1, 1) => format!(
-            "The risk reached the verdict collapse in the {AHEAD} generations before that, the first time {} ahead",
+            "The risk reached the verdict collapse in the {} before that, the first time {} ahead",
+            counted(before, "generation"),
             counted(lead.sum(), "generation")
         ),
         (warned, _) => format!(
@@ -199,6 +247,12 @@ fn open(garden: &Garden) -> Vec<String> {
         };
         said.push(format!(
             "{name}: the log has two decimals of the dirt, so that the garden may have been lost {when}."
+        ));
+    }
+    if let Some(at) = garden.lost_elsewhere {
+        let [from, to] = garden.from_to;
+        said.push(format!(
+            "{name}: its summary.csv tells that it was lost at generation {at}, but the log has generations {from} to {to}."
         ));
     }
     if garden.dirt_mean.is_none() {

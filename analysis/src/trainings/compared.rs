@@ -1,6 +1,8 @@
 //! Which runs of a group can be compared, and up to which step: some may have ended early.
 
-use super::{Training, value_at};
+use std::collections::HashMap;
+
+use super::{Training, listed, value_at};
 use crate::report::thousands;
 use crate::stats::summary::mean;
 
@@ -12,10 +14,13 @@ pub(super) struct Compared<'a> {
     whole: Vec<&'a Training>,
     /// The steps that the shortest has, and the longest.
     ends: (f64, f64),
+    /// Runs with the seed of one of `members`, which is the other name: they say nothing that it does not.
+    copies: Vec<(&'a str, &'a str)>,
 }
 
 impl<'a> Compared<'a> {
     pub(super) fn of(name: &'a str, members: Vec<&'a Training>) -> Compared<'a> {
+        let (members, copies) = without_copies(members);
         let steps = || members.iter().map(|member| member.log.steps);
         let ends = (steps().fold(f64::INFINITY, f64::min), steps().fold(0.0, f64::max));
         let mut whole = members.clone();
@@ -23,7 +28,7 @@ impl<'a> Compared<'a> {
         if whole.len() < 2 {
             whole.clear();
         }
-        Compared { name, members, whole, ends }
+        Compared { name, members, whole, ends, copies }
     }
 
     /// The runs that are compared: the whole ones, or all of them as far as all of them go.
@@ -53,8 +58,46 @@ impl<'a> Compared<'a> {
         match (self.whole.len(), self.ends) {
             (_, (short, long)) if short == long => String::new(),
             (0, _) => ", where the shortest ends,".to_owned(),
-            (_, _) => format!(", those of {} that are whole,", self.members.len()),
+            (_, _) => format!(", those of {} that {},", self.members.len(), self.chosen()),
         }
+    }
+
+    /// What sets the runs that are compared apart from the others. That they are whole is known where they were to
+    /// have so many steps, and the others were to have more than they have.
+    fn chosen(&self) -> &'static str {
+        let all_are = self.whole.iter().all(|member| is_whole(member));
+        if all_are && self.wholes() == self.whole.len() { "are whole" } else { "went furthest" }
+    }
+
+    /// How many went as far as they were to.
+    fn wholes(&self) -> usize {
+        self.members.iter().filter(|member| is_whole(member)).count()
+    }
+
+    /// The name of their curve.
+    pub(super) fn label(&self) -> String {
+        let (shown, all) = (self.together().len(), self.members.len() + self.copies.len());
+        match self.together() {
+            [one] if all > 1 => one.name.clone(),
+            _ if shown == all || shown == 0 => self.name.to_owned(),
+            _ if self.name == format!("{all} runs") => format!("{shown} of {all} runs"),
+            _ => format!("{} ({shown} of {all} runs)", self.name),
+        }
+    }
+
+    /// That runs are copies, and of which.
+    pub(super) fn copied(&self) -> Option<String> {
+        let (_, of) = self.copies.first()?;
+        let names: Vec<&str> =
+            self.copies.iter().filter(|(_, other)| other == of).map(|(copy, _)| *copy).collect();
+        let more = match self.copies.len() - names.len() {
+            0 => String::new(),
+            more => format!("; so it is with {more} more"),
+        };
+        Some(format!(
+            "{}: the same settings and the same seed as {of}, which alone is counted and drawn{more}.",
+            listed(&names)
+        ))
     }
 
     /// How far the runs got, where they got not equally far, and what they had where all of them are.
@@ -78,9 +121,15 @@ impl<'a> Compared<'a> {
             )
         });
         let rest = if self.whole.is_empty() {
-            "fewer than two are whole, so each has a curve of its own, and they are compared where the shortest ends"
+            let known = self.members.iter().all(|member| member.planned.is_some());
+            let fewer = if known && self.wholes() < 2 {
+                "fewer than two are whole"
+            } else {
+                "one alone went furthest"
+            };
+            format!("{fewer}, so each has a curve of its own, and they are compared where the shortest ends")
         } else {
-            "the mean and its band are of those that are whole"
+            format!("the mean and its band are of those that {}", self.chosen())
         };
         Some(format!(
             "{}: the runs have {} to {} steps; {rest}{there}.",
@@ -91,7 +140,32 @@ impl<'a> Compared<'a> {
     }
 }
 
+/// `members` with one run a seed, the longest, and the others with its name.
+fn without_copies(members: Vec<&Training>) -> (Vec<&Training>, Vec<(&str, &str)>) {
+    let mut longest: HashMap<&str, &Training> = HashMap::new();
+    for &member in &members {
+        if let Some(seed) = &member.seed {
+            let best = longest.entry(seed).or_insert(member);
+            if member.log.steps > best.log.steps {
+                *best = member;
+            }
+        }
+    }
+    let of = |member: &Training| {
+        let best = *longest.get(member.seed.as_deref()?)?;
+        (!std::ptr::eq(best, member)).then_some(best)
+    };
+    let copies = members.iter().filter_map(|member| Some((member.name.as_str(), of(member)?.name.as_str())));
+    let copies = copies.collect();
+    (members.into_iter().filter(|member| of(member).is_none()).collect(), copies)
+}
+
 /// Whether `training` has fewer steps than it was to have.
 fn is_short(training: &Training) -> bool {
     training.planned.is_some_and(|planned| training.log.steps < planned)
+}
+
+/// Whether `training` is known to have all steps that it was to have.
+fn is_whole(training: &Training) -> bool {
+    training.planned.is_some() && !is_short(training)
 }

@@ -51,9 +51,9 @@ fn runs_of_unequal_length_are_compared_where_they_can_be() {
         // 14.2 at 8,000.
         let (mut early, late) = (line(8000.0, 10.7, 14.2), line(100_000.0, 0.0, last));
         early.extend(late.into_iter().skip(8));
-        training(name, "all", &early)
+        Training { planned: Some(40_960.0), ..training(name, "4 runs", &early) }
     };
-    let s4 = training("s4", "all", &line(8000.0, 10.9, 14.4));
+    let s4 = Training { planned: Some(40_960.0), ..training("s4", "4 runs", &line(8000.0, 10.9, 14.4)) };
     let runs = [whole("s1", 60.1), whole("s2", 60.2), whole("s3", 60.3), s4.clone()];
     let part = &parts(&runs).unwrap()[0];
     assert!(
@@ -64,8 +64,24 @@ fn runs_of_unequal_length_are_compared_where_they_can_be() {
     );
     assert_eq!(
         part.sentences[0],
-        "all: the runs have 8,000 to 100,000 steps; the mean and its band are of those that are whole; at 8,000 steps, where all 4 are, return_mean is 14.25 on average."
+        "4 runs: the runs have 8,000 to 100,000 steps; the mean and its band are of those that are whole; at 8,000 steps, where all 4 are, return_mean is 14.25 on average."
     );
+    assert!(part.figures[0].wide.contains("3 of 4 runs") && !part.figures[0].wide.contains("\n4 runs\n"));
+    // Nobody knows what was to be, or the others went as far as they were to: they are the longest, no more.
+    let unplanned = runs.clone().map(|run| Training { planned: None, ..run });
+    let beyond = runs.clone().map(|run| Training { planned: Some(5000.0), ..run });
+    for part in [&parts(&unplanned).unwrap()[0], &parts(&beyond).unwrap()[0]] {
+        assert!(
+            part.answer.contains("over 3 seeds, those of 4 that went furthest, the mean"),
+            "{}",
+            part.answer
+        );
+        assert!(
+            part.sentences[0].contains("are of those that went furthest; at 8,000"),
+            "{}",
+            part.sentences[0]
+        );
+    }
     let compared = Compared::of("all", runs.iter().collect());
     assert_eq!(compared.apart()[0].name, "s4");
     assert_eq!(compared.together().len(), 3);
@@ -74,6 +90,12 @@ fn runs_of_unequal_length_are_compared_where_they_can_be() {
     assert!(two.answer.contains("over 2 seeds, where the shortest ends, the mean return of 100 episodes rose from 10.80 to 14.30 on average"), "{}", two.answer);
     assert!(two.answer.ends_with(" in 8,000 steps."), "{}", two.answer);
     assert!(!two.figures[0].wide.contains("<polygon"));
+    assert!(two.sentences[0].contains(" steps; fewer than two are whole, so each"), "{}", two.sentences[0]);
+    for planned in [None, Some(5000.0)] {
+        let two = [whole("s1", 60.1), s4.clone()].map(|run| Training { planned, ..run });
+        let remark = &parts(&two).unwrap()[0].sentences[0];
+        assert!(remark.contains(" steps; one alone went furthest, so each"), "{remark}");
+    }
     // None of two that were killed at the same step is whole.
     let killed =
         |name: &str| Training { planned: Some(9e9), ..training(name, "all", &line(8000.0, 1.0, 2.0)) };
@@ -216,13 +238,144 @@ fn a_drift_is_judged_by_the_variance_of_each_quarter() {
     let mut silent = drift("silent", 2000, |_, _| 0.0);
     silent.log.columns.truncate(1);
     assert!(answer(&[silent]).starts_with("That cannot be said: the log does not tell the target"));
-    // Over seeds it is the mean that is judged.
-    let both = answer(&[drift("a", 2000, |_, _| 0.0), drift("b", 2000, |_, target| target)]);
-    assert!(both.starts_with("No: over 2 seeds in no quarter was"), "{both}");
+    // The target is told; that there is too little of it, or of the error, is another thing.
+    let mut lost = drift("nan", 2000, |_, _| 0.0);
+    lost.log.columns[0] = Column { name: "gap_R", ..Column::default() };
+    assert_eq!(answer(&[lost]), "That cannot be said: no error in the log is a number.");
+    let mut one = drift("one", 1, |_, _| 0.0);
+    one.log.columns[1].first = Some((0.0, 0.0));
+    assert_eq!(
+        answer(&[one]),
+        "That cannot be said: the log has too few rows to tell how the target varies."
+    );
     // The figure has powers of ten.
     let part = drift_part(&[drift("zero", 2000, |_, _| 0.0)]).unwrap();
     assert_eq!(part.figures[0].name, "drift-gap_R");
     assert!(part.figures[0].wide.contains("\n0.01\n") && part.figures[0].wide.contains("\n1\n"));
+}
+
+/// Over seeds it is the interval that is judged. By hand: saying 0.9 and 0.5 of the target, errors are 0.01 and
+/// 0.25 of its mean square, which in the third quarter is 2.347 times its variance, so that their mean is 0.31, and
+/// the upper end t.ppf(0.975, 1) = 12.706 standard errors of 0.28 above it.
+#[test]
+fn a_drift_of_several_seeds_says_no_more_than_its_intervals() {
+    let of = |name: &str, says: f64| drift(name, 2000, move |_, target| says * target);
+    let told = |drifts: &[Training]| drift_part(drifts).unwrap();
+    let apart = told(&[of("a", 0.9), of("b", 0.5)]);
+    assert!(
+        apart.answer.starts_with("Not shown: over 2 seeds in each quarter was")
+            && apart.answer.contains("0.31 times the variance (95% 0.00 to 3.88)"),
+        "{}",
+        apart.answer
+    );
+    assert_eq!(apart.findings["groups"][0]["verdict"], "not shown");
+    let near = told(&[of("a", 0.9), of("b", 0.91), of("c", 0.92)]).answer;
+    assert!(near.starts_with("Yes: over 3 seeds in each quarter was"), "{near}");
+    let far = told(&[of("a", 0.0), of("b", 0.01), of("c", 0.02)]).answer;
+    assert!(far.starts_with("No: over 3 seeds in no quarter was"), "{far}");
+    // What the longer one did where the shorter had ended already is no part of it.
+    let long = drift("long", 2000, |step, target| if step < 1200 { 0.9 * target } else { 9.0 });
+    let short = drift("short", 1200, |_, target| 0.91 * target);
+    let both = told(&[long, short]).answer;
+    assert!(
+        both.starts_with("Yes, as far as it went: over 2 seeds, where the shortest ends, in the first and second and third quarters was"),
+        "{both}"
+    );
+}
+
+/// scipy 1.17.1, t.ppf(0.975, 1) = 12.706: gains of 30 and 31 that begin before training, though the means of
+/// episodes begin late.
+#[test]
+fn a_killed_training_is_told_from_its_beginning() {
+    let run = |name: &str, sampled: f64, last: f64| {
+        let mut run = training(name, "all", &[(56_320.0, 54.0), (114_688.0, last)]);
+        let mut column = training("", "", &[(0.0, sampled)]).log.columns.remove(0);
+        column.name = SAMPLED;
+        run.log.columns.push(column);
+        run
+    };
+    let two = [run("a", 28.0, 58.0), run("b", 29.0, 60.0)];
+    assert_eq!(
+        parts(&two).unwrap()[0].answer,
+        "Yes: over 2 seeds the mean return with sampled actions rose from 28.50 before training to 59.00 in the last 100 episodes of training on average, by +30.50 (95% +24.15 to +36.85), in 114,688 steps."
+    );
+    // One that was not killed has a sampled return at its end, which is further on: the line to it is no curve.
+    let mut whole = run("whole", 28.0, 58.0);
+    whole.log.steps = 1e6;
+    whole.log.columns[0].curve.add(1e6, 90.0);
+    whole.log.columns[0].last = Some((1e6, 90.0));
+    whole.log.columns[1].curve.add(1e6, 91.0);
+    whole.log.columns[1].last = Some((1e6, 91.0));
+    let mixed = &parts(&[whole, two[1].clone()]).unwrap()[0];
+    assert!(
+        mixed.answer.contains("rose from 28.50 before training to 59.00 in the last"),
+        "{}",
+        mixed.answer
+    );
+}
+
+/// Of runs whose means begin at different steps each is looked at from where all have one: from 9 and 8 to 7,
+/// though the first had 1 before that.
+#[test]
+fn seeds_begin_together() {
+    let mut early = training("a", "all", &[(100.0, 1.0), (200.0, 9.0), (300.0, 7.0)]);
+    let late = training("b", "all", &[(200.0, 8.0), (300.0, 7.0)]);
+    let told = |runs: &[Training]| parts(runs).unwrap().remove(0);
+    let both = told(&[early.clone(), late.clone()]);
+    assert_eq!(
+        both.answer,
+        "Not shown: over 2 seeds the mean return of 100 episodes fell from 8.50 to 7.00 on average, by -1.50 (95% -7.85 to +4.85), from step 200 on, in 300 steps."
+    );
+    let found = &both.findings["groups"][0];
+    assert_eq!(
+        (&found["verdict"], &found["gain"], &found["seeds"]),
+        (&"not shown".into(), &(-1.5).into(), &2.into())
+    );
+    // Also of one run it is said where its first value stands, if its log begins before.
+    early.log.columns.push(Column { name: "loss", first: Some((50.0, 1.0)), ..Column::default() });
+    assert_eq!(
+        told(&[early]).answer,
+        "The mean return of 100 episodes rose from 1.00 to 7.00 from step 100 on, in 300 steps."
+    );
+}
+
+/// Copies of a run are one seed, and without learning nothing is a yes.
+#[test]
+fn copies_are_no_seeds_and_a_rate_of_zero_learns_nothing() {
+    let run = |name: &str, seed: u32, last| Training {
+        seed: Some(seed.to_string()),
+        ..training(name, "6 runs", &[(1.0, 20.0), (2.0, last)])
+    };
+    let six = ["a", "b", "c", "d", "e", "f"].map(|name| run(name, 1, 19.0));
+    let part = &parts(&six).unwrap()[0];
+    assert_eq!(part.answer, "The mean return of 100 episodes fell from 20.00 to 19.00 in 2 steps.");
+    assert!(
+        part.sentences.contains(
+            &"b, c and 3 more: the same settings and the same seed as a, which alone is counted and drawn."
+                .to_owned()
+        ),
+        "{:?}",
+        part.sentences
+    );
+    assert!(part.sentences[0].starts_with("a: one run, so there is no interval"), "{:?}", part.sentences);
+    let three = [run("a", 1, 22.0), run("copy", 1, 22.0), run("b", 2, 23.0), run("c", 3, 24.0)];
+    assert!(parts(&three).unwrap()[0].answer.starts_with("Yes: over 3 seeds the mean"));
+    let fixed = three.map(|run| Training { fixed: true, ..run });
+    assert!(parts(&fixed).unwrap()[0].answer.starts_with("Not shown: over 3 seeds the mean"));
+}
+
+/// As many decimals as show what is said.
+#[test]
+fn small_changes_are_seen() {
+    let told = |ends: &[(f64, f64)]| {
+        let run = |&(first, last): &(f64, f64)| training("one", "all", &[(1.0, first), (2.0, last)]);
+        parts(&ends.iter().map(run).collect::<Vec<_>>()).unwrap().remove(0).answer
+    };
+    assert!(told(&[(-0.0004, 0.0004)]).contains(" rose from -0.0004 to 0.0004 in"));
+    assert!(told(&[(-0.0, -0.0)]).contains(" stayed at 0.00 in"));
+    // Gains of -0.004 and -0.006: 12.706 standard errors of 0.001 about -0.005.
+    let two = told(&[(7.89, 7.886), (7.89, 7.884)]);
+    assert!(two.contains("fell from 7.890 to 7.885 on average, by -0.005 (95% -0.018 to +0.008)"), "{two}");
 }
 
 /// Nothing is told of the episodes that ended first; measured by itself, the policy tells its gain from the
@@ -271,7 +424,7 @@ fn gains_begin_without_bias() {
     );
     assert_eq!(
         answer(&[sampled(None)]).answer,
-        "The mean return of 100 episodes rose from 40.00 to 50.00 in 40,960 steps."
+        "The mean return with sampled actions rose from 28.50 before training to 50.00 in the last 100 episodes of training in 40,960 steps."
     );
     let fixed = Training { fixed: true, ..sampled(Some(29.0)) };
     assert!(

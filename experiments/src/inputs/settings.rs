@@ -74,6 +74,11 @@ impl Inputs {
         known.into_iter().map(|(run, place)| (run, names[place].clone())).collect()
     }
 
+    /// The seed of a run, where its config.toml tells it.
+    pub fn seed(&self, run: usize) -> Option<String> {
+        self.settings[run].get("seed").map(ToString::to_string)
+    }
+
     /// The settings in which runs of the same command differ: a table a command, a row a setting, or a row
     /// a run where there are many.
     pub fn differences(&self) -> Vec<Table> {
@@ -120,9 +125,12 @@ fn value<'a>(settings: &'a Settings, key: &str) -> &'a str {
 
 /// The names of groups with these `settings`; `single` is the name of a group's only run.
 fn names(settings: &[&Settings], single: &[Option<&str>]) -> Vec<String> {
-    let keys = differing(settings);
-    let told = if keys.len() > TOLD { SHORTENED } else { keys.len() };
-    let more = match keys.len() - told {
+    let mut keys = differing(settings);
+    let count = keys.len();
+    if count > TOLD {
+        keys = telling(settings, keys);
+    }
+    let more = match count - keys.len() {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
@@ -132,7 +140,7 @@ fn names(settings: &[&Settings], single: &[Option<&str>]) -> Vec<String> {
         let text = if let Some(run) = single.filter(|_| !more.is_empty()) {
             run.to_owned()
         } else {
-            let each: Vec<_> = keys[..told].iter().map(|key| told_of(settings, key)).collect();
+            let each: Vec<_> = keys.iter().map(|key| told_of(settings, key)).collect();
             each.join(", ") + &more
         };
         // Where the settings that are told are the same, a number tells the groups apart.
@@ -146,6 +154,36 @@ fn names(settings: &[&Settings], single: &[Option<&str>]) -> Vec<String> {
         name
     };
     settings.iter().zip(single.iter().copied()).map(name).collect()
+}
+
+/// The [`SHORTENED`] of `keys` that tell the most of `settings` apart, one after the other; the first where
+/// several tell as many.
+fn telling(settings: &[&Settings], mut keys: Vec<Arc<str>>) -> Vec<Arc<str>> {
+    // Settings that the keys chosen so far do not tell apart have the same number.
+    let mut class = vec![0; settings.len()];
+    let mut chosen = Vec::new();
+    for _ in 0..SHORTENED.min(keys.len()) {
+        let told = |key: &str| {
+            let mut numbers = HashMap::new();
+            let number = |(settings, class): (&&Settings, &usize)| {
+                let next = numbers.len();
+                *numbers.entry((*class, value(settings, key).to_owned())).or_insert(next)
+            };
+            let classes: Vec<usize> = settings.iter().zip(&class).map(number).collect();
+            (numbers.len(), classes)
+        };
+        let mut best = (0, 0, Vec::new());
+        for (place, key) in keys.iter().enumerate() {
+            let (count, classes) = told(key);
+            if count > best.0 {
+                best = (count, place, classes);
+            }
+        }
+        chosen.push(keys.remove(best.1));
+        class = best.2;
+    }
+    chosen.sort();
+    chosen
 }
 
 /// A setting as the name of a group has it.
@@ -326,10 +364,15 @@ mod tests {
         }
         let same_beginning = [[0; 5], [0, 0, 0, 0, 1], [0, 0, 1, 1, 0], [1, 1, 0, 0, 0]];
         let pairs = same_beginning.map(|values| [config(1, values), config(2, values)]);
-        let more = "a=0, b=0 and 3 more";
-        let (second, third) = (format!("{more} (2)"), format!("{more} (3)"));
-        let last = "a=1, b=1 and 3 more";
-        assert_eq!(groups(pairs.as_flattened()), [more, more, &second, &second, &third, &third, last, last]);
+        // Two settings cannot tell four groups apart that no pair of them does: those that tell the most are told.
+        let more = "a=0, c=0 and 3 more";
+        let second = format!("{more} (2)");
+        let (third, last) = ("a=0, c=1 and 3 more", "a=1, c=0 and 3 more");
+        assert_eq!(groups(pairs.as_flattened()), [more, more, &second, &second, third, third, last, last]);
+        let apart = [[0; 5], [0, 0, 0, 1, 1], [1, 1, 1, 0, 2], [1, 1, 1, 1, 3]];
+        let names = groups(apart.map(|values| [config(1, values), config(2, values)]).as_flattened());
+        assert_eq!(names[2], "a=0, e=1 and 3 more");
+        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), 4);
         // One run each has a name of its own.
         assert_eq!(groups(&same_beginning.map(|values| config(1, values))), ["r0", "r1", "r2", "r3"]);
         let long = |end: char| format!("a = \"{}{end}\"\n", "long/".repeat(20));

@@ -20,8 +20,7 @@ impl Summaries {
         }
         let folder = path.parent()?;
         // `gardener --runs` writes one for all, one folder up.
-        let run = folder.file_name().and_then(|name| name.to_str()?.strip_prefix("run-")?.parse().ok());
-        let (above, run) = match run.filter(|_| !folder.join("config.toml").is_file()) {
+        let (above, run) = match number(path) {
             Some(run) => (folder.parent()?, run),
             None => (folder, 1),
         };
@@ -29,6 +28,13 @@ impl Summaries {
         let gardens = self.0.entry(summary).or_insert_with_key(|path| read(path).unwrap_or_default());
         gardens.get(&run).copied()
     }
+}
+
+/// The number of the garden whose log is `path` among those of its run, where the run has several.
+pub fn number(path: &Path) -> Option<u32> {
+    let folder = path.parent()?;
+    let run = folder.file_name()?.to_str()?.strip_prefix("run-")?.parse().ok();
+    run.filter(|_| !folder.join("config.toml").is_file())
 }
 
 fn read(path: &Path) -> Option<HashMap<u32, Told>> {
