@@ -306,12 +306,13 @@ fn a_killed_training_is_told_from_its_beginning() {
     whole.log.columns[0].last = Some((1e6, 90.0));
     whole.log.columns[1].curve.add(1e6, 91.0);
     whole.log.columns[1].last = Some((1e6, 91.0));
-    let mixed = &parts(&[whole, two[1].clone()]).unwrap()[0];
-    assert!(
-        mixed.answer.contains("rose from 28.50 before training to 59.00 in the last"),
-        "{}",
-        mixed.answer
-    );
+    let mut ended = two[1].clone();
+    ended.log.columns[1].curve.add(114_688.0, 61.0);
+    ended.log.columns[1].last = Some((114_688.0, 61.0));
+    for other in [two[1].clone(), ended] {
+        let told = parts(&[whole.clone(), other]).unwrap().remove(0).answer;
+        assert!(told.contains("rose from 28.50 before training to 59.00 in the last"), "{told}");
+    }
 }
 
 /// Of runs whose means begin at different steps each is looked at from where all have one: from 9 and 8 to 7,
