@@ -602,7 +602,7 @@ fn screenshot() {
     let train = "train --env k8s --seed 1 --steps 4000000 --no-monitor --out runs/prophet";
     let training = served.place.under_way(train, "runs/prophet/training.csv", 6_000);
     browser.open(&format!("http://{}/?run=prophet", served.address));
-    let steps = "Number(document.querySelector('#parts p')?.textContent.match(/in (\\d+) steps/)?.[1])";
+    let steps = "Number(document.querySelector('#parts p')?.textContent.match(/in ([\\d,]+) steps/)?.[1].replaceAll(',', ''))";
     browser.wait_until(&format!("{steps} > 100_000"));
     let picture = browser.picture();
     send(&training, Signal::INT);
