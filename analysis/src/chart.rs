@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use plotters::prelude::*;
 
-use self::frame::{Drawn, Ink, Key, Plane, Stroke, distinct, framed, log_plane, plane, rows};
+use self::frame::{Drawn, Ink, Key, Plane, Scale, Stroke, distinct, framed, plane, rows};
 use crate::stats::Interval;
 
 /// Told apart by the colour-blind too (after Okabe and Ito 2008).
@@ -112,14 +112,8 @@ pub fn lines(
     curves: &[Curve],
     size: Size,
 ) -> Result<String, ChartError> {
-    let strokes = strokes(curves);
-    // The title says what a single curve is.
-    let named = if strokes.len() > 1 { &strokes[..] } else { &[] };
-    let key = Key::new(named.iter().map(|&(name, stroke)| (name, Ink::Line(stroke))), size);
-    framed(labels.title, &key, size.height(), size, |area| {
-        let scale_from = y.start;
-        add_curves(&mut plane(area, labels, x, y, scale_from, size)?, curves, &strokes)
-    })
+    let scale = Scale::From(y.start);
+    lines_on(scale, labels, x, y, curves, size)
 }
 
 /// As [`lines`] of curves whose heights are logarithms to base 10; the axis says of which numbers.
@@ -133,11 +127,23 @@ pub fn lines_over_log(
     curves: &[Curve],
     size: Size,
 ) -> Result<String, ChartError> {
+    lines_on(Scale::Log10, labels, x, y, curves, size)
+}
+
+fn lines_on(
+    scale: Scale,
+    labels: &Labels<'_>,
+    x: Range<f64>,
+    y: Range<f64>,
+    curves: &[Curve],
+    size: Size,
+) -> Result<String, ChartError> {
     let strokes = strokes(curves);
+    // The title says what a single curve is.
     let named = if strokes.len() > 1 { &strokes[..] } else { &[] };
     let key = Key::new(named.iter().map(|&(name, stroke)| (name, Ink::Line(stroke))), size);
     framed(labels.title, &key, size.height(), size, |area| {
-        add_curves(&mut log_plane(area, labels, x, y, size)?, curves, &strokes)
+        add_curves(&mut plane(area, labels, x, y, scale, size)?, curves, &strokes)
     })
 }
 
@@ -160,7 +166,7 @@ pub fn lines_over_strip(
     let names = strokes.iter().map(|&(name, stroke)| (name, Ink::Line(stroke))).chain(bars);
     let key = Key::new(names.chain(strip.mark.map(|(name, _)| (name, Ink::Line(mark)))), size);
     framed(labels.title, &key, size.height(), size, |area| {
-        let mut chart = plane(area, labels, x.clone(), STRIP.start..1.0, 0.0, size)?;
+        let mut chart = plane(area, labels, x.clone(), STRIP.start..1.0, Scale::From(0.0), size)?;
         add_curves(&mut chart, curves, &strokes)?;
         let runs: Vec<_> = strip.shares.chunk_by(|a, b| a.1 == b.1).map(|run| run[0]).collect();
         let ends = runs.iter().skip(1).map(|(start, _)| *start).chain([x.end]);
@@ -223,7 +229,7 @@ pub fn shares(labels: &Labels<'_>, series: &[(&str, Vec<f64>)], size: Size) -> R
     let names = seen.map(|((name, _), colour)| (*name, Ink::Bar(colour)));
     let key = Key::new(names, size);
     framed(labels.title, &key, size.height(), size, |area| {
-        let mut chart = plane(area, labels, 0.0..1.0, 0.0..1.0, 0.0, size)?;
+        let mut chart = plane(area, labels, 0.0..1.0, 0.0..1.0, Scale::From(0.0), size)?;
         let bins = series.first().map_or(0, |(_, shares)| shares.len());
         let mut floor = vec![0.0; bins];
         for ((_, shares), colour) in series.iter().zip(PARTS) {

@@ -1,6 +1,6 @@
 //! What `eval` found of trained agents.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -134,12 +134,14 @@ pub fn part(evaluations: &[(String, Evaluation)]) -> Result<Part, ChartError> {
             group.conditions
         ));
     }
+    let told: HashSet<(&str, &str, &str)> = groups
+        .iter()
+        .flat_map(|group| {
+            group.runs.iter().map(|run| (run.as_str(), group.env.as_str(), group.conditions.as_str()))
+        })
+        .collect();
     for (name, found) in evaluations {
-        let known = |group: &Together| {
-            group.runs.contains(&found.run)
-                && (&group.env, &group.conditions) == (&found.env, &found.conditions())
-        };
-        if !groups.iter().any(known) {
+        if !told.contains(&(found.run.as_str(), found.env.as_str(), found.conditions().as_str())) {
             alone = true;
             let interval = found.interval().map_or_else(
                 || "no interval from so few".to_owned(),
@@ -189,38 +191,38 @@ pub fn part(evaluations: &[(String, Evaluation)]) -> Result<Part, ChartError> {
 /// The groups of two trainings or more. A training that was evaluated more than once counts once, with the mean of
 /// all its episodes.
 fn together(evaluations: &[(String, Evaluation)]) -> Vec<Together> {
-    let key = |found: &Evaluation| Some((found.training.clone()?, found.env.clone(), found.conditions()));
-    let mut keys: Vec<_> = Vec::new();
-    for key in evaluations.iter().filter_map(|(_, found)| key(found)) {
-        if !keys.contains(&key) {
-            keys.push(key);
+    let mut groups: Vec<Vec<&Evaluation>> = Vec::new();
+    let mut places: HashMap<(&str, &str, String), usize> = HashMap::new();
+    for (_, found) in evaluations {
+        let Some(training) = &found.training else { continue };
+        let place = *places.entry((training, &found.env, found.conditions())).or_insert(groups.len());
+        if place == groups.len() {
+            groups.push(Vec::new());
         }
+        groups[place].push(found);
     }
-    let group = |of: &(String, String, String)| {
+    let group = |among: &Vec<&Evaluation>| {
         // Of each training its sum of returns and its episodes.
         let mut runs: Vec<(String, f64, f64)> = Vec::new();
-        let among: Vec<&Evaluation> = evaluations
-            .iter()
-            .map(|(_, found)| found)
-            .filter(|found| key(found).as_ref() == Some(of))
-            .collect();
-        for found in &among {
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        for found in among {
             let (sum, episodes) = (found.return_mean? * found.episodes as f64, found.episodes as f64);
-            match runs.iter_mut().find(|(run, ..)| *run == found.run) {
-                Some(known) => (known.1, known.2) = (known.1 + sum, known.2 + episodes),
-                None => runs.push((found.run.clone(), sum, episodes)),
+            let place = *places.entry(&found.run).or_insert(runs.len());
+            if place == runs.len() {
+                runs.push((found.run.clone(), 0.0, 0.0));
             }
+            (runs[place].1, runs[place].2) = (runs[place].1 + sum, runs[place].2 + episodes);
         }
         let means: Vec<f64> = runs.iter().map(|(_, sum, episodes)| sum / episodes).collect();
         (runs.len() > 1).then(|| Together {
             runs: runs.into_iter().map(|(run, ..)| run).collect(),
-            env: of.1.clone(),
-            conditions: of.2.clone(),
+            env: among[0].env.clone(),
+            conditions: among[0].conditions(),
             mean: mean(&means),
-            interval: interval_over(&means, &among),
+            interval: interval_over(&means, among),
         })
     };
-    keys.iter().filter_map(group).collect()
+    groups.iter().filter_map(group).collect()
 }
 
 /// The interval of the mean of `means`, one of each training, from the evaluations `of` them; or why there is none.

@@ -159,7 +159,7 @@ fn found(inputs: &mut Inputs) -> Result<Found, Failure> {
             tick(inputs);
         } else if input.path.extension().is_some_and(|extension| extension == "json") {
             if let Some(mut evaluation) = found.rows(input, Evaluation::read(&input.path))? {
-                evaluation.training = inputs.training(&evaluation.run, input);
+                evaluation.training = inputs.training(&evaluation.run, input.run);
                 found.evaluations.push((input.name.clone(), evaluation));
             }
             tick(inputs);
@@ -258,94 +258,126 @@ fn add(
     (group, world): (String, Option<&String>),
     among: usize,
 ) -> Result<(), Failure> {
-    let go_on = || {
-        inputs.progress.iter().for_each(Progress::tick);
-        interrupt::check().is_ok()
-    };
-    let name = input.name.clone();
     match kind {
-        Kind::Garden => {
-            let Some((rules, assumed)) = found.usable(input, rules(inputs, input))? else { return Ok(()) };
-            let told = found.summaries.told(&input.path);
-            let garden = found.rows(input, Garden::read(table, &name, &group, rules, told, &go_on))?;
-            found.assumed |= assumed.is_some();
-            inputs.notes.extend(assumed);
-            // The first ones of the first settings have a figure of their own.
-            if let Some(mut garden) = garden {
-                // One run grows several, each from a seed of its own.
-                garden.seed = inputs.seed(input.run).map(|seed| (seed, told::number(&input.path)));
-                let shown = found.settings.len() < garden::DRAWN && found.settings.insert(group);
-                found.garden_runs.push(input.run);
-                found.gardens.push(if shown { garden } else { garden.bounded(among) });
-            }
+        Kind::Garden => garden(found, inputs, table, input, group, among),
+        Kind::Episodes => benchmark(found, inputs, table, input, world),
+        Kind::Training | Kind::Drift => training(found, inputs, kind, table, input, group, among),
+        Kind::Lifetimes => lives(found, inputs, table, input),
+    }
+}
+
+/// Shows that the work goes on, and whether it is to.
+fn goes_on(inputs: &Inputs) -> bool {
+    inputs.progress.iter().for_each(Progress::tick);
+    interrupt::check().is_ok()
+}
+
+fn garden(
+    found: &mut Found,
+    inputs: &mut Inputs,
+    table: &mut Table,
+    input: &Input,
+    group: String,
+    among: usize,
+) -> Result<(), Failure> {
+    let Some((rules, assumed)) = found.usable(input, rules(inputs, input))? else { return Ok(()) };
+    let told = found.summaries.told(&input.path);
+    let garden =
+        found.rows(input, Garden::read(table, &input.name, &group, rules, told, &|| goes_on(inputs)))?;
+    found.assumed |= assumed.is_some();
+    inputs.notes.extend(assumed);
+    // The first ones of the first settings have a figure of their own.
+    if let Some(mut garden) = garden {
+        // One run grows several, each from a seed of its own.
+        garden.seed = inputs.seed(input.run).map(|seed| (seed, told::number(&input.path)));
+        let shown = found.settings.len() < garden::DRAWN && found.settings.insert(group);
+        found.garden_runs.push(input.run);
+        found.gardens.push(if shown { garden } else { garden.bounded(among) });
+    }
+    Ok(())
+}
+
+fn benchmark(
+    found: &mut Found,
+    inputs: &Inputs,
+    table: &mut Table,
+    input: &Input,
+    world: Option<&String>,
+) -> Result<(), Failure> {
+    let Some(plan) = found.usable(input, plan(inputs, input))? else { return Ok(()) };
+    let world = world.unwrap_or(&input.name).clone();
+    let mut agents = found.rows(input, episodes::read(table, &|| goes_on(inputs)))?;
+    for played in agents.iter_mut().flatten() {
+        // One whose training is not there any more is one of its own.
+        let training = folder(&played.agent)
+            .map(|dir| inputs.training(dir, input.run).unwrap_or_else(|| played.agent.clone()));
+        played.training = training;
+    }
+    let benchmark = agents.map(|agents| Benchmark { world, run: input.name.clone(), agents });
+    if let (Some(benchmark), Some(plan)) = (&benchmark, plan) {
+        let text = unfinished::benchmark(&inputs.runs[input.run], plan, benchmark);
+        found.unfinished.extend(text.map(|text| (Kind::Episodes, text)));
+    }
+    found.benchmarks.extend(benchmark);
+    Ok(())
+}
+
+fn training(
+    found: &mut Found,
+    inputs: &Inputs,
+    kind: Kind,
+    table: &mut Table,
+    input: &Input,
+    group: String,
+    among: usize,
+) -> Result<(), Failure> {
+    let run = &inputs.runs[input.run];
+    let plan = inputs.plan(input.run).and_then(Result::ok);
+    let trained = if let Some(Plan::Train(plan)) = plan { Some(plan) } else { None };
+    let episodes = trained.map(|plan| plan.episodes());
+    if let Some(log) = found.rows(input, log::read(table, episodes, &|| goes_on(inputs)))? {
+        // The first step of a drift is 0.
+        let steps = log.steps as u64 + u64::from(kind == Kind::Drift);
+        let asked = || inputs.setting(input.run, "steps")?.parse().ok();
+        let planned = match plan {
+            Some(plan) => unfinished::planned_steps(plan),
+            // A training goes to the last whole update, which is not known.
+            None => asked().filter(|_| kind == Kind::Drift),
+        };
+        let training = Training {
+            name: input.name.clone(),
+            group,
+            world: trained_in(inputs, input.run),
+            planned: planned.map(|planned| planned.saturating_sub(u64::from(kind == Kind::Drift)) as f64),
+            unfinished: match plan {
+                Some(plan) => unfinished::steps(run, plan, steps),
+                None => unfinished::unplanned(run, &format!("{} steps are there", thousands(steps as f64))),
+            },
+            fixed: trained.is_some_and(|plan| plan.is_fixed()),
+            seed: inputs.seed(input.run),
+            log,
         }
-        Kind::Episodes => {
-            let Some(plan) = found.usable(input, plan(inputs, input))? else { return Ok(()) };
-            let world = world.unwrap_or(&name).clone();
-            let mut agents = found.rows(input, episodes::read(table, &go_on))?;
-            for played in agents.iter_mut().flatten() {
-                // One whose training is not there any more is one of its own.
-                let training = folder(&played.agent)
-                    .map(|dir| inputs.training(dir, input).unwrap_or_else(|| played.agent.clone()));
-                played.training = training;
-            }
-            let benchmark = agents.map(|agents| Benchmark { world, run: name, agents });
-            if let (Some(benchmark), Some(plan)) = (&benchmark, plan) {
-                let text = unfinished::benchmark(&inputs.runs[input.run], plan, benchmark);
-                found.unfinished.extend(text.map(|text| (kind, text)));
-            }
-            found.benchmarks.extend(benchmark);
-        }
-        Kind::Training | Kind::Drift => {
-            let run = &inputs.runs[input.run];
-            let plan = inputs.plan(input.run).and_then(Result::ok);
-            let trained = if let Some(Plan::Train(plan)) = plan { Some(plan) } else { None };
-            let episodes = trained.map(|plan| plan.episodes());
-            if let Some(log) = found.rows(input, log::read(table, episodes, &go_on))? {
-                // The first step of a drift is 0.
-                let steps = log.steps as u64 + u64::from(kind == Kind::Drift);
-                let asked = || inputs.setting(input.run, "steps")?.parse().ok();
-                let planned = match plan {
-                    Some(plan) => unfinished::planned_steps(plan),
-                    // A training goes to the last whole update, which is not known.
-                    None => asked().filter(|_| kind == Kind::Drift),
-                };
-                let training = Training {
-                    name,
-                    group,
-                    world: trained_in(inputs, input.run),
-                    planned: planned
-                        .map(|planned| planned.saturating_sub(u64::from(kind == Kind::Drift)) as f64),
-                    unfinished: match plan {
-                        Some(plan) => unfinished::steps(run, plan, steps),
-                        None => unfinished::unplanned(
-                            run,
-                            &format!("{} steps are there", thousands(steps as f64)),
-                        ),
-                    },
-                    fixed: trained.is_some_and(|plan| plan.is_fixed()),
-                    seed: inputs.seed(input.run),
-                    log,
-                }
-                .bounded(among);
-                if kind == Kind::Training { &mut found.trainings } else { &mut found.drifts }.push(training);
-            }
-        }
-        Kind::Lifetimes => {
-            let Some(plan) = found.usable(input, plan(inputs, input))? else { return Ok(()) };
-            let Some(mut worlds) = found.rows(input, lifetimes::read(table, &go_on))? else { return Ok(()) };
-            if let Some(plan) = plan {
-                let text = unfinished::lives(&inputs.runs[input.run], plan, &worlds);
-                found.unfinished.extend(text.map(|text| (kind, text)));
-            }
-            for world in &mut worlds {
-                if !found.named.insert(world.name.clone()) {
-                    world.name = format!("{} ({name})", world.name);
-                }
-            }
-            found.worlds.extend(worlds);
+        .bounded(among);
+        if kind == Kind::Training { &mut found.trainings } else { &mut found.drifts }.push(training);
+    }
+    Ok(())
+}
+
+fn lives(found: &mut Found, inputs: &Inputs, table: &mut Table, input: &Input) -> Result<(), Failure> {
+    let Some(plan) = found.usable(input, plan(inputs, input))? else { return Ok(()) };
+    let Some(mut worlds) = found.rows(input, lifetimes::read(table, &|| goes_on(inputs)))? else {
+        return Ok(());
+    };
+    if let Some(plan) = plan {
+        let text = unfinished::lives(&inputs.runs[input.run], plan, &worlds);
+        found.unfinished.extend(text.map(|text| (Kind::Lifetimes, text)));
+    }
+    for world in &mut worlds {
+        if !found.named.insert(world.name.clone()) {
+            world.name = format!("{} ({})", world.name, input.name);
         }
     }
+    found.worlds.extend(worlds);
     Ok(())
 }
 
@@ -460,90 +492,4 @@ fn refused(error: ReadError) -> Failure {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-    use crate::inputs::counts::{CONFIGS, OPENED};
-
-    /// Trainings in two worlds, two seeds of two learning rates each: within a world the rate alone tells them apart,
-    /// whatever differs between worlds.
-    #[test]
-    fn groups_are_named_by_what_differs_in_their_world() {
-        const CONFIG: &str = include_str!("../tests/analyze/learned_nothing/19456/n-2/config.toml");
-        const ROWS: &str = "steps,return_mean,greedy_return,learning_rate,loss,value_loss,entropy,approx_kl,explained_variance,rollbacks\n\
-                            100,1,,0.1,0,0,0,0,0,0\n200,2,,0.1,0,0,0,0,0,0\n";
-        let dir = tempfile::tempdir().unwrap();
-        let garden = toml::to_string(&GardenerConfig::default()).unwrap();
-        let (train, _) = CONFIG.split_once("[env]\n").unwrap();
-        let garden = format!(
-            "{train}[env]\nname = \"gardener\"\npreset = \"reference\"\n{}",
-            format!("[env.settings]\n{garden}").replace("\n[", "\n[env.settings.")
-        );
-        for (world, config) in [("k8s", CONFIG), ("gardener", garden.as_str())] {
-            for (rate, seed) in [("0.1", 1), ("0.1", 2), ("0.2", 1), ("0.2", 2)] {
-                let folder = dir.path().join(format!("{world}-{rate}-{seed}"));
-                fs::create_dir(&folder).unwrap();
-                let config = config
-                    .replace("seed = 2", &format!("seed = {seed}"))
-                    .replace("learning_rate = 0.0", &format!("learning_rate = {rate}"));
-                fs::write(folder.join("config.toml"), config).unwrap();
-                fs::write(folder.join("training.csv"), ROWS).unwrap();
-            }
-        }
-        let mut inputs = Inputs::find(&[dir.path().to_path_buf()], false).unwrap();
-        for run in 0..8 {
-            assert_eq!(inputs.plan(run).unwrap().err(), None);
-        }
-        let trainings = super::found(&mut inputs).unwrap().trainings;
-        let groups: Vec<(&str, &str)> =
-            trainings.iter().map(|one| (one.world.as_str(), one.group.as_str())).collect();
-        let of =
-            |world| ["0.1", "0.1", "0.2", "0.2"].map(|rate| (world, format!("train.learning_rate={rate}")));
-        let expected: Vec<(&str, String)> = of("gardener").into_iter().chain(of("k8s")).collect();
-        assert_eq!(
-            groups,
-            expected.iter().map(|(world, group)| (*world, group.as_str())).collect::<Vec<_>>()
-        );
-        let seeds: Vec<&str> = trainings.iter().filter_map(|one| one.seed.as_deref()).collect();
-        assert_eq!(seeds, ["1", "2"].repeat(4));
-    }
-
-    /// How many config.toml are parsed and files opened for a report of `runs` benchmarks, half of which
-    /// have settings of their own.
-    fn counted(runs: usize) -> (usize, usize) {
-        let dir = tempfile::tempdir().unwrap();
-        for run in 0..runs {
-            let folder = dir.path().join(format!("r{run}"));
-            fs::create_dir(&folder).unwrap();
-            let drift = 0.001 * (1 + run / 2) as f64;
-            let config = format!(
-                "command = \"benchmark\"\nseed = {run}\nepisodes = 2\nagents = [\"random\"]\n\
-                 [env]\nname = \"k8s\"\npreset = \"reference\"\n[env.settings]\nmem_drift_mu = {drift}\n"
-            );
-            let rows = format!("random,{run},1,5,false,true\nrandom,{},2,5,false,true\n", run + 1000);
-            fs::write(folder.join("config.toml"), config).unwrap();
-            fs::write(folder.join("run.json"), "{}").unwrap();
-            fs::write(
-                folder.join("episodes.csv"),
-                format!("agent,seed,return,steps,terminated,truncated\n{rows}"),
-            )
-            .unwrap();
-        }
-        CONFIGS.set(0);
-        OPENED.set(0);
-        let inputs = Inputs::find(&[dir.path().to_path_buf()], false).unwrap();
-        let report = report(inputs, None, "").unwrap();
-        assert_eq!((report.runs.len(), report.differences[0].rows.len()), (runs, runs));
-        (CONFIGS.get(), OPENED.get())
-    }
-
-    /// Each config.toml is parsed once, and each file opened twice (what is it, and its rows), however many
-    /// there are.
-    #[test]
-    fn the_work_grows_with_the_runs() {
-        for runs in [10, 40] {
-            assert_eq!(counted(runs), (runs, 2 * runs));
-        }
-    }
-}
+mod tests;

@@ -5,6 +5,7 @@ mod settings;
 pub mod told;
 pub mod trained;
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -47,6 +48,8 @@ pub struct Inputs {
     /// What the config.toml of each run plans and says; read once, however many ask.
     plans: Vec<Planned>,
     settings: Vec<Settings>,
+    /// What [`trained::identity`] says of the folders that were asked for.
+    trainings: RefCell<HashMap<PathBuf, Option<String>>>,
     /// What is in `files`, with no links: a file is read once.
     known: HashSet<PathBuf>,
     pub notes: Vec<String>,

@@ -177,7 +177,7 @@ impl RunDir {
         record.earlier_commits = earlier.into_iter().flatten().filter_map(text).collect();
         if let Some(commit) = before.get("commit").and_then(text).filter(|commit| commit != COMMIT) {
             say(format_args!(
-                "it was at work by commit {commit} before, and this is {COMMIT}: it may end with other numbers than either would alone"
+                "commit {commit} worked on it before, and this is {COMMIT}: it may end with other numbers than either would alone"
             ))?;
             if !record.earlier_commits.contains(&commit) {
                 record.earlier_commits.push(commit);

@@ -392,7 +392,7 @@ fn a_run_says_which_programs_made_it() {
     let (place, _) = interrupted();
     replace(&place, "out/run.json", "\"commit\": \"", "\"commit\": \"0ther-");
     let said = place.ok("train --resume out --no-monitor").stdout;
-    assert!(said.starts_with("it was at work by commit 0ther-"), "{said}");
+    assert!(said.starts_with("commit 0ther-") && said.contains(" worked on it before"), "{said}");
     let record = place.json("out/run.json");
     let earlier = record["earlier_commits"].as_array().unwrap();
     assert!(earlier.len() == 1 && earlier[0].as_str().unwrap().starts_with("0ther-"), "{record}");

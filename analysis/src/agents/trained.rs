@@ -68,15 +68,17 @@ pub fn trained_sides(played: &[Played], baseline: &str) -> Vec<Side> {
 /// Those with the same training together; those without one alone.
 fn grouped<'a, T>(
     all: impl Iterator<Item = &'a T>,
-    training: impl Fn(&T) -> Option<&str>,
+    training: impl Fn(&'a T) -> Option<&'a str>,
 ) -> Vec<Vec<&'a T>> {
     let mut groups: Vec<Vec<&T>> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
     for one in all {
-        let same = |members: &&mut Vec<&T>| training(one).is_some() && training(members[0]) == training(one);
-        match groups.iter_mut().find(same) {
-            Some(members) => members.push(one),
-            None => groups.push(vec![one]),
+        let next = groups.len();
+        let place = training(one).map_or(next, |training| *places.entry(training).or_insert(next));
+        if place == next {
+            groups.push(Vec::new());
         }
+        groups[place].push(one);
     }
     groups
 }
@@ -245,6 +247,7 @@ mod tests {
         let within = &trained_sides(&all, "prophet:b")[0];
         assert!(within.against_baseline.is_none(), "no training is compared with its own kind");
     }
+
     /// Five trainings that share their ten episodes, whose luck is larger than what parts the trainings: 95% of the
     /// intervals hold the mean over all trainings and episodes. Over the trainings alone not half of them do.
     #[test]

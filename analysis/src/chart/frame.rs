@@ -211,63 +211,60 @@ pub(super) fn framed(
     }
 }
 
-/// The axes and the mesh; what lies below `scale_from` is on no scale.
+/// What stands beside the heights of a plane.
+#[derive(Clone, Copy)]
+pub(super) enum Scale {
+    /// The heights, from this one on; what lies below is on no scale.
+    From(f64),
+    /// Of heights that are logarithms to base 10 the powers of ten.
+    Log10,
+}
+
+/// The axes and the mesh.
 pub(super) fn plane<'a, 'b>(
     area: &'a Area<'b>,
     labels: &Labels<'_>,
     x: Range<f64>,
     y: Range<f64>,
-    scale_from: f64,
+    scale: Scale,
     size: Size,
 ) -> Result<Plane<'a, 'b>, Box<dyn Error>> {
-    let y_format = number_format(&y);
-    let mut chart = builder(area).y_label_area_size(Y_LABELS).build_cartesian_2d(x.clone(), y)?;
-    let text = ("sans-serif", size.text());
-    chart
-        .configure_mesh()
-        .x_desc(labels.x)
-        .y_desc(labels.y)
-        .label_style(text)
-        .axis_desc_style(text)
-        .x_labels(size.x_labels())
-        .x_label_formatter(&number_format(&x))
-        .y_label_formatter(&|value| if *value < scale_from - 1e-9 { String::new() } else { y_format(value) })
-        .light_line_style(TRANSPARENT)
-        .draw()?;
-    Ok(chart)
-}
-
-/// As [`plane`] where y is a logarithm to base 10: the numbers beside it are powers of ten, and where it spans
-/// few of them, what is between.
-pub(super) fn log_plane<'a, 'b>(
-    area: &'a Area<'b>,
-    labels: &Labels<'_>,
-    x: Range<f64>,
-    y: Range<f64>,
-    size: Size,
-) -> Result<Plane<'a, 'b>, Box<dyn Error>> {
-    // Whole powers at the ends, so that the mesh lies on them.
-    let (low, high) = (y.start.floor(), y.end.ceil().max(y.start.floor() + 1.0));
-    let mut chart = builder(area).y_label_area_size(Y_LABELS).build_cartesian_2d(x.clone(), low..high)?;
-    let text = ("sans-serif", size.text());
-    let number = |value: &f64| match value.round() {
-        whole if (value - whole).abs() > 1e-9 => String::new(),
-        whole if (-2.0..=4.0).contains(&whole) => format!("{}", 10_f64.powi(whole as i32)),
-        whole => format!("1e{whole:.0}"),
+    let y = match scale {
+        Scale::From(_) => y,
+        // Whole powers at the ends, so that the mesh lies on them.
+        Scale::Log10 => y.start.floor()..y.end.ceil().max(y.start.floor() + 1.0),
     };
-    chart
-        .configure_mesh()
-        .x_desc(labels.x)
+    let mut chart = builder(area).y_label_area_size(Y_LABELS).build_cartesian_2d(x.clone(), y.clone())?;
+    let text = ("sans-serif", size.text());
+    let plain = number_format(&y);
+    let number = |value: &f64| match scale {
+        Scale::From(from) if *value < from - 1e-9 => String::new(),
+        Scale::From(_) => plain(value),
+        Scale::Log10 => power(*value),
+    };
+    let mut mesh = chart.configure_mesh();
+    if let Scale::Log10 = scale {
+        mesh.y_labels((y.end - y.start) as usize + 1);
+    }
+    mesh.x_desc(labels.x)
         .y_desc(labels.y)
         .label_style(text)
         .axis_desc_style(text)
         .x_labels(size.x_labels())
-        .y_labels((high - low) as usize + 1)
         .x_label_formatter(&number_format(&x))
         .y_label_formatter(&number)
         .light_line_style(TRANSPARENT)
         .draw()?;
     Ok(chart)
+}
+
+/// 10 to the power of a whole `logarithm`; what is between has no number.
+fn power(logarithm: f64) -> String {
+    match logarithm.round() {
+        whole if (logarithm - whole).abs() > 1e-9 => String::new(),
+        whole if (-2.0..=4.0).contains(&whole) => format!("{}", 10_f64.powi(whole as i32)),
+        whole => format!("1e{whole:.0}"),
+    }
 }
 
 /// A plane whose y axis has neither numbers nor lines.

@@ -17,7 +17,7 @@ use super::{Context, cell, episodes, lifespan, seed, within};
 use crate::cli::{BenchmarkArgs, EPISODES};
 use crate::failure::Failure;
 use crate::files::CsvFile;
-use crate::inputs::trained::{folder, settings};
+use crate::inputs::trained::{folder, identity};
 use crate::interrupt;
 use crate::out::say;
 use crate::progress::Progress;
@@ -177,7 +177,7 @@ impl Plan {
             } else if (2..FEW).contains(&episodes.len()) {
                 say(format_args!(
                     "{} interquartile mean: {} episodes are too few for a 95% interval of it",
-                    capitalised(agent),
+                    titled(agent),
                     episodes.len()
                 ))?;
             }
@@ -197,7 +197,7 @@ impl Plan {
         };
         let played = |(agent, episodes): (&String, &Vec<Episode>)| {
             let training = folder(agent).map(|dir| {
-                settings(Path::new(dir)).filter(|_| !is_copy(agent)).unwrap_or_else(|| agent.clone())
+                identity(Path::new(dir)).filter(|_| !is_copy(agent)).unwrap_or_else(|| agent.clone())
             });
             Played {
                 agent: agent.clone(),

@@ -17,7 +17,7 @@ use super::{Shared, refused, runs};
 use crate::cli::{SEED, allowed};
 use crate::failure::Failure;
 use crate::setup::Setup;
-use crate::training::Trained;
+use crate::training::{PROPHET, Trained};
 use crate::view::scene::Scene;
 use crate::view::show::{Player, RATES, Show, pace};
 
@@ -133,7 +133,7 @@ fn open(dir: &path::Path, env: &str, asked: &Asked, seen: Option<String>) -> Res
 fn player(dir: &path::Path, env: &str, asked: &Asked) -> Result<Player, Failure> {
     let switched = |setup: Setup| asked.control.map_or(setup.clone(), |enabled| setup.with_control(enabled));
     let preset = || Setup::preset(env, &asked.preset).map_err(Failure::Usage).map(switched);
-    let Some(name) = asked.agent.strip_prefix("prophet:") else {
+    let Some(name) = asked.agent.strip_prefix(PROPHET) else {
         let setup = preset()?;
         let agent = if asked.agent.is_empty() { setup.shown_agent() } else { &asked.agent };
         if !setup.agents().contains(&agent) {

@@ -1,7 +1,7 @@
 //! A run in a line: what it was asked to do, how far it is, what came of it. Read from the ends of its files,
 //! and again only when they have changed.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::SystemTime;
@@ -10,7 +10,9 @@ use serde::Serialize;
 use serde_json::Value;
 use toml::Table;
 
+use crate::files;
 use crate::run_dir::held;
+use crate::training::PROPHET;
 
 mod result;
 
@@ -167,7 +169,7 @@ fn agents(config: &Table) -> Vec<String> {
         // A training has one agent, its own.
         Some("train") => vec!["prophet".to_owned()],
         Some("eval") => {
-            config.get("run").and_then(text).map(|run| format!("prophet:{run}")).into_iter().collect()
+            config.get("run").and_then(text).map(|run| format!("{PROPHET}{run}")).into_iter().collect()
         }
         _ => {
             let several = config.get("agents").and_then(toml::Value::as_array).into_iter().flatten();
@@ -178,8 +180,8 @@ fn agents(config: &Table) -> Vec<String> {
 
 /// A small file of text.
 fn start(path: &Path) -> Option<String> {
-    let small = regular(path).is_some_and(|metadata| metadata.len() <= MOST);
-    small.then(|| fs::read_to_string(path).ok()).flatten()
+    regular(path)?;
+    String::from_utf8(files::read(path, MOST).ok()?).ok()
 }
 
 fn json(path: &Path) -> Option<Value> {

@@ -115,8 +115,7 @@ impl Checkpoints {
     }
 
     /// Makes ready to write, once it is known that the training goes on or may begin: deletes what a killed
-    /// process left, temporary files and arrays whose JSON was never written, writes the best checkpoint
-    /// again where a kill kept it from being the last one, and keeps the settings.
+    /// process left, temporary files and arrays whose JSON was never written, and keeps the settings.
     pub fn tidy(&self) -> Result<(), Failure> {
         fs::create_dir_all(&self.folder).map_err(failure::io("create", &self.folder))?;
         for folder in [&self.dir, &self.folder] {

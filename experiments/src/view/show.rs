@@ -11,7 +11,7 @@ use resonetics_envs::k8s::K8sEnv;
 use crate::failure::Failure;
 use crate::rollout::{Playable, Rollout};
 use crate::setup::{Setup, WorldSettings};
-use crate::training::Trained;
+use crate::training::{PROPHET, Trained};
 use crate::view::scene::Scene;
 
 /// Steps a second that can be chosen; from 20 on whole numbers of them for each picture.
@@ -55,7 +55,7 @@ impl Player {
     /// # Errors
     /// [`Failure::Usage`] for an unknown agent, and a training that cannot act in this world.
     pub fn new(setup: Setup, agent: &str) -> Result<Player, Failure> {
-        let dir = agent.strip_prefix("prophet:");
+        let dir = agent.strip_prefix(PROPHET);
         if let Some(dir) = dir {
             return Player::of(Trained::open(Path::new(dir))?, setup);
         }

@@ -1,0 +1,81 @@
+use std::fs;
+
+use super::*;
+use crate::inputs::counts::{CONFIGS, OPENED};
+
+/// Trainings in two worlds, two seeds of two learning rates each: within a world the rate alone tells them apart,
+/// whatever differs between worlds.
+#[test]
+fn groups_are_named_by_what_differs_in_their_world() {
+    const CONFIG: &str = include_str!("../../tests/analyze/learned_nothing/19456/n-2/config.toml");
+    const ROWS: &str = "steps,return_mean,greedy_return,learning_rate,loss,value_loss,entropy,approx_kl,explained_variance,rollbacks\n\
+                        100,1,,0.1,0,0,0,0,0,0\n200,2,,0.1,0,0,0,0,0,0\n";
+    let dir = tempfile::tempdir().unwrap();
+    let garden = toml::to_string(&GardenerConfig::default()).unwrap();
+    let (train, _) = CONFIG.split_once("[env]\n").unwrap();
+    let garden = format!(
+        "{train}[env]\nname = \"gardener\"\npreset = \"reference\"\n{}",
+        format!("[env.settings]\n{garden}").replace("\n[", "\n[env.settings.")
+    );
+    for (world, config) in [("k8s", CONFIG), ("gardener", garden.as_str())] {
+        for (rate, seed) in [("0.1", 1), ("0.1", 2), ("0.2", 1), ("0.2", 2)] {
+            let folder = dir.path().join(format!("{world}-{rate}-{seed}"));
+            fs::create_dir(&folder).unwrap();
+            let config = config
+                .replace("seed = 2", &format!("seed = {seed}"))
+                .replace("learning_rate = 0.0", &format!("learning_rate = {rate}"));
+            fs::write(folder.join("config.toml"), config).unwrap();
+            fs::write(folder.join("training.csv"), ROWS).unwrap();
+        }
+    }
+    let mut inputs = Inputs::find(&[dir.path().to_path_buf()], false).unwrap();
+    for run in 0..8 {
+        assert_eq!(inputs.plan(run).unwrap().err(), None);
+    }
+    let trainings = super::found(&mut inputs).unwrap().trainings;
+    let groups: Vec<(&str, &str)> =
+        trainings.iter().map(|one| (one.world.as_str(), one.group.as_str())).collect();
+    let of = |world| ["0.1", "0.1", "0.2", "0.2"].map(|rate| (world, format!("train.learning_rate={rate}")));
+    let expected: Vec<(&str, String)> = of("gardener").into_iter().chain(of("k8s")).collect();
+    assert_eq!(groups, expected.iter().map(|(world, group)| (*world, group.as_str())).collect::<Vec<_>>());
+    let seeds: Vec<&str> = trainings.iter().filter_map(|one| one.seed.as_deref()).collect();
+    assert_eq!(seeds, ["1", "2"].repeat(4));
+}
+
+/// How many config.toml are parsed and files opened for a report of `runs` benchmarks, half of which
+/// have settings of their own.
+fn counted(runs: usize) -> (usize, usize) {
+    let dir = tempfile::tempdir().unwrap();
+    for run in 0..runs {
+        let folder = dir.path().join(format!("r{run}"));
+        fs::create_dir(&folder).unwrap();
+        let drift = 0.001 * (1 + run / 2) as f64;
+        let config = format!(
+            "command = \"benchmark\"\nseed = {run}\nepisodes = 2\nagents = [\"random\"]\n\
+             [env]\nname = \"k8s\"\npreset = \"reference\"\n[env.settings]\nmem_drift_mu = {drift}\n"
+        );
+        let rows = format!("random,{run},1,5,false,true\nrandom,{},2,5,false,true\n", run + 1000);
+        fs::write(folder.join("config.toml"), config).unwrap();
+        fs::write(folder.join("run.json"), "{}").unwrap();
+        fs::write(
+            folder.join("episodes.csv"),
+            format!("agent,seed,return,steps,terminated,truncated\n{rows}"),
+        )
+        .unwrap();
+    }
+    CONFIGS.set(0);
+    OPENED.set(0);
+    let inputs = Inputs::find(&[dir.path().to_path_buf()], false).unwrap();
+    let report = report(inputs, None, "").unwrap();
+    assert_eq!((report.runs.len(), report.differences[0].rows.len()), (runs, runs));
+    (CONFIGS.get(), OPENED.get())
+}
+
+/// Each config.toml is parsed once, and each file opened twice (what is it, and its rows), however many
+/// there are.
+#[test]
+fn the_work_grows_with_the_runs() {
+    for runs in [10, 40] {
+        assert_eq!(counted(runs), (runs, 2 * runs));
+    }
+}
