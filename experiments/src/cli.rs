@@ -6,21 +6,12 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
+use resonetics_runs::plan::range::{
+    BATCH, CELLS, DRIFT_STEPS, EPISODES, GENERATIONS, PAIRS, RUNS, SEED, STEPS, TRAINING_STEPS, allowed,
+};
 
-use crate::training::LearnerKind;
-
-/// What is allowed, here and in the config.toml of a run that is repeated.
-pub const SEED: RangeInclusive<u64> = 0..=i64::MAX as u64;
-pub const GENERATIONS: RangeInclusive<u64> = 1..=1_000_000_000;
-pub const RUNS: RangeInclusive<u64> = 1..=9999;
-pub const EPISODES: RangeInclusive<u64> = 1..=10_000_000;
-pub const PAIRS: RangeInclusive<u64> = 2..=1_000_000;
-pub const PORT: RangeInclusive<u64> = 0..=u16::MAX as u64;
-pub const TRAINING_STEPS: RangeInclusive<u64> = 1..=1_000_000_000_000;
-pub const STEPS: RangeInclusive<u64> = 1..=1_000_000;
-pub const DRIFT_STEPS: RangeInclusive<u64> = 1..=1_000_000_000;
-pub const CELLS: RangeInclusive<u64> = 1..=1_000_000_000;
-pub const BATCH: RangeInclusive<u64> = 1..=65_536;
+/// Ports to listen at.
+const PORT: RangeInclusive<u64> = 0..=u16::MAX as u64;
 
 /// Parses a whole number within `range`, or says what is allowed.
 fn whole<T: TryFrom<u64>>(
@@ -30,10 +21,6 @@ fn whole<T: TryFrom<u64>>(
         let number = text.parse().ok().filter(|number| range.contains(number));
         number.and_then(|number| T::try_from(number).ok()).ok_or_else(|| allowed(&range))
     }
-}
-
-pub fn allowed(range: &RangeInclusive<u64>) -> String {
-    format!("allowed are whole numbers from {} to {}", range.start(), range.end())
 }
 
 /// Reinforcement learning for systems that drift toward collapse: two fast, exactly reproducible
@@ -268,6 +255,15 @@ pub struct RecordArgs {
     pub out: OutArgs,
 }
 
+/// What holds the networks of a training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Learner {
+    /// Plain arrays on the CPU; needs nothing
+    Native,
+    /// libtorch, on the CPU or a GPU; needs a build with `--features torch`
+    Torch,
+}
+
 /// Sizes of a training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Recipe {
@@ -291,8 +287,8 @@ pub struct TrainArgs {
     #[arg(long, value_name = "N", default_value_t = 400_000, allow_negative_numbers = true, value_parser = whole::<u64>(TRAINING_STEPS))]
     pub steps: u64,
     /// What holds the networks
-    #[arg(long, value_enum, default_value_t = LearnerKind::Native)]
-    pub learner: LearnerKind,
+    #[arg(long, value_enum, default_value_t = Learner::Native)]
+    pub learner: Learner,
     /// Where the torch learner computes: auto, cpu, cuda or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: String,
@@ -424,8 +420,8 @@ pub struct ThroughputArgs {
     #[arg(long, conflicts_with_all = ["agent", "num_envs"])]
     pub train: bool,
     /// With --train: what holds the networks
-    #[arg(long, value_enum, default_value_t = LearnerKind::Native, requires = "train")]
-    pub learner: LearnerKind,
+    #[arg(long, value_enum, default_value_t = Learner::Native, requires = "train")]
+    pub learner: Learner,
     /// With --train: where the torch learner computes: auto, cpu, cuda or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "auto", requires = "train")]
     pub device: String,

@@ -1,45 +1,38 @@
 //! `resonetics`: experiments on systems that drift toward collapse.
 #![allow(unreachable_pub)] // a binary exports nothing
 
-mod claim;
 mod cli;
 mod commands;
 mod drift;
-mod failure;
-mod files;
-mod findings;
-mod garden_csv;
-mod inputs;
-mod interrupt;
-mod listen;
-mod memory;
-mod monitor;
+mod exit;
 mod out;
 mod progress;
-mod rollout;
-mod run_dir;
 mod serve;
-mod setup;
-mod tensorboard;
 mod trace;
-mod training;
-mod unfinished;
 mod view;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+use resonetics_runs::{interrupt, run_dir};
+
+/// The commit that this program is built from.
+const COMMIT: &str = match option_env!("RESONETICS_COMMIT") {
+    Some(commit) => commit,
+    None => "unknown",
+};
 
 fn main() -> ExitCode {
+    run_dir::built_from(COMMIT);
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(refusal) => return refused(&refusal),
     };
     match interrupt::install().and_then(|()| commands::run(cli)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            out::complain(&format!("error: {failure}"));
-            ExitCode::from(failure.exit_code())
+        Err(error) => {
+            out::complain(&format!("error: {error}"));
+            ExitCode::from(exit::status(&error))
         }
     }
 }

@@ -1,17 +1,18 @@
 //! Lines on standard output.
 
-use crate::failure::{self, Failure};
 use std::fmt::Arguments;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
+
+use resonetics_runs::error::{self, Error};
 
 /// Prints a line: `say(format_args!("{steps} steps"))`.
 ///
 /// A reader that has gone away (`| head`) is no error: the work goes on unheard.
 ///
 /// # Errors
-/// [`Failure::Failed`] if standard output cannot be written, a full disk for one.
-pub fn say(line: Arguments<'_>) -> Result<(), Failure> {
+/// [`Error::Failed`] if standard output cannot be written, a full disk for one.
+pub fn say(line: Arguments<'_>) -> Result<(), Error> {
     said(&mut io::stdout().lock(), line)
 }
 
@@ -51,10 +52,10 @@ fn broken(text: &str, width: usize) -> String {
     lines.join("\n")
 }
 
-fn said(to: &mut impl Write, line: Arguments<'_>) -> Result<(), Failure> {
+fn said(to: &mut impl Write, line: Arguments<'_>) -> Result<(), Error> {
     match writeln!(to, "{line}").and_then(|()| to.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        done => done.map_err(failure::io("write", Path::new("standard output"))),
+        done => done.map_err(error::io("write", Path::new("standard output"))),
     }
 }
 

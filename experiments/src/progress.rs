@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, Once, Weak};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use resonetics_runs::progress::Progress;
 
 /// Work that ends sooner shows nothing at all.
 const SHOW_AFTER: Duration = Duration::from_secs(2);
@@ -17,7 +18,7 @@ const LINES: u64 = 10;
 
 /// A bar on standard error, cleared when it is finished or dropped; lines where that is no terminal. Both come
 /// also while a single step takes long.
-pub struct Progress(Arc<Shown>);
+pub struct Bar(Arc<Shown>);
 
 struct Shown {
     bar: ProgressBar,
@@ -52,7 +53,7 @@ impl Line {
     }
 }
 
-impl Progress {
+impl Bar {
     /// For `total` steps, counted in `unit`; shows nothing if `quiet`. It is plain if `NO_COLOR` is set and
     /// not empty.
     #[must_use]
@@ -103,12 +104,34 @@ impl Progress {
     }
 
     /// Takes the bar off the screen.
-    pub fn finish(self) {
-        drop(self);
+    pub fn finish(&self) {
+        self.0.bar.finish_and_clear();
     }
 }
 
-impl Drop for Progress {
+impl Progress for Bar {
+    fn begin_at(&self, count: u64) {
+        Bar::begin_at(self, count);
+    }
+
+    fn inc(&self, count: u64) {
+        Bar::inc(self, count);
+    }
+
+    fn tick(&self) {
+        Bar::tick(self);
+    }
+
+    fn message(&self, text: &str) {
+        Bar::message(self, text);
+    }
+
+    fn finish(&self) {
+        Bar::finish(self);
+    }
+}
+
+impl Drop for Bar {
     fn drop(&mut self) {
         self.0.bar.finish_and_clear();
     }
@@ -215,18 +238,18 @@ mod tests {
 
     #[test]
     fn a_line_says_how_far_the_work_is() {
-        let progress = Progress::new(390, "updates", true);
+        let progress = Bar::new(390, "updates", true);
         progress.begin_at(30);
         progress.inc(10);
         assert_eq!(progress.0.text(Duration::from_millis(12_900)), "[12 s] 40 of 390 updates");
         progress.message("return 28.50");
         assert_eq!(progress.0.text(Duration::from_secs(13)), "[13 s] 40 of 390 updates, return 28.50");
-        assert_eq!(Progress::new(0, "episodes", true).0.text(Duration::ZERO), "[0 s] 0 episodes");
+        assert_eq!(Bar::new(0, "episodes", true).0.text(Duration::ZERO), "[0 s] 0 episodes");
     }
 
     #[test]
     fn threads_can_share_it() {
-        let progress = Progress::new(4000, "steps", true);
+        let progress = Bar::new(4000, "steps", true);
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| (0..1000).for_each(|_| progress.inc(1)));

@@ -5,26 +5,28 @@ use std::path::{Path, PathBuf};
 
 use resonetics_analysis::picture::Pictures;
 use resonetics_analysis::report::{Report, page};
+use resonetics_runs::claim;
+use resonetics_runs::error::{self, Error};
+use resonetics_runs::files::{CsvFile, write_new};
+use resonetics_runs::findings;
+use resonetics_runs::inputs::{Inputs, REFUSED, first_of};
+use resonetics_runs::interrupt;
+use resonetics_runs::run_dir::{RunDir, RunRecord};
+use resonetics_runs::shell::command_line;
 
-use super::{Context, described};
-use crate::claim;
+use super::context::Context;
+use super::reported::described;
 use crate::cli::AnalyzeArgs;
-use crate::failure::{self, Failure};
-use crate::files::{CsvFile, write_new};
-use crate::findings;
-use crate::inputs::{Inputs, REFUSED, command_line, first_of};
-use crate::interrupt;
 use crate::out::say;
-use crate::progress::Progress;
-use crate::run_dir::{RunDir, RunRecord};
+use crate::progress::Bar;
 
 /// Reads everything and only then creates a directory: what is refused leaves nothing behind.
-pub fn run(command: &'static str, args: &AnalyzeArgs, context: Context) -> Result<(), Failure> {
+pub fn run(command: &'static str, args: &AnalyzeArgs, context: Context) -> Result<(), Error> {
     claim::check(args.out.out.as_deref())?;
-    let record = RunRecord::new(command, None, context.threads);
+    let record = RunRecord::new(command, None);
     let mut inputs = Inputs::find(&args.paths, command == "report")?;
     inputs.cells = args.cells;
-    inputs.progress = Some(Progress::new(inputs.files.len() as u64, "files", context.quiet));
+    inputs.progress = Some(Box::new(Bar::new(inputs.files.len() as u64, "files", context.quiet)));
     let typed = std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned());
     let mut report = findings::report(inputs, args.baseline.as_deref(), &command_line(typed))?;
     let paths: Vec<toml::Value> = args.paths.iter().map(|path| path.display().to_string().into()).collect();
@@ -56,22 +58,22 @@ fn warn(report: &Report) {
 }
 
 /// Writes everything, the page last: it has the notes on the pictures.
-fn write(dir: &Path, report: &mut Report) -> Result<(), Failure> {
+fn write(dir: &Path, report: &mut Report) -> Result<(), Error> {
     let figures: PathBuf = dir.join("figures");
-    std::fs::create_dir(&figures).map_err(failure::io("create", &figures))?;
+    std::fs::create_dir(&figures).map_err(error::io("create", &figures))?;
     let mut pictures = Pictures::default();
     for figure in report.parts.iter().flat_map(|part| &part.figures) {
         interrupt::check()?;
         write_new(&figures.join(format!("{}.svg", figure.name)), figure.wide.as_bytes())?;
         let pixels = pictures
             .png(&figure.wide)
-            .map_err(|problem| Failure::Failed(format!("cannot draw {}: {problem}", figure.name)))?;
+            .map_err(|problem| Error::Failed(format!("cannot draw {}: {problem}", figure.name)))?;
         write_new(&figures.join(format!("{}.png", figure.name)), &pixels)?;
     }
     report.notes.extend(pictures.note());
     let long = report.long_tables();
     if !long.is_empty() {
-        std::fs::create_dir(dir.join("tables")).map_err(failure::io("create", &dir.join("tables")))?;
+        std::fs::create_dir(dir.join("tables")).map_err(error::io("create", &dir.join("tables")))?;
     }
     for (name, table) in long {
         interrupt::check()?;
@@ -83,7 +85,7 @@ fn write(dir: &Path, report: &mut Report) -> Result<(), Failure> {
         csv.finish()?;
     }
     let mut json = serde_json::to_vec_pretty(&report.json())
-        .map_err(|error| Failure::Failed(format!("cannot encode analysis.json: {error}")))?;
+        .map_err(|error| Error::Failed(format!("cannot encode analysis.json: {error}")))?;
     json.push(b'\n');
     write_new(&dir.join("analysis.json"), &json)?;
     write_new(&dir.join("report.html"), page(report).as_bytes())

@@ -11,19 +11,23 @@ use resonetics_analysis::stats::compare::{paired_counts, probability_of_improvem
 use resonetics_analysis::stats::summary::{interquartile_mean, mean, standard_deviation};
 use resonetics_analysis::stats::{FEW, Interval};
 use resonetics_envs::stream::lane_seed;
-use serde::{Deserialize, Serialize};
+use resonetics_runs::Error;
+use resonetics_runs::episodes;
+use resonetics_runs::files::{CsvFile, cell};
+use resonetics_runs::inputs::trained::identity;
+use resonetics_runs::interrupt;
+use resonetics_runs::plan::{Benchmark, Plan, check_agents};
+use resonetics_runs::rollout::Episode;
+use resonetics_runs::setup::{Setup, WorldSettings};
+use resonetics_runs::trained::{PROPHET, TrainedAgents, folder};
 
-use super::{Context, cell, episodes, lifespan, seed, within};
-use crate::cli::{BenchmarkArgs, EPISODES};
-use crate::failure::Failure;
-use crate::files::CsvFile;
-use crate::inputs::trained::{folder, identity};
-use crate::interrupt;
+use super::context::Context;
+use super::kept::kept;
+use super::lifespan::{self, titled};
+use super::typed::seed;
+use crate::cli::BenchmarkArgs;
 use crate::out::say;
-use crate::progress::Progress;
-use crate::rollout::Episode;
-use crate::setup::{Setup, WorldSettings};
-use crate::training::{PROPHET, TrainedAgents};
+use crate::progress::Bar;
 
 const SUMMARY_COLUMNS: [&str; 13] = [
     "agent",
@@ -44,25 +48,15 @@ const SUMMARY_COLUMNS: [&str; 13] = [
 /// What was once published for the cluster: agent, return, steps. The rules do not yield it.
 const PUBLISHED: [(&str, f64, f64); 2] = [("random", -12.456, 312.4), ("heuristic", 18.912, 456.8)];
 
-/// Everything that the run depends on.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Plan {
-    pub seed: u64,
-    pub episodes: u32,
-    pub agents: Vec<String>,
-    #[serde(default, skip_serializing_if = "TrainedAgents::is_empty")]
-    pub checkpoints: TrainedAgents,
-    pub env: Setup,
-}
-
-pub fn run(args: &BenchmarkArgs, context: Context) -> Result<(), Failure> {
-    let env = Setup::new(&args.env, &args.world)?;
+pub fn run(args: &BenchmarkArgs, context: Context) -> Result<(), Error> {
+    let env = args.world.world(&args.env)?;
     let agents = named(&args.agents);
-    check_agents(&agents, &TrainedAgents::default(), &env)?;
-    let checkpoints = TrainedAgents::default();
-    let plan = Plan { seed: seed(&args.seed)?, episodes: args.episodes, agents, checkpoints, env };
-    super::Plan::Benchmark(plan).start(args.out.out.as_deref(), context).map(drop)
+    let names: Vec<&str> = agents.iter().map(String::as_str).collect();
+    let checkpoints = TrainedAgents::default().open(&names)?;
+    check_agents(&agents, &checkpoints, &env)?;
+    let plan = Benchmark { seed: seed(&args.seed)?, episodes: args.episodes, agents, checkpoints, env };
+    let all = Plan::Benchmark(plan.clone());
+    kept(&all, args.out.out.as_deref(), context, None, |dir| execute(&plan, dir, context)).map(drop)
 }
 
 /// The agents of what was typed, with each `--agents` one or several between commas. A trained one's folder
@@ -92,193 +86,152 @@ fn named(typed: &[String]) -> Vec<String> {
     agents
 }
 
-/// At least one agent, each known and named once.
-fn check_agents(agents: &[String], trained: &TrainedAgents, env: &Setup) -> Result<(), Failure> {
-    if agents.is_empty() {
-        return Err(Failure::Usage(format!(
-            "`agents = []`: at least one is needed; known are: {}",
-            env.agents().join(", ")
-        )));
+pub fn execute(plan: &Benchmark, dir: &Path, context: Context) -> Result<(), Error> {
+    let seeds: Vec<u64> = (0..u64::from(plan.episodes)).map(|i| lane_seed(plan.seed, i)).collect();
+    let total = u64::from(plan.episodes) * plan.agents.len() as u64;
+    let progress = Bar::new(total, "episodes", context.quiet);
+    let mut episodes_csv = CsvFile::create(&dir.join(episodes::FILE), &episodes::COLUMNS)?;
+    let mut all: Vec<Vec<Episode>> = Vec::new();
+    for agent in &plan.agents {
+        progress.message(agent);
+        let policy = |envs: usize| plan.checkpoints.policy(&plan.env, agent, envs);
+        all.push(episodes::play(&mut episodes_csv, agent, &plan.env, &policy, &seeds, &progress)?);
     }
-    for (i, agent) in agents.iter().enumerate() {
-        trained.policy(env, agent, 1)?;
-        let place = |agent: &String| Path::new(folder(agent)?).canonicalize().ok();
-        let same =
-            |other: &&String| *other == agent || (place(agent).is_some() && place(agent) == place(other));
-        if let Some(other) = agents[..i].iter().find(same) {
-            let also = if other == agent { String::new() } else { format!(", as `{other}` before") };
-            return Err(Failure::Usage(format!("agent `{agent}` is named twice{also}")));
+    episodes_csv.finish()?;
+    progress.message("resampling");
+    let mut csv = CsvFile::create(&dir.join("benchmark.csv"), &SUMMARY_COLUMNS)?;
+    let mut intervals = Vec::new();
+    for (i, (agent, episodes)) in plan.agents.iter().zip(&all).enumerate() {
+        let first = (i > 0).then_some(all[0].as_slice());
+        let interval = interval(episodes, &progress);
+        interrupt::check()?;
+        csv.row(summary_row(agent, episodes, first, interval))?;
+        intervals.push(interval);
+    }
+    csv.finish()?;
+    progress.finish();
+    tell(plan, &all, &intervals)
+}
+
+fn tell(plan: &Benchmark, all: &[Vec<Episode>], intervals: &[Option<Interval>]) -> Result<(), Error> {
+    for (agent, episodes) in plan.agents.iter().zip(all) {
+        say(format_args!("{agent} | {}", line(plan, episodes)))?;
+    }
+    let first = (plan.agents[0].as_str(), all[0].as_slice());
+    for (agent, episodes) in plan.agents.iter().zip(all).skip(1) {
+        let among = all.len() - 1;
+        say(format_args!("{}", lifespan::sentence((agent, episodes), first, &plan.env, among)))?;
+    }
+    for (agent, episodes) in plan.agents.iter().zip(all).skip(1) {
+        if let Some(counts) = paired_counts(&returns(episodes), &returns(first.1)) {
+            let n = episodes.len();
+            let (wins, ties) = (counts.wins, counts.ties);
+            say(format_args!("{} win-rate against {}: {wins}/{n} (ties: {ties})", titled(agent), first.0))?;
         }
+    }
+    for ((agent, episodes), interval) in plan.agents.iter().zip(all).zip(intervals) {
+        if let (Some(iqm), Some(interval)) = (interquartile_mean(&returns(episodes)), interval) {
+            say(format_args!(
+                "{} interquartile mean: {iqm:+.3} (95% {:+.3} to {:+.3})",
+                titled(agent),
+                interval.low,
+                interval.high
+            ))?;
+        } else if (2..FEW).contains(&episodes.len()) {
+            say(format_args!(
+                "{} interquartile mean: {} episodes are too few for a 95% interval of it",
+                titled(agent),
+                episodes.len()
+            ))?;
+        }
+    }
+    tell_trained(plan, all)?;
+    tell_published(plan, all)
+}
+
+/// Trained agents by their trainings: intervals above are of episodes, and a training is one of many that
+/// could have been.
+fn tell_trained(plan: &Benchmark, all: &[Vec<Episode>]) -> Result<(), Error> {
+    // A copy of a training is the same training: it is told alone.
+    let sum = |agent: &str| plan.checkpoints.checkpoint(agent).map(|checkpoint| &checkpoint.sha256);
+    let is_copy = |agent: &String| {
+        let before = plan.agents.iter().take_while(|other| *other != agent);
+        sum(agent).is_some() && before.into_iter().any(|other| sum(other) == sum(agent))
+    };
+    let played = |(agent, episodes): (&String, &Vec<Episode>)| {
+        let training = folder(agent)
+            .map(|dir| identity(Path::new(dir)).filter(|_| !is_copy(agent)).unwrap_or_else(|| agent.clone()));
+        Played {
+            agent: agent.clone(),
+            training,
+            episodes: episodes.len() as u64,
+            seeds: episodes.iter().map(|episode| episode.seed).collect(),
+            returns: returns(episodes),
+            ..Played::default()
+        }
+    };
+    let played: Vec<Played> = plan.agents.iter().zip(all).map(played).collect();
+    for side in trained_sides(&played, &plan.agents[0]) {
+        let [_, _, ..] = &side.members[..] else {
+            say(format_args!("{}: one training; another training seed may do better or worse", side.name))?;
+            continue;
+        };
+        let text = |value: Option<f64>, interval: Option<Interval>| {
+            let ends = interval.map_or_else(
+                || "no interval".to_owned(),
+                |ends| format!("95% over trainings {:+.3} to {:+.3}", ends.low, ends.high),
+            );
+            format!("{:+.3} ({ends})", value.unwrap_or(f64::NAN))
+        };
+        let beside = side.against_baseline.as_ref().map_or_else(String::new, |beside| {
+            let difference = text(beside.difference, beside.difference_interval);
+            format!("; mean difference from {}: {difference}", plan.agents[0])
+        });
+        say(format_args!("{}: mean {}{beside}", side.name, text(side.mean, side.mean_interval)))?;
     }
     Ok(())
 }
 
-impl Plan {
-    pub fn check(&self) -> Result<(), Failure> {
-        within("episodes", self.episodes.into(), &EPISODES)?;
-        check_agents(&self.agents, &self.checkpoints, &self.env)
+/// The published figures beside the measured ones.
+fn tell_published(plan: &Benchmark, all: &[Vec<Episode>]) -> Result<(), Error> {
+    if Setup::preset("k8s", "reference").as_ref() != Ok(&plan.env) {
+        return Ok(());
     }
-
-    pub fn execute(&self, dir: &Path, context: Context) -> Result<(), Failure> {
-        let seeds: Vec<u64> = (0..u64::from(self.episodes)).map(|i| lane_seed(self.seed, i)).collect();
-        let total = u64::from(self.episodes) * self.agents.len() as u64;
-        let progress = Progress::new(total, "episodes", context.quiet);
-        let mut episodes_csv = CsvFile::create(&dir.join(episodes::FILE), &episodes::COLUMNS)?;
-        let mut all: Vec<Vec<Episode>> = Vec::new();
-        for agent in &self.agents {
-            progress.message(agent);
-            let policy = |envs: usize| self.checkpoints.policy(&self.env, agent, envs);
-            all.push(episodes::play(&mut episodes_csv, agent, &self.env, &policy, &seeds, &progress)?);
-        }
-        episodes_csv.finish()?;
-        progress.message("resampling");
-        let mut csv = CsvFile::create(&dir.join("benchmark.csv"), &SUMMARY_COLUMNS)?;
-        let mut intervals = Vec::new();
-        for (i, (agent, episodes)) in self.agents.iter().zip(&all).enumerate() {
-            let first = (i > 0).then_some(all[0].as_slice());
-            let interval = interval(episodes, &progress);
-            interrupt::check()?;
-            csv.row(summary_row(agent, episodes, first, interval))?;
-            intervals.push(interval);
-        }
-        csv.finish()?;
-        progress.finish();
-        self.tell(&all, &intervals)
+    for (name, reward, steps) in PUBLISHED {
+        let Some(at) = plan.agents.iter().position(|agent| agent == name) else { continue };
+        let measured = mean(&returns(&all[at])).unwrap_or(f64::NAN);
+        let lengths: Vec<f64> = all[at].iter().map(|episode| f64::from(episode.steps)).collect();
+        let length = mean(&lengths).unwrap_or(f64::NAN);
+        say(format_args!(
+            "once published for {name}: {reward:+.3} in {steps} steps; measured: {measured:+.3} in {length:.1} (README, \"Published figures\")"
+        ))?;
     }
-
-    fn tell(&self, all: &[Vec<Episode>], intervals: &[Option<Interval>]) -> Result<(), Failure> {
-        for (agent, episodes) in self.agents.iter().zip(all) {
-            say(format_args!("{agent} | {}", self.line(episodes)))?;
-        }
-        let first = (self.agents[0].as_str(), all[0].as_slice());
-        for (agent, episodes) in self.agents.iter().zip(all).skip(1) {
-            let among = all.len() - 1;
-            say(format_args!("{}", lifespan::sentence((agent, episodes), first, &self.env, among)))?;
-        }
-        for (agent, episodes) in self.agents.iter().zip(all).skip(1) {
-            if let Some(counts) = paired_counts(&returns(episodes), &returns(first.1)) {
-                let n = episodes.len();
-                let (wins, ties) = (counts.wins, counts.ties);
-                say(format_args!(
-                    "{} win-rate against {}: {wins}/{n} (ties: {ties})",
-                    titled(agent),
-                    first.0
-                ))?;
-            }
-        }
-        for ((agent, episodes), interval) in self.agents.iter().zip(all).zip(intervals) {
-            if let (Some(iqm), Some(interval)) = (interquartile_mean(&returns(episodes)), interval) {
-                say(format_args!(
-                    "{} interquartile mean: {iqm:+.3} (95% {:+.3} to {:+.3})",
-                    titled(agent),
-                    interval.low,
-                    interval.high
-                ))?;
-            } else if (2..FEW).contains(&episodes.len()) {
-                say(format_args!(
-                    "{} interquartile mean: {} episodes are too few for a 95% interval of it",
-                    titled(agent),
-                    episodes.len()
-                ))?;
-            }
-        }
-        self.tell_trained(all)?;
-        self.tell_published(all)
-    }
-
-    /// Trained agents by their trainings: intervals above are of episodes, and a training is one of many that
-    /// could have been.
-    fn tell_trained(&self, all: &[Vec<Episode>]) -> Result<(), Failure> {
-        // A copy of a training is the same training: it is told alone.
-        let sum = |agent: &str| self.checkpoints.checkpoint(agent).map(|checkpoint| &checkpoint.sha256);
-        let is_copy = |agent: &String| {
-            let before = self.agents.iter().take_while(|other| *other != agent);
-            sum(agent).is_some() && before.into_iter().any(|other| sum(other) == sum(agent))
-        };
-        let played = |(agent, episodes): (&String, &Vec<Episode>)| {
-            let training = folder(agent).map(|dir| {
-                identity(Path::new(dir)).filter(|_| !is_copy(agent)).unwrap_or_else(|| agent.clone())
-            });
-            Played {
-                agent: agent.clone(),
-                training,
-                episodes: episodes.len() as u64,
-                seeds: episodes.iter().map(|episode| episode.seed).collect(),
-                returns: returns(episodes),
-                ..Played::default()
-            }
-        };
-        let played: Vec<Played> = self.agents.iter().zip(all).map(played).collect();
-        for side in trained_sides(&played, &self.agents[0]) {
-            let [_, _, ..] = &side.members[..] else {
-                say(format_args!(
-                    "{}: one training; another training seed may do better or worse",
-                    side.name
-                ))?;
-                continue;
-            };
-            let text = |value: Option<f64>, interval: Option<Interval>| {
-                let ends = interval.map_or_else(
-                    || "no interval".to_owned(),
-                    |ends| format!("95% over trainings {:+.3} to {:+.3}", ends.low, ends.high),
-                );
-                format!("{:+.3} ({ends})", value.unwrap_or(f64::NAN))
-            };
-            let beside = side.against_baseline.as_ref().map_or_else(String::new, |beside| {
-                let difference = text(beside.difference, beside.difference_interval);
-                format!("; mean difference from {}: {difference}", self.agents[0])
-            });
-            say(format_args!("{}: mean {}{beside}", side.name, text(side.mean, side.mean_interval)))?;
-        }
-        Ok(())
-    }
-
-    /// The published figures beside the measured ones.
-    fn tell_published(&self, all: &[Vec<Episode>]) -> Result<(), Failure> {
-        if Setup::preset("k8s", "reference").as_ref() != Ok(&self.env) {
-            return Ok(());
-        }
-        for (name, reward, steps) in PUBLISHED {
-            let Some(at) = self.agents.iter().position(|agent| agent == name) else { continue };
-            let measured = mean(&returns(&all[at])).unwrap_or(f64::NAN);
-            let lengths: Vec<f64> = all[at].iter().map(|episode| f64::from(episode.steps)).collect();
-            let length = mean(&lengths).unwrap_or(f64::NAN);
-            say(format_args!(
-                "once published for {name}: {reward:+.3} in {steps} steps; measured: {measured:+.3} in {length:.1} (README, \"Published figures\")"
-            ))?;
-        }
-        Ok(())
-    }
-
-    /// The terminal's line for one agent, behind its name.
-    fn line(&self, episodes: &[Episode]) -> String {
-        let of = |value: fn(&Episode) -> f64| {
-            mean(&episodes.iter().map(value).collect::<Vec<_>>()).unwrap_or(f64::NAN)
-        };
-        // One episode has none; 0 would say that all were alike.
-        let std =
-            standard_deviation(&returns(episodes)).map_or_else(|| "-".to_owned(), |std| format!("{std:.3}"));
-        let reward = of(|episode| episode.total_reward);
-        let steps = of(|episode| f64::from(episode.steps));
-        let load = of(|episode| episode.avg_load);
-        let front = format!("reward μ={reward:+.3} σ={std} | steps μ={steps:.1}");
-        if matches!(self.env.settings, WorldSettings::Gardener(_)) {
-            let lost = of(|episode| f64::from(u8::from(episode.terminated)));
-            return format!("{front} | lost_rate={lost:.3} | dirt μ={load:.3}");
-        }
-        let oom = rate(episodes, |(oom, _)| oom).unwrap_or(f64::NAN);
-        let critical = rate(episodes, |(_, critical)| critical).unwrap_or(f64::NAN);
-        format!("{front} | oom_rate={oom:.3} | crit_rate={critical:.3} | avg_load μ={load:.3}")
-    }
+    Ok(())
 }
 
-/// The name of an agent where a line begins with it; that of a trained one is a path.
-pub(super) fn titled(agent: &str) -> String {
-    if agent.starts_with(PROPHET) { agent.to_owned() } else { capitalised(agent) }
+/// The terminal's line for one agent, behind its name.
+fn line(plan: &Benchmark, episodes: &[Episode]) -> String {
+    let of = |value: fn(&Episode) -> f64| {
+        mean(&episodes.iter().map(value).collect::<Vec<_>>()).unwrap_or(f64::NAN)
+    };
+    // One episode has none; 0 would say that all were alike.
+    let std =
+        standard_deviation(&returns(episodes)).map_or_else(|| "-".to_owned(), |std| format!("{std:.3}"));
+    let reward = of(|episode| episode.total_reward);
+    let steps = of(|episode| f64::from(episode.steps));
+    let load = of(|episode| episode.avg_load);
+    let front = format!("reward μ={reward:+.3} σ={std} | steps μ={steps:.1}");
+    if matches!(plan.env.settings, WorldSettings::Gardener(_)) {
+        let lost = of(|episode| f64::from(u8::from(episode.terminated)));
+        return format!("{front} | lost_rate={lost:.3} | dirt μ={load:.3}");
+    }
+    let oom = rate(episodes, |(oom, _)| oom).unwrap_or(f64::NAN);
+    let critical = rate(episodes, |(_, critical)| critical).unwrap_or(f64::NAN);
+    format!("{front} | oom_rate={oom:.3} | crit_rate={critical:.3} | avg_load μ={load:.3}")
 }
 
 /// 95% interval of the interquartile mean of the returns.
-fn interval(episodes: &[Episode], progress: &Progress) -> Option<Interval> {
+fn interval(episodes: &[Episode], progress: &Bar) -> Option<Interval> {
     // An interrupt ends the resampling; the caller sees it.
     let statistic = |sample: &[Vec<f64>]| {
         progress.tick();

@@ -3,25 +3,26 @@
 use resonetics_envs::checker::{self, check_while};
 use resonetics_envs::gardener::{GardenerConfig, GardenerEnv};
 use resonetics_envs::k8s::{K8sConfig, K8sEnv};
+use resonetics_runs::Error;
+use resonetics_runs::interrupt;
+use resonetics_runs::setup::{Setup, WorldSettings};
 
-use super::{Context, Report, described, reported};
+use super::context::Context;
+use super::reported::{Report, described, reported};
 use crate::cli::CheckArgs;
-use crate::failure::Failure;
-use crate::interrupt;
-use crate::progress::Progress;
-use crate::setup::{Setup, WorldSettings};
+use crate::progress::Bar;
 
-pub fn run(args: &CheckArgs, context: Context) -> Result<(), Failure> {
-    let setup = Setup::new(&args.env, &args.world)?;
+pub fn run(args: &CheckArgs, context: Context) -> Result<(), Error> {
+    let setup = args.world.world(&args.env)?;
     let seed = args.seed.seed;
     let config = described("check", [("seed", (seed as i64).into()), ("env", setup.table()?)]);
-    reported(&config, args.out.out.as_deref(), context, || checked(&setup, seed, context))
+    reported(&config, args.out.out.as_deref(), || checked(&setup, seed, context))
 }
 
 /// As configured; and, to reach both kinds of end, with a short limit and with a fast drift.
-fn checked(setup: &Setup, seed: u64, context: Context) -> Result<Report, Failure> {
+fn checked(setup: &Setup, seed: u64, context: Context) -> Result<Report, Error> {
     let mut found = Vec::new();
-    let progress = Progress::new(0, "episodes", context.quiet);
+    let progress = Bar::new(0, "episodes", context.quiet);
     let mut proceed = || {
         progress.inc(1);
         interrupt::check().is_ok()
@@ -71,7 +72,7 @@ fn checked(setup: &Setup, seed: u64, context: Context) -> Result<Report, Failure
     };
     let verdict = if good { format!("keeps the contract{unseen}") } else { "BREAKS the contract".to_owned() };
     text += &format!("{}: {verdict}\n", setup.name);
-    let broken = || Failure::Failed(format!("{} breaks the environment contract", setup.name));
+    let broken = || Error::Failed(format!("{} breaks the environment contract", setup.name));
     Ok(Report { text, file: "check.txt", outcome: if good { Ok(()) } else { Err(broken()) } })
 }
 

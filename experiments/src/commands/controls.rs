@@ -9,17 +9,20 @@ use resonetics_analysis::stats::log_rank::{LogRank, log_rank_test};
 use resonetics_analysis::stats::restricted_mean::{paired_restricted_mean_interval, restricted_mean};
 use resonetics_analysis::stats::survival::{Lifetime, kaplan_meier, median_survival};
 use resonetics_envs::stream::lane_seed;
-use serde::{Deserialize, Serialize};
+use resonetics_runs::Error;
+use resonetics_runs::files::{CsvFile, cell, write_new};
+use resonetics_runs::overlay::Overlay;
+use resonetics_runs::plan::{Controls, Plan, WorldPlan};
+use resonetics_runs::rollout::{Episode, play_with};
+use resonetics_runs::setup::Setup;
+use resonetics_runs::trained::{TrainedAgents, policy};
 
-use super::{Context, cell, seed, within, write_figure};
-use crate::cli::{ControlsArgs, PAIRS, WorldArgs};
-use crate::failure::Failure;
-use crate::files::CsvFile;
-use crate::out::say;
-use crate::progress::Progress;
-use crate::rollout::{Episode, play_with};
-use crate::setup::Setup;
-use crate::training::TrainedAgents;
+use super::context::Context;
+use super::kept::kept;
+use super::typed::seed;
+use crate::cli::ControlsArgs;
+use crate::out::{note, say};
+use crate::progress::Bar;
 
 const LIFETIMES: [&str; 7] = ["world", "agent", "control", "episode", "seed", "lifetime", "lost"];
 
@@ -51,25 +54,6 @@ const SUMMARY: [&str; 18] = [
 /// steps, and the difference shows beyond them.
 const LIMIT: u32 = 2000;
 
-/// Everything that the run depends on.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Plan {
-    pub seed: u64,
-    pub episodes: u32,
-    #[serde(default, skip_serializing_if = "TrainedAgents::is_empty")]
-    pub checkpoints: TrainedAgents,
-    pub worlds: Vec<WorldPlan>,
-}
-
-/// One world, with its control layer as it will be switched on.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WorldPlan {
-    pub agent: String,
-    pub env: Setup,
-}
-
 /// The lives in one world without and with control.
 struct Lives {
     without: Vec<Episode>,
@@ -85,89 +69,80 @@ struct Finding {
     answer: &'static str,
 }
 
-pub fn run(args: &ControlsArgs, context: Context) -> Result<(), Failure> {
+pub fn run(args: &ControlsArgs, context: Context) -> Result<(), Error> {
     let names = args.env.as_deref().map_or(vec!["gardener", "k8s"], |name| vec![name]);
-    let worlds: Result<Vec<WorldPlan>, Failure> = names.into_iter().map(|name| world(name, args)).collect();
+    let worlds: Result<Vec<WorldPlan>, Error> = names.into_iter().map(|name| world(name, args)).collect();
     let worlds = worlds?;
-    let checkpoints = TrainedAgents::default();
-    let plan = Plan { seed: seed(&args.seed)?, episodes: args.episodes, checkpoints, worlds };
-    super::Plan::Controls(plan).start(args.out.out.as_deref(), context).map(drop)
+    let agents: Vec<&str> = worlds.iter().map(|world| world.agent.as_str()).collect();
+    let checkpoints = TrainedAgents::default().open(&agents)?;
+    let plan = Controls { seed: seed(&args.seed)?, episodes: args.episodes, checkpoints, worlds };
+    let all = Plan::Controls(plan.clone());
+    kept(&all, args.out.out.as_deref(), context, None, |dir| execute(&plan, dir, context)).map(drop)
 }
 
-fn world(name: &str, args: &ControlsArgs) -> Result<WorldPlan, Failure> {
+fn world(name: &str, args: &ControlsArgs) -> Result<WorldPlan, Error> {
     let garden = name == "gardener";
     let preset = args.preset.as_deref().unwrap_or(if garden { "reference" } else { "storm" });
-    let typed = WorldArgs { preset: preset.to_owned(), config: args.config.clone(), sets: args.sets.clone() };
-    let base = Setup::preset(name, preset).map_err(Failure::Usage)?;
-    let env = base.with_limit(LIMIT).typed(&typed)?;
+    let overlay = Overlay { file: args.config.clone(), sets: args.sets.clone() };
+    let base = Setup::preset(name, preset).map_err(Error::Refused)?.with_limit(LIMIT);
+    let env = overlay.over(base, &|text| note(format_args!("{text}")))?;
     let agent = args.agent.as_deref().unwrap_or(if garden { "evolved" } else { "random" });
-    env.policy(agent, 1)?;
+    policy(&env, agent, 1)?;
     Ok(WorldPlan { agent: agent.to_owned(), env })
 }
 
-impl Plan {
-    pub fn check(&self) -> Result<(), Failure> {
-        within("episodes", self.episodes.into(), &PAIRS)?;
-        if self.worlds.is_empty() {
-            return Err(Failure::Usage("`worlds = []`: at least one is needed".to_owned()));
-        }
-        let policy = |world: &WorldPlan| self.checkpoints.policy(&world.env, &world.agent, 1).map(drop);
-        self.worlds.iter().try_for_each(policy)
+pub fn execute(plan: &Controls, dir: &Path, context: Context) -> Result<(), Error> {
+    let seeds: Vec<u64> = (0..u64::from(plan.episodes)).map(|i| lane_seed(plan.seed, i)).collect();
+    let total = 2 * u64::from(plan.episodes) * plan.worlds.len() as u64;
+    let progress = Bar::new(total, "lives", context.quiet);
+    let mut lifetimes_csv = CsvFile::create(&dir.join("lifetimes.csv"), &LIFETIMES)?;
+    let mut all = Vec::new();
+    for world in &plan.worlds {
+        progress.message(&world.env.name);
+        let mut side = |enabled: bool, control: &str| {
+            let env = world.env.with_control(enabled);
+            let policy = |envs: usize| plan.checkpoints.policy(&env, &world.agent, envs);
+            let episodes = play_with(&env, &policy, &seeds, &progress)?;
+            write_lifetimes(&mut lifetimes_csv, world, control, &episodes)?;
+            Ok::<_, Error>(episodes)
+        };
+        all.push(Lives { without: side(false, "off")?, with: side(true, "on")? });
     }
-
-    pub fn execute(&self, dir: &Path, context: Context) -> Result<(), Failure> {
-        let seeds: Vec<u64> = (0..u64::from(self.episodes)).map(|i| lane_seed(self.seed, i)).collect();
-        let total = 2 * u64::from(self.episodes) * self.worlds.len() as u64;
-        let progress = Progress::new(total, "lives", context.quiet);
-        let mut lifetimes_csv = CsvFile::create(&dir.join("lifetimes.csv"), &LIFETIMES)?;
-        let mut all = Vec::new();
-        for plan in &self.worlds {
-            progress.message(&plan.env.name);
-            let mut side = |enabled: bool, control: &str| {
-                let env = plan.env.with_control(enabled);
-                let policy = |envs: usize| self.checkpoints.policy(&env, &plan.agent, envs);
-                let episodes = play_with(&env, &policy, &seeds, &progress)?;
-                write_lifetimes(&mut lifetimes_csv, plan, control, &episodes)?;
-                Ok(episodes)
-            };
-            all.push(Lives { without: side(false, "off")?, with: side(true, "on")? });
-        }
-        lifetimes_csv.finish()?;
-        progress.finish();
-        self.write_survival(dir, &all)?;
-        for (plan, lives) in self.worlds.iter().zip(&all) {
-            draw_survival(dir, plan, lives)?;
-        }
-        let mut csv = CsvFile::create(&dir.join("summary.csv"), &SUMMARY)?;
-        for (plan, lives) in self.worlds.iter().zip(&all) {
-            let finding = lives.finding(plan.env.limit().into());
-            csv.row(summary_row(plan, lives, &finding))?;
-            tell(plan, lives, &finding)?;
-        }
-        csv.finish()
+    lifetimes_csv.finish()?;
+    progress.finish();
+    write_survival(plan, dir, &all)?;
+    for (plan, lives) in plan.worlds.iter().zip(&all) {
+        draw_survival(dir, plan, lives)?;
     }
+    let mut csv = CsvFile::create(&dir.join("summary.csv"), &SUMMARY)?;
+    for (plan, lives) in plan.worlds.iter().zip(&all) {
+        let finding = lives.finding(plan.env.limit().into());
+        csv.row(summary_row(plan, lives, &finding))?;
+        tell(plan, lives, &finding)?;
+    }
+    csv.finish()
+}
 
-    fn write_survival(&self, dir: &Path, all: &[Lives]) -> Result<(), Failure> {
-        let mut csv = CsvFile::create(&dir.join("survival.csv"), &SURVIVAL)?;
-        for (plan, lives) in self.worlds.iter().zip(all) {
-            for (control, episodes) in lives.sides() {
-                for row in kaplan_meier(&lifetimes(episodes)).unwrap_or_default() {
-                    csv.row([
-                        plan.env.name.clone(),
-                        control.to_owned(),
-                        row.time.to_string(),
-                        row.at_risk.to_string(),
-                        row.lost.to_string(),
-                        row.censored.to_string(),
-                        cell(Some(row.survival)),
-                        cell(row.interval.map(|interval| interval.low)),
-                        cell(row.interval.map(|interval| interval.high)),
-                    ])?;
-                }
+fn write_survival(plan: &Controls, dir: &Path, all: &[Lives]) -> Result<(), Error> {
+    let mut csv = CsvFile::create(&dir.join("survival.csv"), &SURVIVAL)?;
+    for (plan, lives) in plan.worlds.iter().zip(all) {
+        for (control, episodes) in lives.sides() {
+            for row in kaplan_meier(&lifetimes(episodes)).unwrap_or_default() {
+                csv.row([
+                    plan.env.name.clone(),
+                    control.to_owned(),
+                    row.time.to_string(),
+                    row.at_risk.to_string(),
+                    row.lost.to_string(),
+                    row.censored.to_string(),
+                    cell(Some(row.survival)),
+                    cell(row.interval.map(|interval| interval.low)),
+                    cell(row.interval.map(|interval| interval.high)),
+                ])?;
             }
         }
-        csv.finish()
     }
+    csv.finish()
 }
 
 impl Lives {
@@ -205,7 +180,7 @@ fn write_lifetimes(
     plan: &WorldPlan,
     control: &str,
     episodes: &[Episode],
-) -> Result<(), Failure> {
+) -> Result<(), Error> {
     for (number, episode) in episodes.iter().enumerate() {
         csv.row([
             plan.env.name.clone(),
@@ -221,7 +196,7 @@ fn write_lifetimes(
 }
 
 /// Kaplan-Meier curves with their 95% bands, as `survival-WORLD.svg`.
-fn draw_survival(dir: &Path, plan: &WorldPlan, lives: &Lives) -> Result<(), Failure> {
+fn draw_survival(dir: &Path, plan: &WorldPlan, lives: &Lives) -> Result<(), Error> {
     let (curves, end) = survival_curves(&lifetimes(&lives.without), &lifetimes(&lives.with));
     let labels = Labels {
         title: &format!("{} ({}), {} agent: share still alive", plan.env.name, plan.env.preset, plan.agent),
@@ -229,7 +204,7 @@ fn draw_survival(dir: &Path, plan: &WorldPlan, lives: &Lives) -> Result<(), Fail
         y: "share",
     };
     let path = dir.join(format!("survival-{}.svg", plan.env.name));
-    write_figure(&path, chart::lines(&labels, 0.0..end, 0.0..1.0, &curves, Size::Wide))
+    write_new(&path, chart::lines(&labels, 0.0..end, 0.0..1.0, &curves, Size::Wide)?.as_bytes())
 }
 
 fn unit(plan: &WorldPlan) -> &'static str {
@@ -280,7 +255,7 @@ fn summary_row(plan: &WorldPlan, lives: &Lives, finding: &Finding) -> [String; 1
     ]
 }
 
-fn tell(plan: &WorldPlan, lives: &Lives, finding: &Finding) -> Result<(), Failure> {
+fn tell(plan: &WorldPlan, lives: &Lives, finding: &Finding) -> Result<(), Error> {
     let unit = unit(plan);
     let number =
         |value: Option<f64>| value.map_or_else(|| "not reached".to_owned(), |value| format!("{value:.0}"));

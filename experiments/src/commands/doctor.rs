@@ -1,13 +1,14 @@
 //! `doctor`: what this binary is and what it found.
 
 use resonetics_envs::cpu::CpuPath;
+use resonetics_runs::Error;
+use resonetics_runs::run_dir::cpu_model;
 
-use super::{Context, Report, described, reported};
+use super::context::Context;
+use super::reported::{Report, described, reported};
 use crate::cli::OutArgs;
-use crate::failure::Failure;
-use crate::run_dir::cpu_model;
 
-pub fn run(args: &OutArgs, context: Context) -> Result<(), Failure> {
+pub fn run(args: &OutArgs, context: Context) -> Result<(), Error> {
     let paths: Vec<String> = CpuPath::available().iter().map(ToString::to_string).collect();
     let text = format!(
         "resonetics {} (commit {})\nsystem     {} {}\ncpu        {}\nvectors    {} in use, of {}; results do not depend on it\nthreads    {} (processors: {})\n{}\n",
@@ -22,7 +23,7 @@ pub fn run(args: &OutArgs, context: Context) -> Result<(), Failure> {
         std::thread::available_parallelism().map_or(1, Into::into),
         libtorch(),
     );
-    reported(&described("doctor", []), args.out.as_deref(), context, || {
+    reported(&described("doctor", []), args.out.as_deref(), || {
         Ok(Report { text, file: "doctor.txt", outcome: Ok(()) })
     })
 }

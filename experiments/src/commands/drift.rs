@@ -6,18 +6,21 @@ use std::time::Instant;
 
 use resonetics_kernel::prophet_optimizer::Mode;
 use resonetics_kernel::risk_predictor::RiskTarget;
+use resonetics_runs::Error;
+use resonetics_runs::files::{CsvFile, begun, last_number};
+use resonetics_runs::interrupt;
+use resonetics_runs::monitor::{Monitor, Snapshot};
+use resonetics_runs::plan::{Drift as DriftPlan, Plan};
+use resonetics_runs::run_dir::{RunDir, RunRecord, exclusive};
+use resonetics_runs::training::{Checkpoint, Checkpoints, Identity};
 use serde::{Deserialize, Serialize};
 
-use super::{Context, seed, within};
-use crate::cli::{BATCH, DRIFT_STEPS, DriftArgs};
+use super::context::Context;
+use super::kept::{finished, kept, told};
+use super::typed::seed;
+use crate::cli::DriftArgs;
 use crate::drift::{Drift, Row, Settings, State};
-use crate::failure::Failure;
-use crate::files::{CsvFile, last_number};
-use crate::interrupt;
-use crate::monitor::{Monitor, Snapshot};
 use crate::out::say;
-use crate::run_dir::{RunDir, RunRecord};
-use crate::training::{self, Checkpoint, Checkpoints, Identity};
 
 /// The columns of `drift.csv`, a row a step.
 const COLUMNS: [&str; 17] = [
@@ -47,18 +50,6 @@ const CHECKPOINT_EVERY: u64 = 500;
 const KEEP: usize = 3;
 const CSV: &str = "drift.csv";
 
-/// Everything that the run depends on.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Plan {
-    pub seed: u64,
-    pub steps: u64,
-    pub batch_size: usize,
-    pub kernel: bool,
-    pub tune: bool,
-    pub risk_target: RiskTarget,
-}
-
 /// The numbers of a checkpoint.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -79,11 +70,11 @@ struct Summary {
     panic_since: Option<u64>,
 }
 
-pub fn run(args: &DriftArgs, context: Context) -> Result<(), Failure> {
+pub fn run(args: &DriftArgs, context: Context) -> Result<(), Error> {
     if let Some(dir) = &args.resume {
         return resume(dir, args, context);
     }
-    let plan = Plan {
+    let plan = DriftPlan {
         seed: seed(&args.seed)?,
         steps: args.steps,
         batch_size: args.batch_size as usize,
@@ -93,106 +84,100 @@ pub fn run(args: &DriftArgs, context: Context) -> Result<(), Failure> {
     };
     plan.check()?;
     let monitor = args.monitor.start(context.quiet)?;
-    let all = super::Plan::Drift(plan.clone());
-    all.start_with(args.out.out.as_deref(), context, monitor.as_ref(), |dir| {
-        plan.execute(dir, monitor.as_ref())
-    })
-    .map(drop)
+    let all = Plan::Drift(plan.clone());
+    let out = args.out.out.as_deref();
+    kept(&all, out, context, monitor.as_ref(), |dir| execute(&plan, dir, monitor.as_ref())).map(drop)
 }
 
-impl Plan {
-    pub fn check(&self) -> Result<(), Failure> {
-        within("steps", self.steps, &DRIFT_STEPS)?;
-        within("batch_size", self.batch_size as u64, &BATCH)
+/// Runs in `dir`, from its last checkpoint on if it holds one.
+pub fn execute(plan: &DriftPlan, dir: &Path, monitor: Option<&Monitor>) -> Result<(), Error> {
+    let _lock = exclusive(dir)?;
+    let steps = plan.steps;
+    let checkpoints = checkpoints(dir)?;
+    let (mut drift, mut csv, mut summary) = open(plan, &checkpoints, &dir.join(CSV))?;
+    checkpoints.tidy()?;
+    let (first, start) = (drift.steps(), Instant::now());
+    if let Some(monitor) = monitor {
+        monitor.begin(Snapshot { training_step: first, ..Snapshot::default() });
     }
-
-    /// Runs in `dir`, from its last checkpoint on if it holds one.
-    pub fn execute(&self, dir: &Path, monitor: Option<&Monitor>) -> Result<(), Failure> {
-        let _lock = training::lock(dir)?;
-        let steps = self.steps;
-        let checkpoints = checkpoints(dir)?;
-        let (mut drift, mut csv, mut summary) = self.open(&checkpoints, &dir.join(CSV))?;
-        checkpoints.tidy()?;
-        let (first, start) = (drift.steps(), Instant::now());
-        if let Some(monitor) = monitor {
-            monitor.begin(Snapshot { training_step: first, ..Snapshot::default() });
-        }
-        for step in first..steps {
-            let row = interrupt::check().and_then(|()| drift.step().map_err(Failure::Failed));
-            let row = match row {
-                Ok(row) => row,
-                Err(failure) => {
-                    csv.finish()?;
-                    return Err(failure);
-                }
-            };
-            csv.row(cells(&row))?;
-            summary.add(&row);
-            if let Some(monitor) = monitor {
-                monitor.publish(snapshot(&row));
+    for step in first..steps {
+        let row = interrupt::check().and_then(|()| drift.step().map_err(Error::Failed));
+        let row = match row {
+            Ok(row) => row,
+            Err(failure) => {
+                csv.finish()?;
+                return Err(failure);
             }
-            if step % LOG_EVERY == 0 {
-                // A measurement of this machine: for the eye, never for a file.
-                let speed = (step + 1 - first) as f64 / start.elapsed().as_secs_f64().max(1e-9);
-                say(format_args!("{} | {speed:.1} steps/sec", log_line(&row, steps)))?;
-            }
-            if drift.steps().is_multiple_of(CHECKPOINT_EVERY) {
-                let csv_bytes = csv.sync()?;
-                let (state, arrays) = drift.save();
-                let numbers = Numbers { drift: state, summary: summary.clone() };
-                let checkpoint = Checkpoint { csv_bytes, best: None, numbers, arrays };
-                checkpoints.write(drift.steps(), &checkpoint, false)?;
-            }
-        }
-        csv.finish()?;
-        summary.tell(steps)
-    }
-
-    /// The experiment, its file and its summary as they were at the last checkpoint, or at the start.
-    fn open(&self, checkpoints: &Checkpoints, path: &Path) -> Result<(Drift, CsvFile, Summary), Failure> {
-        let Plan { seed, steps, batch_size, kernel, tune, risk_target } = self.clone();
-        let mut drift = Drift::new(&Settings { seed, steps, batch_size, kernel, tune, risk_target });
-        let Some(Checkpoint { csv_bytes, numbers, arrays, .. }) = checkpoints.last::<Numbers>()? else {
-            refuse_lost(checkpoints, path)?;
-            return Ok((drift, training::begun(path, &COLUMNS)?, Summary::default()));
         };
-        drift.restore(numbers.drift, &arrays).map_err(|problem| checkpoints.refused(&problem))?;
-        Ok((drift, CsvFile::resume(path, csv_bytes)?, numbers.summary))
+        csv.row(cells(&row))?;
+        summary.add(&row);
+        if let Some(monitor) = monitor {
+            monitor.publish(snapshot(&row));
+        }
+        if step % LOG_EVERY == 0 {
+            // A measurement of this machine: for the eye, never for a file.
+            let speed = (step + 1 - first) as f64 / start.elapsed().as_secs_f64().max(1e-9);
+            say(format_args!("{} | {speed:.1} steps/sec", log_line(&row, steps)))?;
+        }
+        if drift.steps().is_multiple_of(CHECKPOINT_EVERY) {
+            let csv_bytes = csv.sync()?;
+            let (state, arrays) = drift.save();
+            let numbers = Numbers { drift: state, summary: summary.clone() };
+            let checkpoint = Checkpoint { csv_bytes, best: None, numbers, arrays };
+            checkpoints.write(drift.steps(), &checkpoint, false)?;
+        }
     }
+    csv.finish()?;
+    summary.tell(steps)
 }
 
-fn checkpoints(dir: &Path) -> Result<Checkpoints, Failure> {
+/// The experiment, its file and its summary as they were at the last checkpoint, or at the start.
+fn open(
+    plan: &DriftPlan,
+    checkpoints: &Checkpoints,
+    path: &Path,
+) -> Result<(Drift, CsvFile, Summary), Error> {
+    let DriftPlan { seed, steps, batch_size, kernel, tune, risk_target } = plan.clone();
+    let mut drift = Drift::new(&Settings { seed, steps, batch_size, kernel, tune, risk_target });
+    let Some(Checkpoint { csv_bytes, numbers, arrays, .. }) = checkpoints.last::<Numbers>()? else {
+        refuse_lost(checkpoints, path)?;
+        return Ok((drift, begun(path, &COLUMNS, &|line| say(format_args!("{line}")))?, Summary::default()));
+    };
+    drift.restore(numbers.drift, &arrays).map_err(|problem| checkpoints.refused(&problem))?;
+    Ok((drift, CsvFile::resume(path, csv_bytes)?, numbers.summary))
+}
+
+fn checkpoints(dir: &Path) -> Result<Checkpoints, Error> {
     Ok(Checkpoints::at(dir, Identity::of("drift", dir)?, KEEP))
 }
 
 /// Refuses to begin where more was done than before a first checkpoint.
-fn refuse_lost(checkpoints: &Checkpoints, csv: &Path) -> Result<(), Failure> {
+fn refuse_lost(checkpoints: &Checkpoints, csv: &Path) -> Result<(), Error> {
     let done = last_number(csv)?.map_or(0, |step| step + 1);
     checkpoints.refuse_lost(csv, done, CHECKPOINT_EVERY)
 }
 
-fn resume(dir: &Path, args: &DriftArgs, context: Context) -> Result<(), Failure> {
-    let super::Plan::Drift(plan) = super::stopped(dir)? else {
-        return Err(Failure::Usage(format!("{} is no drift: nothing to resume", dir.display())));
+fn resume(dir: &Path, args: &DriftArgs, context: Context) -> Result<(), Error> {
+    let Plan::Drift(plan) = Plan::of_stopped(dir)? else {
+        return Err(Error::Refused(format!("{} is no drift: nothing to resume", dir.display())));
     };
     checkpoints(dir)?.refuse_edited()?;
-    if super::finished(dir)? {
+    if finished(dir)? {
         return Ok(());
     }
-    let lock = training::lock(dir)?;
+    let lock = exclusive(dir)?;
     let (checkpoints, csv) = (checkpoints(dir)?, dir.join(CSV));
     match checkpoints.last::<Numbers>()? {
         Some(last) => CsvFile::resumable(&csv, last.csv_bytes).map(drop)?,
         None => refuse_lost(&checkpoints, &csv)?,
     }
     let monitor = args.monitor.start(context.quiet)?;
-    let run = RunDir::resume(dir, {
-        let record = RunRecord::new("drift", Some(plan.seed), context.threads);
-        record.watched_at(monitor.as_ref().map(Monitor::addresses))
-    })?;
+    let record = RunRecord::new("drift", Some(plan.seed));
+    let record = record.watched_at(monitor.as_ref().map(Monitor::addresses));
+    let run = RunDir::resume(dir, record, &|line| say(format_args!("{line}")))?;
     drop(lock);
-    let outcome = plan.execute(dir, monitor.as_ref());
-    super::told(run.finish(outcome), dir, context)
+    let outcome = execute(&plan, dir, monitor.as_ref());
+    told(run.finish(outcome), dir, context)
 }
 
 fn cells(row: &Row) -> [String; 17] {
@@ -256,7 +241,7 @@ impl Summary {
         self.panic_since = (row.mode == Mode::Panic).then(|| self.panic_since.unwrap_or(row.step));
     }
 
-    fn tell(&self, steps: u64) -> Result<(), Failure> {
+    fn tell(&self, steps: u64) -> Result<(), Error> {
         let n = steps as f64;
         let [panic, alert, warning, cruise] = self.modes.map(|count| 100.0 * count as f64 / n);
         let since = self.panic_since.map_or_else(String::new, |step| format!(" | panic since step {step}"));

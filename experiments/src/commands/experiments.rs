@@ -1,6 +1,7 @@
 //! `experiments`: what there is to run, and how.
 
-use crate::failure::Failure;
+use resonetics_runs::Error;
+
 use crate::out::say;
 
 const EXPERIMENTS: [(&str, &str); 18] = [
@@ -63,7 +64,7 @@ const EXPERIMENTS: [(&str, &str); 18] = [
     ("cargo run --release -- throughput --env k8s --threads 1", "steps a second"),
 ];
 
-pub fn run() -> Result<(), Failure> {
+pub fn run() -> Result<(), Error> {
     for (command, what) in EXPERIMENTS {
         say(format_args!("{what}\n    {command}"))?;
     }

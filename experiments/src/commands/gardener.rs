@@ -9,20 +9,20 @@ use resonetics_envs::gardener::{
     GardenerConfig, GardenerEnv, Generation, REFERENCE_CELLS, REFERENCE_POPULATION,
 };
 use resonetics_envs::risk::Verdict;
-use resonetics_envs::stream::lane_seed;
-use serde::{Deserialize, Serialize};
+use resonetics_runs::error::{self, Error};
+use resonetics_runs::files::{CsvFile, cell, write_new};
+use resonetics_runs::garden_csv;
+use resonetics_runs::interrupt;
+use resonetics_runs::plan::{Gardener, Plan};
+use resonetics_runs::rollout::Rollout;
+use resonetics_runs::trained::TrainedAgents;
 
-use super::{Context, cell, seed, within, write_figure};
-use crate::cli::{GENERATIONS, GardenerArgs, RUNS};
-use crate::failure::{self, Failure};
-use crate::files::CsvFile;
-use crate::garden_csv;
-use crate::interrupt;
+use super::context::Context;
+use super::kept::kept;
+use super::typed::seed;
+use crate::cli::GardenerArgs;
 use crate::out::{note, say};
-use crate::progress::Progress;
-use crate::rollout::Rollout;
-use crate::setup::{Setup, WorldSettings};
-use crate::training::TrainedAgents;
+use crate::progress::Bar;
 
 /// The columns of `summary.csv`, a row a run.
 const SUMMARY: [&str; 12] = [
@@ -39,19 +39,6 @@ const SUMMARY: [&str; 12] = [
     "bubble_share",
     "collapse_share",
 ];
-
-/// Everything that the run depends on.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Plan {
-    pub seed: u64,
-    pub generations: u32,
-    pub agent: String,
-    pub runs: u32,
-    #[serde(default, skip_serializing_if = "TrainedAgents::is_empty")]
-    pub checkpoints: TrainedAgents,
-    pub env: Setup,
-}
 
 /// What is left of a run for the summary.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -70,146 +57,122 @@ struct Summary {
     curve: Vec<(f64, f64)>,
 }
 
-pub fn run(args: &GardenerArgs, context: Context) -> Result<(), Failure> {
-    let mut env = Setup::new("gardener", &args.world)?;
-    env.policy(&args.agent, 1)?;
+pub fn run(args: &GardenerArgs, context: Context) -> Result<(), Error> {
+    let mut env = args.world.world("gardener")?;
+    let checkpoints = TrainedAgents::default().open(&[&args.agent])?;
+    checkpoints.policy(&env, &args.agent, 1)?;
     if args.no_control {
         env = env.with_control(false);
     }
-    let plan = Plan {
+    let plan = Gardener {
         seed: seed(&args.seed)?,
         generations: args.generations,
         agent: args.agent.clone(),
         runs: args.runs,
-        checkpoints: TrainedAgents::default(),
+        checkpoints,
         env,
     };
-    super::Plan::Gardener(plan).start(args.out.out.as_deref(), context).map(drop)
+    let all = Plan::Gardener(plan.clone());
+    kept(&all, args.out.out.as_deref(), context, None, |dir| execute(&plan, dir, context)).map(drop)
 }
 
-impl Plan {
-    pub fn check(&self) -> Result<(), Failure> {
-        within("generations", self.generations.into(), &GENERATIONS)?;
-        within("runs", self.runs.into(), &RUNS)?;
-        self.config()?;
-        self.checkpoints.policy(&self.env, &self.agent, 1).map(drop)
+pub fn execute(plan: &Gardener, dir: &Path, context: Context) -> Result<(), Error> {
+    let config = plan.config()?;
+    if let Some(remark) = beyond_their_size(config) {
+        note(format_args!("{remark}"));
     }
-
-    fn config(&self) -> Result<&GardenerConfig, Failure> {
-        match &self.env.settings {
-            WorldSettings::Gardener(settings) => Ok(&settings.env),
-            WorldSettings::K8s(_) => {
-                Err(Failure::Usage(format!("`gardener` simulates the gardener, not {}", self.env.name)))
+    let total = u64::from(plan.generations) * u64::from(plan.runs);
+    let progress = Bar::new(total, "generations", context.quiet);
+    let runs: Result<Vec<Summary>, Error> = (1..=plan.runs)
+        .into_par_iter()
+        .map(|run| {
+            let folder = if plan.runs == 1 { dir.to_path_buf() } else { dir.join(format!("run-{run:04}")) };
+            if plan.runs > 1 {
+                std::fs::create_dir(&folder).map_err(error::io("create", &folder))?;
             }
-        }
+            simulate(plan, config, run, &folder, &progress)
+        })
+        .collect();
+    let runs = runs?;
+    progress.finish();
+    let mut csv = CsvFile::create(&dir.join("summary.csv"), &SUMMARY)?;
+    for (run, summary) in (1..).zip(&runs) {
+        csv.row(summary.row(run))?;
     }
+    csv.finish()?;
+    let curves = runs.iter().map(|run| Curve {
+        name: format!("{} gardeners", plan.agent),
+        points: run.curve.clone(),
+        band: Vec::new(),
+    });
+    let labels = Labels { title: "Dirt in the garden", x: "generation", y: "mean dirt of a cell" };
+    let x = 0.0..f64::from(plan.generations);
+    let svg = chart::lines(&labels, x, 0.0..1.0, &curves.collect::<Vec<_>>(), Size::Wide);
+    write_new(&dir.join("dirt.svg"), svg?.as_bytes())?;
+    tell(plan, &runs)
+}
 
-    /// One run has the seed itself; of several, run k (from 1) has that of lane k - 1,
-    /// as episode k of the benchmark has.
-    fn seed_of(&self, run: u32) -> u64 {
-        if self.runs == 1 { self.seed } else { lane_seed(self.seed, u64::from(run) - 1) }
-    }
-
-    pub fn execute(&self, dir: &Path, context: Context) -> Result<(), Failure> {
-        let config = self.config()?;
-        if let Some(remark) = beyond_their_size(config) {
-            note(format_args!("{remark}"));
+fn simulate(
+    plan: &Gardener,
+    config: &GardenerConfig,
+    run: u32,
+    folder: &Path,
+    progress: &Bar,
+) -> Result<Summary, Error> {
+    // The log goes on beyond the loss of the garden: an episode here has no end of its own.
+    let env = GardenerEnv::new(config.unending());
+    let cells = config.cells() as f64;
+    let mut rollout = Rollout::new(vec![env], plan.checkpoints.policy(&plan.env, &plan.agent, 1)?)?;
+    let mut summary = Summary { seed: plan.seed_of(run), ..Summary::default() };
+    rollout.reset(&[summary.seed]);
+    let mut csv = CsvFile::create(&folder.join("resonetics_data.csv"), &garden_csv::COLUMNS)?;
+    for _ in 0..plan.generations {
+        if let Err(interrupted) = interrupt::check() {
+            csv.finish()?;
+            return Err(interrupted);
         }
-        let total = u64::from(self.generations) * u64::from(self.runs);
-        let progress = Progress::new(total, "generations", context.quiet);
-        let runs: Result<Vec<Summary>, Failure> = (1..=self.runs)
-            .into_par_iter()
-            .map(|run| {
-                let folder =
-                    if self.runs == 1 { dir.to_path_buf() } else { dir.join(format!("run-{run:04}")) };
-                if self.runs > 1 {
-                    std::fs::create_dir(&folder).map_err(failure::io("create", &folder))?;
-                }
-                self.simulate(config, run, &folder, &progress)
-            })
-            .collect();
-        let runs = runs?;
-        progress.finish();
-        let mut csv = CsvFile::create(&dir.join("summary.csv"), &SUMMARY)?;
-        for (run, summary) in (1..).zip(&runs) {
-            csv.row(summary.row(run))?;
+        rollout.step()?;
+        let generation = resonetics_envs::env::ParallelEnv::info(&*rollout.envs.env(0));
+        csv.row(garden_csv::row(&generation))?;
+        let dirt = generation.total_entropy / cells;
+        if rollout.envs.env(0).saturated() == config.lost.generations {
+            summary.lost_at.get_or_insert(generation.generation);
         }
-        csv.finish()?;
-        let curves = runs.iter().map(|run| Curve {
-            name: format!("{} gardeners", self.agent),
-            points: run.curve.clone(),
-            band: Vec::new(),
-        });
-        let labels = Labels { title: "Dirt in the garden", x: "generation", y: "mean dirt of a cell" };
-        let x = 0.0..f64::from(self.generations);
-        let svg = chart::lines(&labels, x, 0.0..1.0, &curves.collect::<Vec<_>>(), Size::Wide);
-        write_figure(&dir.join("dirt.svg"), svg)?;
-        self.tell(&runs)
-    }
-
-    fn simulate(
-        &self,
-        config: &GardenerConfig,
-        run: u32,
-        folder: &Path,
-        progress: &Progress,
-    ) -> Result<Summary, Failure> {
-        // The log goes on beyond the loss of the garden: an episode here has no end of its own.
-        let env = GardenerEnv::new(config.unending());
-        let cells = config.cells() as f64;
-        let mut rollout = Rollout::new(vec![env], self.checkpoints.policy(&self.env, &self.agent, 1)?)?;
-        let mut summary = Summary { seed: self.seed_of(run), ..Summary::default() };
-        rollout.reset(&[summary.seed]);
-        let mut csv = CsvFile::create(&folder.join("resonetics_data.csv"), &garden_csv::COLUMNS)?;
-        for _ in 0..self.generations {
-            if let Err(interrupted) = interrupt::check() {
-                csv.finish()?;
-                return Err(interrupted);
-            }
-            rollout.step()?;
-            let generation = resonetics_envs::env::ParallelEnv::info(&*rollout.envs.env(0));
-            csv.row(garden_csv::row(&generation))?;
-            let dirt = generation.total_entropy / cells;
-            if rollout.envs.env(0).saturated() == config.lost.generations {
-                summary.lost_at.get_or_insert(generation.generation);
-            }
-            summary.add(&generation, dirt);
-            if generation.generation % self.generations.div_ceil(500) == 0 {
-                summary.curve.push((generation.generation.into(), dirt));
-            }
-            progress.inc(1);
+        summary.add(&generation, dirt);
+        if generation.generation % plan.generations.div_ceil(500) == 0 {
+            summary.curve.push((generation.generation.into(), dirt));
         }
-        csv.finish()?;
-        Ok(summary)
+        progress.inc(1);
     }
+    csv.finish()?;
+    Ok(summary)
+}
 
-    fn tell(&self, runs: &[Summary]) -> Result<(), Failure> {
-        let of = |value: fn(&Summary) -> f64| {
-            mean(&runs.iter().map(value).collect::<Vec<_>>()).unwrap_or(f64::NAN)
-        };
-        let n = f64::from(self.generations);
-        let share = |verdict: usize| {
-            let count: u32 = runs.iter().map(|run| run.verdicts[verdict]).sum();
-            100.0 * f64::from(count) / (n * runs.len() as f64)
-        };
-        let lost: Vec<f64> = runs.iter().filter_map(|run| run.lost_at.map(f64::from)).collect();
-        let lost_text = match mean(&lost) {
-            None => format!("lost 0/{}", runs.len()),
-            Some(at) => format!("lost {}/{} at generation μ={at:.0}", lost.len(), runs.len()),
-        };
-        say(format_args!(
-            "{} | generations {} | dirt μ={:.1}% max={:.1}% end={:.1}% | population μ={:.1} | {lost_text} | creative {:.1}% bubble {:.1}% collapse {:.1}%",
-            self.agent,
-            self.generations,
-            100.0 * of(|run| run.dirt_sum / f64::from(run.generations)),
-            100.0 * runs.iter().map(|run| run.dirt_max).fold(0.0, f64::max),
-            100.0 * of(|run| run.dirt_end),
-            of(|run| run.population_sum as f64 / f64::from(run.generations)),
-            share(0),
-            share(1),
-            share(2),
-        ))
-    }
+fn tell(plan: &Gardener, runs: &[Summary]) -> Result<(), Error> {
+    let of =
+        |value: fn(&Summary) -> f64| mean(&runs.iter().map(value).collect::<Vec<_>>()).unwrap_or(f64::NAN);
+    let n = f64::from(plan.generations);
+    let share = |verdict: usize| {
+        let count: u32 = runs.iter().map(|run| run.verdicts[verdict]).sum();
+        100.0 * f64::from(count) / (n * runs.len() as f64)
+    };
+    let lost: Vec<f64> = runs.iter().filter_map(|run| run.lost_at.map(f64::from)).collect();
+    let lost_text = match mean(&lost) {
+        None => format!("lost 0/{}", runs.len()),
+        Some(at) => format!("lost {}/{} at generation μ={at:.0}", lost.len(), runs.len()),
+    };
+    say(format_args!(
+        "{} | generations {} | dirt μ={:.1}% max={:.1}% end={:.1}% | population μ={:.1} | {lost_text} | creative {:.1}% bubble {:.1}% collapse {:.1}%",
+        plan.agent,
+        plan.generations,
+        100.0 * of(|run| run.dirt_sum / f64::from(run.generations)),
+        100.0 * runs.iter().map(|run| run.dirt_max).fold(0.0, f64::max),
+        100.0 * of(|run| run.dirt_end),
+        of(|run| run.population_sum as f64 / f64::from(run.generations)),
+        share(0),
+        share(1),
+        share(2),
+    ))
 }
 
 /// That the rules' scales of the risk are used in a larger garden than theirs, where that is so.

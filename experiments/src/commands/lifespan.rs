@@ -5,10 +5,8 @@ use resonetics_analysis::stats::Interval;
 use resonetics_analysis::stats::compare::paired_counts;
 use resonetics_analysis::stats::student::mean_interval_among;
 use resonetics_analysis::stats::summary::mean;
-
-use super::benchmark::titled;
-use crate::rollout::Episode;
-use crate::setup::{Setup, WorldSettings};
+use resonetics_runs::rollout::Episode;
+use resonetics_runs::setup::{Setup, WorldSettings};
 
 /// What lives are counted in.
 pub fn unit(env: &Setup) -> &'static str {
@@ -65,6 +63,11 @@ pub fn sentence(agent: (&str, &[Episode]), first: (&str, &[Episode]), env: &Setu
         }
     }
     text
+}
+
+/// The name of an agent where a line begins with it; that of a trained one is a path.
+pub fn titled(agent: &str) -> String {
+    if agent.starts_with(PROPHET) { agent.to_owned() } else { capitalised(agent) }
 }
 
 #[cfg(test)]

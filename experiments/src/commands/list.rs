@@ -2,28 +2,27 @@
 
 use clap::CommandFactory;
 use resonetics_envs::registry::{ENVIRONMENTS, PRESETS};
+use resonetics_runs::Error;
+use resonetics_runs::setup::Setup;
 
-use super::{Context, Report, described, reported};
+use super::context::Context;
+use super::reported::{Report, described, reported};
 use crate::cli::{Cli, ListArgs};
-use crate::failure::Failure;
-use crate::setup::Setup;
 
-pub fn run(args: &ListArgs, context: Context) -> Result<(), Failure> {
+pub fn run(args: &ListArgs, context: Context) -> Result<(), Error> {
     // The overview is the same for every preset, but not for one that does not exist.
-    Setup::preset("k8s", &args.preset).map_err(Failure::Usage)?;
+    Setup::preset("k8s", &args.preset).map_err(Error::Refused)?;
     let text = match &args.env {
         Some(name) => settings(name, &args.preset)?,
         None => overview()?,
     };
     let config = described("list", [("preset", args.preset.as_str().into())]);
-    reported(&config, args.out.out.as_deref(), context, || {
-        Ok(Report { text, file: "list.txt", outcome: Ok(()) })
-    })
+    reported(&config, args.out.out.as_deref(), || Ok(Report { text, file: "list.txt", outcome: Ok(()) }))
 }
 
 /// All settings of the world `name` and of a training in it, as TOML.
-fn settings(name: &str, preset: &str) -> Result<String, Failure> {
-    let setup = Setup::preset(name, preset).map_err(Failure::Usage)?;
+fn settings(name: &str, preset: &str) -> Result<String, Error> {
+    let setup = Setup::preset(name, preset).map_err(Error::Refused)?;
     Ok(format!(
         "# {name}, preset {preset}: write this into a file for --config FILE and change what you like.\n\
          # [agent] is of the heuristic agent; [train] is of `train` (native learner, recipe standard), and other\n\
@@ -32,10 +31,10 @@ fn settings(name: &str, preset: &str) -> Result<String, Failure> {
     ))
 }
 
-fn overview() -> Result<String, Failure> {
+fn overview() -> Result<String, Error> {
     let mut text = String::from("environments\n");
     for (name, what) in ENVIRONMENTS {
-        let setup = Setup::preset(name, "reference").map_err(Failure::Failed)?;
+        let setup = Setup::preset(name, "reference").map_err(Error::Failed)?;
         let agents = setup.agents().join(", ");
         text += &format!("  {name:<10} {what}\n  {:<10} agents: {agents}, prophet:DIR\n", "");
     }

@@ -3,20 +3,24 @@
 use std::path::{Path, PathBuf};
 
 use resonetics_analysis::evaluations;
+use resonetics_runs::episodes;
+use resonetics_runs::error::{self, Error};
+use resonetics_runs::files::text;
+use resonetics_runs::files::{self, sha256};
+use resonetics_runs::plan::Plan;
+use resonetics_runs::run_dir::{commit, ended, held, read_record};
+use resonetics_runs::trained::PROPHET;
 use serde_json::{Map, Value};
 
-use super::{Context, Plan};
+use super::context::Context;
+use super::kept::kept;
+use super::{benchmark, controls, drift, eval, gardener, record, train};
 use crate::cli::RerunArgs;
-use crate::failure::{self, Failure};
-use crate::files::{self, sha256};
 use crate::out::say;
-use crate::run_dir::{COMMIT, ended, held, read_record};
-use crate::setup::read;
-use crate::training::PROPHET;
 
-pub fn run(args: &RerunArgs, context: Context) -> Result<(), Failure> {
+pub fn run(args: &RerunArgs, context: Context) -> Result<(), Error> {
     let config = args.run.join("config.toml");
-    let text = read(&config)?;
+    let text = text(&config)?;
     let mut unrecorded = Vec::new();
     // A trained agent has to be the one that was recorded, or there is nothing to compare: before any work.
     let plan = Plan::parse(&text)
@@ -25,10 +29,10 @@ pub fn run(args: &RerunArgs, context: Context) -> Result<(), Failure> {
             plan.opened().map_err(|failure| failure.to_string())
         })
         .and_then(|plan| plan.check().map(|()| plan).map_err(|failure| failure.to_string()))
-        .map_err(|problem| Failure::Usage(format!("cannot repeat {}: {problem}", config.display())))?;
+        .map_err(|problem| Error::Refused(format!("cannot repeat {}: {problem}", config.display())))?;
     let before = compared_files(&args.run)?;
     if before.is_empty() {
-        return Err(Failure::Failed(format!("{} holds no CSV file to compare", args.run.display())));
+        return Err(Error::Failed(format!("{} holds no CSV file to compare", args.run.display())));
     }
     for agent in &unrecorded {
         say(format_args!(
@@ -41,7 +45,7 @@ pub fn run(args: &RerunArgs, context: Context) -> Result<(), Failure> {
         .iter()
         .map(|agent| (agent.clone(), plan.checkpoint(agent).unwrap_or_else(|| "unknown".to_owned())))
         .collect();
-    let again = plan.start(args.out.out.as_deref(), context)?;
+    let again = kept(&plan, args.out.out.as_deref(), context, None, |dir| execute(&plan, dir, context))?;
     let differing = compare(&args.run, &before, &again)?;
     if differing.is_empty() {
         return Ok(());
@@ -56,7 +60,19 @@ pub fn run(args: &RerunArgs, context: Context) -> Result<(), Failure> {
             "version, commit and settings are those that were recorded: a file was edited or cut".to_owned(),
         );
     }
-    Err(Failure::Failed(format!("the runs differ in {}: {}", differing.join(", "), changed.join("; "))))
+    Err(Error::Failed(format!("the runs differ in {}: {}", differing.join(", "), changed.join("; "))))
+}
+
+fn execute(plan: &Plan, dir: &Path, context: Context) -> Result<(), Error> {
+    match plan {
+        Plan::Gardener(plan) => gardener::execute(plan, dir, context),
+        Plan::Benchmark(plan) => benchmark::execute(plan, dir, context),
+        Plan::Controls(plan) => controls::execute(plan, dir, context),
+        Plan::Drift(plan) => drift::execute(plan, dir, None),
+        Plan::Record(plan) => record::execute(plan, dir, context),
+        Plan::Eval(plan) => eval::execute(plan, dir, context),
+        Plan::Train(plan) => train::execute(plan, dir, context),
+    }
 }
 
 /// Whether the training of `agent` went on after `run`, by what both say of themselves.
@@ -68,10 +84,10 @@ fn trained_since(run: &Path, agent: &str) -> bool {
 }
 
 /// Says of each file whether it is the same in both runs; yields those that are not.
-fn compare(run: &Path, before: &[PathBuf], again: &Path) -> Result<Vec<String>, Failure> {
+fn compare(run: &Path, before: &[PathBuf], again: &Path) -> Result<Vec<String>, Error> {
     let after = compared_files(again)?;
     // Evaluations once kept no episodes.
-    let new = |name: &Path| before == [Path::new(evaluations::FILE)] && name.ends_with(super::episodes::FILE);
+    let new = |name: &Path| before == [Path::new(evaluations::FILE)] && name.ends_with(episodes::FILE);
     let added = after.iter().filter(|name| !before.contains(name) && !new(name));
     let mut differing = Vec::new();
     for name in before.iter().chain(added) {
@@ -94,13 +110,13 @@ fn compare(run: &Path, before: &[PathBuf], again: &Path) -> Result<Vec<String>, 
 }
 
 /// The CSV files of a run, relative to it, sorted; trace.json, which a recording consists of, and eval.json.
-fn compared_files(run: &Path) -> Result<Vec<PathBuf>, Failure> {
+fn compared_files(run: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::new()];
     while let Some(folder) = folders.pop() {
         let here = run.join(&folder);
-        for entry in std::fs::read_dir(&here).map_err(failure::io("read", &here))? {
-            let entry = entry.map_err(failure::io("read", &here))?;
+        for entry in std::fs::read_dir(&here).map_err(error::io("read", &here))? {
+            let entry = entry.map_err(error::io("read", &here))?;
             let name = folder.join(entry.file_name());
             if entry.path().is_dir() {
                 folders.push(name);
@@ -117,7 +133,7 @@ fn compared_files(run: &Path) -> Result<Vec<PathBuf>, Failure> {
 }
 
 /// How the file `again` differs from the `recorded` one.
-fn difference(recorded: &Path, again: &Path) -> Result<Option<String>, Failure> {
+fn difference(recorded: &Path, again: &Path) -> Result<Option<String>, Error> {
     if files::same(recorded, again)? {
         return Ok(None);
     }
@@ -162,14 +178,14 @@ fn changed(run: &Path, config: &str, seed: u64) -> Vec<String> {
         ("running", _) => changed.push("the recorded run was killed before its end".to_owned()),
         (status, _) => changed.push(format!("the recorded run did not come to its end: it is `{status}`")),
     }
-    let (version, commit) = (word("version"), word("commit"));
-    if (version, commit) != (env!("CARGO_PKG_VERSION"), COMMIT) {
+    let (version, made_by, this) = (word("version"), word("commit"), commit());
+    if (version, made_by) != (env!("CARGO_PKG_VERSION"), this) {
         changed.push(format!(
-            "it was made by version {version}, commit {commit}, and this is version {}, commit {COMMIT}",
+            "it was made by version {version}, commit {made_by}, and this is version {}, commit {this}",
             env!("CARGO_PKG_VERSION")
         ));
-    } else if commit == "unknown" || commit.ends_with("-dirty") {
-        changed.push(format!("both programs are of commit {commit}, which need not be the same one"));
+    } else if this == "unknown" || this.ends_with("-dirty") {
+        changed.push(format!("both programs are of commit {this}, which need not be the same one"));
     }
     let earlier = record.get("earlier_commits").and_then(Value::as_array).into_iter().flatten();
     let earlier: Vec<&str> = earlier.filter_map(Value::as_str).collect();

@@ -1,12 +1,13 @@
 //! `serve`: the page, until Ctrl-C.
 
-use super::Context;
+use resonetics_runs::Error;
+
+use super::context::Context;
 use crate::cli::ServeArgs;
-use crate::failure::Failure;
 use crate::out::say;
 use crate::serve::Server;
 
-pub fn run(args: &ServeArgs, context: Context) -> Result<(), Failure> {
+pub fn run(args: &ServeArgs, context: Context) -> Result<(), Error> {
     let server = Server::new(args.dir.as_deref(), args.run.as_deref(), args.port)?;
     // Also if quiet: who let a port be drawn has to know it.
     say(format_args!("{}", server.url()))?;

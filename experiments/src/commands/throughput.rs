@@ -10,24 +10,26 @@ use resonetics_envs::k8s::{self, K8sEnv};
 use resonetics_envs::math::LANES;
 use resonetics_envs::stream::{Domain, Key, lane_seed, scale};
 use resonetics_envs::vector::{Autoreset, Seen, VecEnv};
+use resonetics_runs::Error;
+use resonetics_runs::interrupt;
+use resonetics_runs::memory;
+use resonetics_runs::rollout::{Playable, Rollout};
+use resonetics_runs::setup::{Setup, WorldSettings};
+use resonetics_runs::trained::TrainedAgents;
 use serde_json::{Value, json};
 
-use super::{Context, Report, described, reported};
+use super::clock::Clock;
+use super::context::Context;
+use super::reported::{Report, described, reported};
 use crate::cli::ThroughputArgs;
-use crate::failure::Failure;
-use crate::interrupt;
-use crate::memory;
-use crate::progress::Progress;
-use crate::rollout::{Playable, Rollout};
-use crate::setup::{Setup, WorldSettings};
-use crate::training::TrainedAgents;
+use crate::progress::Bar;
 
 /// Generations after which a garden starts anew.
 const GENERATIONS: u32 = 1000;
 
-pub fn run(args: &ThroughputArgs, context: Context) -> Result<(), Failure> {
+pub fn run(args: &ThroughputArgs, context: Context) -> Result<(), Error> {
     if !(args.seconds > 0.0 && args.seconds <= 86_400.0) {
-        return Err(Failure::Usage(format!(
+        return Err(Error::Refused(format!(
             "--seconds {}: allowed are numbers above 0 and up to 86400",
             args.seconds
         )));
@@ -35,13 +37,13 @@ pub fn run(args: &ThroughputArgs, context: Context) -> Result<(), Failure> {
     if args.train {
         return super::throughput_train::run(args, context);
     }
-    let setup = Setup::new(&args.env, &args.world)?;
+    let setup = args.world.world(&args.env)?;
     let garden = matches!(setup.settings, WorldSettings::Gardener(_));
     let agent = args.agent.as_deref().unwrap_or(if garden { "evolved" } else { "random" });
     let trained = TrainedAgents::default().open(&[agent])?;
     trained.policy(&setup, agent, 1)?;
     if (garden || agent != "random") && args.rollout.is_some() {
-        return Err(Failure::Usage(
+        return Err(Error::Refused(
             "--rollout: is for clusters, k8s or k8s-v4.6, with random actions".to_owned(),
         ));
     }
@@ -59,12 +61,12 @@ pub fn run(args: &ThroughputArgs, context: Context) -> Result<(), Failure> {
         ],
     );
     if !trained.is_empty() {
-        let table = toml::Value::try_from(&trained).map_err(|error| Failure::Failed(error.to_string()))?;
+        let table = toml::Value::try_from(&trained).map_err(|error| Error::Failed(error.to_string()))?;
         config.insert("checkpoints".to_owned(), table);
     }
     let policy = || trained.policy(&setup, agent, 1);
-    reported(&config, args.out.out.as_deref(), context, || {
-        let progress = Progress::new((args.seconds * 12.0) as u64, "tenths of a second", context.quiet);
+    reported(&config, args.out.out.as_deref(), || {
+        let progress = Bar::new((args.seconds * 12.0) as u64, "tenths of a second", context.quiet);
         let clock = Clock { seconds: args.seconds, progress: &progress };
         let measured = match &setup.settings {
             WorldSettings::K8s(settings) if agent == "random" => {
@@ -114,41 +116,6 @@ impl Measured {
     }
 }
 
-/// How long to measure, and who is told.
-pub struct Clock<'a> {
-    pub seconds: f64,
-    pub progress: &'a Progress,
-}
-
-impl Clock<'_> {
-    /// Runs `work`, which does some steps and yields how many, for a fifth of the time to warm up
-    /// and then for all of it; yields the seconds it took and the sums.
-    pub fn time(
-        &self,
-        mut work: impl FnMut() -> Result<(u64, u64), Failure>,
-    ) -> Result<(f64, u64, u64), Failure> {
-        let mut phase = |limit: f64| -> Result<(f64, u64, u64), Failure> {
-            let start = Instant::now();
-            let (mut steps, mut agent_steps, mut shown) = (0, 0, 0);
-            loop {
-                interrupt::check()?;
-                let done = work()?;
-                steps += done.0;
-                agent_steps += done.1;
-                let seconds = start.elapsed().as_secs_f64();
-                let tenths = (10.0 * seconds.min(limit)) as u64;
-                self.progress.inc(tenths - shown);
-                shown = tenths;
-                if seconds >= limit {
-                    return Ok((seconds, steps, agent_steps));
-                }
-            }
-        };
-        phase(self.seconds / 5.0)?;
-        phase(self.seconds)
-    }
-}
-
 /// Random actions for environments from number `first`, a multiple of 16, on: 32 from one draw.
 struct DrawActions<'a> {
     actions: &'a mut [usize],
@@ -179,10 +146,10 @@ fn measure_random(
     seed: u64,
     rollout: Option<u32>,
     clock: &Clock<'_>,
-) -> Result<Measured, Failure> {
+) -> Result<Measured, Error> {
     let bytes_per_env = bytes(env) + size_of::<usize>();
     memory::fits(&format!("--num-envs {num_envs}"), bytes_per_env.saturating_mul(num_envs))?;
-    let mut envs = VecEnv::new(vec![env.clone(); num_envs], Autoreset::SameStep).map_err(Failure::Failed)?;
+    let mut envs = VecEnv::new(vec![env.clone(); num_envs], Autoreset::SameStep).map_err(Error::Failed)?;
     let mut batch = envs.batch();
     envs.reset(seed, &mut batch);
     let key = Key::new(seed, Domain::Policy, 0);
@@ -200,7 +167,7 @@ fn measure_random(
                 CpuPath::dispatch(DrawActions { actions, first, key, step });
             };
             envs.rollout(steps, lanes, &mut batch, &mut actions, policy)
-                .map_err(|error| Failure::Failed(error.to_string()))?;
+                .map_err(|error| Error::Failed(error.to_string()))?;
             done = done.wrapping_add(steps);
         }
         let steps = u64::from(steps) * (rounds.max(1) * num_envs) as u64;
@@ -219,14 +186,14 @@ fn bytes<E: Playable>(env: &E) -> usize {
 /// A policy in each environment on its own, environments side by side.
 fn measure_policy<E: Playable + Clone>(
     env: &E,
-    policy: &dyn Fn() -> Result<Box<dyn Policy>, Failure>,
+    policy: &dyn Fn() -> Result<Box<dyn Policy>, Error>,
     num_envs: usize,
     seed: u64,
     clock: &Clock<'_>,
-) -> Result<Measured, Failure> {
+) -> Result<Measured, Error> {
     let bytes_per_env = bytes(env) + policy()?.heap_bytes();
     memory::fits(&format!("--num-envs {num_envs}"), bytes_per_env.saturating_mul(num_envs))?;
-    let rollouts: Result<Vec<_>, Failure> =
+    let rollouts: Result<Vec<_>, Error> =
         (0..num_envs).map(|_| Rollout::new(vec![env.clone()], policy()?)).collect();
     let mut lanes: Vec<Lane<E>> = rollouts?
         .into_iter()
@@ -237,7 +204,7 @@ fn measure_policy<E: Playable + Clone>(
         lane.restart();
     }
     let (seconds, steps, agent_steps) = clock.time(|| {
-        let done: Result<Vec<(u64, u64)>, Failure> =
+        let done: Result<Vec<(u64, u64)>, Error> =
             lanes.par_iter_mut().map(|lane| lane.advance(100)).collect();
         Ok(done?.into_iter().fold((0, 0), |sum, done| (sum.0 + done.0, sum.1 + done.1)))
     })?;
@@ -259,7 +226,7 @@ impl<E: Playable> Lane<E> {
     }
 
     /// Takes `count` steps; yields them and the actions of living agents in them.
-    fn advance(&mut self, count: u32) -> Result<(u64, u64), Failure> {
+    fn advance(&mut self, count: u32) -> Result<(u64, u64), Error> {
         let mut agent_steps = 0;
         for _ in 0..count {
             let over = self.rollout.batch.terminated[0] || self.rollout.batch.truncated[0];

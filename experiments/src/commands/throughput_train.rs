@@ -8,29 +8,28 @@ use resonetics_envs::gardener::GardenerEnv;
 use resonetics_envs::k8s::K8sEnv;
 use resonetics_envs::stream::{Domain, Key, scale};
 use resonetics_envs::vector::{Autoreset, VecEnv};
+use resonetics_runs::Error;
+use resonetics_runs::setup::WorldSettings;
+use resonetics_runs::training::{Train, fresh, make};
 use serde_json::{Value, json};
 
-use super::throughput::Clock;
-use super::{Context, Report, described, reported, train};
+use super::clock::Clock;
+use super::context::Context;
+use super::reported::{Report, described, reported};
 use crate::cli::ThroughputArgs;
-use crate::failure::Failure;
-use crate::progress::Progress;
-use crate::setup::{Setup, WorldSettings};
-use crate::training::{Plan, fresh, make};
+use crate::progress::Bar;
 
 /// A training has to have an end; nobody waits for this one.
 const STEPS: u64 = 1_000_000_000_000;
 
-pub fn run(args: &ThroughputArgs, context: Context) -> Result<(), Failure> {
-    let base = Setup::preset(&args.env, &args.world.preset).map_err(Failure::Usage)?;
-    let defaults = train::defaults(&base, args.learner, args.recipe);
-    let (env, config) = base.typed_with(&args.world, defaults)?;
-    let plan = Plan { seed: args.seed.seed, steps: STEPS, learner: args.learner, train: config, env };
+pub fn run(args: &ThroughputArgs, context: Context) -> Result<(), Error> {
+    let (env, train) = args.world.training(&args.env, args.learner, args.recipe)?;
+    let plan = Train { seed: args.seed.seed, steps: STEPS, learner: args.learner.into(), train, env };
     plan.fits()?;
-    let table = toml::Table::try_from(&plan).map_err(|error| Failure::Failed(error.to_string()))?;
+    let table = toml::Table::try_from(&plan).map_err(|error| Error::Failed(error.to_string()))?;
     let seconds = [("seconds", args.seconds.into()), ("training", table.into())];
-    reported(&described("throughput", seconds), args.out.out.as_deref(), context, || {
-        let progress = Progress::new((args.seconds * 36.0) as u64, "tenths of a second", context.quiet);
+    reported(&described("throughput", seconds), args.out.out.as_deref(), || {
+        let progress = Bar::new((args.seconds * 36.0) as u64, "tenths of a second", context.quiet);
         let clock = Clock { seconds: args.seconds, progress: &progress };
         let measured = match &plan.env.settings {
             WorldSettings::K8s(settings) => {
@@ -54,7 +53,7 @@ struct Measured {
     timings: Timings,
 }
 
-fn said(plan: &Plan, measured: &Measured, context: Context) -> Value {
+fn said(plan: &Train, measured: &Measured, context: Context) -> Value {
     let rates = measured.rates;
     // Four digits: what a share is worth on a machine that is not idle.
     let shares =
@@ -82,11 +81,11 @@ fn said(plan: &Plan, measured: &Measured, context: Context) -> Value {
 
 /// The environments alone with random actions, with the policy's, and the training.
 fn measure<E: ParallelEnv + Clone + Sync>(
-    plan: &Plan,
+    plan: &Train,
     prototype: &E,
     device: &str,
     clock: &Clock<'_>,
-) -> Result<Measured, Failure> {
+) -> Result<Measured, Error> {
     let learner = make(plan.learner, &plan.train.network, plan.spaces(), device)?;
     let mut trainer = fresh(plan, prototype, learner)?;
     let per_update = trainer.steps_per_update();
@@ -97,19 +96,19 @@ fn measure<E: ParallelEnv + Clone + Sync>(
         Ok((per_update, 0))
     })?);
     let training = rate(clock.time(|| {
-        trainer.update().map_err(|error| Failure::Failed(error.to_string()))?;
+        trainer.update().map_err(|error| Error::Failed(error.to_string()))?;
         Ok((per_update, 0))
     })?);
     Ok(Measured { rates: [alone, playing, training], timings: trainer.take_timings() })
 }
 
 fn step_alone<E: ParallelEnv + Clone>(
-    plan: &Plan,
+    plan: &Train,
     prototype: &E,
     clock: &Clock<'_>,
-) -> Result<(f64, u64, u64), Failure> {
+) -> Result<(f64, u64, u64), Error> {
     let num_envs = plan.train.num_envs;
-    let failed = |problem: String| Failure::Failed(problem);
+    let failed = |problem: String| Error::Failed(problem);
     let mut envs = VecEnv::new(vec![prototype.clone(); num_envs], Autoreset::SameStep).map_err(failed)?;
     let mut batch = envs.batch();
     envs.reset(plan.seed, &mut batch);
@@ -123,7 +122,7 @@ fn step_alone<E: ParallelEnv + Clone>(
                 *action = scale(key.words(step, row as u32).0, n) as usize;
             }
             step += 1;
-            envs.step(&actions, &mut batch).map_err(|error| Failure::Failed(error.to_string()))?;
+            envs.step(&actions, &mut batch).map_err(|error| Error::Failed(error.to_string()))?;
         }
         Ok(((num_envs * plan.train.horizon) as u64, 0))
     })

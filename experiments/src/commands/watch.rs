@@ -2,14 +2,16 @@
 
 use std::path::Path;
 
-use super::{Context, seed};
+use resonetics_runs::Error;
+use resonetics_runs::files::{check_new, write_new};
+use resonetics_runs::interrupt;
+use resonetics_runs::setup::Setup;
+
+use super::context::Context;
+use super::typed::seed;
 use crate::cli::{PictureArgs, WatchArgs};
-use crate::failure::Failure;
-use crate::files::{check_new, write_new};
-use crate::interrupt;
 use crate::out::say;
-use crate::progress::Progress;
-use crate::setup::Setup;
+use crate::progress::Bar;
 use crate::view::picture::{Film, Past, Picture};
 use crate::view::scene::Scene;
 use crate::view::show::{Player, Show};
@@ -22,8 +24,8 @@ const MOST_FRAMES: u32 = 10_000;
 const DELAY: u16 = 5;
 const LAST_DELAY: u16 = 200;
 
-pub fn run(args: &WatchArgs, context: Context) -> Result<(), Failure> {
-    let env = Setup::new(&args.env, &args.world)?;
+pub fn run(args: &WatchArgs, context: Context) -> Result<(), Error> {
+    let env = args.world.world(&args.env)?;
     let agent = args.agent.as_deref().unwrap_or(env.shown_agent());
     let player = Player::new(env.clone(), agent)?;
     let pictures = &args.pictures;
@@ -43,8 +45,8 @@ pub fn run(args: &WatchArgs, context: Context) -> Result<(), Failure> {
 
 /// The steps of the episode, `most` at most. It is played for nothing else: how far apart frames are, and how many steps the
 /// curve stands for, has to be known before the first of them.
-fn length(mut show: Show, most: u32, context: Context) -> Result<u32, Failure> {
-    let progress = Progress::new(most.into(), "steps at most", context.quiet);
+fn length(mut show: Show, most: u32, context: Context) -> Result<u32, Error> {
+    let progress = Bar::new(most.into(), "steps at most", context.quiet);
     let mut steps = 0;
     while !show.ended() {
         interrupt::check()?;
@@ -63,10 +65,10 @@ impl PictureArgs {
     }
 
     /// Refuses before the work what would be refused after it.
-    fn check(&self, most: u32) -> Result<(), Failure> {
+    fn check(&self, most: u32) -> Result<(), Error> {
         let frames = most / self.every(most);
         if self.gif.is_some() && frames > MOST_FRAMES {
-            return Err(Failure::Usage(format!(
+            return Err(Error::Refused(format!(
                 "a GIF of {frames} frames is too long: allowed are {MOST_FRAMES}; raise --every or lower --steps"
             )));
         }
@@ -79,7 +81,7 @@ impl PictureArgs {
                 Some((parent.unwrap_or(Path::new(".")).canonicalize().ok()?, path.file_name()?.to_owned()))
             };
             if place(gif) == place(png) {
-                return Err(Failure::Usage(format!(
+                return Err(Error::Refused(format!(
                     "--gif and --png are the same file, {}: give each a name of its own",
                     gif.display()
                 )));
@@ -89,8 +91,8 @@ impl PictureArgs {
     }
 
     /// Plays the episode for `steps`, or to its end, and draws it.
-    fn write(&self, mut show: Show, steps: u32, context: Context) -> Result<(), Failure> {
-        let progress = Progress::new(steps.into(), "steps drawn", context.quiet);
+    fn write(&self, mut show: Show, steps: u32, context: Context) -> Result<(), Error> {
+        let progress = Bar::new(steps.into(), "steps drawn", context.quiet);
         let mut scene = show.scene();
         let mut past = vec![scene.trends[0].1];
         // A place more than steps: the curve begins before the first.
@@ -115,7 +117,7 @@ impl PictureArgs {
         self.save(film, &draw(&scene, &past), scene.step, context)
     }
 
-    fn save(&self, film: Option<Film>, last: &Picture, steps: u32, context: Context) -> Result<(), Failure> {
+    fn save(&self, film: Option<Film>, last: &Picture, steps: u32, context: Context) -> Result<(), Error> {
         let told = |path: &Path, what: String, bytes: &[u8]| {
             write_new(path, bytes)?;
             if context.quiet {

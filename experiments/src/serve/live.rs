@@ -9,15 +9,15 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{Stream, unfold};
+use resonetics_runs::Error;
+use resonetics_runs::plan::range::{SEED, allowed};
+use resonetics_runs::setup::Setup;
+use resonetics_runs::trained::{PROPHET, Trained};
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
 use super::run::not_led_away;
 use super::{Shared, refused, runs};
-use crate::cli::{SEED, allowed};
-use crate::failure::Failure;
-use crate::setup::Setup;
-use crate::training::{PROPHET, Trained};
 use crate::view::scene::Scene;
 use crate::view::show::{Player, RATES, Show, pace};
 
@@ -91,8 +91,8 @@ pub(super) async fn live(
         // It may have to play many steps before the first scene.
         Ok(Query(asked)) => spawn_blocking(move || open(&shared.dir, &env, &asked, seen))
             .await
-            .unwrap_or_else(|error| Err(Failure::Failed(format!("the episode broke off: {error}")))),
-        Err(rejection) => Err(Failure::Usage(rejection.body_text())),
+            .unwrap_or_else(|error| Err(Error::Failed(format!("the episode broke off: {error}")))),
+        Err(rejection) => Err(Error::Refused(rejection.body_text())),
     };
     match opened {
         Ok(live) => Sse::new(scenes(live)).into_response(),
@@ -101,11 +101,11 @@ pub(super) async fn live(
 }
 
 /// The episode that is asked for, at the step that is asked for.
-fn open(dir: &path::Path, env: &str, asked: &Asked, seen: Option<String>) -> Result<Live, Failure> {
+fn open(dir: &path::Path, env: &str, asked: &Asked, seen: Option<String>) -> Result<Live, Error> {
     let seed = asked.seed.parse().ok().filter(|seed| SEED.contains(seed));
-    let seed = seed.ok_or_else(|| Failure::Usage(format!("`seed = {}`: {}", asked.seed, allowed(&SEED))))?;
+    let seed = seed.ok_or_else(|| Error::Refused(format!("`seed = {}`: {}", asked.seed, allowed(&SEED))))?;
     if !RATES.contains(&asked.rate) {
-        return Err(Failure::Usage(format!("`rate = {}`: allowed are {RATES:?}", asked.rate)));
+        return Err(Error::Refused(format!("`rate = {}`: allowed are {RATES:?}", asked.rate)));
     }
     let player = player(dir, env, asked)?;
     let checkpoint = player.checkpoint();
@@ -114,7 +114,7 @@ fn open(dir: &path::Path, env: &str, asked: &Asked, seen: Option<String>) -> Res
     if let (Some(of), Some(now)) = (of, checkpoint)
         && of != now.to_string()
     {
-        return Err(Failure::Usage(format!(
+        return Err(Error::Refused(format!(
             "{} has another best checkpoint now, of step {now}: this episode, of step {of}'s, cannot go on; start one anew",
             asked.agent
         )));
@@ -130,15 +130,15 @@ fn open(dir: &path::Path, env: &str, asked: &Asked, seen: Option<String>) -> Res
 }
 
 /// Who is asked for, in the world that is asked for.
-fn player(dir: &path::Path, env: &str, asked: &Asked) -> Result<Player, Failure> {
+fn player(dir: &path::Path, env: &str, asked: &Asked) -> Result<Player, Error> {
     let switched = |setup: Setup| asked.control.map_or(setup.clone(), |enabled| setup.with_control(enabled));
-    let preset = || Setup::preset(env, &asked.preset).map_err(Failure::Usage).map(switched);
+    let preset = || Setup::preset(env, &asked.preset).map_err(Error::Refused).map(switched);
     let Some(name) = asked.agent.strip_prefix(PROPHET) else {
         let setup = preset()?;
         let agent = if asked.agent.is_empty() { setup.shown_agent() } else { &asked.agent };
         if !setup.agents().contains(&agent) {
             let known = setup.agents().join(", ");
-            return Err(Failure::Usage(format!(
+            return Err(Error::Refused(format!(
                 "unknown agent `{agent}` for {env}; known are: {known}, and prophet:RUN for a training in the list"
             )));
         }
@@ -147,7 +147,7 @@ fn player(dir: &path::Path, env: &str, asked: &Asked) -> Result<Player, Failure>
     };
     // A page must not name directories of this machine: only what is in the list.
     let folder = runs::find(dir, name).ok_or_else(|| {
-        Failure::Usage(format!("unknown agent `{}`: there is no such run in the list", asked.agent))
+        Error::Refused(format!("unknown agent `{}`: there is no such run in the list", asked.agent))
     })?;
     for file in ["config.toml", "checkpoints/best.json", "checkpoints/best.safetensors"] {
         not_led_away(&folder, &folder.join(file))?;
@@ -158,7 +158,7 @@ fn player(dir: &path::Path, env: &str, asked: &Asked) -> Result<Player, Failure>
     }
     let setup = switched(trained.plan.env.clone());
     if setup.name != env {
-        return Err(Failure::Usage(format!(
+        return Err(Error::Refused(format!(
             "{name} was trained in {}, not in {env}: choose that world, or a preset of this one",
             setup.name
         )));

@@ -26,14 +26,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use resonetics_analysis::report::COLOURS;
 use resonetics_envs::registry::{ENVIRONMENTS, PRESETS};
+use resonetics_runs::error::{self, Error};
+use resonetics_runs::interrupt;
+use resonetics_runs::listen::listen;
+use resonetics_runs::setup::Setup;
 use serde_json::json;
 use tokio::runtime;
 use tokio::sync::Mutex;
 
-use crate::failure::{self, Failure};
-use crate::interrupt;
-use crate::listen::listen;
-use crate::setup::Setup;
 use crate::view::colour::cividis;
 use crate::view::show::RATES;
 
@@ -76,22 +76,22 @@ impl Server {
     /// below `dir` if both are given.
     ///
     /// # Errors
-    /// [`Failure::Usage`] if the port is taken, `dir` is no directory, or `run` is no run in it.
-    pub fn new(dir: Option<&Path>, run: Option<&Path>, port: Option<u16>) -> Result<Server, Failure> {
+    /// [`Error::Refused`] if the port is taken, `dir` is no directory, or `run` is no run in it.
+    pub fn new(dir: Option<&Path>, run: Option<&Path>, port: Option<u16>) -> Result<Server, Error> {
         // The usual one appears with the first run; one that is named and not there is a slip.
         if let Some(dir) = dir.filter(|dir| !dir.exists()) {
-            return Err(Failure::Usage(format!(
+            return Err(Error::Refused(format!(
                 "there is no {}; give --dir a folder of runs",
                 dir.display()
             )));
         }
         let (dir, opened) = places(dir, run)?;
         if dir.exists() && !dir.is_dir() {
-            return Err(Failure::Usage(format!("{} is no directory; give --dir one of runs", dir.display())));
+            return Err(Error::Refused(format!("{} is no directory; give --dir one of runs", dir.display())));
         }
         let at = SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or(USUAL)));
         let refused = |error: io::Error| {
-            Failure::Usage(format!(
+            Error::Refused(format!(
                 "cannot listen at {at}: {error}; choose another port with --port (0 draws a free one)"
             ))
         };
@@ -114,9 +114,9 @@ impl Server {
     /// Serves until SIGINT or SIGTERM, which is how it ends in order.
     ///
     /// # Errors
-    /// [`Failure::Failed`] if the system gives no sockets or timers.
-    pub fn run(self) -> Result<(), Failure> {
-        let failed = |error: io::Error| Failure::Failed(format!("cannot start the server: {error}"));
+    /// [`Error::Failed`] if the system gives no sockets or timers.
+    pub fn run(self) -> Result<(), Error> {
+        let failed = |error: io::Error| Error::Failed(format!("cannot start the server: {error}"));
         // One thread may read a run, the others look what there is.
         let mut builder = runtime::Builder::new_current_thread();
         let runtime = builder.enable_all().max_blocking_threads(3).build().map_err(failed)?;
@@ -132,10 +132,10 @@ impl Server {
 }
 
 /// The directory of runs, and the name of `run` in it.
-fn places(dir: Option<&Path>, run: Option<&Path>) -> Result<(PathBuf, Option<String>), Failure> {
+fn places(dir: Option<&Path>, run: Option<&Path>) -> Result<(PathBuf, Option<String>), Error> {
     let usual = dir.unwrap_or(Path::new("runs")).to_path_buf();
     let Some(run) = run else { return Ok((usual, None)) };
-    let whole = run.canonicalize().map_err(failure::io("read", run))?;
+    let whole = run.canonicalize().map_err(error::io("read", run))?;
     let above = whole.parent().filter(|_| dir.is_none()).map(Path::to_path_buf);
     for dir in [usual].into_iter().chain(above) {
         let name = dir.canonicalize().ok().and_then(|dir| whole.strip_prefix(dir).ok()?.to_str());
@@ -144,7 +144,7 @@ fn places(dir: Option<&Path>, run: Option<&Path>) -> Result<(PathBuf, Option<Str
         }
     }
     let place = dir.map_or_else(String::new, |dir| format!(" in {}", dir.display()));
-    Err(Failure::Usage(format!("{} is no run{place}: give a folder that holds a run.json", run.display())))
+    Err(Error::Refused(format!("{} is no run{place}: give a folder that holds a run.json", run.display())))
 }
 
 /// All routes.

@@ -6,13 +6,12 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::SystemTime;
 
+use resonetics_runs::files;
+use resonetics_runs::run_dir::held;
+use resonetics_runs::trained::PROPHET;
 use serde::Serialize;
 use serde_json::Value;
 use toml::Table;
-
-use crate::files;
-use crate::run_dir::held;
-use crate::training::PROPHET;
 
 mod result;
 

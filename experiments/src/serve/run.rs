@@ -15,15 +15,16 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream::{Stream, unfold};
 use resonetics_analysis::chart::themed;
 use resonetics_analysis::report::{Cell, Figure, Part, Report, Table, page};
+use resonetics_runs::error::{self, Error};
+use resonetics_runs::findings;
+use resonetics_runs::inputs::{Inputs, of_run};
+use resonetics_runs::shell::command_line;
 use serde_json::json;
 use tokio::task::spawn_blocking;
 
 use super::row::{at_work, regular};
 use super::runs::{self, Run};
 use super::{Shared, alone, refused};
-use crate::failure::{self, Failure};
-use crate::findings;
-use crate::inputs::{Inputs, command_line, of_run};
 
 /// The time between two looks at the files of a run.
 const LOOK: Duration = Duration::from_secs(1);
@@ -106,9 +107,10 @@ async fn read(shared: &Shared, asked: Question) -> Result<(Vec<Run>, Outcome), R
             return Some((runs, known.outcome.clone()));
         }
         let outcome = made(&paths).map(Arc::new).map_err(|failure| {
-            let status = match failure {
-                Failure::Usage(_) => StatusCode::UNPROCESSABLE_ENTITY,
-                _ => StatusCode::INTERNAL_SERVER_ERROR,
+            let status = if failure.is_refusal() {
+                StatusCode::UNPROCESSABLE_ENTITY
+            } else {
+                StatusCode::INTERNAL_SERVER_ERROR
             };
             (status, failure.to_string())
         });
@@ -199,7 +201,7 @@ fn stamp(runs: &[PathBuf]) -> Stamp {
     runs.iter().flat_map(files).filter_map(of).collect()
 }
 
-fn made(runs: &[PathBuf]) -> Result<Report, Failure> {
+fn made(runs: &[PathBuf]) -> Result<Report, Error> {
     let inputs = Inputs::find(runs, true)?;
     let read = inputs.files.iter().map(|input| input.path.clone());
     let described = runs.iter().flat_map(|run| ["config.toml", "run.json"].map(|name| run.join(name)));
@@ -216,13 +218,13 @@ fn made(runs: &[PathBuf]) -> Result<Report, Failure> {
 /// Refuses a file of a run that a link has put there: what is read here is quoted, and must be the run's.
 ///
 /// # Errors
-/// [`Failure::Usage`] for a link.
-pub(super) fn not_led_away(run: &Path, path: &Path) -> Result<(), Failure> {
-    let whole = run.canonicalize().map_err(failure::io("read", run))?;
+/// [`Error::Refused`] for a link.
+pub(super) fn not_led_away(run: &Path, path: &Path) -> Result<(), Error> {
+    let whole = run.canonicalize().map_err(error::io("read", run))?;
     let inside = path.strip_prefix(run).map(|below| whole.join(below));
     match path.canonicalize().ok() {
         Some(led) if Some(&led) != inside.as_ref().ok() => {
-            Err(Failure::Usage(format!("{} is a link: it is not followed here", path.display())))
+            Err(Error::Refused(format!("{} is a link: it is not followed here", path.display())))
         }
         _ => Ok(()),
     }

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use resonetics_runs::files;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::row::{Known, Row, regular};
 use super::{Shared, alone, of_kind, refused};
-use crate::files;
 
 /// How deep runs may lie in folders of several.
 const DEPTH: usize = 3;

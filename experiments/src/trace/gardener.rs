@@ -5,15 +5,15 @@ use resonetics_envs::env::ParallelEnv;
 use resonetics_envs::gardener::{
     Gardener, GardenerConfig, GardenerEnv, Generation, GenerationNoise, LifeEvent, World,
 };
+use resonetics_runs::Error;
+use resonetics_runs::garden_csv;
+use resonetics_runs::rollout::Rollout;
+use resonetics_runs::setup::{Setup, WorldSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Compared, Deviations, sets};
-use crate::failure::Failure;
-use crate::garden_csv;
-use crate::progress::Progress;
-use crate::rollout::Rollout;
-use crate::setup::{Setup, WorldSettings};
+use crate::progress::Bar;
 
 /// Tolerances (RULES.md): most numbers, energies, total entropy.
 const TOLERANCE: f64 = 1e-5;
@@ -193,8 +193,8 @@ pub fn record(
     policy: Box<dyn Policy>,
     seed: u64,
     generations: u32,
-    progress: &Progress,
-) -> Result<Trace, Failure> {
+    progress: &Bar,
+) -> Result<Trace, Error> {
     let mut rollout = Rollout::new(vec![GardenerEnv::new(config.unending())], policy)?;
     rollout.reset(&[seed]);
     let env = rollout.envs.env(0);
@@ -221,7 +221,7 @@ pub fn record(
     drop(env);
     let mut spawn = newcomers;
     for number in 1..=generations {
-        crate::interrupt::check()?;
+        resonetics_runs::interrupt::check()?;
         progress.inc(1);
         trace.generations.push(generation(&mut rollout, spawn, number % 10 == 0)?);
         spawn = spawned(rollout.envs.env(0).world());
@@ -247,7 +247,7 @@ fn generation(
     rollout: &mut Rollout<GardenerEnv>,
     spawn: Vec<[usize; 2]>,
     with_grid: bool,
-) -> Result<Recorded, Failure> {
+) -> Result<Recorded, Error> {
     rollout.act();
     let mut env = rollout.envs.env(0).into_owned();
     let noise = env.next_noise().clone();
@@ -269,7 +269,7 @@ fn generation(
     let generation = world.finish_generation(&rollout.actions, &noise);
     let same = generation == ParallelEnv::info(&*rollout.envs.env(0));
     if !same {
-        return Err(Failure::Failed("the recorded generation is not the one that was played".to_owned()));
+        return Err(Error::Failed("the recorded generation is not the one that was played".to_owned()));
     }
     let expected = Expected {
         damping_alpha: restraint.alpha,
@@ -290,11 +290,11 @@ fn generation(
 }
 
 /// All settings of the garden, without those of its agents.
-fn settings_of(setup: &Setup) -> Result<Map<String, Value>, Failure> {
+fn settings_of(setup: &Setup) -> Result<Map<String, Value>, Error> {
     let mut table = setup.settings_table();
     table.remove("agent");
     match serde_json::to_value(table) {
         Ok(Value::Object(config)) => Ok(config),
-        Ok(_) | Err(_) => Err(Failure::Failed("cannot write the settings as JSON".to_owned())),
+        Ok(_) | Err(_) => Err(Error::Failed("cannot write the settings as JSON".to_owned())),
     }
 }

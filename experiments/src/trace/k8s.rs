@@ -3,14 +3,14 @@
 use resonetics_agents::Policy;
 use resonetics_envs::env::{Env, ParallelEnv};
 use resonetics_envs::k8s::{K8sConfig, K8sEnv, K8sState, OBSERVATION, Rules};
+use resonetics_runs::Error;
+use resonetics_runs::rollout::Rollout;
+use resonetics_runs::setup::{Setup, WorldSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Compared, Deviations, sets};
-use crate::failure::Failure;
-use crate::progress::Progress;
-use crate::rollout::Rollout;
-use crate::setup::{Setup, WorldSettings};
+use crate::progress::Bar;
 
 /// Tolerance of everything that is a number (RULES.md).
 const TOLERANCE: f64 = 1e-5;
@@ -103,8 +103,8 @@ pub fn record(
     policy: Box<dyn Policy>,
     seed: u64,
     steps: u32,
-    progress: &Progress,
-) -> Result<Trace, Failure> {
+    progress: &Bar,
+) -> Result<Trace, Error> {
     let rules = if config.observation_rules == Rules::V46 { "v4.6" } else { "v4.5" };
     let mut rollout = Rollout::new(vec![K8sEnv::new(config.clone())], policy)?;
     rollout.reset(&[seed]);
@@ -119,7 +119,7 @@ pub fn record(
         steps: Vec::new(),
     };
     while trace.steps.len() < steps as usize && !(rollout.batch.terminated[0] || rollout.batch.truncated[0]) {
-        crate::interrupt::check()?;
+        resonetics_runs::interrupt::check()?;
         progress.inc(1);
         rollout.act();
         let env = rollout.envs.env(0);
@@ -147,14 +147,14 @@ pub fn record(
 
 /// The settings that differ from those of the rules; the grid has a field of its own, and neither
 /// drift nor shield is part of a recorded transition.
-fn overrides(setup: &Setup, rules: &str) -> Result<Map<String, Value>, Failure> {
-    let base = Setup::preset(environment(rules), "reference").map_err(Failure::Failed)?;
+fn overrides(setup: &Setup, rules: &str) -> Result<Map<String, Value>, Error> {
+    let base = Setup::preset(environment(rules), "reference").map_err(Error::Failed)?;
     let base = base.settings_table();
     let left_out = ["height", "width", "observation_rules", "drift", "risk", "flow", "control", "agent"];
     let mut config = Map::new();
     for (key, value) in setup.settings_table() {
         if !left_out.contains(&key.as_str()) && base.get(&key) != Some(&value) {
-            let value = serde_json::to_value(value).map_err(|error| Failure::Failed(error.to_string()))?;
+            let value = serde_json::to_value(value).map_err(|error| Error::Failed(error.to_string()))?;
             config.insert(key, value);
         }
     }

@@ -6,13 +6,11 @@ pub mod k8s;
 pub mod kernel;
 pub mod prophet;
 
+use prophet::Section;
+use resonetics_envs::config::ConfigError;
+use resonetics_runs::setup::Setup;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
-
-use resonetics_envs::config::ConfigError;
-
-use crate::setup::Setup;
-use prophet::Section;
 
 /// The largest deviation of each field, in the order in which fields were first compared.
 #[derive(Debug, Default)]

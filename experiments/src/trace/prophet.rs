@@ -1,12 +1,11 @@
 //! The v8.5 recording: sections that are replayed each on its own (RULES section 3.3).
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
-
 use resonetics_kernel::drift;
 use resonetics_kernel::pid::KernelPidTuner;
 use resonetics_kernel::prophet_optimizer::{ProphetConfig, ProphetOptimizer};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::kernel::{self, Backend, Layer};
 use super::{Compared, Deviations, brain, read};

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 
 use font8x8::legacy::BASIC_LEGACY;
 use gif::{DisposalMethod, Encoder, Frame, Repeat};
+use resonetics_runs::Error;
 
-use crate::failure::Failure;
 use crate::view::colour::{Rgb, cividis};
 use crate::view::scene::{Cells, Node, Scene};
 
@@ -252,10 +252,10 @@ impl Picture {
     /// The bytes of a PNG file.
     ///
     /// # Errors
-    /// [`Failure::Failed`] if there is no memory for them.
-    pub fn png(&self) -> Result<Vec<u8>, Failure> {
+    /// [`Error::Failed`] if there is no memory for them.
+    pub fn png(&self) -> Result<Vec<u8>, Error> {
         let [width, height] = self.size();
-        let failed = |error| Failure::Failed(format!("cannot encode the picture as PNG: {error}"));
+        let failed = |error| Error::Failed(format!("cannot encode the picture as PNG: {error}"));
         let mut bytes = Vec::new();
         let mut encoder = png::Encoder::new(&mut bytes, width.into(), height.into());
         encoder.set_color(png::ColorType::Indexed);
@@ -279,8 +279,8 @@ impl Film {
     /// A film that begins with `first`, for `delay` hundredths of a second.
     ///
     /// # Errors
-    /// [`Failure::Failed`] if there is no memory for it.
-    pub fn new(first: Picture, delay: u16) -> Result<Film, Failure> {
+    /// [`Error::Failed`] if there is no memory for it.
+    pub fn new(first: Picture, delay: u16) -> Result<Film, Error> {
         let [width, height] = first.size();
         let mut encoder = Encoder::new(Vec::new(), width, height, &palette()).map_err(failed)?;
         encoder.set_repeat(Repeat::Infinite).map_err(failed)?;
@@ -292,8 +292,8 @@ impl Film {
     /// Shows `picture`, of the first one's size, for `delay` hundredths of a second.
     ///
     /// # Errors
-    /// [`Failure::Failed`] if there is no memory for it.
-    pub fn show(&mut self, picture: Picture, delay: u16) -> Result<(), Failure> {
+    /// [`Error::Failed`] if there is no memory for it.
+    pub fn show(&mut self, picture: Picture, delay: u16) -> Result<(), Error> {
         let changed = |i: &usize| picture.pixels[*i] != self.shown.pixels[*i];
         let width = picture.width;
         let (mut left, mut right, mut top, mut bottom) = (width, 0, picture.height, 0);
@@ -313,7 +313,7 @@ impl Film {
         Ok(())
     }
 
-    fn frame(&mut self, rectangle: [usize; 4], pixels: Vec<u8>, delay: u16) -> Result<(), Failure> {
+    fn frame(&mut self, rectangle: [usize; 4], pixels: Vec<u8>, delay: u16) -> Result<(), Error> {
         // Inside the first picture, whose sides are such numbers.
         let [left, top, width, height] = rectangle.map(|place| place as u16);
         let frame = Frame {
@@ -340,14 +340,14 @@ impl Film {
     /// The bytes of the GIF file.
     ///
     /// # Errors
-    /// [`Failure::Failed`] if there is no memory for them.
-    pub fn finish(self) -> Result<Vec<u8>, Failure> {
+    /// [`Error::Failed`] if there is no memory for them.
+    pub fn finish(self) -> Result<Vec<u8>, Error> {
         self.encoder.into_inner().map_err(failed)
     }
 }
 
-fn failed(error: gif::EncodingError) -> Failure {
-    Failure::Failed(format!("cannot encode the pictures as GIF: {error}"))
+fn failed(error: gif::EncodingError) -> Error {
+    Error::Failed(format!("cannot encode the pictures as GIF: {error}"))
 }
 
 #[cfg(test)]

@@ -7,11 +7,11 @@ use resonetics_agents::Policy;
 use resonetics_envs::env::Ending;
 use resonetics_envs::gardener::GardenerEnv;
 use resonetics_envs::k8s::K8sEnv;
+use resonetics_runs::Error;
+use resonetics_runs::rollout::{Playable, Rollout};
+use resonetics_runs::setup::{Setup, WorldSettings};
+use resonetics_runs::trained::{PROPHET, Trained};
 
-use crate::failure::Failure;
-use crate::rollout::{Playable, Rollout};
-use crate::setup::{Setup, WorldSettings};
-use crate::training::{PROPHET, Trained};
 use crate::view::scene::Scene;
 
 /// Steps a second that can be chosen; from 20 on whole numbers of them for each picture.
@@ -53,8 +53,8 @@ impl Player {
     /// `agent` in the world `setup`.
     ///
     /// # Errors
-    /// [`Failure::Usage`] for an unknown agent, and a training that cannot act in this world.
-    pub fn new(setup: Setup, agent: &str) -> Result<Player, Failure> {
+    /// [`Error::Refused`] for an unknown agent, and a training that cannot act in this world.
+    pub fn new(setup: Setup, agent: &str) -> Result<Player, Error> {
         let dir = agent.strip_prefix(PROPHET);
         if let Some(dir) = dir {
             return Player::of(Trained::open(Path::new(dir))?, setup);
@@ -67,14 +67,14 @@ impl Player {
     /// The best checkpoint of `trained` in the world `setup`.
     ///
     /// # Errors
-    /// [`Failure::Usage`] if it cannot act in this world.
-    pub fn of(trained: Trained, setup: Setup) -> Result<Player, Failure> {
+    /// [`Error::Refused`] if it cannot act in this world.
+    pub fn of(trained: Trained, setup: Setup) -> Result<Player, Error> {
         let player = Player { setup, agent: "prophet".to_owned(), trained: Some(trained) };
         player.policy()?;
         Ok(player)
     }
 
-    fn policy(&self) -> Result<Box<dyn Policy>, Failure> {
+    fn policy(&self) -> Result<Box<dyn Policy>, Error> {
         match &self.trained {
             Some(trained) => Ok(Box::new(trained.policy(&self.setup)?)),
             None => self.setup.policy(&self.agent, 1),
@@ -90,13 +90,13 @@ impl Player {
     ///
     /// # Errors
     /// As [`Player::new`].
-    pub fn show(&self, seed: u64) -> Result<Show, Failure> {
+    pub fn show(&self, seed: u64) -> Result<Show, Error> {
         Show::of(&self.setup, self.policy()?, seed)
     }
 }
 
 impl Show {
-    fn of(setup: &Setup, policy: Box<dyn Policy>, seed: u64) -> Result<Show, Failure> {
+    fn of(setup: &Setup, policy: Box<dyn Policy>, seed: u64) -> Result<Show, Error> {
         let world = match &setup.settings {
             WorldSettings::Gardener(settings) => {
                 let mut rollout = Rollout::new(vec![GardenerEnv::new(settings.env.clone())], policy)?;
@@ -115,8 +115,8 @@ impl Show {
     /// Takes a step; nothing happens once the episode is over.
     ///
     /// # Errors
-    /// [`Failure::Failed`] if the agent chooses an action that there is none of.
-    pub fn step(&mut self) -> Result<(), Failure> {
+    /// [`Error::Failed`] if the agent chooses an action that there is none of.
+    pub fn step(&mut self) -> Result<(), Error> {
         if self.ended.is_some() {
             return Ok(());
         }
@@ -148,7 +148,7 @@ impl Show {
     }
 }
 
-fn stepped<E: Playable>(rollout: &mut Rollout<E>) -> Result<Option<Ending>, Failure> {
+fn stepped<E: Playable>(rollout: &mut Rollout<E>) -> Result<Option<Ending>, Error> {
     rollout.step()?;
     let ending = Ending { terminated: rollout.batch.terminated[0], truncated: rollout.batch.truncated[0] };
     Ok((ending.terminated || ending.truncated).then_some(ending))

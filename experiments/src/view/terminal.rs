@@ -6,11 +6,11 @@ use std::time::Instant;
 
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use resonetics_runs::error::{self, Error};
+use resonetics_runs::interrupt;
 use signal_hook::consts::SIGTSTP;
 use signal_hook::low_level;
 
-use crate::failure::{self, Failure};
-use crate::interrupt;
 use crate::view::scene::Scene;
 use crate::view::show::{FASTEST, RATES, Show, pace};
 
@@ -101,8 +101,8 @@ impl Drop for Screen {
 /// Whether somebody can watch: refused in a pipe, before the work.
 ///
 /// # Errors
-/// [`Failure::Usage`] if standard input or output is no terminal, or `TERM` names none or a dumb one.
-pub fn check() -> Result<(), Failure> {
+/// [`Error::Refused`] if standard input or output is no terminal, or `TERM` names none or a dumb one.
+pub fn check() -> Result<(), Error> {
     let term = std::env::var("TERM").unwrap_or_default();
     let problem = if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         "this is no terminal to watch on: run it in one"
@@ -111,21 +111,21 @@ pub fn check() -> Result<(), Failure> {
     } else {
         return Ok(());
     };
-    Err(Failure::Usage(format!("{problem}, or write pictures with --gif FILE or --png FILE")))
+    Err(Error::Refused(format!("{problem}, or write pictures with --gif FILE or --png FILE")))
 }
 
 /// Shows `show` until who watches has seen enough.
 ///
 /// # Errors
-/// [`Failure::Interrupted`]; [`Failure::Failed`] if the terminal goes away.
-pub fn watch(show: Show, title: String) -> Result<(), Failure> {
+/// [`Error::Interrupted`]; [`Error::Failed`] if the terminal goes away.
+pub fn watch(show: Show, title: String) -> Result<(), Error> {
     let terminal = Path::new("the terminal");
-    let mut screen = Screen::open().map_err(failure::io("open", terminal))?;
+    let mut screen = Screen::open().map_err(error::io("open", terminal))?;
     play(&mut screen, show, title)
 }
 
-fn play(screen: &mut Screen, mut show: Show, title: String) -> Result<(), Failure> {
-    let lost = |what: &'static str| failure::io(what, Path::new("the terminal"));
+fn play(screen: &mut Screen, mut show: Show, title: String) -> Result<(), Error> {
+    let lost = |what: &'static str| error::io(what, Path::new("the terminal"));
     let ink = draw::Ink::of_terminal();
     let mut view = View::new(title, show.scene());
     let mut due = Instant::now();

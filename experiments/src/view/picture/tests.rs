@@ -141,8 +141,8 @@ fn the_largest_clusters_have_bars_and_narrow_ones_room_for_the_caption() {
 /// The longest that there is to say, at the end of both worlds.
 #[test]
 fn captions_are_not_cut() {
-    use crate::setup::Setup;
     use crate::view::show::Player;
+    use resonetics_runs::setup::Setup;
     let mut endings = Vec::new();
     for (env, agent, sets) in [
         ("gardener", "idle", vec!["max_generations=30".to_owned()]),

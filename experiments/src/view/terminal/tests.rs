@@ -5,10 +5,10 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
+use resonetics_runs::setup::Setup;
 
 use super::draw::{Ink, READINGS, draw};
 use super::*;
-use crate::setup::Setup;
 use crate::view::colour::cividis;
 use crate::view::scene::Cells;
 use crate::view::show::Player;

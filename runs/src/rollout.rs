@@ -1,0 +1,255 @@
+//! A policy at work in a vector of environments, and episodes played by it.
+
+use ndarray::Array2;
+use rayon::prelude::*;
+use resonetics_agents::{Observations, Policy};
+use resonetics_envs::env::ParallelEnv;
+use resonetics_envs::gardener::{GardenerEnv, LifeEvent};
+use resonetics_envs::k8s::K8sEnv;
+use resonetics_envs::stream::{Domain, Key};
+use resonetics_envs::vector::{Autoreset, Batch, VecEnv};
+
+use crate::error::Error;
+use crate::interrupt;
+use crate::memory;
+use crate::progress::Progress;
+use crate::setup::{Setup, WorldSettings};
+
+/// What the benchmark looks at after a step.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Snapshot {
+    /// Average load of a cluster, mean dirt of a garden.
+    pub load: f64,
+    /// Nodes out of memory, and those of them with critical priority; none in a garden.
+    pub oom: Option<(u32, u32)>,
+    /// What is left of a cluster's budget.
+    pub budget: Option<f64>,
+}
+
+/// An environment that experiments can play.
+pub trait Playable: ParallelEnv + Clone + Sync {
+    /// Births and cleared memories since the last step.
+    fn events(&self) -> &[LifeEvent] {
+        &[]
+    }
+    /// See [`Snapshot`].
+    fn snapshot(&self) -> Snapshot;
+    /// Bytes of one environment beyond `size_of`.
+    fn heap_bytes(&self) -> usize;
+}
+
+impl Playable for K8sEnv {
+    fn snapshot(&self) -> Snapshot {
+        let info = ParallelEnv::info(self);
+        Snapshot {
+            load: info.avg_load.into(),
+            oom: Some((info.oom_nodes, info.critical_oom)),
+            budget: Some(info.budget),
+        }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        K8sEnv::heap_bytes(self)
+    }
+}
+
+impl Playable for GardenerEnv {
+    fn events(&self) -> &[LifeEvent] {
+        GardenerEnv::events(self)
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        Snapshot { load: self.world().mean_dirt(), oom: None, budget: None }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        GardenerEnv::heap_bytes(self)
+    }
+}
+
+/// A policy at work in a vector of environments.
+pub struct Rollout<E> {
+    pub envs: VecEnv<E>,
+    pub batch: Batch,
+    pub actions: Vec<usize>,
+    policy: Box<dyn Policy>,
+    states: Array2<f32>,
+    /// Episodes that are over and not stepped any more.
+    ended: Vec<bool>,
+}
+
+impl<E: Playable> Rollout<E> {
+    /// `policy` in `envs`, which stay as they are at the end of an episode.
+    pub fn new(envs: Vec<E>, policy: Box<dyn Policy>) -> Result<Rollout<E>, Error> {
+        let envs = VecEnv::new(envs, Autoreset::Disabled).map_err(Error::Failed)?;
+        let batch = envs.batch();
+        let state_len = if policy.needs_state() { envs.state_len() } else { 0 };
+        let rows = if policy.needs_state() { envs.len() } else { 0 };
+        Ok(Rollout {
+            actions: vec![0; batch.rewards.len()],
+            states: Array2::zeros((rows, state_len)),
+            ended: vec![false; envs.len()],
+            envs,
+            batch,
+            policy,
+        })
+    }
+
+    /// Starts an episode in each environment with a seed.
+    pub fn reset(&mut self, seeds: &[u64]) {
+        let some: Vec<Option<u64>> = seeds.iter().map(|&seed| Some(seed)).collect();
+        self.envs.reset_lanes(&some, &mut self.batch);
+        self.ended.fill(false);
+        for (env, &seed) in seeds.iter().enumerate() {
+            self.policy.begin_episode(env, Key::new(seed, Domain::Policy, 0));
+        }
+        self.tell();
+    }
+
+    fn tell(&mut self) {
+        for env in 0..self.envs.len() {
+            if !self.ended[env] {
+                for &event in self.envs.env(env).events() {
+                    self.policy.life(env, event);
+                }
+            }
+        }
+    }
+
+    /// The actions that the policy chooses now, left in `actions`.
+    pub fn act(&mut self) {
+        if self.policy.needs_state() {
+            self.envs.write_states(&mut self.states);
+        }
+        self.policy.act(&Observations::of(&self.batch, self.states.view()), &mut self.actions);
+    }
+
+    /// Steps with `actions`.
+    pub fn advance(&mut self) -> Result<(), Error> {
+        self.envs
+            .step(&self.actions, &mut self.batch)
+            .map_err(|error| Error::Failed(format!("the agent chose badly: {error}")))?;
+        self.tell();
+        for env in 0..self.ended.len() {
+            self.ended[env] = self.batch.terminated[env] || self.batch.truncated[env];
+        }
+        Ok(())
+    }
+
+    /// Chooses actions and steps with them.
+    pub fn step(&mut self) -> Result<(), Error> {
+        self.act();
+        self.advance()
+    }
+}
+
+/// An episode as the benchmark sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Episode {
+    pub seed: u64,
+    pub total_reward: f64,
+    pub steps: u32,
+    pub terminated: bool,
+    pub truncated: bool,
+    /// The most nodes that were out of memory at a time, and the most critical ones.
+    pub oom: Option<(u32, u32)>,
+    /// Mean over the steps of the average load (the mean dirt in a garden).
+    pub avg_load: f64,
+    /// What was left of the budget at the end.
+    pub budget: Option<f64>,
+}
+
+/// Makes a policy for so many environments.
+pub type MakePolicy<'a> = dyn Fn(usize) -> Result<Box<dyn Policy>, Error> + Sync + 'a;
+
+/// Plays an episode for each seed with the policies that `policy` makes, in parallel; the result does not depend
+/// on the threads.
+///
+/// # Errors
+/// Those of `policy`, and [`Error::Interrupted`].
+pub fn play_with(
+    setup: &Setup,
+    policy: &MakePolicy<'_>,
+    seeds: &[u64],
+    progress: &dyn Progress,
+) -> Result<Vec<Episode>, Error> {
+    match &setup.settings {
+        WorldSettings::K8s(settings) => {
+            let env = K8sEnv::new(settings.env.clone());
+            play_in(&env, policy, seeds, 64, progress)
+        }
+        WorldSettings::Gardener(settings) => {
+            let env = GardenerEnv::new(settings.env.clone());
+            play_in(&env, policy, seeds, 1, progress)
+        }
+    }
+}
+
+fn play_in<E: Playable + Clone>(
+    env: &E,
+    policy: &MakePolicy<'_>,
+    seeds: &[u64],
+    lanes: usize,
+    progress: &dyn Progress,
+) -> Result<Vec<Episode>, Error> {
+    let threads = rayon::current_num_threads().min(seeds.len().div_ceil(lanes));
+    let together = threads * lanes.min(seeds.len());
+    let bytes = (size_of::<E>() + env.heap_bytes()).saturating_mul(together);
+    memory::fits(&format!("{together} environments side by side (fewer with fewer --threads)"), bytes)?;
+    let pieces: Result<Vec<Vec<Episode>>, Error> = seeds
+        .par_chunks(lanes)
+        .map(|seeds| {
+            let policy = policy(seeds.len())?;
+            let mut rollout = Rollout::new(vec![env.clone(); seeds.len()], policy)?;
+            let episodes = play_lanes(&mut rollout, seeds, progress)?;
+            progress.inc(seeds.len() as u64);
+            Ok(episodes)
+        })
+        .collect();
+    Ok(pieces?.concat())
+}
+
+/// Plays one episode in each lane to its end.
+fn play_lanes<E: Playable>(
+    rollout: &mut Rollout<E>,
+    seeds: &[u64],
+    progress: &dyn Progress,
+) -> Result<Vec<Episode>, Error> {
+    rollout.reset(seeds);
+    let new = |seed: &u64| Episode {
+        seed: *seed,
+        total_reward: 0.0,
+        steps: 0,
+        terminated: false,
+        truncated: false,
+        oom: None,
+        avg_load: 0.0,
+        budget: None,
+    };
+    let mut episodes: Vec<Episode> = seeds.iter().map(new).collect();
+    let mut playing = episodes.len();
+    while playing > 0 {
+        interrupt::check()?;
+        progress.tick();
+        rollout.step()?;
+        for (lane, episode) in episodes.iter_mut().enumerate() {
+            if episode.terminated || episode.truncated {
+                continue;
+            }
+            let now = rollout.envs.env(lane).snapshot();
+            episode.steps += 1;
+            episode.avg_load += now.load;
+            let before = episode.oom.unwrap_or_default();
+            episode.oom = now.oom.map(|(oom, critical)| (oom.max(before.0), critical.max(before.1)));
+            episode.terminated = rollout.batch.terminated[lane];
+            episode.truncated = rollout.batch.truncated[lane];
+            if episode.terminated || episode.truncated {
+                episode.total_reward = rollout.batch.episode_return[lane];
+                episode.avg_load /= f64::from(episode.steps);
+                episode.budget = now.budget;
+                playing -= 1;
+            }
+        }
+    }
+    Ok(episodes)
+}

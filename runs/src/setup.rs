@@ -1,0 +1,219 @@
+//! A world by its name, with all its settings, and the agents that it has.
+
+use resonetics_agents::prophet::config::TrainConfig;
+use resonetics_agents::{
+    Evolved, GardenerHeuristic, GardenerHeuristicConfig, Idle, K8sHeuristic, K8sHeuristicConfig, K8sPlanner,
+    Policy, Random,
+};
+use resonetics_envs::config::{Allowed, ConfigError, Settings, Source, resolve};
+use resonetics_envs::gardener::{self, GardenerConfig};
+use resonetics_envs::k8s::{self, Action, K8sConfig};
+use resonetics_envs::registry::{World, world};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+
+/// An environment's settings with those of its heuristic agent, under `agent.`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WithAgent<W, A> {
+    #[serde(flatten)]
+    pub env: W,
+    pub agent: A,
+}
+
+impl<W: Settings, A: Settings> Settings for WithAgent<W, A> {
+    fn check(&self, allowed: &mut Allowed) {
+        self.env.check(allowed);
+        allowed.table("agent", |allowed| self.agent.check(allowed));
+    }
+}
+
+/// The settings of a world and of its agents.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WorldSettings {
+    K8s(WithAgent<K8sConfig, K8sHeuristicConfig>),
+    Gardener(WithAgent<GardenerConfig, GardenerHeuristicConfig>),
+}
+
+/// A named world, fully resolved; written into config.toml as `[env]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(into = "EnvTable", try_from = "EnvTable")]
+pub struct Setup {
+    pub name: String,
+    pub preset: String,
+    pub settings: WorldSettings,
+}
+
+/// `[env]` in config.toml.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EnvTable {
+    pub(crate) name: String,
+    pub(crate) preset: String,
+    pub(crate) settings: toml::Table,
+}
+
+impl From<Setup> for EnvTable {
+    fn from(setup: Setup) -> EnvTable {
+        let settings = setup.settings_table();
+        EnvTable { name: setup.name, preset: setup.preset, settings }
+    }
+}
+
+impl TryFrom<EnvTable> for Setup {
+    type Error = String;
+
+    fn try_from(table: EnvTable) -> Result<Setup, String> {
+        let text = table.settings.to_string();
+        let source = Source { name: "env.settings", text: &text };
+        let setup = Setup::preset(&table.name, &table.preset)?.with(Some(source), &[]);
+        // The line would be one of this text, not of the user's file.
+        setup.map_err(|error| ConfigError { place: "env.settings".to_owned(), ..error }.to_string())
+    }
+}
+
+impl Setup {
+    /// The settings of a training in this world, with the native learner and the standard recipe.
+    pub fn training(&self) -> TrainConfig {
+        match &self.settings {
+            WorldSettings::K8s(_) => TrainConfig::default(),
+            WorldSettings::Gardener(_) => TrainConfig::garden(),
+        }
+    }
+
+    /// The world `name` under `preset`.
+    ///
+    /// # Errors
+    /// If there is no such world or preset.
+    pub fn preset(name: &str, preset: &str) -> Result<Setup, String> {
+        let settings = match world(name, preset)? {
+            World::K8s(env) => WorldSettings::K8s(WithAgent { env, agent: K8sHeuristicConfig::default() }),
+            World::Gardener(env) => {
+                WorldSettings::Gardener(WithAgent { env, agent: GardenerHeuristicConfig::default() })
+            }
+        };
+        Ok(Setup { name: name.to_owned(), preset: preset.to_owned(), settings })
+    }
+
+    /// This world with a file's settings and then `sets` on top.
+    ///
+    /// # Errors
+    /// The first setting that is refused.
+    pub fn with(mut self, file: Option<Source<'_>>, sets: &[String]) -> Result<Setup, ConfigError> {
+        match &mut self.settings {
+            WorldSettings::K8s(settings) => *settings = resolve(settings, file, sets)?,
+            WorldSettings::Gardener(settings) => *settings = resolve(settings, file, sets)?,
+        }
+        Ok(self)
+    }
+
+    /// The longest that an episode can last, in steps or generations.
+    pub fn limit(&self) -> u32 {
+        match &self.settings {
+            WorldSettings::K8s(settings) => settings.env.max_steps,
+            WorldSettings::Gardener(settings) => settings.env.max_generations,
+        }
+    }
+
+    /// The same world with episodes of at most `limit` steps or generations.
+    pub fn with_limit(mut self, limit: u32) -> Setup {
+        match &mut self.settings {
+            WorldSettings::K8s(settings) => settings.env.max_steps = limit,
+            WorldSettings::Gardener(settings) => settings.env.max_generations = limit,
+        }
+        self
+    }
+
+    /// All settings as a TOML table.
+    pub fn settings_table(&self) -> toml::Table {
+        match &self.settings {
+            WorldSettings::K8s(settings) => toml::Table::try_from(settings),
+            WorldSettings::Gardener(settings) => toml::Table::try_from(settings),
+        }
+        .unwrap_or_default()
+    }
+
+    /// The same with those of a training in it, below `train`.
+    pub fn all_settings(&self) -> toml::Table {
+        let mut table = self.settings_table();
+        if let Ok(train) = toml::Value::try_from(self.training()) {
+            table.insert("train".to_owned(), train);
+        }
+        table
+    }
+
+    /// `[env]` of a config.toml.
+    pub fn table(&self) -> Result<toml::Value, Error> {
+        toml::Value::try_from(self)
+            .map_err(|error| Error::Failed(format!("cannot write the settings as TOML: {error}")))
+    }
+
+    /// The names of the agents of this world.
+    pub fn agents(&self) -> &'static [&'static str] {
+        agent_names(&self.settings)
+    }
+
+    /// The agent that this world is shown with unless another one is asked for.
+    pub fn shown_agent(&self) -> &'static str {
+        match self.settings {
+            WorldSettings::K8s(_) => "heuristic",
+            WorldSettings::Gardener(_) => "evolved",
+        }
+    }
+
+    /// The agent called `name`, for `envs` environments; one that was trained is read by
+    /// [`crate::trained::policy`].
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if this world has no such agent.
+    pub fn policy(&self, name: &str, envs: usize) -> Result<Box<dyn Policy>, Error> {
+        match &self.settings {
+            WorldSettings::K8s(settings) => match name {
+                "random" => return Ok(Box::new(Random::new(envs, 1, k8s::ACTIONS))),
+                "heuristic" => return Ok(Box::new(K8sHeuristic { config: settings.agent.clone() })),
+                "planner" => return Ok(Box::new(K8sPlanner::new(settings.env.clone()))),
+                "idle" => return Ok(Box::new(Idle { action: Action::Right as usize })),
+                _ => {}
+            },
+            WorldSettings::Gardener(settings) => match name {
+                "evolved" => return Ok(Box::new(Evolved::new(envs, &settings.env))),
+                "heuristic" => {
+                    return Ok(Box::new(GardenerHeuristic::new(settings.agent.clone(), &settings.env)));
+                }
+                "random" => {
+                    return Ok(Box::new(Random::new(envs, settings.env.max_population, gardener::ACTIONS)));
+                }
+                "idle" => return Ok(Box::new(Idle { action: gardener::action::WAIT })),
+                _ => {}
+            },
+        }
+        let known = self.agents().join(", ");
+        let known = format!("{known}, and prophet:DIR for a trained one");
+        Err(Error::Refused(format!("unknown agent `{name}` for {}; known are: {known}", self.name)))
+    }
+
+    /// Whether the control layer is on.
+    pub fn control(&self) -> bool {
+        match &self.settings {
+            WorldSettings::K8s(settings) => settings.env.control.enabled,
+            WorldSettings::Gardener(settings) => settings.env.control.enabled,
+        }
+    }
+
+    /// The same world with its control layer on or off.
+    pub fn with_control(&self, enabled: bool) -> Setup {
+        let mut setup = self.clone();
+        match &mut setup.settings {
+            WorldSettings::K8s(settings) => settings.env.control.enabled = enabled,
+            WorldSettings::Gardener(settings) => settings.env.control.enabled = enabled,
+        }
+        setup
+    }
+}
+
+fn agent_names(settings: &WorldSettings) -> &'static [&'static str] {
+    match settings {
+        WorldSettings::K8s(_) => &["random", "heuristic", "planner", "idle"],
+        WorldSettings::Gardener(_) => &["evolved", "heuristic", "random", "idle"],
+    }
+}

@@ -1,0 +1,474 @@
+//! Checkpoints in a run directory: a safetensors file and a JSON file each, whole or not at all.
+//!
+//! The JSON file is written last, and a checkpoint without it is none. It holds the checksums of both. Beside
+//! them lies `config.toml` as it was when the training began: all checkpoints belong to it.
+
+use std::fmt::Write;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use resonetics_agents::prophet::state::{Arrays, Numbers, State};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::{self, Error};
+use crate::files::{self, sha256, text, write_atomic, write_new};
+use crate::run_dir::status;
+use crate::shell::quoted_path;
+
+/// Grows with each change of what is written.
+const FORMAT: u32 = 1;
+const BEST: &str = "best";
+/// The settings of a run, in its directory and, as they were, beside its checkpoints.
+const CONFIG: &str = "config.toml";
+/// The most lines that are told of what was changed in them.
+const TOLD: usize = 3;
+
+/// Which training a checkpoint belongs to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    env: String,
+    /// SHA-256 of the run's config.toml.
+    config: String,
+}
+
+impl Identity {
+    /// That of the training in `env` whose config.toml is in `dir`.
+    pub fn of(env: &str, dir: &Path) -> Result<Identity, Error> {
+        let bytes = files::read(&dir.join(CONFIG), files::TEXT)?;
+        Ok(Identity { env: env.to_owned(), config: sha256(&bytes) })
+    }
+}
+
+/// The best checkpoint so far, by the greedy policy's mean return on seeds of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Best {
+    pub update: u64,
+    pub greedy_return: f64,
+}
+
+/// What a checkpoint holds: numbers of the kind `N`, which go into JSON, and arrays.
+pub struct Checkpoint<N> {
+    /// Length of the CSV file.
+    pub csv_bytes: u64,
+    pub best: Option<Best>,
+    pub numbers: N,
+    pub arrays: Arrays,
+}
+
+/// What a checkpoint's JSON file says, beside its own checksum.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Record<N> {
+    format: u32,
+    version: String,
+    identity: Identity,
+    /// SHA-256 of the safetensors file.
+    safetensors: String,
+    csv_bytes: u64,
+    best: Option<Best>,
+    numbers: N,
+}
+
+/// Why a checkpoint cannot be used.
+enum Unusable {
+    /// It is not the file that it should be.
+    Refused(String),
+    /// It belongs to the config.toml of this SHA-256, which is not the one in the run's directory.
+    Foreign(String),
+    /// It was not looked at to its end.
+    Failed(Error),
+}
+
+impl From<Error> for Unusable {
+    fn from(failure: Error) -> Unusable {
+        if failure.is_refusal() { Unusable::Refused(failure.to_string()) } else { Unusable::Failed(failure) }
+    }
+}
+
+/// The checkpoints of a run.
+pub struct Checkpoints {
+    dir: PathBuf,
+    folder: PathBuf,
+    identity: Identity,
+    keep: usize,
+}
+
+impl Checkpoints {
+    /// Those in the run directory `dir`, for reading: somebody may be training there.
+    pub fn at(dir: &Path, identity: Identity, keep: usize) -> Checkpoints {
+        Checkpoints { dir: dir.to_path_buf(), folder: dir.join("checkpoints"), identity, keep }
+    }
+
+    /// The settings of the run in `dir` as they were when it began, if it keeps them.
+    pub fn kept_settings(dir: &Path) -> Option<PathBuf> {
+        Some(dir.join("checkpoints").join(CONFIG)).filter(|path| path.is_file())
+    }
+
+    /// Makes ready to write, once it is known that the training goes on or may begin: deletes what a killed
+    /// process left, temporary files and arrays whose JSON was never written, and keeps the settings.
+    pub fn tidy(&self) -> Result<(), Error> {
+        fs::create_dir_all(&self.folder).map_err(error::io("create", &self.folder))?;
+        for folder in [&self.dir, &self.folder] {
+            for path in files(folder)? {
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let orphan = name.starts_with("step-")
+                    && name.ends_with(".safetensors")
+                    && !path.with_extension("json").exists();
+                if name.starts_with(".tmp") || orphan {
+                    fs::remove_file(&path).map_err(error::io("remove", &path))?;
+                }
+            }
+        }
+        let kept = self.folder.join(CONFIG);
+        if kept.symlink_metadata().is_err() {
+            write_new(&kept, &files::read(&self.dir.join(CONFIG), files::TEXT)?)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the last numbered checkpoint the best one too, with the same bytes, unless it is that already.
+    pub fn last_is_best(&self) -> Result<(), Error> {
+        let Some(last) = self.names()?.pop() else { return Ok(()) };
+        for extension in ["safetensors", "json"] {
+            let (last, best) = (self.path(&last, extension), self.path(BEST, extension));
+            if !best.is_file() || !files::same(&last, &best)? {
+                write_atomic(&best, &files::read(&last, u64::MAX)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn path(&self, name: &str, extension: &str) -> PathBuf {
+        self.folder.join(format!("{name}.{extension}"))
+    }
+
+    /// Names of the numbered checkpoints, the oldest first.
+    fn names(&self) -> Result<Vec<String>, Error> {
+        // A training that was killed at its very start has not made the folder yet.
+        if !self.folder.exists() {
+            return Ok(Vec::new());
+        }
+        let mut names: Vec<String> = files(&self.folder)?
+            .iter()
+            .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+            .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+            .filter(|name| name.starts_with("step-"))
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// Writes the checkpoint of `steps`, also as the best one if it is that, and deletes those that are not
+    /// kept.
+    pub fn write<N: Serialize>(
+        &self,
+        steps: u64,
+        checkpoint: &Checkpoint<N>,
+        is_best: bool,
+    ) -> Result<(), Error> {
+        let Checkpoint { csv_bytes, best, numbers, arrays } = checkpoint;
+        let arrays = arrays.to_bytes().map_err(Error::Failed)?;
+        let record = Record {
+            format: FORMAT,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            identity: self.identity.clone(),
+            safetensors: sha256(&arrays),
+            csv_bytes: *csv_bytes,
+            best: *best,
+            numbers,
+        };
+        let json = sealed(&record)?;
+        let name = step_name(steps);
+        // A kill between the two is mended by `last_is_best`.
+        for name in [&name, BEST].iter().take(1 + usize::from(is_best)) {
+            write_atomic(&self.path(name, "safetensors"), &arrays)?;
+            write_atomic(&self.path(name, "json"), &json)?;
+        }
+        let names = self.names()?;
+        for old in &names[..names.len().saturating_sub(self.keep)] {
+            for extension in ["json", "safetensors"] {
+                let path = self.path(old, extension);
+                match fs::remove_file(&path) {
+                    // Whoever took it away wanted the same: no reason to end a training.
+                    Err(error) if error.kind() == ErrorKind::NotFound => {}
+                    removed => removed.map_err(error::io("remove", &path))?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The last checkpoint; none if there is none, see [`Checkpoints::refuse_lost`].
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with the reason if it is not one to go on from, and what to do: an older one is
+    /// only named if it is one.
+    pub fn last<N: DeserializeOwned>(&self) -> Result<Option<Checkpoint<N>>, Error> {
+        let names = self.names()?;
+        let Some(last) = names.last() else { return Ok(None) };
+        let problem = match self.read(last) {
+            Ok((checkpoint, _)) => return Ok(Some(checkpoint)),
+            Err(problem) => self.told(last, problem)?,
+        };
+        // From the newest on, those that would have to go to go on from an older one.
+        let bad = names.iter().rev().take_while(|name| self.read::<N>(name).is_err()).count();
+        let (older, bad) = names.split_at(names.len() - bad);
+        let files = |name: &String| format!("{name}.json and {name}.safetensors");
+        let bad = bad.iter().map(files).collect::<Vec<_>>().join(", ");
+        let remedy = match older.last() {
+            Some(whole) => format!("delete {bad} to go on from {whole}, which is whole"),
+            None => format!("none is whole: put {bad} back{}, or {}", self.way_from_best(), self.anew()),
+        };
+        Err(Error::Refused(format!("{problem}; {remedy}")))
+    }
+
+    /// Refuses a run whose config.toml was edited since it began.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with what was changed, as far as it is known, and how to put it back.
+    pub fn refuse_edited(&self) -> Result<(), Error> {
+        let found = self.identities().find(|identity| *identity != self.identity.config);
+        found.and_then(|found| self.edited(&found)).map_or(Ok(()), |edited| Err(Error::Refused(edited)))
+    }
+
+    /// Refuses to begin at the beginning what has been trained already, where there is no numbered
+    /// checkpoint: `done` updates or steps are in `csv`, and the first checkpoint is due behind `before_first`.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with what to do.
+    pub fn refuse_lost(&self, csv: &Path, done: u64, before_first: u64) -> Result<(), Error> {
+        let best = ["json", "safetensors"].iter().any(|extension| self.path(BEST, extension).exists());
+        if done <= before_first && !best {
+            return Ok(());
+        }
+        if let Err(Unusable::Foreign(config)) = self.read::<Numbers>(BEST)
+            && let Some(edited) = self.edited(&config)
+        {
+            return Err(Error::Refused(edited));
+        }
+        let mut found = Vec::new();
+        if done > 0 {
+            found.push(format!("{} and its timings tell of {done} updates or steps", csv.display()));
+        }
+        if best {
+            found.push("the best checkpoint is there".to_owned());
+        }
+        Err(Error::Refused(format!(
+            "{} holds no numbered checkpoint, but {}: nothing was begun anew; put the last step-N.json and \
+             step-N.safetensors back{}, or {}",
+            self.folder.display(),
+            found.join(" and "),
+            self.way_from_best(),
+            self.anew()
+        )))
+    }
+
+    /// How to go on from the best checkpoint, if it is one to go on from.
+    fn way_from_best(&self) -> String {
+        self.read::<Numbers>(BEST).map_or_else(
+            |_| String::new(),
+            |best| {
+                let name = step_name(best.0.numbers.steps());
+                format!(
+                    ", or go on from the best one: copy best.json to {name}.json and best.safetensors to \
+                     {name}.safetensors there"
+                )
+            },
+        )
+    }
+
+    /// How to train from the beginning without touching what is there.
+    fn anew(&self) -> String {
+        format!("repeat it from its beginning: `resonetics rerun {} --out NEW`", quoted_path(&self.dir))
+    }
+
+    /// That config.toml was edited, if that is why a checkpoint that belongs to the one of SHA-256 `found`
+    /// does not fit; else the checkpoint is from elsewhere.
+    fn edited(&self, found: &str) -> Option<String> {
+        let (config, kept) = (self.dir.join(CONFIG), self.folder.join(CONFIG));
+        let (now, then) = (files::read(&config, files::TEXT).ok()?, files::read(&kept, files::TEXT).ok());
+        let kept_now = then.as_ref().is_some_and(|then| *then == now);
+        // Runs of older versions keep none.
+        let then = then.filter(|then| sha256(then) == found);
+        if kept_now || (then.is_none() && !self.identities().all(|identity| identity == found)) {
+            return None;
+        }
+        let (path, folder) = (config.display(), self.folder.display());
+        let mut text = format!(
+            "{path} was edited: all checkpoints in {folder} belong to it as it was, with SHA-256 {found}; now it has {}",
+            self.identity.config
+        );
+        if let Some(then) = then {
+            let (kept, path) = (quoted_path(&kept), quoted_path(&config));
+            let _ = write!(text, "{}; put it back: `cp {kept} {path}`", changes(&then, &now));
+        } else {
+            text += "; put it back as it was";
+        }
+        text += " (other settings are for a run of its own)";
+        Some(text)
+    }
+
+    /// SHA-256 of the config.toml that each checkpoint says it belongs to.
+    fn identities(&self) -> impl Iterator<Item = String> {
+        let names = self.names().unwrap_or_default().into_iter().chain([BEST.to_owned()]);
+        let paths: Vec<PathBuf> = names.map(|name| self.path(&name, "json")).collect();
+        paths.into_iter().filter_map(|path| {
+            let value: Value = serde_json::from_str(&text(&path).ok()?).ok()?;
+            Some(value.get("identity")?.get("config")?.as_str()?.to_owned())
+        })
+    }
+
+    /// The best checkpoint, and the SHA-256 of its safetensors file.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if there is none, or with the reason why it cannot be used.
+    pub fn best(&self) -> Result<(State, String), Error> {
+        if !self.path(BEST, "json").exists() {
+            let folder = self.folder.display();
+            // A training that is finished has had one.
+            return Err(Error::Refused(if status(&self.dir).ok().flatten().as_deref() == Some("finished") {
+                format!("{folder} holds no best checkpoint any more: put it back, or {}", self.anew())
+            } else {
+                format!("{folder} holds no best checkpoint yet: train on (`resonetics train --resume`)")
+            }));
+        }
+        // Who trains here may just be replacing its two files, one after the other.
+        for _ in 0..10 {
+            if let Ok((Checkpoint { numbers, arrays, .. }, sum)) = self.read(BEST) {
+                return Ok((State { numbers, arrays }, sum));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        match self.read::<Numbers>(BEST) {
+            Ok((Checkpoint { numbers, arrays, .. }, sum)) => Ok((State { numbers, arrays }, sum)),
+            Err(problem) => Err(Error::Refused(format!(
+                "{}; train on (`resonetics train --resume`) if that training was stopped, or put the file back",
+                self.told(BEST, problem)?
+            ))),
+        }
+    }
+
+    /// What is wrong with checkpoint `name`.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if the fault is not with the checkpoint but with an edited config.toml.
+    fn told(&self, name: &str, problem: Unusable) -> Result<String, Error> {
+        match problem {
+            Unusable::Refused(problem) => Ok(problem),
+            Unusable::Failed(failure) => Err(failure),
+            Unusable::Foreign(config) => match self.edited(&config) {
+                Some(edited) => Err(Error::Refused(edited)),
+                None => Ok(format!(
+                    "{} is refused: it belongs to another config.toml, with SHA-256 {config}",
+                    self.path(name, "json").display()
+                )),
+            },
+        }
+    }
+
+    /// The checkpoint whose safetensors file has this SHA-256, the best one or a numbered one, if it is kept.
+    pub fn with_sum(&self, sum: &str) -> Option<State> {
+        let numbered = self.names().unwrap_or_default();
+        [BEST.to_owned()].into_iter().chain(numbered).find_map(|name| {
+            let text = text(&self.path(&name, "json")).ok()?;
+            opened::<Numbers>(&text).ok().filter(|record| record.safetensors == sum)?;
+            let (Checkpoint { numbers, arrays, .. }, found) = self.read::<Numbers>(&name).ok()?;
+            (found == sum).then_some(State { numbers, arrays })
+        })
+    }
+
+    /// `problem` with the checkpoints at hand.
+    pub fn refused(&self, problem: &str) -> Error {
+        Error::Refused(format!("a checkpoint in {} is refused: {problem}", self.folder.display()))
+    }
+
+    /// A checkpoint by its name, and the SHA-256 of its safetensors file.
+    fn read<N: DeserializeOwned>(&self, name: &str) -> Result<(Checkpoint<N>, String), Unusable> {
+        let (json, arrays) = (self.path(name, "json"), self.path(name, "safetensors"));
+        let refuse = |path: &Path, problem: &str| {
+            Unusable::Refused(format!("{} is refused: {problem}", path.display()))
+        };
+        let text = text(&json)?;
+        let record: Record<N> = opened(&text).map_err(|problem| refuse(&json, &problem))?;
+        if record.identity.env != self.identity.env {
+            if self.edited(&record.identity.config).is_some() {
+                return Err(Unusable::Foreign(record.identity.config));
+            }
+            let problem =
+                format!("it was trained in env `{}`, not `{}`", record.identity.env, self.identity.env);
+            return Err(refuse(&json, &problem));
+        }
+        if record.identity.config != self.identity.config {
+            return Err(Unusable::Foreign(record.identity.config));
+        }
+        let bytes = files::read(&arrays, u64::MAX)?;
+        let sum = sha256(&bytes);
+        if sum != record.safetensors {
+            return Err(refuse(&arrays, "it is not the file that was written (its SHA-256 differs)"));
+        }
+        let arrays = Arrays::from_bytes(&bytes).map_err(|problem| refuse(&arrays, &problem))?;
+        let Record { csv_bytes, best, numbers, .. } = record;
+        Ok((Checkpoint { csv_bytes, best, numbers, arrays }, sum))
+    }
+}
+
+/// The name of the checkpoint of `steps`: in the order of their names they are in order.
+fn step_name(steps: u64) -> String {
+    format!("step-{steps:012}")
+}
+
+/// The first lines of a config.toml that are not as they were; nothing if lines were added or taken away.
+fn changes(then: &[u8], now: &[u8]) -> String {
+    let [then, now] = [then, now].map(String::from_utf8_lossy);
+    if then.lines().count() != now.lines().count() {
+        return String::new();
+    }
+    let pairs = (1..).zip(then.lines().zip(now.lines())).filter(|(_, (then, now))| then != now);
+    let told = pairs.take(TOLD).map(|(line, (then, now))| format!("; line {line}, `{now}`, was `{then}`"));
+    told.collect()
+}
+
+fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let entries = fs::read_dir(folder).map_err(error::io("read", folder))?;
+    let paths: Result<Vec<PathBuf>, _> = entries.map(|entry| Ok(entry?.path())).collect();
+    let paths = paths.map_err(error::io("read", folder))?;
+    Ok(paths.into_iter().filter(|path| path.is_file()).collect())
+}
+
+/// The record as JSON text, closed by its own checksum.
+fn sealed<N: Serialize>(record: &Record<N>) -> Result<Vec<u8>, Error> {
+    let failed = |error: serde_json::Error| Error::Failed(format!("cannot encode a checkpoint: {error}"));
+    let mut value = serde_json::to_value(record).map_err(failed)?;
+    let sum = sha256(value.to_string().as_bytes());
+    if let Value::Object(fields) = &mut value {
+        fields.insert("sha256".to_owned(), sum.into());
+    }
+    let mut bytes = serde_json::to_vec_pretty(&value).map_err(failed)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// The record in a text.
+fn opened<N: DeserializeOwned>(text: &str) -> Result<Record<N>, String> {
+    let mut value: Value =
+        serde_json::from_str(text).map_err(|error| format!("it is no whole JSON file ({error})"))?;
+    let format = value.get("format").and_then(Value::as_u64);
+    if format != Some(FORMAT.into()) {
+        let found = format.map_or_else(|| "none".to_owned(), |format| format.to_string());
+        let version = value.get("version").and_then(Value::as_str).unwrap_or("unknown");
+        return Err(format!(
+            "its format is {found}, written by version {version}; this program reads format {FORMAT}"
+        ));
+    }
+    let sum = value.as_object_mut().and_then(|fields| fields.shift_remove("sha256"));
+    if sum.as_ref().and_then(Value::as_str) != Some(&sha256(value.to_string().as_bytes())) {
+        return Err("it was edited (its own checksum differs)".to_owned());
+    }
+    serde_json::from_value(value).map_err(|error| error.to_string())
+}

@@ -1,0 +1,127 @@
+//! A training from its settings to its files, and from its files on.
+
+mod board;
+pub mod checkpoint;
+pub mod learner;
+pub mod plan;
+pub mod row;
+pub mod session;
+
+use std::path::{Path, PathBuf};
+
+use resonetics_envs::gardener::GardenerEnv;
+use resonetics_envs::k8s::K8sEnv;
+
+pub use self::checkpoint::{Best, Checkpoint, Checkpoints, Identity};
+pub use self::learner::{LearnerKind, make};
+pub use self::plan::{Train, spaces};
+pub use self::row::{Measured, greedy_returns};
+pub use self::session::{Runtime, fresh};
+use crate::error::Error;
+use crate::monitor::Monitor;
+use crate::plan::Plan;
+use crate::run_dir::{RunDir, RunRecord, exclusive, status};
+use crate::setup::WorldSettings;
+
+/// A training that has its run directory and is about to train there.
+pub struct Training {
+    plan: Train,
+    run: RunDir,
+}
+
+impl Training {
+    /// Creates the run directory, `out` or the next free one below `runs`.
+    ///
+    /// # Errors
+    /// A setting or a device that cannot be had, more memory than there is, a directory that is taken.
+    pub fn begin(plan: &Train, out: Option<&Path>, runtime: &Runtime<'_>) -> Result<Training, Error> {
+        check(plan, runtime.device)?;
+        let run = Plan::Train(Box::new(plan.clone())).begin(out, runtime.monitor.map(Monitor::addresses))?;
+        Ok(Training { plan: plan.clone(), run })
+    }
+
+    /// Where its files are.
+    pub fn dir(&self) -> &Path {
+        self.run.path()
+    }
+
+    /// Trains to the end; run.json says how it ended.
+    ///
+    /// # Errors
+    /// An interrupt, a device that fails, a loss that is no number however often it goes back, a full disk. What
+    /// was trained until the last checkpoint goes on by [`Stopped::open`].
+    pub fn run(self, runtime: &Runtime<'_>) -> Result<(), Error> {
+        let dir = self.run.path().to_path_buf();
+        self.run.finish(train_in(&self.plan, &dir, runtime))
+    }
+}
+
+/// A training that was stopped, by a signal, a kill or an error, and can go on.
+pub struct Stopped {
+    dir: PathBuf,
+    plan: Train,
+    /// Nobody else may train there.
+    lock: std::fs::File,
+}
+
+impl Stopped {
+    /// The training in `dir`, looked at whole; none if it is finished. Changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if there is no training, another process is at work in it, its settings were edited, or
+    /// a file is not as its last checkpoint says, with what to do.
+    pub fn open(dir: &Path, device: &str) -> Result<Option<Stopped>, Error> {
+        let Plan::Train(plan) = Plan::of_stopped(dir)? else {
+            return Err(Error::Refused(format!("{} is no training: nothing to resume", dir.display())));
+        };
+        plan.checkpoints(dir)?.refuse_edited()?;
+        if status(dir)?.as_deref() == Some("finished") {
+            return Ok(None);
+        }
+        check(&plan, device)?;
+        let lock = exclusive(dir)?;
+        plan.resumable(dir)?;
+        Ok(Some(Stopped { dir: dir.to_path_buf(), plan: *plan, lock }))
+    }
+
+    /// What it was asked to do.
+    pub fn plan(&self) -> &Train {
+        &self.plan
+    }
+
+    /// Ready to go on from its last checkpoint.
+    ///
+    /// # Errors
+    /// That run.json cannot be read or written.
+    pub fn resume(self, runtime: &Runtime<'_>) -> Result<Training, Error> {
+        let record = RunRecord::new("train", Some(self.plan.seed));
+        let record = record.watched_at(runtime.monitor.map(Monitor::addresses));
+        let run = RunDir::resume(&self.dir, record, runtime.tell)?;
+        drop(self.lock);
+        Ok(Training { plan: self.plan, run })
+    }
+}
+
+/// Refuses what cannot be trained, before anything is written.
+///
+/// # Errors
+/// More memory than there is, or a learner or a device that cannot be had.
+pub fn check(plan: &Train, device: &str) -> Result<(), Error> {
+    plan.fits()?;
+    make(plan.learner, &plan.train.network, plan.spaces(), device).map(drop)
+}
+
+/// Trains in the run directory `dir`, from its last checkpoint on if it holds one.
+///
+/// # Errors
+/// Those of [`Training::run`].
+pub fn train_in(plan: &Train, dir: &Path, runtime: &Runtime<'_>) -> Result<(), Error> {
+    match &plan.env.settings {
+        WorldSettings::K8s(settings) => {
+            session::train(plan, dir, &K8sEnv::new(settings.env.clone()), runtime)
+        }
+        WorldSettings::Gardener(settings) => {
+            session::train(plan, dir, &GardenerEnv::new(settings.env.clone()), runtime)
+        }
+    }
+}

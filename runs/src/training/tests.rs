@@ -1,0 +1,213 @@
+//! Trainings that diverge: back to the last checkpoint with half the rate, whatever else happens.
+//!
+//! No settings were found that make the native learner diverge, so a learner does that says so.
+
+use std::collections::BTreeMap;
+
+use resonetics_agents::prophet::config::Schedule;
+use resonetics_agents::prophet::learner::{Minibatch, Samples, Terms};
+use resonetics_agents::prophet::native::NativeLearner;
+use resonetics_agents::prophet::network::Tensor;
+
+use super::*;
+
+/// The native learner, whose loss is no number behind step `at` of Adam if the rate was above `above`.
+struct Fragile {
+    learner: NativeLearner,
+    rate: f32,
+    at: u64,
+    above: f32,
+}
+
+impl Learner for Fragile {
+    fn act(&mut self, observations: &[f32], logits: &mut [f32], values: &mut [f32]) {
+        self.learner.act(observations, logits, values);
+    }
+
+    fn begin(&mut self, samples: &Samples<'_>) {
+        self.learner.begin(samples);
+    }
+
+    fn loss(&mut self, samples: &Samples<'_>, minibatch: &Minibatch<'_>) -> Terms {
+        let terms = self.learner.loss(samples, minibatch);
+        let diverged = self.learner.steps() == self.at && self.rate > self.above;
+        if diverged { Terms { loss: f64::NAN, ..terms } } else { terms }
+    }
+
+    fn step(&mut self, learning_rate: f32, max_norm: f32) {
+        self.rate = learning_rate;
+        self.learner.step(learning_rate, max_norm);
+    }
+
+    fn gradient(&self) -> Vec<Tensor> {
+        self.learner.gradient()
+    }
+
+    fn save(&self) -> Vec<Tensor> {
+        self.learner.save()
+    }
+
+    fn steps(&self) -> u64 {
+        self.learner.steps()
+    }
+
+    fn load(&mut self, tensors: &[Tensor], steps: u64) -> Result<(), String> {
+        self.learner.load(tensors, steps)
+    }
+}
+
+const UPDATES: u64 = 11;
+/// Steps of Adam in an update: two minibatches, twice.
+const IN_AN_UPDATE: u64 = 4;
+
+/// A training with a checkpoint every third update, at a rate of 0.004 until it goes back.
+fn plan() -> Plan {
+    let train = TrainConfig {
+        num_envs: 4,
+        horizon: 16,
+        minibatch: 32,
+        epochs: 2,
+        checkpoint_every: 3,
+        eval_episodes: 2,
+        learning_rate: 0.004,
+        schedule: Schedule::Fixed,
+        ..TrainConfig::default()
+    };
+    let env = Setup::preset("k8s", "reference").unwrap();
+    Plan { seed: 1, steps: 64 * UPDATES, learner: LearnerKind::Native, train, env }
+}
+
+/// Trains in `dir`, in the middle of update `at` with no number where the rate is above `above`; `watch`
+/// sees each update.
+fn trained(dir: &Path, at: u64, above: f32, watch: &mut dyn FnMut(&Update)) -> Result<(), Error> {
+    let plan = plan();
+    let WorldSettings::K8s(settings) = &plan.env.settings else { unreachable!() };
+    let prototype = K8sEnv::new(settings.env.clone());
+    let learner = || {
+        let learner = NativeLearner::new(&plan.train.network, plan.spaces());
+        let at = (at - 1) * IN_AN_UPDATE + 2;
+        Ok(Box::new(Fragile { learner, rate: 0.0, at, above }) as Box<dyn Learner>)
+    };
+    fs::write(dir.join("config.toml"), "what is in it does not matter here\n").unwrap();
+    let mut watch = |watched: &Watched<'_>| {
+        watch(watched.update);
+        Ok(())
+    };
+    let mut runtime = Runtime { quiet: true, device: "cpu", begun: &|_| {}, watch: &mut watch };
+    Session::open(&plan, dir, &prototype, &learner)?.run(&mut runtime)
+}
+
+/// Columns of training.csv.
+fn columns<const N: usize>(dir: &Path, names: [&str; N]) -> Vec<[String; N]> {
+    let text = fs::read_to_string(dir.join(CSV)).unwrap();
+    let mut lines = text.lines().map(|line| line.split(',').map(str::to_owned).collect::<Vec<_>>());
+    let header = lines.next().unwrap();
+    let at = names.map(|name| header.iter().position(|column| column == name).unwrap());
+    lines.map(|row| at.map(|column| row[column].clone())).collect()
+}
+
+/// Name -> bytes of what must not depend on kills.
+fn files_of(dir: &Path) -> BTreeMap<String, Vec<u8>> {
+    let below = ["", "checkpoints"].map(|below| dir.join(below));
+    let all = below.iter().flat_map(|dir| fs::read_dir(dir).unwrap()).map(|entry| entry.unwrap().path());
+    let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+    all.filter(|path| path.is_file() && !path.ends_with("timing.jsonl"))
+        .map(|path| (name(&path), fs::read(&path).unwrap()))
+        .collect()
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap() {
+        let (path, to) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
+        if path.is_dir() {
+            fs::create_dir(&to).unwrap();
+            copy(&path, &to);
+        } else {
+            fs::copy(path, to).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_diverged_training_goes_on_from_its_checkpoint_with_half_the_rate() {
+    // (diverges in update, above a rate, update that it goes back to, times, rate then)
+    for (at, above, back, times, rate) in
+        [(8, 0.003, 6, "1", "0.002"), (9, 0.0015, 6, "2", "0.001"), (2, 0.003, 0, "1", "0.002")]
+    {
+        let dir = tempfile::tempdir().unwrap();
+        trained(dir.path(), at, above, &mut |_| {}).unwrap();
+        let untrained = ["0", "", "0"].map(str::to_owned);
+        let expected: Vec<[String; 3]> = [untrained]
+            .into_iter()
+            .chain((1..=UPDATES).map(|update| {
+                let now = if update <= back { ["0.004", "0"] } else { [rate, times] };
+                [update.to_string(), now[0].to_owned(), now[1].to_owned()]
+            }))
+            .collect();
+        assert_eq!(columns(dir.path(), ["update", "learning_rate", "rollbacks"]), expected, "{at} {above}");
+    }
+}
+
+#[test]
+fn a_training_that_keeps_diverging_gives_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut seen = Vec::new();
+    let failure = trained(dir.path(), 5, 0.0, &mut |update| seen.push(update.update)).unwrap_err();
+    assert!(!failure.is_refusal());
+    let text = failure.to_string();
+    for part in ["loss NaN", "in update 5", "after 3 rollbacks", "train.learning_rate"] {
+        assert!(text.contains(part), "{text}");
+    }
+    assert_eq!(seen, [0, 1, 2, 3, 4, 4, 4, 4]);
+    // What it leaves is what it had before it diverged.
+    let rows = columns(dir.path(), ["update", "rollbacks"]);
+    let expected = [["0", "0"], ["1", "0"], ["2", "0"], ["3", "0"], ["4", "3"]];
+    assert_eq!(rows, expected.map(|row| row.map(str::to_owned)));
+    assert!(dir.path().join("checkpoints/step-000000000192.json").exists());
+}
+
+#[test]
+fn a_kill_around_a_rollback_changes_nothing() {
+    let (whole, states) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut copies = Vec::new();
+    trained(whole.path(), 8, 0.0015, &mut |update| {
+        // What a kill at this moment would leave.
+        let state = states.path().join(copies.len().to_string());
+        fs::create_dir(&state).unwrap();
+        copy(whole.path(), &state);
+        copies.push((update.update, state));
+    })
+    .unwrap();
+    let order: Vec<u64> = copies.iter().map(|(update, _)| *update).collect();
+    assert_eq!(order, [0, 1, 2, 3, 4, 5, 6, 7, 7, 7, 8, 9, 10, 11]);
+    let expected = files_of(whole.path());
+    assert!(expected.len() == 2 + 2 * 4, "{:?}", expected.keys());
+    for (update, state) in copies {
+        trained(&state, 8, 0.0015, &mut |_| {}).unwrap();
+        let found = files_of(&state);
+        assert!(found.keys().eq(expected.keys()), "killed in update {update}: {:?}", found.keys());
+        for (name, bytes) in &found {
+            assert!(*bytes == expected[name], "killed in update {update}: {name} differs");
+        }
+    }
+}
+
+#[test]
+fn memory_is_counted_by_what_a_training_holds() {
+    let with = |set: fn(&mut TrainConfig)| {
+        let mut plan = plan();
+        set(&mut plan.train);
+        bytes(&plan, &K8sEnv::new(resonetics_envs::k8s::K8sConfig::default()))
+    };
+    let small = with(|_| {});
+    // 1024 times the samples, of 30 numbers twice, nine more numbers and three flags.
+    assert_eq!(with(|train| train.horizon *= 1024) - small, 4 * 16 * 1023 * ((2 * 30 + 9) * 4 + 3));
+    // Four arrays of a third layer in both networks.
+    assert_eq!(with(|train| train.network.hidden = vec![64; 3]) - small, 4 * 4 * 2 * (64 * 64 + 64));
+    let garden = |envs| {
+        let plan = Plan { train: TrainConfig { num_envs: envs, horizon: 1, ..plan().train }, ..plan() };
+        bytes(&plan, &GardenerEnv::new(resonetics_envs::gardener::GardenerConfig::default()))
+    };
+    assert!(garden(101) - garden(1) > 100 * 60 * 60 * 4, "the cells of 100 gardens");
+    assert!(plan().fits().is_ok());
+}
