@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that CI checks.
 
-use crate::{browser, cargo_with, libtorch};
+use crate::{arrows, browser, cargo_with, libtorch};
 
 const LINTS: [&str; 4] = ["clippy", "--release", "--all-targets", "--quiet"];
 const DOCUMENTS: [&str; 4] = ["doc", "--release", "--no-deps", "--quiet"];
@@ -34,6 +34,8 @@ impl Options {
 pub(crate) fn run(options: &Options) -> Result<(), String> {
     print!("{}", plan(options, libtorch::is_there(), browser::found().is_some()));
     step(options, "format", &[&["fmt", "--all", "--check"]])?;
+    println!("\n== arrows: each crate needs only those below it, and no files need each other in a circle");
+    arrows::check()?;
     if options.browser {
         browser::provide();
     }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
+mod arrows;
 mod bench;
 mod browser;
 mod checks;
@@ -17,13 +18,14 @@ mod libtorch;
 mod results;
 
 const USAGE: &str =
-    "usage: cargo xtask demo | test [--no-torch] [--no-browser] | results | bench … | libtorch [--cuda]
+    "usage: cargo xtask demo | test [--no-torch] [--no-browser] | arrows | results | bench … | libtorch [--cuda]
 
   demo      builds, runs two gardens, trains Prophet, benchmarks it, writes into runs/, ends with the path of a report
   test      format, lints with warnings denied, documentation, all tests and examples, with libtorch
             (provided if need be, see below) and without; --no-torch: only without. The page is tested in
             Chromium, which is installed where there is none and apt-get may be used; --no-browser: it is
             not installed and what needs it is skipped. Says what it will do and how long before it begins
+  arrows    checks that each crate needs only those below it, and that no files need each other in a circle
   results   makes everything in results/ again
   bench     measures the speed beside other implementations, or one commit's beside another's:
             cargo xtask bench --help
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
             };
             checks::run(&options)
         }
+        ["arrows"] => arrows::check(),
         ["results"] => results::make(),
         ["bench", "--help"] => {
             print!("{}", bench::USAGE);
