@@ -14,6 +14,8 @@ use serde_json::Value;
 use syn::visit::{self, Visit};
 use syn::{Attribute, Ident, Item, Meta, UseTree, Visibility};
 
+use crate::workspace::{cargo_program, root};
+
 /// Which crate needs which, as ARCHITECTURE.md has it; what those need may be needed too.
 const ARROWS: [(&[&str], &[&str]); 4] = [
     (&["experiments"], &["runs", "analysis"]),
@@ -26,9 +28,9 @@ const OUTSIDE: [&str; 2] = ["benches", "xtask"];
 
 /// Checks the whole workspace.
 pub(crate) fn check() -> Result<(), String> {
-    let output = Command::new(crate::cargo_program())
+    let output = Command::new(cargo_program())
         .args(["metadata", "--no-deps", "--format-version", "1"])
-        .current_dir(crate::root())
+        .current_dir(root())
         .output()
         .map_err(|error| format!("cannot run cargo metadata: {error}"))?;
     let metadata: Value =

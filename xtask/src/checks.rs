@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that CI checks.
 
-use crate::{arrows, browser, cargo_with, libtorch};
+use crate::workspace::cargo_with;
+use crate::{arrows, browser, libtorch};
 
 const LINTS: [&str; 4] = ["clippy", "--release", "--all-targets", "--quiet"];
 const DOCUMENTS: [&str; 4] = ["doc", "--release", "--no-deps", "--quiet"];
@@ -119,7 +120,7 @@ mod tests {
     fn no_file_of_tests_is_forgotten() {
         let one = [("experiments", "program"), ("envs", "worlds"), ("agents", "policies")];
         for (package, binary) in one {
-            let folder = crate::root().join(package).join("tests");
+            let folder = crate::workspace::root().join(package).join("tests");
             let has = fs::read_to_string(folder.join(format!("{binary}.rs"))).unwrap();
             let manifest = fs::read_to_string(folder.join("../Cargo.toml")).unwrap();
             for file in fs::read_dir(folder).unwrap() {
