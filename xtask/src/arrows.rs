@@ -33,6 +33,9 @@ pub(crate) fn check() -> Result<(), String> {
         .current_dir(root())
         .output()
         .map_err(|error| format!("cannot run cargo metadata: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("cargo metadata: {}", String::from_utf8_lossy(&output.stderr).trim_end()));
+    }
     let metadata: Value =
         serde_json::from_slice(&output.stdout).map_err(|error| format!("cargo metadata: {error}"))?;
     let root = PathBuf::from(metadata["workspace_root"].as_str().unwrap_or_default());
