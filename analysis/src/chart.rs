@@ -7,7 +7,7 @@
 mod frame;
 mod many;
 
-pub use frame::visible;
+pub use frame::{ChartError, Labels, Size, visible};
 pub use many::{CURVES, picked, picked_estimates};
 
 use std::ops::Range;
@@ -39,23 +39,6 @@ pub const GUESSING: &str = "guessing (0.50)";
 /// Where a strip lies below the curves, whose range is [0, 1].
 const STRIP: Range<f64> = -0.13..-0.04;
 
-/// The width and height of a figure, in pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Size {
-    /// For a page, 820 x 420.
-    Wide,
-    /// For a phone, 380 x 340.
-    Narrow,
-}
-
-/// Why a figure could not be drawn.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot draw `{title}`: {problem}")]
-pub struct ChartError {
-    title: String,
-    problem: String,
-}
-
 /// A curve with, where there is one, its band. A point that is no finite number is a gap.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Curve {
@@ -77,17 +60,6 @@ pub struct Strip<'a> {
     pub shares: Vec<(f64, [f64; 3])>,
     /// A line across all at this x, with its name.
     pub mark: Option<(&'a str, f64)>,
-}
-
-/// What is written around a figure; units belong into the names of the axes.
-#[derive(Clone, Debug)]
-pub struct Labels<'a> {
-    /// Above the figure.
-    pub title: &'a str,
-    /// Below it.
-    pub x: &'a str,
-    /// Beside it.
-    pub y: &'a str,
 }
 
 /// An estimate with its interval, a line of [`intervals`].
@@ -260,34 +232,6 @@ pub fn themed(svg: &str, description: &str) -> String {
     page = page.replace(&hex(CALM), "\"var(--calm, #9AA3AB)\"");
     let escaped = description.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
     page.replacen("<svg ", &format!("<svg role=\"img\" aria-label=\"{escaped}\" "), 1)
-}
-
-impl Size {
-    fn width(self) -> u32 {
-        if self == Size::Wide { 820 } else { 380 }
-    }
-
-    fn height(self) -> u32 {
-        if self == Size::Wide { 420 } else { 340 }
-    }
-
-    fn title(self) -> u32 {
-        if self == Size::Wide { 21 } else { 18 }
-    }
-
-    /// The library draws letters of four fifths of this.
-    fn text(self) -> u32 {
-        if self == Size::Wide { 16 } else { 15 }
-    }
-
-    /// Letters that fit between the margins.
-    fn letters(self) -> usize {
-        ((self.width() - 48) * 20 / (self.text() * 11)) as usize
-    }
-
-    fn x_labels(self) -> usize {
-        if self == Size::Wide { 10 } else { 5 }
-    }
 }
 
 /// The names of `curves`, each once, and how those curves are drawn.

@@ -2,12 +2,12 @@
 
 mod bounds;
 mod html;
+mod text;
 
 pub use html::{COLOURS, page};
 
 use serde::Serialize;
 use serde_json::Value;
-use unicode_width::UnicodeWidthStr;
 
 use crate::chart::{ChartError, Size};
 use crate::stats::Interval;
@@ -210,6 +210,16 @@ pub fn some_of(sentences: &[String]) -> String {
     text
 }
 
+/// The first of `names`, and how many more there are.
+pub(crate) fn listed(names: &[&str]) -> String {
+    match names {
+        [first, second, _, others @ ..] if !others.is_empty() => {
+            format!("{first}, {second} and {} more", others.len() + 1)
+        }
+        _ => names.join(", "),
+    }
+}
+
 /// The first `most` of `texts`, and that the table has the others, which are so many `what`.
 pub fn at_most(most: usize, texts: &[String], separator: &str, what: &str) -> String {
     let shown = texts[..texts.len().min(most)].join(separator);
@@ -235,38 +245,7 @@ impl Table {
         Table { caption: caption.into(), columns, rows: Vec::new() }
     }
 
-    /// The table for a terminal, as much of it as a page shows: numbers to the right, texts to the left.
-    pub fn text(&self) -> String {
-        self.text_of(usize::MAX)
-    }
-
-    /// As [`Table::text`], with `rows` at most.
-    fn text_of(&self, rows: usize) -> String {
-        let (columns, rows) = self.shown(rows);
-        let rows: Vec<Vec<String>> =
-            rows.map(|row| row.iter().map(|cell| bounds::cell(&cell.text)).collect()).collect();
-        let columns: Vec<String> = columns.iter().map(|name| bounds::cell(name)).collect();
-        let width = |column: usize| {
-            let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width());
-            cells.chain([columns[column].width()]).max().unwrap_or_default()
-        };
-        let widths: Vec<usize> = (0..columns.len()).map(width).collect();
-        let is_number: Vec<bool> = (0..columns.len()).map(|column| self.is_number(column)).collect();
-        let line = |cells: &[String]| {
-            let padded = cells.iter().enumerate().map(|(column, text)| {
-                let room = " ".repeat(widths[column].saturating_sub(text.width()));
-                if is_number[column] { format!("{room}{text}") } else { format!("{text}{room}") }
-            });
-            padded.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
-        };
-        let mut text = format!("{}\n", bounds::sentence(&self.caption));
-        text += &line(&columns);
-        for row in &rows {
-            text += &line(row);
-        }
-        text
-    }
-
+    /// Whether a column has a number in it.
     fn is_number(&self, column: usize) -> bool {
         self.rows.iter().filter_map(|row| row.get(column)).any(|cell| cell.value.is_some())
     }
@@ -286,28 +265,6 @@ impl Report {
         } else {
             format!("{count}, {first} to {last}")
         })
-    }
-
-    /// The report for a terminal: questions, answers, tables, notes.
-    pub fn text(&self) -> String {
-        let mut text = String::new();
-        let table = |table: &Table| {
-            let cut = self.cut(table).map(|cut| format!("{cut}\n")).unwrap_or_default();
-            format!("{}{cut}\n", table.text_of(self.rows_of(table)))
-        };
-        for part in &self.parts {
-            text += &format!("{}\n  {}\n", part.question, bounds::sentence(&part.answer));
-            for sentence in bounds::first(&part.sentences, bounds::SENTENCES) {
-                text += &format!("  {sentence}\n");
-            }
-            text += "\n";
-            part.tables.iter().for_each(|shown| text += &table(shown));
-        }
-        self.differences.iter().for_each(|shown| text += &table(shown));
-        for note in bounds::first(&self.notes, bounds::NOTES) {
-            text += &format!("note: {note}\n");
-        }
-        text
     }
 
     /// The findings as JSON: what was asked and answered, the data behind it, runs and notes.

@@ -135,6 +135,19 @@ impl Thinned {
     }
 }
 
+/// The value at `x` on the line between the finite points beside it, as a single run is drawn; that of the
+/// first or last point beyond them.
+pub(crate) fn value_at(points: &[(f64, f64)], x: f64) -> Option<f64> {
+    let place = points.partition_point(|(at, _)| *at <= x);
+    let is_finite = |point: &&(f64, f64)| point.1.is_finite();
+    let before = points[..place].iter().rev().find(is_finite);
+    let after = points[place..].iter().find(is_finite);
+    match (before, after) {
+        (Some(&(from, low)), Some(&(to, high))) => Some(low + (high - low) * (x - from) / (to - from)),
+        (one, other) => one.or(other).map(|point| point.1),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,10 @@
 mod answer;
 mod compared;
 mod drift;
+mod shown;
+mod training;
+
+pub use self::training::Training;
 
 use std::collections::HashMap;
 
@@ -10,138 +14,18 @@ use serde_json::{Value, json};
 
 use self::answer::answers;
 use self::compared::Compared;
+use self::shown::{DRIFT, Measure, Shown, TRAINING};
+use self::training::MANY;
 use crate::chart::{CURVES, ChartError, Curve, Labels, lines, lines_over_log, picked, range};
-use crate::read::log::{Column, Log, SAMPLED};
-use crate::report::{Cell, Figure, Part, Table, some_of};
+use crate::read::log::Column;
+use crate::report::{Cell, Figure, Part, Table, listed, some_of};
 use crate::stats::FEW;
 use crate::stats::bootstrap::{Resampled, bootstrap_interval};
 use crate::stats::summary::{interquartile_mean, mean, quantile};
-use crate::thinned::Thinned;
+use crate::thinned::value_at;
 
 /// Steps at which the curves of several runs are compared.
 const GRID: usize = 60;
-
-/// A training or a drift.
-#[derive(Clone, Debug, Default)]
-pub struct Training {
-    /// The run's name.
-    pub name: String,
-    /// The runs that differ in nothing but the seed share this.
-    pub group: String,
-    /// The environment it was trained in; empty where that is not known. Returns of different ones are
-    /// not drawn on one axis.
-    pub world: String,
-    /// What was logged.
-    pub log: Log,
-    /// Steps that it was to have; `None` where that is not known.
-    pub planned: Option<f64>,
-    /// What there is to say of one that is not whole.
-    pub unfinished: Option<String>,
-    /// Whether its settings let it learn nothing.
-    pub fixed: bool,
-    /// Its seed, where that is known: runs of one group with the same seed are copies of one run.
-    pub seed: Option<String>,
-}
-
-/// Of more trainings than this a curve keeps [`COARSE`] points, and those that no figure shows none.
-const MANY: usize = 100;
-const COARSE: usize = 128;
-
-impl Training {
-    /// Leaves of its curves what is drawn when there are `count` of them.
-    #[must_use]
-    pub fn bounded(mut self, count: usize) -> Training {
-        let drawn =
-            |name: &str| TRAINING.measures.iter().chain(DRIFT.measures).any(|measure| measure.column == name);
-        for column in self.log.columns.iter_mut().filter(|_| count > MANY) {
-            if drawn(column.name) { column.curve.coarsen(COARSE) } else { column.curve = Thinned::default() }
-        }
-        self
-    }
-}
-
-/// A column that gets a figure.
-struct Measure {
-    column: &'static str,
-    title: &'static str,
-    unit: &'static str,
-    /// What it is and what to look for.
-    caption: &'static str,
-}
-
-/// What a report shows of a log.
-struct Shown {
-    question: &'static str,
-    kind: &'static str,
-    /// The first says how well it goes.
-    measures: &'static [Measure],
-    /// Whether less is better.
-    less: bool,
-}
-
-const TRAINING: Shown = Shown {
-    question: "Did the training learn?",
-    kind: "training",
-    measures: &[
-        Measure {
-            column: "return_mean",
-            title: "Return while training",
-            unit: "mean return of up to 100 episodes",
-            caption: "Mean return of the last 100 training episodes, or of as many as have ended: it rises while the policy learns and levels off when it has.",
-        },
-        Measure {
-            column: SAMPLED,
-            title: "Return with sampled actions",
-            unit: "mean return of an episode",
-            caption: "Mean return of episodes that are not trained on, with actions drawn as in training: before the first update, and later on.",
-        },
-        Measure {
-            column: "greedy_return",
-            title: "Return with greedy actions",
-            unit: "return of an episode",
-            caption: "Return when the likeliest action is always taken, measured now and then on episodes that are not trained on.",
-        },
-        Measure {
-            column: "value_loss",
-            title: "Value loss",
-            unit: "squared normalised return",
-            caption: "Squared error of the value network, in normalised returns: small once it knows what to expect.",
-        },
-        Measure {
-            column: "entropy",
-            title: "Entropy of the policy",
-            unit: "entropy, nats",
-            caption: "How undecided the policy is: 0 always takes the same action, the logarithm of the number of actions guesses.",
-        },
-    ],
-    less: false,
-};
-
-const DRIFT: Shown = Shown {
-    question: "Did the network follow the target that drifts?",
-    kind: "drift",
-    measures: &[
-        Measure {
-            column: "gap_R",
-            title: "Error (gap R)",
-            unit: "squared error",
-            caption: "Squared distance between the network and the target that drifts away from it, on a logarithmic scale. Each quarter of the target is another kind of wave, of another size: errors are to be compared with the variance of the quarter.",
-        },
-        Measure {
-            column: "smoothed_risk",
-            title: "Smoothed risk",
-            unit: "risk (0 to 1)",
-            caption: "The risk that the predictor sees, smoothed; the learning rate listens to it.",
-        },
-        Measure {
-            column: "lr",
-            title: "Learning rate",
-            unit: "learning rate",
-            caption: "The learning rate that follows from the risk.",
-        },
-    ],
-    less: true,
-};
 
 /// What a report says of the trainings, of which there is at least one: a part an environment.
 ///
@@ -247,16 +131,6 @@ fn remarks(shown: &Shown, groups: &[Compared<'_>], trainings: &[Training]) -> Ve
         }
     }
     remarks
-}
-
-/// The first of `names`, and how many more there are.
-fn listed(names: &[&str]) -> String {
-    match names {
-        [first, second, _, others @ ..] if !others.is_empty() => {
-            format!("{first}, {second} and {} more", others.len() + 1)
-        }
-        _ => names.join(", "),
-    }
 }
 
 fn groups(trainings: &[Training]) -> Vec<(&str, Vec<&Training>)> {
@@ -414,19 +288,6 @@ fn averaged(name: &str, columns: &[Column], banded: bool) -> Curve {
         }
     }
     curve
-}
-
-/// The value at `x` on the line between the finite points beside it, as a single run is drawn; that of the
-/// first or last point beyond them.
-fn value_at(points: &[(f64, f64)], x: f64) -> Option<f64> {
-    let place = points.partition_point(|(at, _)| *at <= x);
-    let is_finite = |point: &&(f64, f64)| point.1.is_finite();
-    let before = points[..place].iter().rev().find(is_finite);
-    let after = points[place..].iter().find(is_finite);
-    match (before, after) {
-        (Some(&(from, low)), Some(&(to, high))) => Some(low + (high - low) * (x - from) / (to - from)),
-        (one, other) => one.or(other).map(|point| point.1),
-    }
 }
 
 #[cfg(test)]

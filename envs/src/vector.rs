@@ -1,5 +1,6 @@
 //! Many environments at once: stepped by rayon, written into buffers that the caller owns.
 
+mod autoreset;
 mod rollout;
 mod saved;
 mod slice;
@@ -7,29 +8,15 @@ mod slice;
 use std::borrow::Cow;
 
 use ndarray::{Array1, Array2};
-use serde::{Deserialize, Serialize};
 
-use crate::env::{Ending, InvalidAction, ParallelEnv, Together};
+use crate::env::{InvalidAction, ParallelEnv, Together};
 use crate::math::LANES;
 use crate::space::{BoxSpace, Discrete};
 use crate::stream::lane_seed;
 
+pub use autoreset::Autoreset;
 pub use rollout::Seen;
-use slice::{Shape, Slice, step_pieces};
-
-/// What happens to an environment whose episode has ended (the names of Gymnasium 1.x).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Autoreset {
-    /// The step after the last resets: it ignores its action, has reward 0 and no flag, and
-    /// yields the first observation of the next episode.
-    NextStep,
-    /// The last step resets at once: it yields the first observation of the next episode, and
-    /// the last one of the episode that ended is in [`Batch::final_observations`].
-    SameStep,
-    /// Nothing: the environment is not stepped again (reward 0, nobody dies, its flags stay) until
-    /// [`VecEnv::reset_lanes`].
-    Disabled,
-}
+use slice::{Shape, Slice, Tally, step_pieces};
 
 /// What a vector writes at each step; allocated once. N environments, A agents in each
 /// (1 in a single-agent world), rows = N * A, D numbers in an observation.
@@ -55,21 +42,6 @@ pub struct Batch {
     pub episode_return: Array1<f64>,
     /// `[N]`: its steps. Valid where one ended.
     pub episode_length: Array1<u32>,
-}
-
-/// An environment's episode so far.
-#[derive(Clone, Copy, Default, Serialize, Deserialize)]
-struct Tally {
-    episode_return: f64,
-    length: u32,
-    ending: Ending,
-}
-
-impl Tally {
-    #[inline(always)]
-    fn ended(&self) -> bool {
-        self.ending.terminated | self.ending.truncated
-    }
 }
 
 /// N environments of one kind.

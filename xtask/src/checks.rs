@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that CI checks.
 
-use crate::{browser, cargo_with, libtorch};
+use crate::workspace::cargo_with;
+use crate::{arrows, browser, libtorch};
 
 const LINTS: [&str; 4] = ["clippy", "--release", "--all-targets", "--quiet"];
 const DOCUMENTS: [&str; 4] = ["doc", "--release", "--no-deps", "--quiet"];
@@ -34,6 +35,8 @@ impl Options {
 pub(crate) fn run(options: &Options) -> Result<(), String> {
     print!("{}", plan(options, libtorch::is_there(), browser::found().is_some()));
     step(options, "format", &[&["fmt", "--all", "--check"]])?;
+    println!("\n== arrows: each crate needs only those below it, and no files need each other in a circle");
+    arrows::check()?;
     if options.browser {
         browser::provide();
     }
@@ -117,7 +120,7 @@ mod tests {
     fn no_file_of_tests_is_forgotten() {
         let one = [("experiments", "program"), ("envs", "worlds"), ("agents", "policies")];
         for (package, binary) in one {
-            let folder = crate::root().join(package).join("tests");
+            let folder = crate::workspace::root().join(package).join("tests");
             let has = fs::read_to_string(folder.join(format!("{binary}.rs"))).unwrap();
             let manifest = fs::read_to_string(folder.join("../Cargo.toml")).unwrap();
             for file in fs::read_dir(folder).unwrap() {

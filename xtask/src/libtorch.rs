@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::root;
+use crate::workspace::root;
 
 /// The version that tch 0.24.0 builds against, and no other.
 const VERSION: &str = "2.11.0";

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::{cargo, cargo_program, root};
+use crate::workspace::{cargo, cargo_program, root};
 
 /// Folder of results/, command, and what it shows.
 const RESULTS: [(&str, &str, &str); 21] = [

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
-use super::{Agent, Comparison, paired};
+use super::agent::{Agent, Comparison, paired};
 use crate::read::episodes::Played;
 use crate::stats::Interval;
 use crate::stats::student::{mean_interval, mean_interval_with, summed_interval};

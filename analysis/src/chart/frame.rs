@@ -9,8 +9,6 @@ use plotters::element::{DashedPathElement, DynElement, IntoDynElement};
 use plotters::prelude::*;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::{ChartError, Labels, Size};
-
 pub(super) type Drawn = Result<(), Box<dyn Error>>;
 pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 pub(super) type Plane<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
@@ -25,6 +23,62 @@ const GAP: u32 = 6;
 const APART: u32 = 20;
 /// Lines of a title at most.
 const LINES: usize = 4;
+
+/// The width and height of a figure, in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// For a page, 820 x 420.
+    Wide,
+    /// For a phone, 380 x 340.
+    Narrow,
+}
+
+/// Why a figure could not be drawn.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot draw `{title}`: {problem}")]
+pub struct ChartError {
+    title: String,
+    problem: String,
+}
+
+/// What is written around a figure; units belong into the names of the axes.
+#[derive(Clone, Debug)]
+pub struct Labels<'a> {
+    /// Above the figure.
+    pub title: &'a str,
+    /// Below it.
+    pub x: &'a str,
+    /// Beside it.
+    pub y: &'a str,
+}
+
+impl Size {
+    pub(super) fn width(self) -> u32 {
+        if self == Size::Wide { 820 } else { 380 }
+    }
+
+    pub(super) fn height(self) -> u32 {
+        if self == Size::Wide { 420 } else { 340 }
+    }
+
+    pub(super) fn title(self) -> u32 {
+        if self == Size::Wide { 21 } else { 18 }
+    }
+
+    /// The library draws letters of four fifths of this.
+    pub(super) fn text(self) -> u32 {
+        if self == Size::Wide { 16 } else { 15 }
+    }
+
+    /// Letters that fit between the margins.
+    pub(super) fn letters(self) -> usize {
+        ((self.width() - 48) * 20 / (self.text() * 11)) as usize
+    }
+
+    pub(super) fn x_labels(self) -> usize {
+        if self == Size::Wide { 10 } else { 5 }
+    }
+}
 
 /// How a curve is drawn; where there are more curves than colours, a colour comes again with dashes.
 #[derive(Clone, Copy)]

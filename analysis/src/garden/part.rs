@@ -106,7 +106,12 @@ fn told(gardens: &[Garden]) -> Result<Part, ChartError> {
     let tables = vec![summary_table(gardens), signal_table(gardens, &rocs), transition_table(gardens)];
     Ok(Part {
         question: "Did the garden survive, and was its loss foretold?".to_owned(),
-        answer: [answer(gardens, &rocs)].into_iter().chain(misleading(gardens)).collect::<Vec<_>>().join(" "),
+        answer: [answer(gardens, &rocs)]
+            .into_iter()
+            .chain(left_out(gardens, &rocs))
+            .chain(misleading(gardens))
+            .collect::<Vec<_>>()
+            .join(" "),
         sentences,
         figures,
         words: &WORDS,
@@ -119,14 +124,33 @@ fn told(gardens: &[Garden]) -> Result<Part, ChartError> {
 /// hold, would make any signal look good.
 fn pooled(gardens: &[Garden], signal: usize) -> Roc {
     let mut all = Roc::default();
-    for (_, members) in groups(gardens) {
-        if members.iter().any(|garden| garden.lost_at.is_some()) {
-            for garden in members {
-                all.merge(&garden.signals[signal].roc);
-            }
+    for (_, members) in groups(gardens).into_iter().filter(|(_, members)| has_loss(members)) {
+        for garden in members {
+            all.merge(&garden.signals[signal].roc);
         }
     }
     all
+}
+
+fn has_loss(members: &[&Garden]) -> bool {
+    members.iter().any(|garden| garden.lost_at.is_some())
+}
+
+/// Which groups [`pooled`] leaves out; `None` if there is no such group, or no area.
+fn left_out(gardens: &[Garden], rocs: &[Roc]) -> Option<String> {
+    let held: Vec<_> = groups(gardens).into_iter().filter(|(_, members)| !has_loss(members)).collect();
+    if held.is_empty() || rocs.iter().all(|roc| roc.area().is_none()) {
+        return None;
+    }
+    let names: Vec<String> = held.iter().map(|(group, _)| (*group).to_owned()).collect();
+    let of: usize = held.iter().map(|(_, members)| members.len()).sum();
+    let said = format!(
+        "The ROC areas leave out {} under which nothing was lost ({}): {}",
+        counted(held.len() as u64, "setting"),
+        counted(of as u64, "garden"),
+        at_most(SAID, &names, ", ", "settings")
+    );
+    Some(if said.ends_with('.') { said } else { said + "." })
 }
 
 /// The groups in the order in which they come, each with its gardens.

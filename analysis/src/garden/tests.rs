@@ -274,6 +274,40 @@ fn losses_are_counted_in_whole_sentences() {
     );
 }
 
+/// The areas are those of settings under which a garden was lost: the others are named, where there are any.
+#[test]
+fn settings_that_the_areas_leave_out_are_named() {
+    let of = |group: &str, seed: u32, lost: bool| {
+        let row = |i: u32| (if lost && i > 140 { 0.9 } else { 0.2 }, if i > 120 { 0.8 } else { 0.1 }, 0);
+        let mut garden = garden((0..200).map(row));
+        group.clone_into(&mut garden.group);
+        garden.seed = Some((seed.to_string(), None));
+        garden
+    };
+    let all = [of("x", 1, true), of("y", 1, false), of("y", 2, false), of("z", 1, true), of("z", 2, false)];
+    let said = part(&all).unwrap();
+    let sentence = "The ROC areas leave out 1 setting under which nothing was lost (2 gardens): y.";
+    assert!(said.answer.contains(&format!("(0.5 is guessing). {sentence}")), "{}", said.answer);
+    // That is so: the areas are those without `y`, of which there is nothing to say.
+    let without = [&all[..1], &all[3..]].concat();
+    let rest = part(&without).unwrap();
+    assert_eq!(said.findings["areas_of_all"], rest.findings["areas_of_all"]);
+    let held = part(&all[1..3]).unwrap();
+    let no_dirt = part(&[garden((0..60).map(|_| (f64::NAN, 0.1, 0)))]).unwrap();
+    for none in [rest, held, no_dirt] {
+        assert!(!none.answer.contains("leave out"), "{}", none.answer);
+    }
+    // A garden that was lost at once has no area.
+    let mut at_once = garden((0..60).map(|_| (0.9, 0.1, 0)));
+    at_once.group = "w".to_owned();
+    let no_area = part(&[at_once, of("y", 1, false)]).unwrap();
+    assert!(!no_area.answer.contains("leave out"), "{}", no_area.answer);
+    let many: Vec<Garden> = (0..9).map(|i| of(&format!("s{i}"), 1, i == 0)).collect();
+    let said = part(&many).unwrap().answer;
+    let sentence = "The ROC areas leave out 8 settings under which nothing was lost (8 gardens): s1, s2, s3, s4, s5, s6, and 2 more settings, all of which are in the table.";
+    assert!(said.contains(sentence), "{said}");
+}
+
 /// Two saturated generations and a rest are no loss; NaN breaks a row and is counted.
 #[test]
 fn only_generations_in_a_row_count() {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{GoOn, Kind, ReadError, Row, Table};
+use super::{GoOn, ReadError, Row, Table};
 
 /// The columns. Files from elsewhere may lack Flow.
 pub const COLUMNS: [&str; 12] = [
@@ -94,17 +94,7 @@ pub(super) fn columns(flow: bool) -> Vec<&'static str> {
     COLUMNS.into_iter().filter(|&column| flow || column != "Flow").collect()
 }
 
-/// Where a header that is nearly a garden's departs from it.
-pub(super) fn wrong_header(header: &[String]) -> String {
-    let expected = columns(header.iter().any(|name| name.eq_ignore_ascii_case("Flow")));
-    let problem = match header.iter().zip(&expected).position(|(found, expected)| found != expected) {
-        Some(at) => format!("column {} is `{}` where `{}` belongs", at + 1, header[at], expected[at]),
-        None => format!("has {} columns where {} belong", header.len(), expected.len()),
-    };
-    format!("{problem}; the columns of {} are {}", Kind::Garden.file(), expected.join(","))
-}
-
-/// Hands every generation of `table`, a [`Kind::Garden`], to `take`, with the row that it comes from.
+/// Hands every generation of `table`, a [`Kind::Garden`](super::Kind::Garden), to `take`, with the row that it comes from.
 ///
 /// NaN and infinities are handed over, and noted. A last line that was cut is passed over; one that only
 /// lacks its line end is not.

@@ -32,7 +32,7 @@ const LOOKED_AT: usize = 1_024;
 
 /// What a file is that begins with `start` and is no text that a table could be, and what to do; `None` for
 /// text.
-pub(super) fn foreign(start: &[u8]) -> Option<String> {
+pub fn foreign(start: &[u8]) -> Option<String> {
     let start = &start[..start.len().min(LOOKED_AT)];
     let (what, advice) = zip(start)
         .or_else(|| {

@@ -25,6 +25,9 @@ const FLAGS: [&str; 6] = ["false", "true", "False", "True", "0", "1"];
 /// Those that, as the last cell of a line, have not been cut: a digit might have been.
 pub(super) const FLAG_WORDS: [&str; 4] = [FLAGS[0], FLAGS[1], FLAGS[2], FLAGS[3]];
 
+/// Asked every few thousand rows whether to go on.
+pub type GoOn<'a> = &'a dyn Fn() -> bool;
+
 /// An open CSV file.
 ///
 /// A row is a line, which ends with LF or CRLF. The file is read as long as it was when it was opened:

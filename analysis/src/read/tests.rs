@@ -1,6 +1,7 @@
 //! Bad input, each with the line and the column that are told.
 
 use std::fs;
+use std::path::PathBuf;
 
 use tempfile::TempDir;
 

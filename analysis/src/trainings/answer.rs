@@ -2,12 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::{Compared, Shown, Training, value_at};
+use super::compared::Compared;
+use super::shown::Shown;
+use super::training::Training;
 use crate::read::log::{Column, SAMPLED};
 use crate::report::{capitalised, thousands};
 use crate::stats::Interval;
 use crate::stats::student::mean_interval_among;
 use crate::stats::summary::mean;
+use crate::thinned::value_at;
 
 /// Settings of which the answer speaks; the table has all.
 const SAID: usize = 4;

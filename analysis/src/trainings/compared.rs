@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::{Training, listed, value_at};
-use crate::report::thousands;
+use super::training::Training;
+use crate::report::{listed, thousands};
 use crate::stats::summary::mean;
+use crate::thinned::value_at;
 
 /// The runs of one group.
 pub(super) struct Compared<'a> {

@@ -3,7 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Compared, Training};
+use super::compared::Compared;
+use super::training::Training;
 use crate::read::log::{Column, TARGET};
 use crate::report::{Cell, Table, capitalised, thousands};
 use crate::stats::Interval;

@@ -1,6 +1,7 @@
 #![allow(clippy::disallowed_methods)] // libm is the oracle
 
 use super::*;
+use crate::read::log::{Log, SAMPLED};
 
 fn training(name: &str, group: &str, values: &[(f64, f64)]) -> Training {
     let mut column = Column { name: "return_mean", ..Column::default() };

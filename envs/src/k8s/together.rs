@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::cpu::{CpuPath, Work};
 use crate::env::{Env, Rows, Together};
+use crate::k8s::cluster::{K8sEnv, Shared};
 use crate::k8s::config::K8sConfig;
-use crate::k8s::environment::{K8sEnv, Shared};
 use crate::k8s::noise::{Drawn, Noise};
 use crate::k8s::rules::{self, OBSERVATION};
 use crate::k8s::state::{Block, Scalars};

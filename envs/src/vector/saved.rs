@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::slice::{Shape, Slice};
-use super::{Autoreset, Batch, Tally, VecEnv};
+use super::slice::{Shape, Slice, Tally};
+use super::{Autoreset, Batch, VecEnv};
 use crate::env::ParallelEnv;
 use crate::saved::{Kind, SaveError, ensure, open, seal};
 

@@ -2,10 +2,27 @@
 
 use std::ops::Range;
 
-use super::{Autoreset, Tally};
+use serde::{Deserialize, Serialize};
+
+use super::Autoreset;
 use crate::cpu::Work;
 use crate::env::{Agents, Ending, ParallelEnv, Rows, Together};
 use crate::math::LANES;
+
+/// An environment's episode so far.
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+pub(super) struct Tally {
+    pub(super) episode_return: f64,
+    pub(super) length: u32,
+    pub(super) ending: Ending,
+}
+
+impl Tally {
+    #[inline(always)]
+    pub(super) fn ended(&self) -> bool {
+        self.ending.terminated | self.ending.truncated
+    }
+}
 
 /// The part of a batch that belongs to some consecutive environments.
 pub(super) struct Slice<'a, E> {

@@ -4,17 +4,28 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::git::{git, hash};
+use super::options::Options;
 use super::outside::{answer, json_rate};
 use super::stats::{self, Pairs, interval};
-use super::{Options, Tools, sure};
-use crate::{cargo_program, root};
+use super::sure;
+use super::tools::{Tools, about};
+use crate::workspace::cargo_program;
 
 /// A row is slower if even the upper end of its interval is below this.
 pub(super) const SLOWER: f64 = 0.97;
 
 /// What is measured: its name, the arguments, the field with the rate.
-const ROWS: [(&str, &str, &str); 5] = [
+const ROWS: [(&str, &str, &str); 7] = [
     ("k8s, 4,096 in lockstep, steps/s", "throughput --env k8s --num-envs 4096", "steps_per_second"),
+    // Too few to lie side by side: a cluster alone is compiled apart.
+    ("k8s, 8 in lockstep, steps/s", "throughput --env k8s --num-envs 8", "steps_per_second"),
+    // No brain, which would take most of the time.
+    (
+        "garden alone, random actions, generations/s",
+        "throughput --env gardener --agent random --num-envs 1",
+        "generations_per_second",
+    ),
     ("garden, evolved, generations/s", "throughput --env gardener --agent evolved", "generations_per_second"),
     (
         "garden, heuristic, 80 alive, generations/s",
@@ -54,7 +65,7 @@ pub(super) fn run(tools: &Tools, options: &Options, revisions: &[String; 2]) -> 
             Err(problem) => println!("   skipped: {name}: {problem}"),
         }
     }
-    println!("\n{}{}", table(&measured), super::about(&b));
+    println!("\n{}{}", table(&measured), about(&b));
     verdict(&measured)
 }
 
@@ -79,21 +90,6 @@ fn verdict(measured: &[(&str, Pairs)]) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("B is slower than A, its interval lies below {SLOWER}: {}", names.join("; ")))
-}
-
-fn git(arguments: &[&str]) -> Result<String, String> {
-    let mut command = Command::new("git");
-    // A hook of the user's has no business in a throw-away checkout.
-    command.args(["-c", "core.hooksPath=/dev/null"]).args(arguments).current_dir(root());
-    answer(&mut command).map(|text| text.trim().to_owned())
-}
-
-/// The short hash of the commit that a revision names.
-pub(super) fn hash(revision: &str) -> Result<String, String> {
-    let commit = format!("{revision}^{{commit}}");
-    git(&["rev-parse", "--verify", "--quiet", "--short=12", "--end-of-options", &commit]).map_err(|_| {
-        format!("--compare: `{revision}` is no commit of this repository; `git log --oneline` lists them")
-    })
 }
 
 /// The binary of a commit: built in a worktree of its own, which is gone afterwards; the build stays
@@ -169,11 +165,5 @@ mod tests {
     fn the_table_has_a_row_for_each() {
         let text = table(&[("one", ratios([1.0, 1.0, 1.0, 1.0, 1.0]))]);
         assert!(text.contains("| one | 1,000 | 1,000 | **1.000** | 1.000 to 1.000 | 5 |"), "{text}");
-    }
-
-    #[test]
-    fn what_is_no_commit_is_refused() {
-        let problem = hash("no-such-branch").unwrap_err();
-        assert!(problem.starts_with("--compare: `no-such-branch` is no commit"), "{problem}");
     }
 }

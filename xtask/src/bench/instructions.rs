@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::Tools;
 use super::outside::{answer, collected};
 use super::stats::grouped;
-use crate::cargo;
+use super::tools::Tools;
+use crate::workspace::cargo;
 
 /// Parts of `benches/parts.rs`, what one repetition is, and the repetitions in the two runs whose
 /// difference counts: multiples of the 64 clusters of a vector, and of the 300 generations of a garden.

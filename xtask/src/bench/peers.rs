@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::options::Options;
 use super::outside::{self, Game, Measured, answer, json_rate};
+use super::python;
 use super::stats::{self, Pairs};
-use super::{Options, Tools, python};
-use crate::root;
+use super::tools::Tools;
+use crate::workspace::root;
 
 /// Clusters of a vector; a vector of Gymnasium that steps single ones gets fewer.
 const NUM_ENVS: usize = 4096;

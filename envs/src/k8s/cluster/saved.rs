@@ -24,7 +24,7 @@ struct Saved {
 }
 
 impl K8sEnv {
-    pub(super) fn sealed(&self) -> Result<Vec<u8>, SaveError> {
+    pub(in crate::k8s) fn sealed(&self) -> Result<Vec<u8>, SaveError> {
         let (config, scalars) = (self.config(), &self.scalars);
         let saved = Saved {
             height: config.height,
@@ -40,7 +40,7 @@ impl K8sEnv {
         seal(Kind::Cluster, &saved)
     }
 
-    pub(super) fn unseal(&mut self, bytes: &[u8]) -> Result<(), SaveError> {
+    pub(in crate::k8s) fn unseal(&mut self, bytes: &[u8]) -> Result<(), SaveError> {
         let saved: Saved = open(Kind::Cluster, bytes)?;
         self.check_saved(&saved)?;
         self.set_state(&saved.state).map_err(SaveError::Foreign)?;
