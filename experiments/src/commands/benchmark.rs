@@ -4,7 +4,6 @@ use std::path::Path;
 
 use resonetics_analysis::agents::trained_sides;
 use resonetics_analysis::read::episodes::Played;
-use resonetics_analysis::report::capitalised;
 use resonetics_analysis::stats::aggregate::{interquartile_mean_of_tasks, stratified_bootstrap_interval};
 use resonetics_analysis::stats::bootstrap::Resampled;
 use resonetics_analysis::stats::compare::{paired_counts, probability_of_improvement};

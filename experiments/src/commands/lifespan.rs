@@ -5,7 +5,9 @@ use resonetics_analysis::stats::Interval;
 use resonetics_analysis::stats::compare::paired_counts;
 use resonetics_analysis::stats::student::mean_interval_among;
 use resonetics_analysis::stats::summary::mean;
+use resonetics_analysis::report::capitalised;
 use resonetics_runs::rollout::Episode;
+use resonetics_runs::trained::PROPHET;
 use resonetics_runs::setup::{Setup, WorldSettings};
 
 /// What lives are counted in.

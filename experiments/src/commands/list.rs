@@ -5,11 +5,10 @@ use resonetics_envs::registry::{ENVIRONMENTS, PRESETS};
 use resonetics_runs::Error;
 use resonetics_runs::setup::Setup;
 
-use super::context::Context;
 use super::reported::{Report, described, reported};
 use crate::cli::{Cli, ListArgs};
 
-pub fn run(args: &ListArgs, context: Context) -> Result<(), Error> {
+pub fn run(args: &ListArgs) -> Result<(), Error> {
     // The overview is the same for every preset, but not for one that does not exist.
     Setup::preset("k8s", &args.preset).map_err(Error::Refused)?;
     let text = match &args.env {

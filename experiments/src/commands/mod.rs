@@ -51,11 +51,11 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Watch(args) => watch::run(&args, context),
         Command::Analyze(args) => analyze::run("analyze", &args, context),
         Command::Report(args) => analyze::run("report", &args, context),
-        Command::Replay(args) => replay::run(&args, context),
+        Command::Replay(args) => replay::run(&args),
         Command::Throughput(args) => throughput::run(&args, context),
         Command::Check(args) => check::run(&args, context),
         Command::Rerun(args) => rerun::run(&args, context),
-        Command::List(args) => list::run(&args, context),
+        Command::List(args) => list::run(&args),
         Command::Experiments => experiments::run(),
         Command::Doctor(args) => doctor::run(&args, context),
     })

@@ -3,7 +3,6 @@
 use resonetics_runs::Error;
 use resonetics_runs::files::text_within;
 
-use super::context::Context;
 use super::reported::{Report, described, reported};
 use crate::cli::ReplayArgs;
 use crate::trace;
@@ -11,7 +10,7 @@ use crate::trace;
 /// The most bytes of a trace.
 const TRACE: u64 = 4 << 30;
 
-pub fn run(args: &ReplayArgs, context: Context) -> Result<(), Error> {
+pub fn run(args: &ReplayArgs) -> Result<(), Error> {
     let name = args.trace.display().to_string();
     let text = text_within(&args.trace, TRACE)?;
     let config = described("replay", [("trace", name.as_str().into())]);

@@ -1,7 +1,5 @@
 //! `throughput`: how many steps a second, with the actions drawn in the same loop.
 
-use std::time::Instant;
-
 use rayon::prelude::*;
 use resonetics_agents::Policy;
 use resonetics_envs::cpu::{CpuPath, Work};
@@ -11,7 +9,6 @@ use resonetics_envs::math::LANES;
 use resonetics_envs::stream::{Domain, Key, lane_seed, scale};
 use resonetics_envs::vector::{Autoreset, Seen, VecEnv};
 use resonetics_runs::Error;
-use resonetics_runs::interrupt;
 use resonetics_runs::memory;
 use resonetics_runs::rollout::{Playable, Rollout};
 use resonetics_runs::setup::{Setup, WorldSettings};

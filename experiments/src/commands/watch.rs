@@ -5,7 +5,6 @@ use std::path::Path;
 use resonetics_runs::Error;
 use resonetics_runs::files::{check_new, write_new};
 use resonetics_runs::interrupt;
-use resonetics_runs::setup::Setup;
 
 use super::context::Context;
 use super::typed::seed;
