@@ -47,6 +47,7 @@ pub mod gardener;
 pub mod k8s;
 pub mod registry;
 pub mod risk;
+#[allow(clippy::doc_markdown, clippy::doc_lazy_continuation)] // a page of prose
 #[doc = include_str!("../RULES.md")]
 pub mod rules {}
 pub mod saved;
