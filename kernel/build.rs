@@ -15,7 +15,8 @@ fn main() {
     let library = ["libtorch_cpu.so", "libtorch_cpu.dylib"].map(|name| lib.join(name));
     let Some(library) = library.iter().find(|path| path.exists()) else {
         println!(
-            "cargo::error=the feature `torch` needs libtorch 2.11.0, and there is none in `{}`: run `cargo xtask libtorch`",
+            "cargo::error=the feature `torch` needs libtorch 2.11.0, and there is none in `{}`: set LIBTORCH to its folder, \
+             or run `cargo xtask libtorch` in a checkout of Resonetics",
             folder.display()
         );
         return;

@@ -1,4 +1,4 @@
-//! The two policies that every other has to beat: any action, and none.
+//! The two policies that every other has to beat: random actions, and doing nothing.
 
 use resonetics_envs::stream::{Domain, Key};
 
@@ -48,7 +48,7 @@ impl Policy for Random {
     }
 }
 
-/// Takes always the same action, one that changes nothing: the cluster's agent walks to the
+/// Always takes the same action, one that changes nothing: the agent of the cluster walks to the
 /// right, a gardener waits.
 #[derive(Clone, Copy, Debug)]
 pub struct Idle {

@@ -1,5 +1,5 @@
-//! Gardeners with evolved brains: children inherit their parent's with small changes, and who
-//! finds no dirt leaves none (RULES sections 2 and 2.1).
+//! Gardeners with evolved brains: a child inherits its parent's brain with small mutations, and a gardener
+//! that finds no dirt leaves no children (RULES sections 2 and 2.1).
 
 use resonetics_envs::cpu::{CpuPath, Work};
 use resonetics_envs::gardener::{Brains, GardenerConfig, LifeEvent};

@@ -30,11 +30,11 @@ impl Settings for GardenerHeuristicConfig {
     }
 }
 
-/// It needs the state ([`Policy::needs_state`]), for the population.
-///
-/// Breeds when rich and there is room, cleans when it pays, else walks toward the cell of its
+/// The heuristic for a gardener: breeds when rich and there is room, cleans when it pays, else walks toward the cell of its
 /// view that has the largest (dirt + 1.5 * mean dirt of the 3x3 around it) / (distance + 1); where
 /// none is worth the walk, it waits.
+///
+/// It needs the state ([`Policy::needs_state`]), for the population.
 ///
 /// The mean leads gardeners away from what they and others have just cleaned: without it the
 /// garden's dirt peaks at 45% and more, with it below. Of the weights 0, 0.5, 1, 1.5 and 2 the highest

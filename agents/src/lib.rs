@@ -1,22 +1,25 @@
-//! Policies that act in the worlds: baselines, heuristics, a planner, and evolved brains.
+#![doc = include_str!("../README.md")]
 //!
-//! A [`Policy`] chooses an action for each row of a batch of observations:
+//! # Where to start
 //!
-//! ```
-//! use ndarray::Array2;
-//! use resonetics_agents::{K8sHeuristic, Observations, Policy};
-//! use resonetics_envs::k8s::{K8sConfig, K8sEnv};
-//! use resonetics_envs::vector::{Autoreset, VecEnv};
+//! - [`Policy`]: what a policy is, and what one of your own implements; [`Observations`] is what it sees.
+//! - [`Random`] and [`Idle`] (baselines), [`K8sHeuristic`], [`K8sPlanner`] and [`GardenerHeuristic`], [`Evolved`]:
+//!   those that are here. [`Noisy`] shows another policy noisy observations.
+//! - [`prophet::trainer::Trainer`]: a training, update by update; its settings are
+//!   [`prophet::config::TrainConfig`].
+//! - [`prophet::policy::Prophet`]: trained networks as a policy; [`prophet::state`] saves and resumes a training.
 //!
-//! let mut envs = VecEnv::new(vec![K8sEnv::new(K8sConfig::default()); 4], Autoreset::SameStep)?;
-//! let mut batch = envs.batch();
-//! envs.reset(42, &mut batch);
-//! let mut actions = [0; 4];
-//! let no_state = Array2::zeros((0, 0));
-//! K8sHeuristic::default().act(&Observations::of(&batch, no_state.view()), &mut actions);
-//! envs.step(&actions, &mut batch)?;
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+//! # Errors
+//!
+//! Policies cannot fail; what they are asked wrongly (a view that is not contiguous, a state that is missing) panics, as
+//! each says. What a training refuses before it starts, and what ends it (a loss or gradient that is not
+//! finite), is in the sections Errors of [`Trainer`](prophet::trainer::Trainer). Nothing reads or writes a
+//! file here: a saved training is bytes ([`prophet::state::Arrays::to_bytes`]) and numbers for serde.
+//!
+//! # The other crates
+//!
+//! Depends on [`resonetics_envs`], whose environments it acts in, and [`resonetics_kernel`], whose networks,
+//! optimizers and loss terms it trains with. `resonetics-analysis` reads and compares what its runs left.
 
 mod baseline;
 mod evolved;

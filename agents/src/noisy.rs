@@ -1,4 +1,4 @@
-//! A policy that sees badly: for asking how much precision it needs.
+//! Another policy with noise on its observations: how precise do they have to be?
 
 use ndarray::Array2;
 use resonetics_envs::gardener::LifeEvent;

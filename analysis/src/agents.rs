@@ -1,4 +1,5 @@
-//! Agents beside each other (Agarwal et al. 2021): aggregates with intervals, chances, paired tests.
+//! The part of a report that compares agents (Agarwal et al. 2021): aggregates with intervals, probabilities of
+//! improvement, paired tests.
 
 mod agent;
 mod part;

@@ -1,4 +1,4 @@
-//! What `eval` found of trained agents.
+//! The part of a report about evaluations of trained agents, `eval.json`.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;

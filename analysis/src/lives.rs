@@ -1,4 +1,4 @@
-//! Lives with and without the control layer.
+//! The part of a report about lifetimes with and without the control layer.
 
 use serde_json::{Value, json};
 

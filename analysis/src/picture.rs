@@ -1,5 +1,6 @@
-//! PNG from a figure's SVG, with a font of our own: the machine may have none. Letters that it lacks are
-//! taken from the machine's fonts; what those lack too stands as a number, so that no two names look alike.
+//! PNG files from the SVG of figures, with a font that is built in, since a machine may have none. Letters that it lacks
+//! are taken from the fonts of the machine; a letter that none has is shown as a number, so that no two names look
+//! alike.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};

@@ -1,4 +1,4 @@
-//! A curve of any length in the memory of one that fits a screen.
+//! Curves of any length, thinned to what a screen can show.
 
 use crate::chart::Curve;
 

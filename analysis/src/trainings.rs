@@ -1,4 +1,4 @@
-//! Learning curves: one training, or several that differ in the seed alone.
+//! The part of a report about trainings: learning curves of one, or of several that differ only in the seed.
 
 mod answer;
 mod compared;

@@ -1,9 +1,16 @@
-//! Two worlds that drift toward collapse, and vectors of them.
+#![doc = include_str!("../README.md")]
 //!
-//! An environment has Gymnasium's words and semantics; what it observes it writes into a slice of
-//! the caller's ([`env::Env`]). Everything random follows from the seed, by counter
-//! ([`stream`]), so an episode is the same alone, as a lane of a vector, and on any number of
-//! threads.
+//! # Where to start
+//!
+//! - [`env::Env`] and [`env::ParallelEnv`]: what an environment is, for one agent and for many.
+//! - [`k8s::K8sEnv`] and [`gardener::GardenerEnv`]: the two worlds; [`registry::world`] finds their settings by
+//!   name and preset.
+//! - [`vector::VecEnv`]: many environments side by side, stepped in parallel into one [`vector::Batch`].
+//! - [`checker::check`]: whether an environment of your own keeps the contract.
+//! - [`rules`]: the rules of the worlds with all their settings. Documentation and comments cite its sections
+//!   as RULES.
+//!
+//! One environment alone:
 //!
 //! ```
 //! use resonetics_envs::env::Env;
@@ -18,25 +25,19 @@
 //! # Ok::<(), resonetics_envs::env::InvalidAction>(())
 //! ```
 //!
-//! A vector steps many of them at once and writes into arrays allocated once
-//! ([`vector::VecEnv`]):
+//! # Errors
 //!
-//! ```
-//! use resonetics_envs::k8s::{K8sConfig, K8sEnv};
-//! use resonetics_envs::vector::{Autoreset, VecEnv};
+//! - [`env::InvalidAction`]: an action outside the action space; nothing has changed then.
+//! - [`config::ConfigError`]: a setting that is unknown, of the wrong type or out of range, with its place, key,
+//!   value and what is allowed.
+//! - [`saved::SaveError`]: bytes that no environment with these settings saved.
 //!
-//! let clusters = vec![K8sEnv::new(K8sConfig::default()); 8];
-//! let mut envs = VecEnv::new(clusters, Autoreset::SameStep)?;
-//! let mut batch = envs.batch();
-//! envs.reset(42, &mut batch);
-//! envs.step(&[0; 8], &mut batch)?;
-//! assert_eq!(batch.observations.dim(), (8, 30));
-//! assert!(batch.rewards.iter().all(|&reward| reward == -0.01));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+//! Slices and arrays of the wrong length are mistakes of the program and panic, as each function says.
 //!
-//! The rules of the worlds and all their settings are in `docs/RULES.md`; comments cite its
-//! sections.
+//! # The other crates
+//!
+//! Depends on [`resonetics_numerics`] alone, whose modules [`cpu`], [`math`] and [`stream`] are re-exported here.
+//! `resonetics-agents` has policies that act in these environments and the trainer.
 
 pub mod checker;
 pub mod config;
@@ -46,6 +47,9 @@ pub mod gardener;
 pub mod k8s;
 pub mod registry;
 pub mod risk;
+#[allow(clippy::doc_markdown, clippy::doc_lazy_continuation)] // a page of prose
+#[doc = include_str!("../RULES.md")]
+pub mod rules {}
 pub mod saved;
 pub mod space;
 pub mod vector;

@@ -28,24 +28,29 @@ pub struct ProphetConfig {
     pub weight_decay: f64,
 }
 
-/// See [`ProphetConfig`].
+/// Smoothed risk above which each mode begins, in `[0, 1]`, and the defaults of the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)] // a number for each mode
 pub struct RiskThresholds {
+    /// Of panic (0.5).
     pub panic: f64,
+    /// Of alert (0.2).
     pub alert: f64,
+    /// Of warning (0.1).
     pub warning: f64,
 }
 
-/// See [`ProphetConfig`].
+/// What each mode multiplies the base rate with, and the defaults of the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)] // a number for each mode
 pub struct LrMultipliers {
+    /// Of panic (5).
     pub panic: f64,
+    /// Of alert (2).
     pub alert: f64,
+    /// Of warning (1.2).
     pub warning: f64,
+    /// Of cruise (0.5).
     pub cruise: f64,
 }
 
@@ -66,14 +71,17 @@ impl Default for ProphetConfig {
     }
 }
 
-/// How worried the optimizer is. The numbers are the monitored status.
+/// How high the optimizer takes the risk to be; the numbers are those that a monitor shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[allow(missing_docs)] // from most worried to least
 pub enum Mode {
+    /// The highest risk.
     Panic = 0,
+    /// Above the threshold for alert.
     Alert = 1,
+    /// Above the threshold for a warning.
     Warning = 2,
+    /// Below all thresholds.
     Cruise = 3,
 }
 

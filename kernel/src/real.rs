@@ -1,4 +1,4 @@
-//! The two widths of numbers that the mathematics is written for.
+//! The two floating-point types that the mathematics is written for.
 
 use std::fmt::Debug;
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};

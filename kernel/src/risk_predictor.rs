@@ -1,4 +1,4 @@
-//! The network that says how large the next loss will be (RULES section 3).
+//! The network that predicts how large the next loss will be (RULES section 3).
 
 use resonetics_numerics::math;
 use resonetics_numerics::stream::{Domain, Key};
@@ -12,10 +12,10 @@ use crate::prophet_optimizer::ProphetConfig;
 pub const INPUTS: usize = 3;
 /// Width of its hidden layers.
 pub const HIDDEN: usize = 32;
-/// What dropout drops of the first hidden layer.
+/// Share of the first hidden layer that dropout drops in training.
 pub const DROPOUT: f32 = 0.1;
 
-/// What a loss is as a risk in [0, 1].
+/// How a loss is turned into a risk in [0, 1].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RiskTarget {

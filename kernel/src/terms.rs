@@ -37,7 +37,7 @@ impl Default for KernelConfig {
     }
 }
 
-/// What the network said of one batch, and what it should have said; n numbers each.
+/// The outputs of a network for one batch and their targets, n numbers each.
 #[derive(Clone, Copy, Debug)]
 pub struct Outputs<'a, R> {
     /// `[n]`: f(x), with dropout where training has it.
@@ -102,7 +102,7 @@ pub fn tension<R: Real>(gap_r: f64, gap_s: f64) -> f64 {
     tanh(gap_r) * tanh(gap_s)
 }
 
-/// How much outputs move when inputs are shaken: mean((f(x + eps noise) - f(x))^2) / eps^2 over the
+/// How much outputs change when inputs are perturbed: mean((f(x + eps noise) - f(x))^2) / eps^2 over the
 /// `[n]` outputs and K draws of the noise, `[K, n]`. 0 where K or n is 0.
 ///
 /// With noise ~ N(0, I) and eps -> 0 one row's expectation is |J|^2 / O, with |J|^2 the squared Frobenius

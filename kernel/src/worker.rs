@@ -11,7 +11,7 @@ use crate::terms::{Gradients, KernelConfig, Outputs, Terms, flow, kernel};
 
 /// Width of its hidden layers.
 pub const HIDDEN: usize = 32;
-/// What dropout drops of the first hidden layer.
+/// Share of the first hidden layer that dropout drops in training.
 pub const DROPOUT: f32 = 0.1;
 /// Largest norm of its gradient.
 pub const MAX_NORM: f64 = 1.0;

@@ -73,7 +73,7 @@ pub fn exp(x: f32) -> f32 {
     y * f32::from_bits(n.wrapping_add(127) << 23)
 }
 
-/// What is nearer to 0 than this counts as 0 wherever numbers fade: 2^-56, some 1.4e-17.
+/// Numbers that decay become 0 below this absolute value: 2^-56, about 1.4e-17.
 ///
 /// A probability, a gradient or a moment that is never fed again falls below 1.2e-38, where numbers are
 /// subnormal and every operation with one takes a hundred times as long. The processor's own switches for it
@@ -82,7 +82,7 @@ pub fn exp(x: f32) -> f32 {
 /// subnormal number either. Beside numbers of f32 that count, 2^-56 is nothing.
 pub const FADED: f32 = f32::from_bits((127 - 56) << 23);
 
-/// `x`, or +0 where it is nearer to 0 than [`FADED`]; NaN stays.
+/// `x`, or +0 where its absolute value is below [`FADED`]; NaN stays NaN.
 #[inline(always)]
 pub fn flush(x: f32) -> f32 {
     if x.abs() < FADED { 0.0 } else { x }

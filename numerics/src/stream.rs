@@ -11,7 +11,7 @@ use rand::TryRng;
 
 use crate::math::{self, LANES, Lanes};
 
-/// Whose stream it is. A number is for ever: changing one changes every published result.
+/// What a stream is for. The numbers never change: that would change every published result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Domain {

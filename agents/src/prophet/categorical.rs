@@ -1,4 +1,4 @@
-//! A distribution over actions, given by logits.
+//! The categorical distribution over actions that logits define.
 
 use resonetics_envs::math::{self, LANES, Lanes};
 

@@ -44,37 +44,37 @@ pub struct KernelConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainConfig {
-    /// Environments side by side.
+    /// Environments side by side, N, at least 1.
     pub num_envs: usize,
-    /// Steps of each environment in a rollout.
+    /// Steps of each environment in a rollout, T, at least 1.
     pub horizon: usize,
-    /// Times that each sample of a rollout is used.
+    /// Times that each sample of a rollout is used, at least 1.
     pub epochs: usize,
-    /// Samples in a minibatch.
+    /// Samples in a minibatch, at least 1: an epoch is cut into equal parts of about this many.
     pub minibatch: usize,
-    /// Discount of a step.
+    /// Discount of a step, gamma, in [0, 1].
     pub gamma: f64,
-    /// Of generalised advantage estimation.
+    /// Decay of generalised advantage estimation, lambda, in [0, 1].
     pub lambda: f64,
-    /// Adam's, at the start.
+    /// Learning rate of Adam at the start, in [0, 1].
     pub learning_rate: f64,
-    /// At the end of a linear schedule.
+    /// Learning rate at the end of a linear schedule, in [0, 1].
     pub learning_rate_final: f64,
     /// How it goes from one to the other.
     pub schedule: Schedule,
     /// What the risk predictor of the schedule `prophet` learns to foresee.
     pub risk_target: RiskTarget,
-    /// The ratio is clipped to 1 +- this.
+    /// The probability ratio is clipped to 1 +- this, above 0.
     pub clip: f64,
-    /// The value's move is clipped to +- this; 0: not at all.
+    /// The change of the value is clipped to +- this; 0 for no clipping.
     pub value_clip: f64,
-    /// Weight of the value's loss.
+    /// Weight of the loss of the value, at least 0.
     pub value_weight: f64,
     /// Weight of the entropy at the start.
     pub entropy: f64,
     /// Weight of the entropy at the end, reached in a straight line.
     pub entropy_final: f64,
-    /// The gradient's norm is cut to this.
+    /// Largest norm of the gradient, above 0; a larger one is scaled down to it.
     pub max_grad_norm: f64,
     /// An update ends once the KL of a minibatch is above 1.5 times this; 0: never.
     pub target_kl: f64,

@@ -1,4 +1,4 @@
-//! What networks start from.
+//! Initial parameters of the networks.
 
 use resonetics_envs::stream::{Domain, Key};
 

@@ -1,4 +1,4 @@
-//! How well a score tells two kinds of moments apart, from counts in bins: any number of moments in
+//! ROC curves: how well a score in [0, 1] foretells an event, from counts in bins, so that any number of scores takes
 //! the same memory.
 
 use std::collections::BTreeMap;

@@ -83,15 +83,23 @@ impl Layout {
 
 /// The weights of one brain as tensors, row-major, output x input, for recordings.
 #[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs)] // the names of the recordings
 pub struct BrainWeights {
+    /// `[8, 1, 3, 3]`
     pub conv_weight: Vec<f32>,
+    /// `[8]`
     pub conv_bias: Vec<f32>,
+    /// `[64, features]`: the gates i, f, g, o one after the other; 8 * pooled * pooled features, with pooled
+    /// = (view - 2) / 2.
     pub lstm_weight_ih: Vec<f32>,
+    /// `[64, 16]`
     pub lstm_weight_hh: Vec<f32>,
+    /// `[64]`
     pub lstm_bias_ih: Vec<f32>,
+    /// `[64]`
     pub lstm_bias_hh: Vec<f32>,
+    /// `[6, 16]`
     pub policy_weight: Vec<f32>,
+    /// `[6]`
     pub policy_bias: Vec<f32>,
 }
 

@@ -13,15 +13,19 @@ pub const REFERENCE_POPULATION: usize = 80;
 
 /// Weights and scales of the garden's risk.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs)] // the names of RULES section 2.2; the others are documented
 pub struct RiskConfig {
     /// Moving average and verdict.
     #[serde(flatten)]
     pub smoothing: Smoothing,
+    /// Weight of the change of the total entropy.
     pub w_entropy_grad: f64,
+    /// Weight of the change of the population.
     pub w_pop_vol: f64,
+    /// Weight of the emergency moves for each gardener.
     pub w_emg_ratio: f64,
+    /// Change of the total entropy in a generation that counts as strong, in cells.
     pub entropy_grad_scale: f64,
+    /// Change of the population in a generation that counts as strong.
     pub pop_vol_scale: f64,
     /// Weight of saturation, logistic(12 (mean dirt - 0.5)): 0, the rules', sees only change, so
     /// that a garden full of dirt looks calm.
@@ -102,18 +106,24 @@ pub struct RewardConfig {
 
 /// The settings of a garden.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs)] // the names of RULES section 2; the others are documented
 pub struct GardenerConfig {
+    /// Side of the square garden in cells, 5 to 512.
     pub grid_size: usize,
+    /// Gardeners at the beginning, at most `max_population`.
     pub init_agents: usize,
+    /// Side of the square that a gardener sees, in cells: odd, 5 to 31.
     pub view_size: usize,
+    /// Newcomers come while there are fewer gardeners than this.
     pub min_population: usize,
+    /// Most gardeners that can live at a time, 1 to 4096: the rows of the environment.
     pub max_population: usize,
     /// Generations after which an episode is truncated.
     pub max_generations: u32,
     /// Energy at birth.
     pub birth_energy: f64,
+    /// Energy that a move takes.
     pub move_cost: f64,
+    /// Energy that a move in an emergency takes.
     pub emergency_move_cost: f64,
     /// What a gardener with this much above the cost of a move, or less, calls an emergency.
     pub emergency_margin: f64,
@@ -129,15 +139,25 @@ pub struct GardenerConfig {
     pub dirt_growth: f64,
     /// Most dirt that a cell loses to its cleaners in a generation.
     pub clean_amount: f64,
+    /// Energy earned for each unit of dirt removed.
     pub clean_reward: f64,
+    /// Energy that breeding takes from the parent.
     pub reproduce_cost: f64,
+    /// Energy above which a gardener that waits breeds.
     pub reproduce_threshold: f64,
+    /// Scale of the noise on the weights that a child inherits (RULES section 2.1).
     pub mutation_rate: f64,
+    /// How the risk is computed.
     pub risk: RiskConfig,
+    /// How the flow is measured.
     pub flow: GardenFlowConfig,
+    /// The control layer.
     pub control: ControlConfig,
+    /// When memories are cleared.
     pub memory: MemoryConfig,
+    /// When the garden counts as lost.
     pub lost: LostConfig,
+    /// What the multi-agent environment rewards.
     pub reward: RewardConfig,
 }
 

@@ -68,19 +68,30 @@ pub struct GenerationNoise {
 
 /// What a generation led to: a row of `resonetics_data.csv` (RULES section 2.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs)] // the names of the CSV's columns
 pub struct Generation {
+    /// Its number, from 1.
     pub generation: u32,
+    /// Gardeners alive at its end.
     pub population: usize,
+    /// Mean energy of a gardener.
     pub avg_energy: f64,
+    /// Sum of the dirt of all cells.
     pub total_entropy: f64,
+    /// Emergency moves in it.
     pub emergency_moves: u32,
+    /// Emergency moves so far, in all generations.
     pub isolation_saves: u64,
+    /// Change of the total entropy.
     pub entropy_gradient: f64,
+    /// Change of the population, without its sign.
     pub population_volatility: u32,
+    /// Emergency moves for each gardener.
     pub emergency_ratio: f64,
+    /// Smoothed risk, in `[0, 1]`.
     pub collapse_risk: f64,
+    /// Smoothed flow, in `[0, 1]`.
     pub flow: f64,
+    /// The risk in a word.
     pub verdict: Verdict,
     /// Dirt that cleaning removed, in cells (not in the CSV).
     pub removed: f64,

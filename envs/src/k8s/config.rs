@@ -70,22 +70,29 @@ pub enum Action {
     Scale,
 }
 
-/// The settings of a cluster.
+/// The settings of a cluster (RULES section 1). Costs are in units of the budget, rewards without unit; cpu, memory and
+/// priority are shares in `[0, 1]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs)] // the names of RULES section 1; the others are documented
 pub struct K8sConfig {
     /// How the observation is normalised.
     pub observation_rules: Rules,
+    /// Rows of nodes, 3 to 64.
     pub height: usize,
+    /// Columns of nodes, 3 to 64.
     pub width: usize,
+    /// Steps after which an episode is truncated, at least 1.
     pub max_steps: u32,
+    /// The budget at reset, and its upper bound; above 0.
     pub max_budget: f64,
+    /// Budget that comes back in each step.
     pub budget_recovery: f64,
+    /// Reward of every step, before all others.
     pub time_penalty: f64,
     /// At reset cpu is uniform in `[0, this]`.
     pub initial_cpu_max: f64,
     /// At reset memory is uniform in `[0, this]`.
     pub initial_memory_max: f64,
+    /// What a clean takes from the budget.
     pub clean_cost: f64,
     /// Most cpu that a clean removes.
     pub clean_cpu: f64,
@@ -97,6 +104,7 @@ pub struct K8sConfig {
     pub clean_full: f64,
     /// Reward of a clean that the budget does not allow.
     pub clean_unaffordable_reward: f64,
+    /// What scaling one hotspot takes from the budget; above 0.
     pub scale_cost: f64,
     /// A node is a hotspot when its cpu or its memory is above this.
     pub hotspot_threshold: f64,
@@ -108,19 +116,30 @@ pub struct K8sConfig {
     pub scale_none_reward: f64,
     /// Reward of scaling when the budget allows not one.
     pub scale_unaffordable_reward: f64,
+    /// Standard deviation of the cpu noise of a node in a step, in [0, 1].
     pub cpu_noise_sigma: f64,
+    /// Mean of the memory noise of a node in a step, in [-1, 1]: the leak.
     pub mem_drift_mu: f64,
+    /// Standard deviation of the memory noise of a node in a step, in [0, 1].
     pub mem_noise_sigma: f64,
     /// A node is out of memory from this on.
     pub oom_memory: f64,
     /// An out-of-memory node above this priority is critical.
     pub critical_priority: f64,
+    /// Subtracted from the reward for each node that is out of memory.
     pub oom_penalty: f64,
+    /// Subtracted as well for each such node that is critical.
     pub critical_oom_penalty: f64,
+    /// What a fall of the average load by 1 adds to the reward; 0 in rules v4.5.
     pub load_shaping_weight: f64,
+    /// Average load (the mean of all cpu and memory values) above which an episode is terminated, in [0, 1].
     pub avg_load_terminate_threshold: f64,
+    /// Whether a single node out of memory terminates an episode, as in rules v4.5. If so, the next two do
+    /// not matter.
     pub terminate_on_any_oom: bool,
+    /// Nodes out of memory that terminate an episode, at least 1.
     pub oom_terminate_threshold: usize,
+    /// Whether one critical node out of memory terminates an episode.
     pub critical_oom_terminate: bool,
     /// How `mem_drift_mu` changes with time.
     pub drift: DriftConfig,

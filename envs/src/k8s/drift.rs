@@ -28,17 +28,26 @@ pub enum Schedule {
 
 /// The drift's schedule and the numbers of each shape.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs)] // explained at Schedule
 pub struct DriftConfig {
+    /// Which shape; the other settings are read by the shape that they are named after.
     pub schedule: Schedule,
+    /// Factor at the end of the ramp, in [-100, 100].
     pub ramp_factor: f64,
+    /// Steps of the ramp, at least 1.
     pub ramp_steps: u32,
+    /// Amplitude of the sine, as a share of the base drift, in [-100, 100].
     pub season_amplitude: f64,
+    /// Steps of one period of the sine, at least 1.
     pub season_steps: u32,
+    /// Factor in the other regime, in [-100, 100].
     pub regime_factor: f64,
+    /// Steps between two draws of the regime, at least 1.
     pub regime_steps: u32,
+    /// Probability of the other regime, in [0, 1].
     pub regime_probability: f64,
+    /// Probability of a shock in a step, in [0, 1].
     pub shock_probability: f64,
+    /// Memory that a shock adds to the mean of every node, in [-1, 1].
     pub shock_size: f64,
 }
 

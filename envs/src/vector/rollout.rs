@@ -11,21 +11,30 @@ const CACHE: usize = 192 << 10;
 
 /// What a policy sees of its slice in a rollout: its part of the arrays of [`Batch`], n lanes with A rows each.
 #[derive(Clone, Debug)]
-#[allow(missing_docs)] // those of Batch
 pub struct Seen<'a> {
     /// The lanes of the slice.
     pub lanes: Range<usize>,
     /// Steps of this rollout done before this call.
     pub step: u32,
+    /// `[n * A, D]`
     pub observations: &'a [f32],
+    /// `[n * A]`
     pub rewards: &'a [f32],
+    /// `[n]`
     pub terminated: &'a [bool],
+    /// `[n]`
     pub truncated: &'a [bool],
+    /// `[n * A, actions]`; empty where the world masks nothing.
     pub action_mask: &'a [bool],
+    /// `[n * A]`; empty where the world masks nothing.
     pub alive: &'a [bool],
+    /// `[n * A]`; empty where the world masks nothing.
     pub died: &'a [bool],
+    /// `[n * A, D]` under same-step autoreset, else empty.
     pub final_observations: &'a [f32],
+    /// `[n]`: valid where an episode ended.
     pub episode_return: &'a [f64],
+    /// `[n]`: valid where an episode ended.
     pub episode_length: &'a [u32],
 }
 

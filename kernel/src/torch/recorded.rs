@@ -149,7 +149,7 @@ mod tests {
     const TOLERANCE: f32 = 1e-5; // RULES
 
     fn recording() -> Value {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../reference/prophet_kernel.json");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/reference/prophet_kernel.json");
         serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
     }
 
