@@ -1,6 +1,7 @@
 //! What `analyze` and `report` are pointed at: files, run directories, folders of runs.
 
 mod filled;
+mod groups;
 mod settings;
 pub mod told;
 pub mod trained;

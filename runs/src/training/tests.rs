@@ -2,14 +2,22 @@
 //!
 //! No settings were found that make the native learner diverge, so a learner does that says so.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fs;
 
 use resonetics_agents::prophet::config::Schedule;
 use resonetics_agents::prophet::learner::{Minibatch, Samples, Terms};
 use resonetics_agents::prophet::native::NativeLearner;
 use resonetics_agents::prophet::network::Tensor;
 
+use resonetics_envs::gardener::GardenerEnv;
+use resonetics_envs::k8s::K8sEnv;
+
 use super::*;
+use crate::setup::{Setup, WorldSettings};
+use crate::training::learner::LearnerKind;
+use crate::training::plan::bytes;
 
 /// The native learner, whose loss is no number behind step `at` of Adam if the rate was above `above`.
 struct Fragile {
@@ -61,7 +69,7 @@ const UPDATES: u64 = 11;
 const IN_AN_UPDATE: u64 = 4;
 
 /// A training with a checkpoint every third update, at a rate of 0.004 until it goes back.
-fn plan() -> Plan {
+fn plan() -> Train {
     let train = TrainConfig {
         num_envs: 4,
         horizon: 16,
@@ -74,7 +82,7 @@ fn plan() -> Plan {
         ..TrainConfig::default()
     };
     let env = Setup::preset("k8s", "reference").unwrap();
-    Plan { seed: 1, steps: 64 * UPDATES, learner: LearnerKind::Native, train, env }
+    Train { seed: 1, steps: 64 * UPDATES, learner: LearnerKind::Native, train, env }
 }
 
 /// Trains in `dir`, in the middle of update `at` with no number where the rate is above `above`; `watch`
@@ -89,12 +97,13 @@ fn trained(dir: &Path, at: u64, above: f32, watch: &mut dyn FnMut(&Update)) -> R
         Ok(Box::new(Fragile { learner, rate: 0.0, at, above }) as Box<dyn Learner>)
     };
     fs::write(dir.join("config.toml"), "what is in it does not matter here\n").unwrap();
-    let mut watch = |watched: &Watched<'_>| {
-        watch(watched.update);
+    let watch = RefCell::new(watch);
+    let watch = |watched: &Watched<'_>| {
+        (watch.borrow_mut())(watched.update);
         Ok(())
     };
-    let mut runtime = Runtime { quiet: true, device: "cpu", begun: &|_| {}, watch: &mut watch };
-    Session::open(&plan, dir, &prototype, &learner)?.run(&mut runtime)
+    let runtime = Runtime { watch: &watch, ..Runtime::default() };
+    Session::open(&plan, dir, &prototype, &learner, &runtime)?.run(&runtime)
 }
 
 /// Columns of training.csv.
@@ -205,7 +214,7 @@ fn memory_is_counted_by_what_a_training_holds() {
     // Four arrays of a third layer in both networks.
     assert_eq!(with(|train| train.network.hidden = vec![64; 3]) - small, 4 * 4 * 2 * (64 * 64 + 64));
     let garden = |envs| {
-        let plan = Plan { train: TrainConfig { num_envs: envs, horizon: 1, ..plan().train }, ..plan() };
+        let plan = Train { train: TrainConfig { num_envs: envs, horizon: 1, ..plan().train }, ..plan() };
         bytes(&plan, &GardenerEnv::new(resonetics_envs::gardener::GardenerConfig::default()))
     };
     assert!(garden(101) - garden(1) > 100 * 60 * 60 * 4, "the cells of 100 gardens");
