@@ -14,7 +14,7 @@ use resonetics_agents::prophet::init::initial;
 use resonetics_agents::prophet::learner::Learner;
 use resonetics_agents::prophet::network::Spaces;
 use resonetics_agents::prophet::state::{Numbers, State};
-use resonetics_agents::prophet::trainer::{Acting, NonFinite, Trainer, Update};
+use resonetics_agents::prophet::trainer::{Acting, NonFinite, Trainer, Update, UpdateError};
 use resonetics_analysis::read::log::Episodes;
 use resonetics_envs::config::resolve;
 use resonetics_envs::env::ParallelEnv;
@@ -331,7 +331,8 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
                     progress.message(row::message(&update, steps_per_second));
                     progress.inc(1);
                 }
-                Err(bad) => {
+                Err(UpdateError::Learner(error)) => return Err(Failure::Failed(error.to_string())),
+                Err(UpdateError::NonFinite(bad)) => {
                     self.roll_back(bad)?;
                     self.begin(runtime)?;
                 }
@@ -346,14 +347,15 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
         if self.trainer.updates() > 0 {
             return Ok(());
         }
-        let [greedy, sampled] = [Acting::Greedy, Acting::Sampled].map(|acting| Some(self.measure(acting)));
+        let [greedy, sampled] = [Some(self.measure(Acting::Greedy)?), Some(self.measure(Acting::Sampled)?)];
         let measured = Measured { greedy, sampled };
         self.row(row::beginning(measured))?;
         (runtime.watch)(&Watched { update: &Update::default(), measured, steps_per_second: 0.0 })
     }
 
-    fn measure(&mut self, acting: Acting) -> f64 {
-        self.trainer.evaluate(acting, self.plan.train.eval_episodes)
+    fn measure(&mut self, acting: Acting) -> Result<f64, Failure> {
+        let measured = self.trainer.evaluate(acting, self.plan.train.eval_episodes);
+        measured.map_err(|error| Failure::Failed(error.to_string()))
     }
 
     /// Adds a row to the log; one that an earlier version began lacks the last columns, and goes on so.
@@ -374,10 +376,10 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
         let due = last || update.update.is_multiple_of(checkpoint_every as u64);
         let mut measured = Measured::default();
         if last || update.update.is_multiple_of((checkpoint_every * eval_every) as u64) {
-            measured.greedy = Some(self.measure(Acting::Greedy));
+            measured.greedy = Some(self.measure(Acting::Greedy)?);
         }
         if last {
-            measured.sampled = Some(self.measure(Acting::Sampled));
+            measured.sampled = Some(self.measure(Acting::Sampled)?);
         }
         self.row(row::cells(update, measured))?;
         row::time(&mut self.timing, update, steps_per_second)?;
