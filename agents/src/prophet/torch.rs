@@ -9,7 +9,7 @@ use resonetics_kernel::torch::{Answer, TchError, flow, gap, structure, tension};
 use tch::{Device, Kind, Tensor as Array, no_grad};
 
 use super::learner::{Learner, LearnerError, Minibatch, Samples, Terms};
-use super::network::{NETS, Network, Spaces, Tensor};
+use super::network::{NETS, Network, Spaces, Tensor, find};
 
 /// A logit of an action that may not be chosen: its probability is exactly 0, and 0 times its logarithm
 /// is still a number.
@@ -227,7 +227,7 @@ impl TorchLearner {
         Ok(all)
     }
 
-    fn copy_from(&mut self, tensors: &[Tensor]) -> Answer<()> {
+    fn copy_from(&mut self, tensors: &[&Tensor]) -> Answer<()> {
         let Adam { first, second, .. } = &mut self.adam;
         let arrays = self.parameters.iter_mut().chain(first).chain(second);
         no_grad(|| {
@@ -253,8 +253,8 @@ fn policy_terms(
         None => logits.shallow_clone(),
     };
     let log_probs = allowed.f_log_softmax(1, Kind::Float)?;
-    let terms = log_probs.f_exp()?.f_mul(&log_probs)?.f_neg()?;
-    let entropy = terms.f_sum_dim_intlist(1, false, Kind::Float)?.f_mean(None)?;
+    let terms = log_probs.f_exp()?.f_mul(&log_probs)?;
+    let entropy = terms.f_sum_dim_intlist(1, false, Kind::Float)?.f_mean(None)?.f_neg()?;
     let actions = take(&samples.actions)?.f_unsqueeze(1)?;
     let log_prob = log_probs.f_gather(1, &actions, false)?.f_squeeze_dim(1)?;
     let log_ratio = log_prob.f_sub(&take(&samples.log_probs)?)?;
@@ -263,7 +263,7 @@ fn policy_terms(
         .f_sub_scalar(f64::from(minibatch.advantage_mean))?
         .f_mul_scalar(f64::from(minibatch.advantage_scale))?;
     let clipped = ratio.f_clamp(1.0 - clip, 1.0 + clip)?.f_mul(&advantages)?;
-    let policy = ratio.f_mul(&advantages)?.f_minimum(&clipped)?.f_neg()?.f_mean(None)?;
+    let policy = ratio.f_mul(&advantages)?.f_minimum(&clipped)?.f_mean(None)?.f_neg()?;
     let moved = ratio.f_sub_scalar(1.0)?;
     let approx_kl = moved.f_sub(&log_ratio)?.f_mean(None)?;
     let clip_fraction = moved.f_abs()?.f_gt(clip)?.f_to_kind(Kind::Float)?.f_mean(None)?;
@@ -338,24 +338,15 @@ impl Learner for TorchLearner {
     }
 
     fn load(&mut self, tensors: &[Tensor], steps: u64) -> Result<(), String> {
-        let expected: Vec<_> = ["", "adam.m.", "adam.v."]
-            .iter()
-            .flat_map(|prefix| self.names.iter().map(move |(name, shape)| (format!("{prefix}{name}"), shape)))
-            .collect();
-        if tensors.len() != expected.len() {
-            return Err(format!("{} tensors, expected {}", tensors.len(), expected.len()));
-        }
-        for (tensor, (name, shape)) in tensors.iter().zip(&expected) {
-            let Tensor { name: found, shape: found_shape, data } = tensor;
-            if (found, found_shape) != (name, shape) || data.len() != shape.iter().product::<usize>() {
-                return Err(format!(
-                    "`{found}` {found_shape:?} with {} numbers, expected `{name}` {shape:?}",
-                    data.len()
-                ));
+        // By their names: a checkpoint holds others, too, in the order of its file.
+        let mut found = Vec::new();
+        for prefix in ["", "adam.m.", "adam.v."] {
+            for (name, shape) in &self.names {
+                found.push(find(tensors, &format!("{prefix}{name}"), shape)?);
             }
         }
         let failed = failed("load the parameters", self.device);
-        self.copy_from(tensors).map_err(|error| failed(error).to_string())?;
+        self.copy_from(&found).map_err(|error| failed(error).to_string())?;
         self.adam.steps = steps;
         Ok(())
     }

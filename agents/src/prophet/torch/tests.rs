@@ -332,10 +332,12 @@ fn what_does_not_fit_is_refused_and_changes_nothing() {
     let mut learner = case.learner();
     let before = learner.save().unwrap();
     let wrong: [(&str, Change); 4] = [
-        ("17 tensors, expected 36", |state| state.truncate(17)),
-        ("expected `actor.0.weight`", |state| state[0].name = "actor.0.weights".to_owned()),
-        ("expected `adam.v.critic.2.bias` [1]", |state| state[35].shape = vec![1, 1]),
-        ("with 19 numbers, expected `critic.0.weight` [5, 18]", |state| state[6].data.truncate(19)),
+        ("there is no tensor `adam.m.actor.2.bias`", |state| state.truncate(17)),
+        ("there is no tensor `actor.0.weight`", |state| state[0].name = "actor.0.weights".to_owned()),
+        ("tensor `adam.v.critic.2.bias` has shape [1, 1], expected [1]", |state| {
+            state[35].shape = vec![1, 1]
+        }),
+        ("tensor `critic.0.weight` has shape [5, 18]", |state| state[6].data.truncate(19)),
     ];
     for (message, change) in wrong {
         let mut state = before.clone();
@@ -350,4 +352,27 @@ fn what_does_not_fit_is_refused_and_changes_nothing() {
     assert!(TorchLearner::new(&network, spaces, Device::Cpu, 1).unwrap_err().contains("at least 3 x 3"));
     let spaces = Spaces { view: 5, ..case.spaces };
     assert!(TorchLearner::new(&case.network, spaces, Device::Cpu, 1).is_err());
+}
+
+/// Asked for more than an address space has, libtorch says so, and so does the learner.
+#[test]
+fn what_libtorch_refuses_is_an_error_and_no_panic() {
+    let case = Case::new(0, false);
+    let mut learner = case.learner();
+    let beyond = Array::f_zeros([1 << 44], (Kind::Float, Device::Cpu));
+    let error = beyond.map_err(failed("take a step of Adam", Device::Cpu)).unwrap_err().to_string();
+    assert!(error.starts_with("cannot take a step of Adam on the device cpu: "), "{error}");
+    assert!(error.ends_with(": train with a smaller `num_envs`, `minibatch` or `network.hidden`"), "{error}");
+    assert!(!error.contains('\n') && !error.contains("frame #"), "{error}");
+    // An index behind the last sample, and observations of another width.
+    let rows = &[6][..];
+    let minibatch = Minibatch { rows, noise: &case.noise[..18], ..case.minibatch() };
+    let error = learner.loss(&case.samples(), &minibatch).unwrap_err();
+    assert_eq!((error.doing, &error.device[..]), ("compute the loss of a minibatch", "cpu"));
+    let samples = Samples { observations: &case.observations[1..], ..case.samples() };
+    assert_eq!(learner.begin(&samples).unwrap_err().doing, "carry a rollout over");
+    let (mut logits, mut values) = ([0.0; 3], [0.0; 1]);
+    assert!(learner.act(&[0.0; 17], &mut logits, &mut values).is_err());
+    // It is none that lasts: the next call is answered.
+    assert!(learner.loss(&case.samples(), &case.minibatch()).unwrap().finite());
 }
