@@ -335,7 +335,7 @@ fn what_does_not_fit_is_refused_and_changes_nothing() {
         ("there is no tensor `adam.m.actor.2.bias`", |state| state.truncate(17)),
         ("there is no tensor `actor.0.weight`", |state| state[0].name = "actor.0.weights".to_owned()),
         ("tensor `adam.v.critic.2.bias` has shape [1, 1], expected [1]", |state| {
-            state[35].shape = vec![1, 1]
+            state[35].shape = vec![1, 1];
         }),
         ("tensor `critic.0.weight` has shape [5, 18]", |state| state[6].data.truncate(19)),
     ];
