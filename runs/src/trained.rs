@@ -108,7 +108,7 @@ impl Trained {
         let State { numbers, arrays } = &self.state;
         learner.load(&arrays.tensors, 0).map_err(refuse)?;
         let normalizer = arrays.observation_normalizer(mine.observation, numbers).map_err(refuse)?;
-        Ok(Prophet::new(Box::new(learner), normalizer, mine.actions))
+        Ok(Prophet::new(learner, normalizer, mine.actions))
     }
 }
 
