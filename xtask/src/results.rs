@@ -122,7 +122,7 @@ pub(crate) fn make() -> Result<(), String> {
     let problem = |what: &str, error: std::io::Error| format!("cannot {what}: {error}");
     let mut contents = String::from(
         "# Recorded outcomes\n\nEach folder is a run directory: config.toml, run.json (commit, host, threads, times), its CSV files and figures, and in output.txt what the command printed. \
-         `cargo xtask results` makes all of them and this page again; `resonetics rerun results/NAME` repeats one and compares its CSV files (not those of throughput, which have none). Apart are [performance](performance), tables of ratios that `cargo xtask bench` makes, and [kernel-ablation](kernel-ablation/table.md).\n",
+         `cargo xtask results` makes all of them and this page again; `resonetics rerun results/NAME` repeats one and compares its CSV files (not those of throughput, which have none). [performance](performance) is different: its tables of speed ratios come from `cargo xtask bench`.\n",
     );
     for (name, command, what) in RESULTS {
         println!("\n== {name}: resonetics {command}");
