@@ -430,7 +430,8 @@ fn screenshot() {
     watched.press(" ");
     watched.wait_for("paused");
     let svg = svg(watched.shown.lock().unwrap().emulator.screen());
-    std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/guide/src/images/terminal.svg"), svg).unwrap();
+    std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/guide/src/images/terminal.svg"), svg)
+        .unwrap();
     watched.press("q");
     watched.ended();
 }
