@@ -13,6 +13,10 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
+fn is_markdown(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "md")
+}
+
 /// A chapter or the README: its path from the root of the repository, and its text.
 #[derive(Clone)]
 struct Page {
@@ -29,7 +33,7 @@ impl Page {
     /// The chapters, those that include another file whole too.
     fn chapters() -> Vec<Page> {
         let chapters = ["docs/guide/src", "docs/guide/src/performance"].into_iter().flat_map(|folder| {
-            let markdown = names(&root().join(folder)).into_iter().filter(|name| name.ends_with(".md"));
+            let markdown = names(&root().join(folder)).into_iter().filter(|name| is_markdown(name));
             markdown.map(move |name| Page::at(&format!("{folder}/{name}")))
         });
         chapters.collect()
