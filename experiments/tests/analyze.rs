@@ -575,7 +575,7 @@ fn window(browser: &mut Browser, width: u32, height: u32) {
 }
 
 #[test]
-#[ignore = "writes docs/report-*.png"]
+#[ignore = "writes docs/guide/src/images/report-*.png"]
 fn screenshot() {
     let mut browser = Browser::start().unwrap();
     let (place, root) = (Place::new(), concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
@@ -594,6 +594,6 @@ fn screenshot() {
             let strip = "[...document.querySelectorAll('figure')].find(figure => figure.textContent.includes('The strip'))";
             browser.value(&format!("{strip}.scrollIntoView()"));
         }
-        std::fs::write(format!("{root}/docs/report-{name}.png"), browser.picture()).unwrap();
+        std::fs::write(format!("{root}/docs/guide/src/images/report-{name}.png"), browser.picture()).unwrap();
     }
 }

@@ -26,8 +26,7 @@ pub enum Schedule {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KernelConfig {
-    /// Weight of the flow; 0, the default, saves its two passes. 0.001 makes the policy stand noise better,
-    /// for some 0.15 of return (results/kernel-ablation).
+    /// Weight of the flow; 0, the default, saves its two passes.
     pub flow: f64,
     /// Weight of the structure.
     pub structure: f64,
