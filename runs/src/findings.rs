@@ -102,7 +102,9 @@ pub fn report(mut inputs: Inputs, baseline: Option<&str>, made_by: &str) -> Resu
     let drawn = |error: ChartError| Error::Failed(error.to_string());
     let progress = inputs.progress.take();
     let go_on = || {
-        progress.iter().for_each(|progress| progress.tick());
+        if let Some(progress) = &progress {
+            progress.tick();
+        }
         interrupt::check().is_ok()
     };
     if !found.benchmarks.is_empty() {

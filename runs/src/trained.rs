@@ -42,7 +42,9 @@ impl std::fmt::Display for CheckpointName {
 #[derive(Debug)]
 pub struct Trained {
     dir: PathBuf,
+    /// What it was asked to do.
     pub plan: Train,
+    /// Which of its checkpoints this is.
     pub checkpoint: CheckpointName,
     state: State,
 }
