@@ -1,0 +1,36 @@
+//! `drift`: a small network follows a target that drifts (RULES section 3.1).
+
+use resonetics_kernel::risk_predictor::RiskTarget;
+use serde::{Deserialize, Serialize};
+
+use super::range::{BATCH, DRIFT_STEPS, within};
+use crate::error::Error;
+
+/// Everything that the run depends on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drift {
+    /// Everything random follows from it.
+    pub seed: u64,
+    /// Steps of the optimizer.
+    pub steps: u64,
+    /// Samples of a step.
+    pub batch_size: usize,
+    /// Whether the kernel's terms are part of the loss.
+    pub kernel: bool,
+    /// Whether their weights are tuned.
+    pub tune: bool,
+    /// What the predicted risk should be.
+    pub risk_target: RiskTarget,
+}
+
+impl Drift {
+    /// Refuses what the command line refuses.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for a number out of its range.
+    pub fn check(&self) -> Result<(), Error> {
+        within("steps", self.steps, &DRIFT_STEPS)?;
+        within("batch_size", self.batch_size as u64, &BATCH)
+    }
+}
