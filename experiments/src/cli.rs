@@ -336,7 +336,8 @@ pub struct AnalyzeArgs {
     /// be read is an error; one in a folder is left out and named
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// The agent that the others are compared with [default: the first]
+    /// The agent that the others are compared with [default: the first]; or the group of trainings, by the name
+    /// that the report gives it or by that of a run of it
     #[arg(long, value_name = "NAME")]
     pub baseline: Option<String>,
     /// Cells of the gardens that have no config.toml beside them [default: 3600]
