@@ -51,7 +51,7 @@ fn main() -> ExitCode {
     let network = Network { hidden: vec![64, 64], conv_channels: 0 };
     let mut learner = NativeLearner::new(&network, SPACES);
     learner.load(&initial(&network, SPACES, 1), 0).expect("its own tensors");
-    learner.begin(&samples);
+    learner.begin(&samples).expect("the native learner does not fail");
     // Every minibatch other rows, in no order that a prefetcher knows.
     let rows: Vec<u32> = (0..n).map(|i| (i * 5_003 % n) as u32).collect();
     let start = Instant::now();

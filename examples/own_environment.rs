@@ -1,4 +1,4 @@
-//! An environment of one's own: a reservoir that leaks, checked and then stepped as a vector.
+//! A custom environment: a leaking reservoir, checked against the contract and then stepped as a vector.
 //!
 //! `cargo run --release --example own_environment`
 #![allow(clippy::print_stdout)] // an example shows what it does
@@ -9,6 +9,7 @@ use resonetics_envs::space::{BoxSpace, Discrete};
 use resonetics_envs::stream::{Domain, Key};
 use resonetics_envs::vector::{Autoreset, VecEnv};
 
+// ANCHOR: state
 /// A reservoir loses a random part of its level at each step; action 1 pumps, at a price.
 /// Terminated: it is empty. Truncated: 200 steps are over.
 struct Reservoir {
@@ -29,7 +30,9 @@ impl Reservoir {
         Key::new(self.seed, Domain::Episode, self.episode).uniform(self.steps, 0)
     }
 }
+// ANCHOR_END: state
 
+// ANCHOR: contract
 impl Env for Reservoir {
     type Info = ();
 
@@ -65,7 +68,9 @@ impl Env for Reservoir {
 
     fn info(&self) {}
 }
+// ANCHOR_END: contract
 
+// ANCHOR: main
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let report = check(Reservoir::new, 1, 30, 1_000);
     println!("contract: {} steps, problems: {:?}", report.steps, report.problems);
@@ -87,6 +92,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{} episodes, {mean:.1} steps on average", lengths.len());
     if report.problems.is_empty() { Ok(()) } else { Err("the reservoir breaks the contract".into()) }
 }
+// ANCHOR_END: main
 
 #[test]
 fn runs() {

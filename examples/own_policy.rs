@@ -1,4 +1,4 @@
-//! A policy of one's own, against the heuristic on the same seeds.
+//! A custom policy, compared with the heuristic on the same seeds.
 //!
 //! `cargo run --release --example own_policy`
 #![allow(clippy::print_stdout)] // an example shows what it does
@@ -8,6 +8,7 @@ use resonetics_agents::{K8sHeuristic, Observations, Policy};
 use resonetics_envs::k8s::{Action, K8sConfig, K8sEnv, toward_worst};
 use resonetics_envs::vector::{Autoreset, VecEnv};
 
+// ANCHOR: policy
 /// Cleans above 60% memory, else goes to the worst neighbour.
 struct Patient;
 
@@ -21,7 +22,9 @@ impl Policy for Patient {
         }
     }
 }
+// ANCHOR_END: policy
 
+// ANCHOR: compare
 /// Mean return over `episodes` episodes.
 fn mean_return(policy: &mut dyn Policy, episodes: usize) -> Result<f64, Box<dyn std::error::Error>> {
     let mut envs = VecEnv::new(vec![K8sEnv::new(K8sConfig::default()); episodes], Autoreset::Disabled)?;
@@ -43,6 +46,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("patient {patient:.1}, heuristic {heuristic:.1}");
     Ok(())
 }
+// ANCHOR_END: compare
 
 #[test]
 fn the_heuristic_beats_patience() {

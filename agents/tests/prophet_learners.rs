@@ -116,8 +116,8 @@ fn both_learners_see_the_same_losses_and_gradients_and_take_the_same_steps() {
         let case = case(seed, hidden, spaces, n, b, masked);
         let [mut native, mut torch] = case.learners();
         let samples = case.samples();
-        native.begin(&samples);
-        torch.begin(&samples);
+        native.begin(&samples).unwrap();
+        torch.begin(&samples).unwrap();
         for weights in [WEIGHTS, LossWeights { flow: 0.0, tension: 0.0, value_clip: 0.0, ..WEIGHTS }] {
             let noise = if weights.flow > 0.0 { &case.noise[..] } else { &[] };
             let minibatch = Minibatch {
@@ -127,8 +127,8 @@ fn both_learners_see_the_same_losses_and_gradients_and_take_the_same_steps() {
                 advantage_scale: 0.8,
                 loss: weights,
             };
-            let a = native.loss(&samples, &minibatch);
-            let b = torch.loss(&samples, &minibatch);
+            let a = native.loss(&samples, &minibatch).unwrap();
+            let b = torch.loss(&samples, &minibatch).unwrap();
             for (what, a, b) in [
                 ("loss", a.loss, b.loss),
                 ("policy", a.policy, b.policy),
@@ -143,14 +143,14 @@ fn both_learners_see_the_same_losses_and_gradients_and_take_the_same_steps() {
             ] {
                 close(what, a, b);
             }
-            same(&native.gradient(), &torch.gradient());
-            native.step(1e-3, 0.5);
-            torch.step(1e-3, 0.5);
+            same(&native.gradient().unwrap(), &torch.gradient().unwrap());
+            native.step(1e-3, 0.5).unwrap();
+            torch.step(1e-3, 0.5).unwrap();
         }
         let (mut logits, mut values) =
             ([vec![0.0; n * spaces.actions], vec![0.0; n * spaces.actions]], [vec![0.0; n], vec![0.0; n]]);
-        native.act(&case.observations, &mut logits[0], &mut values[0]);
-        torch.act(&case.observations, &mut logits[1], &mut values[1]);
+        native.act(&case.observations, &mut logits[0], &mut values[0]).unwrap();
+        torch.act(&case.observations, &mut logits[1], &mut values[1]).unwrap();
         logits[0].iter().zip(&logits[1]).for_each(|(a, b)| assert!((a - b).abs() < 1e-4, "{a}, {b}"));
         values[0].iter().zip(&values[1]).for_each(|(a, b)| assert!((a - b).abs() < 1e-4, "{a}, {b}"));
     }
@@ -164,8 +164,8 @@ fn the_native_learner_evaluates_a_convolution_as_torch_does() {
     case.network.conv_channels = 4;
     let [mut native, mut torch] = case.learners();
     let (mut logits, mut values) = ([vec![0.0; 240], vec![0.0; 240]], [vec![0.0; 40], vec![0.0; 40]]);
-    native.act(&case.observations, &mut logits[0], &mut values[0]);
-    torch.act(&case.observations, &mut logits[1], &mut values[1]);
+    native.act(&case.observations, &mut logits[0], &mut values[0]).unwrap();
+    torch.act(&case.observations, &mut logits[1], &mut values[1]).unwrap();
     for (a, b) in logits[0].iter().chain(&values[0]).zip(logits[1].iter().chain(&values[1])) {
         close("output", (*a).into(), (*b).into());
     }

@@ -53,7 +53,7 @@ fn train<E: ParallelEnv + Clone + Sync>(env: E, config: TrainConfig, updates: u6
 
 impl<E: ParallelEnv + Clone + Sync> Trained<E> {
     fn parameters(&self) -> Vec<Tensor> {
-        self.trainer.learner().save()
+        self.trainer.learner().save().unwrap()
     }
 
     /// Probabilities of the actions and the value of an observation.
@@ -250,7 +250,7 @@ fn the_better_arm_is_learned_by_who_learns() {
         let (p, value) = trained.act(&[0.5; 2]);
         assert!(p[1] > 0.9, "minibatches of {minibatch}: {p:?}");
         assert!(value > 0.5, "{value}");
-        assert_eq!(trained.trainer.evaluate(Acting::Greedy, 50), 1.0);
+        assert_eq!(trained.trainer.evaluate(Acting::Greedy, 50).unwrap(), 1.0);
     }
 }
 
@@ -261,12 +261,13 @@ fn an_action_that_depends_on_both_bits_is_learned_by_who_sees_them() {
     // seeds does, with a third of it 10 of 16.
     let config = TrainConfig { learning_rate: 0.01, entropy: 0.3, ..config() };
     let mut trained = train(Bits::new(exclusive_or, false), config.clone(), 150);
-    assert_eq!(trained.trainer.evaluate(Acting::Greedy, 300), 1.0);
+    assert_eq!(trained.trainer.evaluate(Acting::Greedy, 300).unwrap(), 1.0);
     for (bits, right) in [([0.0, 0.0], 0), ([0.0, 1.0], 1), ([1.0, 0.0], 1), ([1.0, 1.0], 0)] {
         assert!(trained.act(&bits).0[right] > 0.9, "{bits:?}");
     }
     // Binomial(300, 1/2) / 300: 0.5 +- 0.029.
-    let blind = train(Bits::new(exclusive_or, true), config, 150).trainer.evaluate(Acting::Greedy, 300);
+    let blind =
+        train(Bits::new(exclusive_or, true), config, 150).trainer.evaluate(Acting::Greedy, 300).unwrap();
     assert!((0.35..0.65).contains(&blind), "{blind}");
 }
 
@@ -361,7 +362,7 @@ fn what_is_forbidden_is_never_done() {
     let env = Forbidding::new();
     let (asked, violations) = (env.asked.clone(), env.violations.clone());
     let mut trained = train(env, TrainConfig { normalize_observations: true, ..config() }, 100);
-    trained.trainer.evaluate(Acting::Greedy, 20);
+    trained.trainer.evaluate(Acting::Greedy, 20).unwrap();
     let (asked, violations) = (asked.load(Ordering::Relaxed), violations.load(Ordering::Relaxed));
     // Five of six rows, of 100 rollouts of 120 steps of two rows.
     assert!(asked > 20_000, "{asked}");

@@ -199,7 +199,7 @@ impl Case {
             advantage_scale: SCALE,
             loss: self.weights,
         };
-        learner.begin(&samples);
+        learner.begin(&samples).unwrap();
         learner.loss(&samples, &minibatch)
     }
 

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex};
 
 use resonetics_agents::prophet::config::{KernelConfig, Schedule, TrainConfig};
 use resonetics_agents::prophet::init::initial;
-use resonetics_agents::prophet::learner::Learner;
+use resonetics_agents::prophet::learner::{Learner, LearnerError, Minibatch, Samples, Terms};
 use resonetics_agents::prophet::native::NativeLearner;
-use resonetics_agents::prophet::network::{Network, Spaces};
+use resonetics_agents::prophet::network::{Network, Spaces, Tensor};
 use resonetics_agents::prophet::state::{Arrays, State};
-use resonetics_agents::prophet::trainer::{Acting, Trainer, Update};
+use resonetics_agents::prophet::trainer::{Acting, Trainer, Update, UpdateError};
 use resonetics_envs::env::{Agents, Ending, Env, InvalidAction, ParallelEnv, Step};
 use resonetics_envs::gardener::{GardenerConfig, GardenerEnv};
 use resonetics_envs::k8s::{K8sConfig, K8sEnv};
@@ -85,7 +85,7 @@ fn goes_on_bit_for_bit<E: ParallelEnv + Clone + Sync + Send>(env: &E) {
         let early = updates(&mut first, 7);
         let saved = through_files(&first.save().unwrap());
         // What is watched or played between updates changes nothing.
-        let greedy = first.evaluate(Acting::Greedy, 3);
+        let greedy = first.evaluate(Acting::Greedy, 3).unwrap();
         let late = updates(&mut first, 7);
         let end = bits(&first.save().unwrap());
         assert_ne!(bits(&saved), end);
@@ -101,7 +101,7 @@ fn goes_on_bit_for_bit<E: ParallelEnv + Clone + Sync + Send>(env: &E) {
         updates(&mut resumed, 1);
         resumed.restore(&saved).unwrap();
         assert_eq!(bits(&resumed.save().unwrap()), bits(&saved), "{schedule:?}");
-        assert_eq!(resumed.evaluate(Acting::Greedy, 3).to_bits(), greedy.to_bits());
+        assert_eq!(resumed.evaluate(Acting::Greedy, 3).unwrap().to_bits(), greedy.to_bits());
         assert_eq!(updates(&mut resumed, 7), late, "{schedule:?}");
         assert_eq!(bits(&resumed.save().unwrap()), end, "{schedule:?}");
     }
@@ -337,7 +337,7 @@ impl Env for Counted {
 fn an_evaluation_plays_episodes_that_nobody_trained_in() {
     let env = Counted::new();
     let seeds = env.seeds.clone();
-    trainer(&env, config(Schedule::Fixed), 1).evaluate(Acting::Greedy, 300);
+    trainer(&env, config(Schedule::Fixed), 1).evaluate(Acting::Greedy, 300).unwrap();
     let mut seeds = seeds.lock().unwrap().clone();
     assert_eq!(seeds.len(), 303);
     seeds.sort_unstable();
@@ -350,8 +350,8 @@ fn the_sampled_policy_plays_episodes_that_neither_training_nor_the_greedy_one_pl
     let env = Counted::new();
     let seeds = env.seeds.clone();
     let mut trainer = trainer(&env, config(Schedule::Fixed), 1);
-    trainer.evaluate(Acting::Greedy, 300);
-    trainer.evaluate(Acting::Sampled, 300);
+    trainer.evaluate(Acting::Greedy, 300).unwrap();
+    trainer.evaluate(Acting::Sampled, 300).unwrap();
     let mut seeds = seeds.lock().unwrap().clone();
     seeds.sort_unstable();
     seeds.dedup();
@@ -393,13 +393,14 @@ impl Env for Coins {
 #[test]
 fn the_sampled_policy_draws_what_the_greedy_one_does_not() {
     let mut trainer = trainer(&Coins { space: BoxSpace::unit(1), left: 0 }, config(Schedule::Fixed), 1);
-    assert_eq!(trainer.evaluate(Acting::Greedy, 1000), 0.0);
+    assert_eq!(trainer.evaluate(Acting::Greedy, 1000).unwrap(), 0.0);
     // Binomial(10, 1/2): a mean of 5, of 1000 episodes with a standard error of 0.05.
-    let sampled = trainer.evaluate(Acting::Sampled, 1000);
+    let sampled = trainer.evaluate(Acting::Sampled, 1000).unwrap();
     assert!((sampled - 5.0).abs() < 0.25, "{sampled}");
-    assert_eq!(trainer.evaluate(Acting::Sampled, 1000), sampled, "the same episodes each time");
+    assert_eq!(trainer.evaluate(Acting::Sampled, 1000).unwrap(), sampled, "the same episodes each time");
     // An episode has its draws, however many are played beside it, and they are not those of another.
-    let means: Vec<f64> = (1..=8).map(|episodes| trainer.evaluate(Acting::Sampled, episodes)).collect();
+    let means: Vec<f64> =
+        (1..=8).map(|episodes| trainer.evaluate(Acting::Sampled, episodes).unwrap()).collect();
     let returns: Vec<f64> = (0..8)
         .map(|i| means[i] * (i + 1) as f64 - if i > 0 { means[i - 1] * i as f64 } else { 0.0 })
         .collect();
@@ -412,13 +413,13 @@ fn an_evaluation_needs_no_more_memory_for_more_episodes() {
     let env = Counted::new();
     let copies = env.copies.clone();
     let mut trainer = trainer(&env, config(Schedule::Fixed), 1);
-    let found = trainer.evaluate(Acting::Greedy, 20_000);
+    let found = trainer.evaluate(Acting::Greedy, 20_000).unwrap();
     let most = copies[1].load(Ordering::Relaxed);
     assert!(most < 600, "{most} copies");
     // Uniform in 0..1000, standard error 2: each episode has a seed of its own.
     assert!((found - 499.5).abs() < 10.0, "{found}");
-    assert_eq!(found, trainer.evaluate(Acting::Greedy, 20_000));
-    assert!(trainer.evaluate(Acting::Greedy, 0).is_nan());
+    assert_eq!(found, trainer.evaluate(Acting::Greedy, 20_000).unwrap());
+    assert!(trainer.evaluate(Acting::Greedy, 0).unwrap().is_nan());
 }
 
 /// Two rows, of which only the first is asked, if `asked`, and has one action then.
@@ -485,9 +486,9 @@ fn where_nobody_is_asked_nothing_is_learned() {
             let env = Silent { space: BoxSpace::unit(3), alive, asked: false };
             let config = config(schedule);
             let mut trainer = trainer(&env, config.clone(), 1);
-            let before = trainer.learner().save();
+            let before = trainer.learner().save().unwrap();
             let all: Vec<Update> = (0..4).map(|_| trainer.update().unwrap()).collect();
-            assert_eq!(trainer.learner().save(), before);
+            assert_eq!(trainer.learner().save().unwrap(), before);
             for update in &all {
                 assert_eq!((update.minibatches, update.eps), (0, all[0].eps));
                 if schedule == Schedule::Kl {
@@ -541,9 +542,108 @@ fn a_loss_that_is_no_number_is_reported_and_changes_no_parameter() {
         env.bad = true;
         let config = TrainConfig { normalize_returns, ..config(Schedule::Fixed) };
         let mut trainer = trainer(&env, config, 1);
-        let before = trainer.learner().save();
-        let problem = trainer.update().unwrap_err();
+        let before = trainer.learner().save().unwrap();
+        let UpdateError::NonFinite(problem) = trainer.update().unwrap_err() else { panic!("it diverged") };
         assert!(problem.update == 1 && !problem.loss.is_finite(), "{problem}");
-        assert_eq!(trainer.learner().save(), before);
+        assert_eq!(trainer.learner().save().unwrap(), before);
     }
+}
+
+/// The native learner on a device that goes away in the middle of one of the calls.
+struct Fallible {
+    learner: NativeLearner,
+    call: &'static str,
+    /// Calls until then.
+    left: Arc<AtomicUsize>,
+}
+
+impl Fallible {
+    fn answer(&self, call: &str) -> Result<(), LearnerError> {
+        let last = || self.left.fetch_sub(1, Ordering::Relaxed) == 1;
+        if call == self.call && last() {
+            Err(LearnerError::new(self.call, "cuda:0", "it is gone"))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Learner for Fallible {
+    fn act(
+        &mut self,
+        observations: &[f32],
+        logits: &mut [f32],
+        values: &mut [f32],
+    ) -> Result<(), LearnerError> {
+        self.answer("act")?;
+        Learner::act(&mut self.learner, observations, logits, values)
+    }
+
+    fn begin(&mut self, samples: &Samples<'_>) -> Result<(), LearnerError> {
+        self.answer("begin")?;
+        self.learner.begin(samples)
+    }
+
+    fn loss(&mut self, samples: &Samples<'_>, minibatch: &Minibatch<'_>) -> Result<Terms, LearnerError> {
+        self.answer("loss")?;
+        Learner::loss(&mut self.learner, samples, minibatch)
+    }
+
+    fn step(&mut self, learning_rate: f32, max_norm: f32) -> Result<(), LearnerError> {
+        self.answer("step")?;
+        Learner::step(&mut self.learner, learning_rate, max_norm)
+    }
+
+    fn gradient(&self) -> Result<Vec<Tensor>, LearnerError> {
+        Learner::gradient(&self.learner)
+    }
+
+    fn save(&self) -> Result<Vec<Tensor>, LearnerError> {
+        self.answer("save")?;
+        Learner::save(&self.learner)
+    }
+
+    fn steps(&self) -> u64 {
+        self.learner.steps()
+    }
+
+    fn load(&mut self, tensors: &[Tensor], steps: u64) -> Result<(), String> {
+        self.learner.load(tensors, steps)
+    }
+}
+
+/// An update asks to act in each of 16 steps, after an episode that time ended in, and for the last values;
+/// it begins once, and has four minibatches. Whichever of the calls fails, the update does, with what was said.
+#[test]
+fn what_a_learner_fails_at_is_what_the_trainer_says() {
+    let env = K8sEnv::new(K8sConfig { max_steps: 11, ..K8sConfig::default() });
+    let config = config(Schedule::Fixed);
+    let spaces = Spaces { observation: 30, actions: 6, view: 0 };
+    let failing = |call: &'static str, k: usize| {
+        let mut learner = NativeLearner::new(&config.network, spaces);
+        learner.load(&initial(&config.network, spaces, 1), 0).unwrap();
+        let left = Arc::new(AtomicUsize::new(k));
+        let learner = Fallible { learner, call, left: left.clone() };
+        (Trainer::new(env.clone(), config.clone(), 5, 2000, Box::new(learner)).unwrap(), left)
+    };
+    for (call, calls) in [("act", 18), ("begin", 1), ("loss", 4), ("step", 4)] {
+        for k in 1..=2 * calls {
+            let (mut trainer, left) = failing(call, k);
+            if k > calls {
+                trainer.update().unwrap();
+            }
+            let error = trainer.update().unwrap_err();
+            let UpdateError::Learner(error) = error else { panic!("{error}") };
+            assert_eq!(error.to_string(), format!("cannot {call} on the device cuda:0: it is gone"));
+            assert_eq!(trainer.updates(), u64::from(k > calls), "an update that failed is none");
+            assert_eq!(left.load(Ordering::Relaxed), 0, "the trainer went on with it");
+        }
+    }
+    for acting in [Acting::Greedy, Acting::Sampled] {
+        let (mut trainer, _) = failing("act", 11);
+        assert_eq!(trainer.evaluate(acting, 3).unwrap_err().doing, "act");
+    }
+    let (trainer, _) = failing("save", 1);
+    let problem = trainer.save().unwrap_err();
+    assert!(problem.contains("cannot save on the device cuda:0"), "{problem}");
 }

@@ -116,7 +116,7 @@ def page(args, measured):
     theirs = THEIRS.format(minibatch="M", seconds=args.seconds)
     peers = ", ".join(f"{name} {b[name]}" for name in ("torch", "gymnasium", "numpy"))
     return "\n".join([
-        "# Training speed beside Stable-Baselines3",
+        "# Training speed compared with Stable-Baselines3",
         "",
         "```",
         f"$ python benches/peers/compare_training.py target/release/resonetics {args.out} --pairs {args.pairs} --seconds {args.seconds:g}",

@@ -11,6 +11,7 @@ mod drift_checkpoints;
 mod evaluation;
 mod event_files;
 mod garden_log;
+mod guide;
 mod monitoring;
 mod prophet_trace;
 mod refused_checkpoints;

@@ -461,7 +461,7 @@ fn a_server_that_goes_and_comes_back_is_told_of() {
 }
 
 #[test]
-#[ignore = "writes docs/page.png"]
+#[ignore = "writes docs/guide/src/images/page.png"]
 fn screenshot() {
     let mut browser = Browser::start().unwrap();
     let served = Served::start();
@@ -471,7 +471,11 @@ fn screenshot() {
     browser.value(start);
     browser.wait_until(&format!("{GENERATION} >= 250"));
     browser.value("document.getElementById('pause').click()");
-    std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/page.png"), browser.picture()).unwrap();
+    std::fs::write(
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/guide/src/images/page.png"),
+        browser.picture(),
+    )
+    .unwrap();
 }
 
 /// Opening a pipe waits for its writer: a page waits for nobody.

@@ -595,7 +595,7 @@ fn a_report_opens_and_its_tables_sort() {
 }
 
 #[test]
-#[ignore = "writes docs/run.png"]
+#[ignore = "writes docs/guide/src/images/run.png"]
 fn screenshot() {
     let mut browser = Browser::start().unwrap();
     let served = Served::start();
@@ -607,5 +607,5 @@ fn screenshot() {
     let picture = browser.picture();
     send(&training, Signal::INT);
     end(training, "train");
-    fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/run.png"), picture).unwrap();
+    fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/guide/src/images/run.png"), picture).unwrap();
 }

@@ -393,3 +393,34 @@ fn a_long_update_says_that_it_goes_on() {
     child.wait().unwrap();
     assert!(line.starts_with('[') && line.ends_with(" s] 0 of 3 updates\n"), "{line}");
 }
+
+/// Libtorch is refused memory in the middle of an update: the training has failed, says at what and what
+/// helps, and keeps its checkpoint, which leads to where an unbroken training leads.
+#[cfg(all(feature = "torch", target_os = "linux"))]
+#[test]
+fn a_learner_without_memory_ends_the_training_and_its_checkpoint_goes_on() {
+    // One minibatch an update, of which a layer takes 64 MiB.
+    let wide = "train --seed 1 --steps 49152 --learner torch --device cpu --threads 1 --set train.num_envs=8 \
+                --set train.horizon=1024 --set train.minibatch=8192 --set train.epochs=1 \
+                --set train.network.hidden=[2048] --set train.checkpoint_every=1 --set train.eval_episodes=1 --no-monitor --out";
+    let place = Place::new();
+    let mut child =
+        place.under_way(&format!("{wide} broken"), "broken/checkpoints/step-000000008192.json", 1);
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmPeak:")).unwrap();
+    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // Room for all of it but two of the layers or three that an update has at a time.
+    let ran = place.limited(&format!("-v {}", peak - 150 * 1024), "train --resume broken --no-monitor");
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    let run = place.json("broken/run.json");
+    assert_eq!(run["status"], "failed");
+    let error = run["error"].as_str().unwrap();
+    assert!(error.starts_with("cannot compute the loss of a minibatch on the device cpu: "), "{error}");
+    assert!(error.ends_with(": train with a smaller `num_envs`, `minibatch` or `network.hidden`"), "{error}");
+    assert!(ran.stderr.contains(error), "{}", ran.stderr);
+    place.ok("train --resume broken --no-monitor");
+    place.ok(&format!("{wide} unbroken"));
+    assert_same(&place.trained("broken"), &place.trained("unbroken"), "without memory for a while");
+}

@@ -419,7 +419,7 @@ fn svg(screen: &vt100::Screen) -> String {
 
 /// The terminal view of the README, from a real terminal.
 #[test]
-#[ignore = "writes docs/terminal.svg"]
+#[ignore = "writes docs/guide/src/images/terminal.svg"]
 fn screenshot() {
     let place = Place::new();
     let arguments = "watch gardener --agent heuristic --seed 1";
@@ -430,7 +430,8 @@ fn screenshot() {
     watched.press(" ");
     watched.wait_for("paused");
     let svg = svg(watched.shown.lock().unwrap().emulator.screen());
-    std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/terminal.svg"), svg).unwrap();
+    std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/guide/src/images/terminal.svg"), svg)
+        .unwrap();
     watched.press("q");
     watched.ended();
 }

@@ -6,8 +6,10 @@ use crate::progress::Progress;
 use crate::rollout::{Episode, MakePolicy, play_with};
 use crate::setup::Setup;
 
+/// The name of the file.
 pub const FILE: &str = "episodes.csv";
 
+/// Its columns.
 pub const COLUMNS: [&str; 11] = [
     "agent",
     "episode",

@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use resonetics_agents::prophet::learner::LearnerError;
 use resonetics_analysis::chart::ChartError;
 use resonetics_analysis::read::ReadError;
 use resonetics_envs::config::ConfigError;
@@ -27,6 +28,9 @@ pub enum Error {
     /// A figure that cannot be drawn.
     #[error(transparent)]
     Chart(#[from] ChartError),
+    /// What holds the networks failed, on a device without memory for one.
+    #[error(transparent)]
+    Learner(#[from] LearnerError),
     /// The work began and could not be carried through.
     #[error("{0}")]
     Failed(String),
@@ -55,7 +59,7 @@ impl Error {
         match self {
             Self::Refused(_) | Self::Setting(_) | Self::Read(_) => true,
             Self::File(file) => remedy(&file.source).1,
-            Self::Chart(_) | Self::Failed(_) | Self::Interrupted(_) => false,
+            Self::Chart(_) | Self::Learner(_) | Self::Failed(_) | Self::Interrupted(_) => false,
         }
     }
 }

@@ -102,7 +102,9 @@ pub fn report(mut inputs: Inputs, baseline: Option<&str>, made_by: &str) -> Resu
     let drawn = |error: ChartError| Error::Failed(error.to_string());
     let progress = inputs.progress.take();
     let go_on = || {
-        progress.iter().for_each(|progress| progress.tick());
+        if let Some(progress) = &progress {
+            progress.tick();
+        }
         interrupt::check().is_ok()
     };
     let named = baseline.map(|name| trainings::baseline(&found.trainings, name));
@@ -158,7 +160,9 @@ fn worlds(
     interrupt::check()?;
     let worlds = match (worlds, named) {
         (Err(_), Some(Ok(()))) => agents::worlds(&found.benchmarks, None, go_on),
-        (Err(problem), Some(Err(others))) if !found.trainings.is_empty() => Err(format!("{problem}; {others}")),
+        (Err(problem), Some(Err(others))) if !found.trainings.is_empty() => {
+            Err(format!("{problem}; {others}"))
+        }
         (worlds, _) => worlds,
     };
     interrupt::check()?;

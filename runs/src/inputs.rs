@@ -1,6 +1,7 @@
 //! What `analyze` and `report` are pointed at: files, run directories, folders of runs.
 
 mod filled;
+mod groups;
 mod settings;
 pub mod told;
 pub mod trained;
@@ -28,6 +29,7 @@ use crate::shell::command_line;
 /// A file to be read and the run that it comes from.
 #[derive(Clone, Debug)]
 pub struct Input {
+    /// Where it is.
     pub path: PathBuf,
     /// Index into [`Inputs::runs`].
     pub run: usize,
@@ -40,7 +42,9 @@ pub struct Input {
 /// Everything that is to be looked at.
 #[derive(Default)]
 pub struct Inputs {
+    /// The files, in the order in which they were found.
     pub files: Vec<Input>,
+    /// The runs that they are of.
     pub runs: Vec<Run>,
     /// Folder of each run.
     folders: Vec<PathBuf>,
@@ -53,6 +57,7 @@ pub struct Inputs {
     trainings: RefCell<HashMap<PathBuf, Option<String>>>,
     /// What is in `files`, with no links: a file is read once.
     known: HashSet<PathBuf>,
+    /// What there is to say of files that were left out or are not whole.
     pub notes: Vec<String>,
     /// Ticked file by file, where somebody waits.
     pub progress: Option<Box<dyn Progress>>,
@@ -309,6 +314,9 @@ pub fn first_of(texts: &[String], most: usize) -> String {
 }
 
 /// Opens the file at `path`; what grows with the files goes through here, so that a test can count.
+///
+/// # Errors
+/// Those of [`open`].
 pub fn opened(path: &Path) -> Result<(Kind, Table), ReadError> {
     #[cfg(test)]
     counts::OPENED.with(|count| count.set(count.get() + 1));
@@ -433,7 +441,7 @@ fn described(folder: &Path, notes: &mut Vec<String>) -> Result<Run, Error> {
 
 /// What tests count: what grows with the runs must do so in proportion.
 #[cfg(test)]
-pub mod counts {
+pub(crate) mod counts {
     use std::cell::Cell;
 
     thread_local! {

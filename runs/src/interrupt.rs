@@ -25,7 +25,7 @@ static FILE_TOO_LARGE: AtomicBool = AtomicBool::new(false);
 static IMPATIENT: AtomicBool = AtomicBool::new(false);
 
 /// From now on the first SIGINT, SIGTERM or SIGQUIT is noted for [`check`], and one that arrives a
-/// [`MOMENT`] or more after it, of whichever kind, ends the process at once. SIGHUP is noted too, but under
+/// second or more after it, of whichever kind, ends the process at once. SIGHUP is noted too, but under
 /// nohup, which ignores it. A file that reaches the size limit becomes an I/O error.
 ///
 /// # Errors

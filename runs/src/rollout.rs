@@ -69,8 +69,11 @@ impl Playable for GardenerEnv {
 
 /// A policy at work in a vector of environments.
 pub struct Rollout<E> {
+    /// The environments.
     pub envs: VecEnv<E>,
+    /// What they showed last.
     pub batch: Batch,
+    /// `[rows]`: what was chosen last.
     pub actions: Vec<usize>,
     policy: Box<dyn Policy>,
     states: Array2<f32>,
@@ -80,6 +83,9 @@ pub struct Rollout<E> {
 
 impl<E: Playable> Rollout<E> {
     /// `policy` in `envs`, which stay as they are at the end of an episode.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] for environments that cannot be put side by side.
     pub fn new(envs: Vec<E>, policy: Box<dyn Policy>) -> Result<Rollout<E>, Error> {
         let envs = VecEnv::new(envs, Autoreset::Disabled).map_err(Error::Failed)?;
         let batch = envs.batch();
@@ -125,6 +131,9 @@ impl<E: Playable> Rollout<E> {
     }
 
     /// Steps with `actions`.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] if the policy chose an action that there is not.
     pub fn advance(&mut self) -> Result<(), Error> {
         self.envs
             .step(&self.actions, &mut self.batch)
@@ -137,6 +146,9 @@ impl<E: Playable> Rollout<E> {
     }
 
     /// Chooses actions and steps with them.
+    ///
+    /// # Errors
+    /// As [`Rollout::advance`].
     pub fn step(&mut self) -> Result<(), Error> {
         self.act();
         self.advance()
@@ -146,10 +158,15 @@ impl<E: Playable> Rollout<E> {
 /// An episode as the benchmark sees it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Episode {
+    /// The seed it was played with.
     pub seed: u64,
+    /// Sum of its rewards.
     pub total_reward: f64,
+    /// Steps it lasted.
     pub steps: u32,
+    /// Whether it ended by loss.
     pub terminated: bool,
+    /// Whether it ended at the time limit.
     pub truncated: bool,
     /// The most nodes that were out of memory at a time, and the most critical ones.
     pub oom: Option<(u32, u32)>,

@@ -248,7 +248,10 @@ fn lock(path: &Path) -> Option<File> {
     Some(file)
 }
 
-/// Holds off every other process until it is dropped; a dead process holds off none.
+/// Holds off every other process that would train in `dir` until it is dropped; a dead process holds off none.
+///
+/// # Errors
+/// [`Error::Refused`] if another process trains there; any I/O error.
 pub fn exclusive(dir: &Path) -> Result<File, Error> {
     let path = dir.join("lock");
     check_writable(&path)?;

@@ -16,8 +16,10 @@ use crate::error::Error;
 /// An environment's settings with those of its heuristic agent, under `agent.`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WithAgent<W, A> {
+    /// The environment's settings.
     #[serde(flatten)]
     pub env: W,
+    /// Its heuristic agent's.
     pub agent: A,
 }
 
@@ -31,7 +33,9 @@ impl<W: Settings, A: Settings> Settings for WithAgent<W, A> {
 /// The settings of a world and of its agents.
 #[derive(Clone, Debug, PartialEq)]
 pub enum WorldSettings {
+    /// The K8s smart-tensor cluster.
     K8s(WithAgent<K8sConfig, K8sHeuristicConfig>),
+    /// The Gardener.
     Gardener(WithAgent<GardenerConfig, GardenerHeuristicConfig>),
 }
 
@@ -39,8 +43,11 @@ pub enum WorldSettings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(into = "EnvTable", try_from = "EnvTable")]
 pub struct Setup {
+    /// Such as `k8s`.
     pub name: String,
+    /// Such as `reference`.
     pub preset: String,
+    /// All settings, resolved.
     pub settings: WorldSettings,
 }
 
@@ -66,7 +73,9 @@ impl TryFrom<EnvTable> for Setup {
     fn try_from(table: EnvTable) -> Result<Setup, String> {
         let text = table.settings.to_string();
         let source = Source { name: "env.settings", text: &text };
-        let setup = Setup::preset(&table.name, &table.preset)?.with(Some(source), &[]);
+        let setup = Setup::preset(&table.name, &table.preset)
+            .map_err(|error| error.to_string())?
+            .with(Some(source), &[]);
         // The line would be one of this text, not of the user's file.
         setup.map_err(|error| ConfigError { place: "env.settings".to_owned(), ..error }.to_string())
     }
@@ -84,9 +93,9 @@ impl Setup {
     /// The world `name` under `preset`.
     ///
     /// # Errors
-    /// If there is no such world or preset.
-    pub fn preset(name: &str, preset: &str) -> Result<Setup, String> {
-        let settings = match world(name, preset)? {
+    /// [`Error::Refused`] if there is no such world or preset; the names that there are.
+    pub fn preset(name: &str, preset: &str) -> Result<Setup, Error> {
+        let settings = match world(name, preset).map_err(Error::Refused)? {
             World::K8s(env) => WorldSettings::K8s(WithAgent { env, agent: K8sHeuristicConfig::default() }),
             World::Gardener(env) => {
                 WorldSettings::Gardener(WithAgent { env, agent: GardenerHeuristicConfig::default() })
@@ -115,6 +124,7 @@ impl Setup {
         }
     }
 
+    #[must_use]
     /// The same world with episodes of at most `limit` steps or generations.
     pub fn with_limit(mut self, limit: u32) -> Setup {
         match &mut self.settings {
@@ -143,6 +153,9 @@ impl Setup {
     }
 
     /// `[env]` of a config.toml.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] for what is no TOML; no settings are known that lead to it.
     pub fn table(&self) -> Result<toml::Value, Error> {
         toml::Value::try_from(self)
             .map_err(|error| Error::Failed(format!("cannot write the settings as TOML: {error}")))
@@ -200,6 +213,7 @@ impl Setup {
         }
     }
 
+    #[must_use]
     /// The same world with its control layer on or off.
     pub fn with_control(&self, enabled: bool) -> Setup {
         let mut setup = self.clone();

@@ -53,7 +53,7 @@ struct Value {
 
 /// An event file that grows by whole records. Dropping it writes the rest as best it can;
 /// [`EventFile::finish`] also reports whether that worked.
-pub struct EventFile {
+pub(crate) struct EventFile {
     path: PathBuf,
     file: File,
     written: u64,
@@ -68,7 +68,7 @@ impl EventFile {
     /// # Errors
     /// [`Error::Refused`] if the file exists or cannot be created, [`Error::Failed`] if it cannot be
     /// written.
-    pub fn create(dir: &Path, wall_time: f64) -> Result<EventFile, Error> {
+    pub(crate) fn create(dir: &Path, wall_time: f64) -> Result<EventFile, Error> {
         let path = dir.join(format!("events.out.tfevents.{}.resonetics", wall_time as u64));
         let file =
             File::options().append(true).create_new(true).open(&path).map_err(error::io("create", &path))?;
@@ -85,7 +85,7 @@ impl EventFile {
     /// # Errors
     /// [`Error::Refused`] if it cannot be opened or is no event file (it is then left alone),
     /// [`Error::Failed`] if it cannot be read or cut.
-    pub fn append(path: &Path, step: u64) -> Result<EventFile, Error> {
+    pub(crate) fn append(path: &Path, step: u64) -> Result<EventFile, Error> {
         let bytes = files::read(path, u64::MAX)?;
         let begins = first_event(&bytes).is_some_and(|(event, _)| event.file_version.is_some());
         if !begins {
@@ -108,7 +108,7 @@ impl EventFile {
 
     /// Where it is.
     #[cfg(test)]
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -116,7 +116,12 @@ impl EventFile {
     ///
     /// # Errors
     /// [`Error::Failed`], naming the file, if it cannot be written.
-    pub fn scalars(&mut self, step: u64, wall_time: f64, scalars: &[(&str, f64)]) -> Result<(), Error> {
+    pub(crate) fn scalars(
+        &mut self,
+        step: u64,
+        wall_time: f64,
+        scalars: &[(&str, f64)],
+    ) -> Result<(), Error> {
         let value =
             |&(tag, value): &(&str, f64)| Value { tag: tag.to_owned(), simple_value: Some(value as f32) };
         let summary = Some(Summary { values: scalars.iter().map(value).collect() });
@@ -131,7 +136,7 @@ impl EventFile {
     ///
     /// # Errors
     /// Any I/O error, naming the file.
-    pub fn finish(mut self) -> Result<(), Error> {
+    pub(crate) fn finish(mut self) -> Result<(), Error> {
         self.flush()?;
         self.file.sync_all().map_err(error::io("write", &self.path))
     }
@@ -140,7 +145,7 @@ impl EventFile {
     ///
     /// # Errors
     /// Any I/O error, naming the file.
-    pub fn flush(&mut self) -> Result<(), Error> {
+    pub(crate) fn flush(&mut self) -> Result<(), Error> {
         let waiting = std::mem::take(&mut self.waiting);
         self.flushed = Instant::now();
         let done = self.file.write_all(&waiting);

@@ -42,7 +42,9 @@ impl std::fmt::Display for CheckpointName {
 #[derive(Debug)]
 pub struct Trained {
     dir: PathBuf,
+    /// What it was asked to do.
     pub plan: Train,
+    /// Which of its checkpoints this is.
     pub checkpoint: CheckpointName,
     state: State,
 }
@@ -108,7 +110,7 @@ impl Trained {
         let State { numbers, arrays } = &self.state;
         learner.load(&arrays.tensors, 0).map_err(refuse)?;
         let normalizer = arrays.observation_normalizer(mine.observation, numbers).map_err(refuse)?;
-        Ok(Prophet::new(Box::new(learner), normalizer, mine.actions))
+        Ok(Prophet::new(learner, normalizer, mine.actions))
     }
 }
 
@@ -117,7 +119,10 @@ fn training(dir: &Path) -> Result<(Train, Checkpoints), Error> {
     let config = dir.join("config.toml");
     let plan = match Train::parse(&text(&config)?) {
         Ok(Some(plan)) => plan,
-        Ok(None) => return Err(Error::Refused(format!("{} is no training", dir.display()))),
+        Ok(None) => {
+            let (dir, config) = (dir.display(), config.display());
+            return Err(Error::Refused(format!("{dir} is no training: {config} is of another command")));
+        }
         Err(problem) => {
             return Err(Error::Refused(format!("cannot read {}: {problem}", config.display())));
         }

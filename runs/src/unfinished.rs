@@ -25,7 +25,7 @@ fn of(had: u64, planned: u64, what: &str) -> String {
 
 /// Steps that a training or a drift goes to by its plan: whole updates of the one; the other's first step
 /// is 0.
-pub fn planned_steps(plan: &Plan) -> Option<u64> {
+pub(crate) fn planned_steps(plan: &Plan) -> Option<u64> {
     match plan {
         Plan::Train(plan) => Some(plan.train.updates(plan.steps) * plan.steps_per_update()),
         Plan::Drift(plan) => Some(plan.steps),
@@ -34,7 +34,7 @@ pub fn planned_steps(plan: &Plan) -> Option<u64> {
 }
 
 /// Of a training or a drift that got to `steps`, a drift's first step counted.
-pub fn steps(run: &Run, plan: &Plan, steps: u64) -> Option<String> {
+pub(crate) fn steps(run: &Run, plan: &Plan, steps: u64) -> Option<String> {
     let typed = match plan {
         Plan::Train(plan) => plan.steps,
         Plan::Drift(plan) => plan.steps,
@@ -44,7 +44,7 @@ pub fn steps(run: &Run, plan: &Plan, steps: u64) -> Option<String> {
 }
 
 /// Of a run of whose plan nothing is known: of `what` it has written.
-pub fn unplanned(run: &Run, what: &str) -> Option<String> {
+pub(crate) fn unplanned(run: &Run, what: &str) -> Option<String> {
     let told = match run.status.as_str() {
         "killed" | "interrupted" | "failed" => true,
         // Without a config.toml there is no lock that tells.
@@ -55,7 +55,7 @@ pub fn unplanned(run: &Run, what: &str) -> Option<String> {
 }
 
 /// Of a run that wrote no row, by its plan where there is one, with what its rows would be.
-pub fn nothing(run: &Run, plan: Option<&Plan>) -> Option<(Kind, String)> {
+pub(crate) fn nothing(run: &Run, plan: Option<&Plan>) -> Option<(Kind, String)> {
     let (kind, text) = match plan? {
         plan @ Plan::Train(_) => (Kind::Training, steps(run, plan, 0)),
         plan @ Plan::Drift(_) => (Kind::Drift, steps(run, plan, 0)),
@@ -71,7 +71,7 @@ pub fn nothing(run: &Run, plan: Option<&Plan>) -> Option<(Kind, String)> {
 }
 
 /// How a run ended that wrote no row, if that is known.
-pub fn rowless(run: &Run) -> Option<String> {
+pub(crate) fn rowless(run: &Run) -> Option<String> {
     let name = &run.name;
     match run.status.as_str() {
         "killed" | "interrupted" => Some(format!("{name} was {} before its first row", run.status)),
@@ -82,7 +82,7 @@ pub fn rowless(run: &Run) -> Option<String> {
 }
 
 /// Of a benchmark.
-pub fn benchmark(run: &Run, plan: &Plan, found: &Benchmark) -> Option<String> {
+pub(crate) fn benchmark(run: &Run, plan: &Plan, found: &Benchmark) -> Option<String> {
     let Plan::Benchmark(plan) = plan else { return None };
     let planned = u64::from(plan.episodes);
     let (agents, all) = (found.agents.len(), plan.agents.len());
@@ -106,7 +106,7 @@ pub fn benchmark(run: &Run, plan: &Plan, found: &Benchmark) -> Option<String> {
 }
 
 /// Of the gardens of one run, those of its files that were read.
-pub fn gardens(run: &Run, plan: &Plan, found: &[&Garden]) -> Option<String> {
+pub(crate) fn gardens(run: &Run, plan: &Plan, found: &[&Garden]) -> Option<String> {
     let Plan::Gardener(plan) = plan else { return None };
     let each = u64::from(plan.generations);
     // One of several files may have been asked for by itself; a run that did not finish has no more.
@@ -123,7 +123,7 @@ pub fn gardens(run: &Run, plan: &Plan, found: &[&Garden]) -> Option<String> {
 }
 
 /// Of lives without and with control.
-pub fn lives(run: &Run, plan: &Plan, found: &[lifetimes::World]) -> Option<String> {
+pub(crate) fn lives(run: &Run, plan: &Plan, found: &[lifetimes::World]) -> Option<String> {
     let Plan::Controls(plan) = plan else { return None };
     let each = u64::from(plan.episodes).min(lifetimes::KEPT as u64);
     let worlds = plan.worlds.len() as u64;

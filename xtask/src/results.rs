@@ -11,32 +11,32 @@ const RESULTS: [(&str, &str, &str); 21] = [
     (
         "benchmark-k8s",
         "benchmark --env k8s --agents random,heuristic,planner,idle --episodes 50 --seed 1",
-        "the agents on rules v4.5",
+        "random, heuristic, planner and idle agents on rules v4.5",
     ),
     (
         "benchmark-k8s-v4.6",
         "benchmark --env k8s-v4.6 --agents random,heuristic,planner,idle --episodes 200 --seed 1",
-        "the agents on rules v4.6",
+        "random, heuristic, planner and idle agents on rules v4.6",
     ),
     (
         "benchmark-storm",
         "benchmark --env k8s --preset storm --agents random,heuristic,planner --episodes 1000 --seed 1",
-        "the agents when memory leaks 1.6 times as fast",
+        "the same agents with memory that leaks 1.6 times as fast",
     ),
     (
         "garden-evolved",
         "gardener --generations 2000 --runs 3 --seed 1 --agent evolved",
-        "evolved brains lose the garden while the verdict says creative",
+        "evolved brains lose the garden while the verdict still says creative",
     ),
     (
         "garden-heuristic",
         "gardener --generations 2000 --runs 3 --seed 1 --agent heuristic",
-        "heuristic gardeners hold it",
+        "heuristic gardeners keep the garden alive",
     ),
     (
         "garden-heuristic-no-control",
         "gardener --generations 2000 --runs 3 --seed 1 --agent heuristic --no-control",
-        "and hold it cleaner without the control layer",
+        "without the control layer they keep it cleaner",
     ),
     (
         "controls",
@@ -46,12 +46,12 @@ const RESULTS: [(&str, &str, &str); 21] = [
     (
         "controls-k8s-heuristic",
         "controls --env k8s --agent heuristic --episodes 200 --seed 1 --set mem_drift_mu=0.02",
-        "does it help a competent agent under a drift that overwhelms it?",
+        "does control help a competent agent under a drift that overwhelms it?",
     ),
     (
         "controls-gardener-saturation",
         "controls --env gardener --episodes 200 --seed 1 --set risk.w_saturation=1 --set control.stop_breeding=true",
-        "a risk that sees saturation, and control that stops breeding",
+        "does control help with a risk that includes saturation, and with breeding stopped?",
     ),
     (
         "train-k8s",
@@ -61,22 +61,22 @@ const RESULTS: [(&str, &str, &str); 21] = [
     (
         "eval-k8s",
         "eval --run results/train-k8s --episodes 1000 --seed 2",
-        "what it learned, on 1,000 fresh clusters, deterministic actions",
+        "the trained Prophet on 1,000 fresh clusters, deterministic actions",
     ),
     (
         "eval-k8s-noise",
         "eval --run results/train-k8s --episodes 1000 --seed 2 --obs-noise 0.1",
-        "the same with noise on every number it sees",
+        "the same with noise on every observed number",
     ),
     (
         "eval-k8s-drift",
         "eval --run results/train-k8s --episodes 1000 --seed 2 --drift-scale 3",
-        "the same where memory leaks three times as fast as in its training",
+        "the same with memory that leaks three times as fast as in training",
     ),
     (
         "benchmark-prophet",
         "benchmark --env k8s --agents random,heuristic,planner,prophet:results/train-k8s --episodes 1000 --seed 3",
-        "Prophet among the agents; the planner sees all nodes, Prophet nine of them",
+        "Prophet compared with the other agents; the planner sees all nodes, Prophet nine of them",
     ),
     (
         "train-gardener",
@@ -86,32 +86,32 @@ const RESULTS: [(&str, &str, &str); 21] = [
     (
         "benchmark-prophet-gardener",
         "benchmark --env gardener --agents heuristic,prophet:results/train-gardener --episodes 50 --seed 3",
-        "it earns more than the heuristic does, in a garden that is kept dirtier: cleaning is what pays",
+        "Prophet earns more than the heuristic in a dirtier garden, since rewards come from cleaning",
     ),
     (
         "throughput-train",
         "throughput --train --threads 1 --seconds 5 --set train.num_envs=8 --set train.horizon=256 --set train.epochs=10 --set train.minibatch=64",
-        "steps a second of a training, at the sizes of common PPO examples, on one thread",
+        "training steps per second at the sizes of common PPO examples, on one thread",
     ),
     (
         "throughput-train-large",
         "throughput --train --recipe large --threads 2 --seconds 5",
-        "and with large vectors, on two threads",
+        "training steps per second with large vectors, on two threads",
     ),
     (
         "throughput-k8s",
         "throughput --env k8s --num-envs 4096 --threads 1 --seconds 5",
-        "cluster steps a second on one thread",
+        "cluster steps per second on one thread",
     ),
     (
         "throughput-gardener",
         "throughput --env gardener --threads 1 --seconds 5",
-        "garden generations a second on one thread",
+        "garden generations per second on one thread",
     ),
     (
         "throughput-gardener-80",
         "throughput --env gardener --agent heuristic --set init_agents=80 --set min_population=80 --threads 1 --seconds 5",
-        "and with 80 gardeners who follow a rule of thumb",
+        "garden generations per second with 80 heuristic gardeners",
     ),
 ];
 
@@ -121,8 +121,8 @@ pub(crate) fn make() -> Result<(), String> {
     let folder = root().join("results");
     let problem = |what: &str, error: std::io::Error| format!("cannot {what}: {error}");
     let mut contents = String::from(
-        "# Recorded outcomes\n\nEach folder is a run directory: config.toml, run.json (commit, host, threads, times), its CSV files and figures, and in output.txt what the command printed. \
-         `cargo xtask results` makes all of them and this page again; `resonetics rerun results/NAME` repeats one and compares its CSV files (not those of throughput, which have none). Apart are [performance](performance), tables of ratios that `cargo xtask bench` makes, and [kernel-ablation](kernel-ablation/table.md).\n",
+        "# Recorded outcomes\n\nEach folder is a run directory: config.toml, run.json (commit, host, threads, times), its CSV files and figures, and output.txt with what the command printed. \
+         `cargo xtask results` makes all of them and this page again; `resonetics rerun results/NAME` repeats one and compares its CSV files (throughput has none). [performance](performance) is different: its tables of speed ratios come from `cargo xtask bench`.\n",
     );
     for (name, command, what) in RESULTS {
         println!("\n== {name}: resonetics {command}");

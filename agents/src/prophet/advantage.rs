@@ -62,6 +62,19 @@ pub fn advantages(steps: &Steps<'_>, gamma: f32, lambda: f32, advantages: &mut [
     }
 }
 
+/// Mean, and 1 / standard deviation, of the advantages of `rows`; 0 and 1 for a single row, which would
+/// have nothing left to learn from.
+pub(super) fn standardized(advantages: &[f32], rows: &[u32]) -> (f32, f32) {
+    if rows.len() < 2 {
+        return (0.0, 1.0);
+    }
+    let of = || rows.iter().map(|&row| f64::from(advantages[row as usize]));
+    let count = rows.len() as f64;
+    let mean = of().sum::<f64>() / count;
+    let variance = of().map(|a| (a - mean) * (a - mean)).sum::<f64>() / (count - 1.0);
+    (mean as f32, (1.0 / (variance.sqrt() + 1e-8)) as f32)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,5 +184,15 @@ mod tests {
         assert_eq!(r, [1.0 + 0.5 * 5.0, 2.0 + 0.5 * 7.0, 8.0]);
         advantages(&steps, 0.0, 1.0, &mut a, &mut r);
         assert_eq!(r, rewards);
+    }
+
+    #[test]
+    fn advantages_get_mean_0_and_deviation_1_and_a_single_one_stays() {
+        let (mean, scale) = standardized(&[9.0, 1.0, 9.0, 3.0, 5.0], &[1, 3, 4]);
+        assert_eq!((mean, scale), (3.0, 0.5));
+        assert_eq!(standardized(&[9.0, 1.0], &[1]), (0.0, 1.0));
+        // All alike: nothing to prefer.
+        let (mean, scale) = standardized(&[0.1; 7], &[0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!((0.1 - mean) * scale, 0.0);
     }
 }

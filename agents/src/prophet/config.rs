@@ -4,6 +4,7 @@ use resonetics_envs::config::{Allowed, Settings};
 use resonetics_kernel::risk_predictor::RiskTarget;
 use serde::{Deserialize, Serialize};
 
+use super::learner::LossWeights;
 use super::network::Network;
 
 /// How the learning rate goes.
@@ -25,8 +26,7 @@ pub enum Schedule {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KernelConfig {
-    /// Weight of the flow; 0, the default, saves its two passes. 0.001 makes the policy stand noise better,
-    /// for some 0.15 of return (results/kernel-ablation).
+    /// Weight of the flow; 0, the default, saves its two passes.
     pub flow: f64,
     /// Weight of the structure.
     pub structure: f64,
@@ -173,6 +173,22 @@ impl TrainConfig {
             checkpoint_every: 2,
             eval_every: 8,
             ..self
+        }
+    }
+
+    /// The loss with this weight of the entropy and this perturbation of the flow.
+    pub(super) fn loss_weights(&self, entropy: f64, eps: f64) -> LossWeights {
+        let TrainConfig { clip, value_clip, value_weight, kernel, .. } = self;
+        LossWeights {
+            clip: *clip as f32,
+            value_clip: *value_clip as f32,
+            value: *value_weight as f32,
+            entropy: entropy as f32,
+            flow: kernel.flow as f32,
+            structure: kernel.structure as f32,
+            tension: kernel.tension as f32,
+            eps: eps as f32,
+            period: kernel.period as f32,
         }
     }
 

@@ -90,18 +90,69 @@ impl Terms {
     }
 }
 
-/// Networks with their optimizer.
+/// The device or the library of a learner failed. What the learner holds is not to be used then.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot {doing} on the device {device}: {said}{}", remedy(.said, .device))]
+pub struct LearnerError {
+    /// What was being done, such as `take a step of Adam`.
+    pub doing: &'static str,
+    /// Where, such as `cuda:0`.
+    pub device: String,
+    /// What the library said, in one line.
+    pub said: String,
+}
+
+impl LearnerError {
+    /// From the library's `message`, of which the first line is kept: what follows it are calls in C++.
+    pub fn new(doing: &'static str, device: &str, message: &str) -> LearnerError {
+        let line = message.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("no reason given");
+        // Such as `[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: ...`.
+        let check =
+            line.strip_prefix("[enforce fail").and_then(|line| line.split_once("] ")?.1.split_once(". "));
+        let said = check.map_or(line, |(_, said)| said).trim_end_matches('.').to_owned();
+        LearnerError { doing, device: device.to_owned(), said }
+    }
+}
+
+/// What helps against it, behind a colon; nothing is known against most.
+fn remedy(said: &str, device: &str) -> String {
+    let said = said.to_lowercase();
+    let signs = ["out of memory", "allocate memory", "not enough memory", "bad_alloc", "alloc_failed"];
+    if !signs.iter().any(|sign| said.contains(sign)) {
+        return String::new();
+    }
+    let elsewhere = if device == "cpu" { "" } else { ", or on the CPU (`--device cpu`)" };
+    format!(": train with a smaller `num_envs`, `minibatch` or `network.hidden`{elsewhere}")
+}
+
+/// Networks with their optimizer. Who gets a [`LearnerError`] of one is not to go on with it.
 pub trait Learner: Send {
     /// Logits `[n, A]` and values `[n]` for normalised observations `[n, D]`.
-    fn act(&mut self, observations: &[f32], logits: &mut [f32], values: &mut [f32]);
+    ///
+    /// # Errors
+    /// If the device or the library fails.
+    fn act(
+        &mut self,
+        observations: &[f32],
+        logits: &mut [f32],
+        values: &mut [f32],
+    ) -> Result<(), LearnerError>;
 
     /// Says that the minibatches that follow are taken from `samples`: the time to carry them over
     /// to a device.
-    fn begin(&mut self, _samples: &Samples<'_>) {}
+    ///
+    /// # Errors
+    /// If the device or the library fails.
+    fn begin(&mut self, _samples: &Samples<'_>) -> Result<(), LearnerError> {
+        Ok(())
+    }
 
     /// Computes the loss of a minibatch of `samples` (those of the last [`Learner::begin`]) and keeps
     /// its gradient; no parameter changes.
-    fn loss(&mut self, samples: &Samples<'_>, minibatch: &Minibatch<'_>) -> Terms;
+    ///
+    /// # Errors
+    /// If the device or the library fails.
+    fn loss(&mut self, samples: &Samples<'_>, minibatch: &Minibatch<'_>) -> Result<Terms, LearnerError>;
 
     /// Where the time of all calls of [`Learner::loss`] went; zeros from a learner that does not measure it.
     fn timings(&self) -> LossTimings {
@@ -110,14 +161,23 @@ pub trait Learner: Send {
 
     /// Clips the kept gradient to the norm `max_norm` and takes a step of Adam (Kingma, Ba 2015;
     /// beta 0.9 and 0.999, eps 1e-5) with `learning_rate`.
-    fn step(&mut self, learning_rate: f32, max_norm: f32);
+    ///
+    /// # Errors
+    /// If the device or the library fails.
+    fn step(&mut self, learning_rate: f32, max_norm: f32) -> Result<(), LearnerError>;
 
     /// The kept gradient, with the names and shapes of the parameters.
-    fn gradient(&self) -> Vec<Tensor>;
+    ///
+    /// # Errors
+    /// If the device or the library fails.
+    fn gradient(&self) -> Result<Vec<Tensor>, LearnerError>;
 
     /// All parameters in the order of [`super::network::Network::parameters`], then Adam's first
     /// moments under `adam.m.NAME`, then its second ones under `adam.v.NAME`.
-    fn save(&self) -> Vec<Tensor>;
+    ///
+    /// # Errors
+    /// If the device or the library fails.
+    fn save(&self) -> Result<Vec<Tensor>, LearnerError>;
 
     /// Steps that Adam has taken.
     fn steps(&self) -> u64;
@@ -125,6 +185,44 @@ pub trait Learner: Send {
     /// Takes over what [`Learner::save`] and [`Learner::steps`] gave, of any learner.
     ///
     /// # Errors
-    /// If a name or shape is not what is expected; nothing has changed then.
+    /// If a name or shape is not what is expected; nothing has changed then. Or, in words, a [`LearnerError`].
     fn load(&mut self, tensors: &[Tensor], steps: u64) -> Result<(), String>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What libtorch 2.11.0 says, with what it says behind it.
+    #[test]
+    fn a_librarys_message_becomes_one_sentence_with_what_helps() {
+        let frames = "\nException raised from alloc_cpu at ../c10/core/impl/alloc_cpu.cpp:127 (most recent call first):\n\
+                      frame #0: c10::Error::Error(c10::SourceLocation, std::string) + 0xae (0x7f in libc10.so)\n";
+        for (message, device, expected) in [
+            (
+                "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried \
+                 to allocate 4294967296 bytes. Error code 12 (Cannot allocate memory)",
+                "cpu",
+                "cannot act on the device cpu: DefaultCPUAllocator: can't allocate memory: you tried to allocate \
+                 4294967296 bytes. Error code 12 (Cannot allocate memory): train with a smaller `num_envs`, \
+                 `minibatch` or `network.hidden`",
+            ),
+            (
+                "CUDA out of memory. Tried to allocate 16.00 GiB.",
+                "cuda:0",
+                "cannot act on the device cuda:0: CUDA out of memory. Tried to allocate 16.00 GiB: train with a \
+                 smaller `num_envs`, `minibatch` or `network.hidden`, or on the CPU (`--device cpu`)",
+            ),
+            (
+                "CUDA error: unspecified launch failure",
+                "cuda:1",
+                "cannot act on the device cuda:1: CUDA error: unspecified launch failure",
+            ),
+            ("", "cpu", "cannot act on the device cpu: no reason given"),
+        ] {
+            let behind = if message.is_empty() { "" } else { frames };
+            let error = LearnerError::new("act", device, &format!("{message}{behind}"));
+            assert_eq!(error.to_string(), expected);
+        }
+    }
 }

@@ -3,6 +3,9 @@
 pub mod advantage;
 pub mod categorical;
 pub mod config;
+mod counters;
+mod draws;
+mod evaluation;
 pub mod init;
 pub mod learner;
 pub mod native;
@@ -11,8 +14,10 @@ pub mod normalizer;
 mod order;
 pub mod policy;
 pub mod risk_rate;
+mod rollout;
 pub mod state;
 pub mod timings;
 #[cfg(feature = "torch")]
 pub mod torch;
 pub mod trainer;
+mod update;

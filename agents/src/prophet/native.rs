@@ -16,7 +16,7 @@ use resonetics_kernel::adam::{self, Adam, AdamConfig};
 use resonetics_kernel::dense::{Left, Start, add_rows, padded, product, tanh, tanh_backward, transpose};
 
 use self::loss::{FlowLoss, Part, PolicyLoss, ValueLoss, structure, summed_up};
-use super::learner::{Learner, Minibatch, Samples, Terms};
+use super::learner::{Learner, LearnerError, Minibatch, Samples, Terms};
 use super::network::{NETS, Network, Spaces, Tensor};
 use super::timings::{Lap, LossTimings};
 
@@ -369,8 +369,10 @@ fn each(groups: &mut [Group], b: usize, work: impl Fn(usize, &mut Group) + Sync)
     }
 }
 
-impl Learner for NativeLearner {
-    fn act(&mut self, observations: &[f32], logits: &mut [f32], values: &mut [f32]) {
+/// What a [`Learner`] does: here none of it fails.
+impl NativeLearner {
+    /// See [`Learner::act`].
+    pub fn act(&mut self, observations: &[f32], logits: &mut [f32], values: &mut [f32]) {
         self.make_workspaces();
         let (width, actions, n) = (self.spaces.observation, self.spaces.actions, values.len());
         if n < PARALLEL_FROM {
@@ -383,9 +385,11 @@ impl Learner for NativeLearner {
         parts.for_each(|((observations, logits), values)| self.act_part(observations, logits, values));
     }
 
+    /// See [`Learner::loss`].
+    ///
     /// # Panics
     /// If the networks have a convolution, or the minibatch has no sample.
-    fn loss(&mut self, samples: &Samples<'_>, minibatch: &Minibatch<'_>) -> Terms {
+    pub fn loss(&mut self, samples: &Samples<'_>, minibatch: &Minibatch<'_>) -> Terms {
         assert_eq!(self.network.conv_channels, 0, "the native learner has no gradient of a convolution");
         self.make_workspaces();
         let mut lap = Lap::start();
@@ -446,24 +450,56 @@ impl Learner for NativeLearner {
         terms
     }
 
-    fn timings(&self) -> LossTimings {
-        self.timings
-    }
-
-    fn step(&mut self, learning_rate: f32, max_norm: f32) {
+    /// See [`Learner::step`].
+    pub fn step(&mut self, learning_rate: f32, max_norm: f32) {
         adam::clip(&mut self.gradient, self.norm, max_norm.into());
         self.adam.step(&mut self.parameters, &self.gradient, learning_rate.into());
     }
 
-    fn gradient(&self) -> Vec<Tensor> {
+    /// See [`Learner::gradient`].
+    pub fn gradient(&self) -> Vec<Tensor> {
         self.export("", &self.gradient)
     }
 
-    fn save(&self) -> Vec<Tensor> {
+    /// See [`Learner::save`].
+    pub fn save(&self) -> Vec<Tensor> {
         let mut all = self.export("", &self.parameters);
         all.extend(self.export("adam.m.", &self.adam.m));
         all.extend(self.export("adam.v.", &self.adam.v));
         all
+    }
+}
+
+impl Learner for NativeLearner {
+    fn act(
+        &mut self,
+        observations: &[f32],
+        logits: &mut [f32],
+        values: &mut [f32],
+    ) -> Result<(), LearnerError> {
+        NativeLearner::act(self, observations, logits, values);
+        Ok(())
+    }
+
+    fn loss(&mut self, samples: &Samples<'_>, minibatch: &Minibatch<'_>) -> Result<Terms, LearnerError> {
+        Ok(NativeLearner::loss(self, samples, minibatch))
+    }
+
+    fn timings(&self) -> LossTimings {
+        self.timings
+    }
+
+    fn step(&mut self, learning_rate: f32, max_norm: f32) -> Result<(), LearnerError> {
+        NativeLearner::step(self, learning_rate, max_norm);
+        Ok(())
+    }
+
+    fn gradient(&self) -> Result<Vec<Tensor>, LearnerError> {
+        Ok(NativeLearner::gradient(self))
+    }
+
+    fn save(&self) -> Result<Vec<Tensor>, LearnerError> {
+        Ok(NativeLearner::save(self))
     }
 
     fn steps(&self) -> u64 {

@@ -1,13 +1,14 @@
 //! A trained Prophet as a policy.
 
 use super::categorical::likeliest;
-use super::learner::Learner;
+use super::native::NativeLearner;
 use super::normalizer::Normalizer;
 use crate::policy::{Observations, Policy, contiguous};
 
-/// Networks that act greedily on normalised observations.
+/// Networks that act greedily on normalised observations. They are those of the native learner, whichever
+/// trained them: it needs no device, and cannot fail.
 pub struct Prophet {
-    learner: Box<dyn Learner>,
+    learner: NativeLearner,
     normalizer: Normalizer,
     actions: usize,
     normalized: Vec<f32>,
@@ -17,7 +18,7 @@ pub struct Prophet {
 
 impl Prophet {
     /// The policy of `learner`, which chooses from `actions` actions.
-    pub fn new(learner: Box<dyn Learner>, normalizer: Normalizer, actions: usize) -> Prophet {
+    pub fn new(learner: NativeLearner, normalizer: Normalizer, actions: usize) -> Prophet {
         let [normalized, logits, values] = [const { Vec::new() }; 3];
         Prophet { learner, normalizer, actions, normalized, logits, values }
     }
@@ -45,39 +46,19 @@ impl Policy for Prophet {
 mod tests {
     use ndarray::{Array2, ShapeBuilder};
 
-    use super::super::learner::{Minibatch, Samples, Terms};
-    use super::super::network::Tensor;
+    use super::super::learner::Learner;
+    use super::super::network::{Network, Spaces};
     use super::*;
 
     /// Says that action a is worth the a-th number of the observation.
-    struct Reader;
-
-    impl Learner for Reader {
-        fn act(&mut self, observations: &[f32], logits: &mut [f32], _values: &mut [f32]) {
-            logits.copy_from_slice(observations);
-        }
-
-        fn loss(&mut self, _: &Samples<'_>, _: &Minibatch<'_>) -> Terms {
-            Terms::default()
-        }
-
-        fn step(&mut self, _: f32, _: f32) {}
-
-        fn gradient(&self) -> Vec<Tensor> {
-            Vec::new()
-        }
-
-        fn save(&self) -> Vec<Tensor> {
-            Vec::new()
-        }
-
-        fn steps(&self) -> u64 {
-            0
-        }
-
-        fn load(&mut self, _: &[Tensor], _: u64) -> Result<(), String> {
-            Ok(())
-        }
+    fn reader() -> NativeLearner {
+        let network = Network { hidden: vec![], conv_channels: 0 };
+        let mut learner = NativeLearner::new(&network, Spaces { observation: 3, actions: 3, view: 0 });
+        let mut tensors = learner.save();
+        assert_eq!((&tensors[0].name[..], &tensors[0].shape[..]), ("actor.0.weight", &[3, 3][..]));
+        tensors[0].data = vec![1., 0., 0., 0., 1., 0., 0., 0., 1.];
+        learner.load(&tensors, 0).unwrap();
+        learner
     }
 
     fn act(observations: &Array2<f32>, mask: &Array2<bool>, normalizer: Normalizer) -> Vec<usize> {
@@ -85,7 +66,7 @@ mod tests {
         let seen =
             Observations { observations: observations.view(), action_mask: mask.view(), state: state.view() };
         let mut actions = vec![9; observations.nrows()];
-        Prophet::new(Box::new(Reader), normalizer, 3).act(&seen, &mut actions);
+        Prophet::new(reader(), normalizer, 3).act(&seen, &mut actions);
         actions
     }
 

@@ -85,6 +85,12 @@ impl RiskRate {
         self.state.optimizer.mode
     }
 
+    /// Mode, predicted risk, what it should have been, action drift.
+    pub(super) fn summary(&self) -> (Mode, f64, f64, f64) {
+        let RiskState { risk, target_risk, delta_ema, .. } = self.state;
+        (self.mode(), risk, target_risk, delta_ema)
+    }
+
     /// The numbers, and the predictor's arrays as tensors.
     pub fn save(&self) -> (RiskState, Vec<Tensor>) {
         let state = RiskState { steps: self.predictor.adam.steps, ..self.state.clone() };

@@ -6,11 +6,12 @@ use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensors, serialize};
 use serde::{Deserialize, Serialize};
 
+use super::counters::Counters;
 use super::network::{Tensor, find};
 use super::normalizer::Normalizer;
 use super::order::Order;
 use super::risk_rate::RiskState;
-use super::trainer::{Counters, Trainer};
+use super::trainer::Trainer;
 
 /// Everything that a training goes on from.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,9 +70,9 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
     /// Everything that the training goes on from.
     ///
     /// # Errors
-    /// If the environments cannot be saved.
+    /// If the environments cannot be saved, or the learner fails.
     pub fn save(&self) -> Result<State, String> {
-        let mut tensors = self.learner.save();
+        let mut tensors = self.learner.save().map_err(|error| error.to_string())?;
         let risk = self.risk_rate.as_ref().map(|rate| {
             let (state, arrays) = rate.save();
             tensors.extend(arrays);

@@ -55,6 +55,14 @@ pub struct Timings {
 }
 
 impl Timings {
+    /// Adds what a learner has spent since it said `before`.
+    pub(super) fn add_loss(&mut self, now: &LossTimings, before: &LossTimings) {
+        self.assembly += now.assembly - before.assembly;
+        self.forward += now.forward - before.forward;
+        self.terms += now.terms - before.terms;
+        self.backward += now.backward - before.backward;
+    }
+
     /// The parts by name, as shares of the whole; what no part accounts for is the rest.
     #[must_use]
     pub fn shares(&self) -> [(&'static str, f64); 8] {

@@ -1,14 +1,15 @@
 //! The learner on libtorch (feature `torch`), for GPUs, wide nets and convolutions.
 //!
 //! It draws nothing: noise comes with the minibatch, initial parameters with [`Learner::load`]. On the
-//! CPU with a given number of threads the same calls give the same bits.
+//! CPU with a given number of threads the same calls give the same bits. Whatever libtorch refuses becomes a
+//! [`LearnerError`]: only methods of tensors that begin with `f_` are used, the others panic.
 
 use resonetics_kernel::torch::adam::{self, Adam};
-use resonetics_kernel::torch::{flow, gap, structure, tension};
+use resonetics_kernel::torch::{Answer, TchError, flow, gap, structure, tension};
 use tch::{Device, Kind, Tensor as Array, no_grad};
 
-use super::learner::{Learner, Minibatch, Samples, Terms};
-use super::network::{NETS, Network, Spaces, Tensor};
+use super::learner::{Learner, LearnerError, Minibatch, Samples, Terms};
+use super::network::{NETS, Network, Spaces, Tensor, find};
 
 /// A logit of an action that may not be chosen: its probability is exactly 0, and 0 times its logarithm
 /// is still a number.
@@ -61,25 +62,29 @@ impl TorchLearner {
             return Err(format!("a 3x3 convolution needs a view of at least 3 x 3, not {view} x {view}"));
         }
         tch::set_num_threads(threads.clamp(1, 1024) as i32);
+        let learner = Self::zeroed(network, spaces, device);
+        learner.map_err(|error| failed("make the networks", device)(error).to_string())
+    }
+
+    fn zeroed(network: &Network, spaces: Spaces, device: Device) -> Answer<Self> {
         let names = network.parameters(spaces);
         let zeros = || {
             let shapes = names.iter().map(|(_, shape)| shape.iter().map(|&size| size as i64).collect());
             shapes.map(|shape: Vec<i64>| Array::f_zeros(shape, (Kind::Float, device))).collect()
         };
-        let zeros = || -> Result<Vec<Array>, String> {
-            let all: Result<_, _> = zeros();
-            all.map_err(|error: tch::TchError| format!("device {device:?}: {error}"))
-        };
-        let parameters: Vec<_> = zeros()?.iter().map(|zero| zero.set_requires_grad(true)).collect();
-        let adam = Adam::new(&parameters, 1e-5, 0.0);
-        let gradients = zeros()?;
-        let norm = adam::norm(&gradients);
+        let zeros: [Answer<Vec<Array>>; 2] = [zeros(), zeros()];
+        let [parameters, gradients] = zeros;
+        let parameters =
+            parameters?.iter().map(|zero| zero.f_set_requires_grad(true)).collect::<Answer<Vec<_>>>()?;
+        let gradients = gradients?;
+        let adam = Adam::new(&parameters, 1e-5, 0.0)?;
+        let norm = adam::norm(&gradients)?;
         let network = network.clone();
         Ok(Self { network, spaces, device, names, parameters, gradients, norm, adam, samples: None })
     }
 
     /// Logits `[n, A]` or values `[n, 1]` of observations `[n, D]`.
-    fn forward(&self, net: usize, observations: &Array) -> Array {
+    fn forward(&self, net: usize, observations: &Array) -> Answer<Array> {
         let half = self.parameters.len() / NETS.len();
         let mut layers = self.parameters[net * half..][..half].chunks(2);
         let mut x = observations.shallow_clone();
@@ -87,138 +92,116 @@ impl TorchLearner {
             && let Some([weight, bias]) = layers.next()
         {
             let side = self.spaces.view as i64;
-            let view = x.narrow(1, 0, side * side).reshape([-1, 1, side, side]);
-            let rest = x.narrow(1, side * side, x.size()[1] - side * side);
-            let maps = view.conv2d(weight, Some(bias), 1, 0, 1, 1).tanh();
-            x = Array::cat(&[maps.flatten(1, -1), rest], 1);
+            let view = x.f_narrow(1, 0, side * side)?.f_reshape([-1, 1, side, side])?;
+            let rest = x.f_narrow(1, side * side, x.size()[1] - side * side)?;
+            let maps = view.f_conv2d(weight, Some(bias), 1, 0, 1, 1)?.f_tanh()?;
+            x = Array::f_cat(&[maps.f_flatten(1, -1)?, rest], 1)?;
         }
         let last = layers.len() - 1;
         for (number, layer) in layers.enumerate() {
-            x = x.linear(&layer[0], Some(&layer[1]));
+            x = x.f_linear(&layer[0], Some(&layer[1]))?;
             if number < last {
-                x = x.tanh();
+                x = x.f_tanh()?;
             }
         }
-        x
+        Ok(x)
     }
 
-    fn upload<T: tch::kind::Element>(&self, data: &[T]) -> Array {
-        Array::from_slice(data).to_device(self.device)
+    fn upload<T: tch::kind::Element>(&self, data: &[T]) -> Answer<Array> {
+        Array::f_from_slice(data)?.f_to_device(self.device)
     }
 
-    fn carry_over(&self, samples: &Samples<'_>) -> OnDevice {
+    fn carry_over(&self, samples: &Samples<'_>) -> Answer<OnDevice> {
         let n = samples.actions.len() as i64;
         let actions: Vec<i64> = samples.actions.iter().map(|&action| action.into()).collect();
-        let forbidden =
-            || self.upload(samples.action_mask).logical_not().view([n, self.spaces.actions as i64]);
-        OnDevice {
-            observations: self.upload(samples.observations).view([n, self.spaces.observation as i64]),
-            forbidden: (!samples.action_mask.is_empty()).then(forbidden),
-            actions: self.upload(&actions),
-            log_probs: self.upload(samples.log_probs),
-            values: self.upload(samples.values),
-            advantages: self.upload(samples.advantages),
-            returns: self.upload(samples.returns),
-        }
+        let forbidden = if samples.action_mask.is_empty() {
+            None
+        } else {
+            let allowed = self.upload(samples.action_mask)?;
+            Some(allowed.f_logical_not()?.f_view([n, self.spaces.actions as i64])?)
+        };
+        Ok(OnDevice {
+            observations: self.upload(samples.observations)?.f_view([n, self.spaces.observation as i64])?,
+            forbidden,
+            actions: self.upload(&actions)?,
+            log_probs: self.upload(samples.log_probs)?,
+            values: self.upload(samples.values)?,
+            advantages: self.upload(samples.advantages)?,
+            returns: self.upload(samples.returns)?,
+        })
     }
 
     /// Arrays of the same shapes as the parameters, under `prefix` and the parameters' names.
-    fn named<'a>(&'a self, prefix: &'a str, arrays: &'a [Array]) -> impl Iterator<Item = Tensor> + 'a {
-        self.names.iter().zip(arrays).map(move |((name, shape), array)| {
+    fn named(&self, prefix: &str, arrays: &[Array]) -> Answer<Vec<Tensor>> {
+        let named = self.names.iter().zip(arrays).map(|((name, shape), array)| {
             let mut data = vec![0.0; array.numel()];
-            array.to_device(Device::Cpu).contiguous().copy_data(&mut data, array.numel());
-            Tensor { name: format!("{prefix}{name}"), shape: shape.clone(), data }
-        })
+            array.f_to_device(Device::Cpu)?.f_contiguous()?.f_copy_data(&mut data, array.numel())?;
+            Ok(Tensor { name: format!("{prefix}{name}"), shape: shape.clone(), data })
+        });
+        named.collect()
     }
 
     /// The terms of [`super::learner::LossWeights`] in the order of [`Terms`] up to the clip fraction,
     /// each 0-dimensional; the first has a graph.
-    fn terms(&self, samples: &OnDevice, minibatch: &Minibatch<'_>) -> [Array; 9] {
+    fn terms(&self, samples: &OnDevice, minibatch: &Minibatch<'_>) -> Answer<[Array; 9]> {
         let weights = &minibatch.loss;
-        let [clip, value_clip] = [weights.clip, weights.value_clip].map(f64::from);
         let rows: Vec<i64> = minibatch.rows.iter().map(|&row| row.into()).collect();
-        let rows = self.upload(&rows);
-        let take = |array: &Array| array.index_select(0, &rows);
-        let observations = take(&samples.observations);
-        let logits = self.forward(ACTOR, &observations);
-        let values = self.forward(CRITIC, &observations);
+        let rows = self.upload(&rows)?;
+        let take = |array: &Array| array.f_index_select(0, &rows);
+        let observations = take(&samples.observations)?;
+        let logits = self.forward(ACTOR, &observations)?;
+        let values = self.forward(CRITIC, &observations)?;
+        let [policy, entropy, approx_kl, clip_fraction] = policy_terms(&logits, samples, &take, minibatch)?;
 
-        let allowed = match &samples.forbidden {
-            Some(forbidden) => logits.masked_fill(&take(forbidden), FORBIDDEN),
-            None => logits.shallow_clone(),
-        };
-        let log_probs = allowed.log_softmax(1, Kind::Float);
-        let entropy = -(log_probs.exp() * &log_probs).sum_dim_intlist(1, false, Kind::Float).mean(None);
-        let log_prob = log_probs.gather(1, &take(&samples.actions).unsqueeze(1), false).squeeze_dim(1);
-        let log_ratio = log_prob - take(&samples.log_probs);
-        let ratio = log_ratio.exp();
-        let advantages = (take(&samples.advantages) - f64::from(minibatch.advantage_mean))
-            * f64::from(minibatch.advantage_scale);
-        let clipped = ratio.clamp(1.0 - clip, 1.0 + clip) * &advantages;
-        let policy = -(&ratio * &advantages).minimum(&clipped).mean(None);
-
-        let value = values.squeeze_dim(1);
-        let (old, returns) = (take(&samples.values), take(&samples.returns));
-        let squared = (&value - &returns).square();
-        let value_loss = if value_clip > 0.0 {
-            let near = &old + (&value - &old).clamp(-value_clip, value_clip);
-            squared.maximum(&(near - &returns).square()).mean(None)
-        } else {
-            squared.mean(None)
-        };
-
+        let value = values.f_squeeze_dim(1)?;
+        let (old, returns) = (take(&samples.values)?, take(&samples.returns)?);
+        let value_loss = value_loss(&value, &old, &returns, weights.value_clip.into())?;
         let flow = if weights.flow == 0.0 {
-            Array::zeros([], (Kind::Float, self.device))
+            Array::f_zeros([], (Kind::Float, self.device))?
         } else {
-            let noise = self.upload(minibatch.noise);
-            let noise = noise.view([1, minibatch.rows.len() as i64, self.spaces.observation as i64]);
+            let noise = self.upload(minibatch.noise)?;
+            let noise = noise.f_view([1, minibatch.rows.len() as i64, self.spaces.observation as i64])?;
             let of = |net, output| {
                 flow(|x| self.forward(net, x), &observations, output, &noise, weights.eps.into())
             };
-            of(ACTOR, &logits) + of(CRITIC, &values)
+            of(ACTOR, &logits)?.f_add(&of(CRITIC, &values)?)?
         };
-        let structure = structure(&value, weights.period.into());
-        let tension = tension(&gap(&value, &returns), &structure);
-        let weigh = |term: &Array, weight: f32| term * f64::from(weight);
-        let loss = &policy + weigh(&value_loss, 0.5 * weights.value) - weigh(&entropy, weights.entropy)
-            + weigh(&flow, weights.flow)
-            + weigh(&structure, weights.structure)
-            - weigh(&tension, weights.tension);
-        let approx_kl = (&ratio - 1.0 - &log_ratio).mean(None);
-        let clip_fraction = (&ratio - 1.0).abs().gt(clip).to_kind(Kind::Float).mean(None);
-        [loss, policy, value_loss, entropy, flow, structure, tension, approx_kl, clip_fraction]
+        let structure = structure(&value, weights.period.into())?;
+        let tension = tension(&gap(&value, &returns)?, &structure)?;
+        let weigh = |term: &Array, weight: f32| term.f_mul_scalar(f64::from(weight));
+        let loss = policy
+            .f_add(&weigh(&value_loss, 0.5 * weights.value)?)?
+            .f_sub(&weigh(&entropy, weights.entropy)?)?
+            .f_add(&weigh(&flow, weights.flow)?)?
+            .f_add(&weigh(&structure, weights.structure)?)?
+            .f_sub(&weigh(&tension, weights.tension)?)?;
+        Ok([loss, policy, value_loss, entropy, flow, structure, tension, approx_kl, clip_fraction])
     }
-}
 
-impl Learner for TorchLearner {
-    fn act(&mut self, observations: &[f32], logits: &mut [f32], values: &mut [f32]) {
+    fn evaluate(&self, observations: &[f32], logits: &mut [f32], values: &mut [f32]) -> Answer<()> {
         let (rows, of_logits) = (values.len(), logits.len());
-        if rows == 0 {
-            return;
-        }
         no_grad(|| {
-            let x = self.upload(observations).view([rows as i64, self.spaces.observation as i64]);
-            self.forward(ACTOR, &x).copy_data(logits, of_logits);
-            self.forward(CRITIC, &x).copy_data(values, rows);
-        });
+            let x = self.upload(observations)?.f_view([rows as i64, self.spaces.observation as i64])?;
+            self.forward(ACTOR, &x)?.f_copy_data(logits, of_logits)?;
+            self.forward(CRITIC, &x)?.f_copy_data(values, rows)
+        })
     }
 
-    fn begin(&mut self, samples: &Samples<'_>) {
-        self.samples = Some(self.carry_over(samples));
-    }
-
-    fn loss(&mut self, samples: &Samples<'_>, minibatch: &Minibatch<'_>) -> Terms {
-        let begun = self.samples.take().unwrap_or_else(|| self.carry_over(samples));
-        let terms = self.terms(&begun, minibatch);
+    fn differentiate(&mut self, samples: &Samples<'_>, minibatch: &Minibatch<'_>) -> Answer<Terms> {
+        let begun = match self.samples.take() {
+            Some(begun) => begun,
+            None => self.carry_over(samples)?,
+        };
+        let terms = self.terms(&begun, minibatch)?;
         self.samples = Some(begun);
-        self.gradients = Array::run_backward(&terms[..1], &self.parameters, false, false);
-        self.norm = adam::norm(&self.gradients);
+        self.gradients = Array::f_run_backward(&terms[..1], &self.parameters, false, false)?;
+        self.norm = adam::norm(&self.gradients)?;
         // One copy from the device for all.
         let mut read = [0.0_f32; 10];
         let all: Vec<&Array> = terms.iter().chain([&self.norm]).collect();
-        no_grad(|| Array::stack(&all, 0).copy_data(&mut read, 10));
+        no_grad(|| Array::f_stack(&all, 0)?.f_copy_data(&mut read, 10))?;
         let read = read.map(f64::from);
-        Terms {
+        Ok(Terms {
             loss: read[0],
             policy: read[1],
             value: read[2],
@@ -229,22 +212,125 @@ impl Learner for TorchLearner {
             approx_kl: read[7],
             clip_fraction: read[8],
             gradient_norm: read[9],
+        })
+    }
+
+    fn descend(&mut self, learning_rate: f32, max_norm: f32) -> Answer<()> {
+        adam::clip(&mut self.gradients, &self.norm, max_norm.into())?;
+        self.adam.step(&mut self.parameters, &self.gradients, learning_rate.into())
+    }
+
+    fn all(&self) -> Answer<Vec<Tensor>> {
+        let mut all = self.named("", &self.parameters)?;
+        all.extend(self.named("adam.m.", &self.adam.first)?);
+        all.extend(self.named("adam.v.", &self.adam.second)?);
+        Ok(all)
+    }
+
+    fn copy_from(&mut self, tensors: &[&Tensor]) -> Answer<()> {
+        let Adam { first, second, .. } = &mut self.adam;
+        let arrays = self.parameters.iter_mut().chain(first).chain(second);
+        no_grad(|| {
+            for (array, tensor) in arrays.zip(tensors) {
+                let shape = array.size();
+                array.f_copy_(&Array::f_from_slice(&tensor.data)?.f_view(&shape[..])?)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// The clipped policy loss, the entropy, the KL and the clip fraction of the rows that `take` takes.
+fn policy_terms(
+    logits: &Array,
+    samples: &OnDevice,
+    take: &impl Fn(&Array) -> Answer<Array>,
+    minibatch: &Minibatch<'_>,
+) -> Answer<[Array; 4]> {
+    let clip = f64::from(minibatch.loss.clip);
+    let allowed = match &samples.forbidden {
+        Some(forbidden) => logits.f_masked_fill(&take(forbidden)?, FORBIDDEN)?,
+        None => logits.shallow_clone(),
+    };
+    let log_probs = allowed.f_log_softmax(1, Kind::Float)?;
+    let terms = log_probs.f_exp()?.f_mul(&log_probs)?;
+    let entropy = terms.f_sum_dim_intlist(1, false, Kind::Float)?.f_mean(None)?.f_neg()?;
+    let actions = take(&samples.actions)?.f_unsqueeze(1)?;
+    let log_prob = log_probs.f_gather(1, &actions, false)?.f_squeeze_dim(1)?;
+    let log_ratio = log_prob.f_sub(&take(&samples.log_probs)?)?;
+    let ratio = log_ratio.f_exp()?;
+    let advantages = take(&samples.advantages)?
+        .f_sub_scalar(f64::from(minibatch.advantage_mean))?
+        .f_mul_scalar(f64::from(minibatch.advantage_scale))?;
+    let clipped = ratio.f_clamp(1.0 - clip, 1.0 + clip)?.f_mul(&advantages)?;
+    let policy = ratio.f_mul(&advantages)?.f_minimum(&clipped)?.f_mean(None)?.f_neg()?;
+    let moved = ratio.f_sub_scalar(1.0)?;
+    let approx_kl = moved.f_sub(&log_ratio)?.f_mean(None)?;
+    let clip_fraction = moved.f_abs()?.f_gt(clip)?.f_to_kind(Kind::Float)?.f_mean(None)?;
+    Ok([policy, entropy, approx_kl, clip_fraction])
+}
+
+/// Mean squared error of the value, clipped where `clip` is above 0.
+fn value_loss(value: &Array, old: &Array, returns: &Array, clip: f64) -> Answer<Array> {
+    let squared = value.f_sub(returns)?.f_square()?;
+    if clip > 0.0 {
+        let near = old.f_add(&value.f_sub(old)?.f_clamp(-clip, clip)?)?;
+        squared.f_maximum(&near.f_sub(returns)?.f_square()?)?.f_mean(None)
+    } else {
+        squared.f_mean(None)
+    }
+}
+
+/// What libtorch said while `doing` this on `device`.
+fn failed(doing: &'static str, device: Device) -> impl Fn(TchError) -> LearnerError {
+    let device = match device {
+        Device::Cuda(index) => format!("cuda:{index}"),
+        other => format!("{other:?}").to_lowercase(),
+    };
+    move |error| {
+        let message = match error {
+            TchError::Torch(message) => message,
+            other => other.to_string(),
+        };
+        LearnerError::new(doing, &device, &message)
+    }
+}
+
+impl Learner for TorchLearner {
+    fn act(
+        &mut self,
+        observations: &[f32],
+        logits: &mut [f32],
+        values: &mut [f32],
+    ) -> Result<(), LearnerError> {
+        if values.is_empty() {
+            return Ok(());
         }
+        self.evaluate(observations, logits, values).map_err(failed("evaluate the networks", self.device))
     }
 
-    fn step(&mut self, learning_rate: f32, max_norm: f32) {
-        adam::clip(&mut self.gradients, &self.norm, max_norm.into());
-        self.adam.step(&mut self.parameters, &self.gradients, learning_rate.into());
+    fn begin(&mut self, samples: &Samples<'_>) -> Result<(), LearnerError> {
+        let samples = self.carry_over(samples).map_err(failed("carry a rollout over", self.device))?;
+        self.samples = Some(samples);
+        Ok(())
     }
 
-    fn gradient(&self) -> Vec<Tensor> {
-        self.named("", &self.gradients).collect()
+    fn loss(&mut self, samples: &Samples<'_>, minibatch: &Minibatch<'_>) -> Result<Terms, LearnerError> {
+        let failed = failed("compute the loss of a minibatch", self.device);
+        self.differentiate(samples, minibatch).map_err(failed)
     }
 
-    fn save(&self) -> Vec<Tensor> {
-        let first = self.named("adam.m.", &self.adam.first);
-        let second = self.named("adam.v.", &self.adam.second);
-        self.named("", &self.parameters).chain(first).chain(second).collect()
+    fn step(&mut self, learning_rate: f32, max_norm: f32) -> Result<(), LearnerError> {
+        let failed = failed("take a step of Adam", self.device);
+        self.descend(learning_rate, max_norm).map_err(failed)
+    }
+
+    fn gradient(&self) -> Result<Vec<Tensor>, LearnerError> {
+        self.named("", &self.gradients).map_err(failed("read the gradient", self.device))
+    }
+
+    fn save(&self) -> Result<Vec<Tensor>, LearnerError> {
+        self.all().map_err(failed("read the parameters", self.device))
     }
 
     fn steps(&self) -> u64 {
@@ -252,30 +338,15 @@ impl Learner for TorchLearner {
     }
 
     fn load(&mut self, tensors: &[Tensor], steps: u64) -> Result<(), String> {
-        let expected: Vec<_> = ["", "adam.m.", "adam.v."]
-            .iter()
-            .flat_map(|prefix| self.names.iter().map(move |(name, shape)| (format!("{prefix}{name}"), shape)))
-            .collect();
-        if tensors.len() != expected.len() {
-            return Err(format!("{} tensors, expected {}", tensors.len(), expected.len()));
-        }
-        for (tensor, (name, shape)) in tensors.iter().zip(&expected) {
-            let Tensor { name: found, shape: found_shape, data } = tensor;
-            if (found, found_shape) != (name, shape) || data.len() != shape.iter().product::<usize>() {
-                return Err(format!(
-                    "`{found}` {found_shape:?} with {} numbers, expected `{name}` {shape:?}",
-                    data.len()
-                ));
+        // By their names: a checkpoint holds others, too, in the order of its file.
+        let mut found = Vec::new();
+        for prefix in ["", "adam.m.", "adam.v."] {
+            for (name, shape) in &self.names {
+                found.push(find(tensors, &format!("{prefix}{name}"), shape)?);
             }
         }
-        let Adam { first, second, .. } = &mut self.adam;
-        let arrays = self.parameters.iter_mut().chain(first).chain(second);
-        no_grad(|| {
-            for (array, tensor) in arrays.zip(tensors) {
-                let shape = array.size();
-                array.copy_(&Array::from_slice(&tensor.data).view(&shape[..]));
-            }
-        });
+        let failed = failed("load the parameters", self.device);
+        self.copy_from(&found).map_err(|error| failed(error).to_string())?;
         self.adam.steps = steps;
         Ok(())
     }

@@ -93,13 +93,18 @@ impl<'a> Beside<'a> {
         let caption = format!(
             "Beside the baseline {}: the return at the end, with 95% intervals by Student's t{}",
             self.baseline.name,
-            if self.among > 1 { format!(" that hold for {} comparisons at once", self.among) } else { String::new() }
+            if self.among > 1 {
+                format!(" that hold for {} comparisons at once", self.among)
+            } else {
+                String::new()
+            }
         );
         let columns = ["group", "measure", "seeds", "baseline's seeds", "pairs", "mean", "baseline's mean"];
         let rest = ["difference", "low", "high", "answer"];
         let mut table = Table::new(caption, &columns.into_iter().chain(rest).collect::<Vec<_>>());
         for comparison in &self.comparisons {
-            let means = comparison.ends.as_ref().map(|(mine, theirs)| (mean(&mine.values), mean(&theirs.values)));
+            let means =
+                comparison.ends.as_ref().map(|(mine, theirs)| (mean(&mine.values), mean(&theirs.values)));
             table.rows.push(vec![
                 Cell::text(comparison.group.name),
                 Cell::text(comparison.ends.as_ref().map_or("", |(mine, _)| measure(mine))),
@@ -160,10 +165,18 @@ impl Comparison<'_> {
         let Some((mine, theirs)) = &self.ends else { return "not measured alike" };
         match self.interval {
             Some(interval) if interval.low > 0.0 => {
-                if learned_more(mine, theirs) { MORE } else { HIGHER }
+                if learned_more(mine, theirs) {
+                    MORE
+                } else {
+                    HIGHER
+                }
             }
             Some(interval) if interval.high < 0.0 => {
-                if learned_more(theirs, mine) { LESS } else { LOWER }
+                if learned_more(theirs, mine) {
+                    LESS
+                } else {
+                    LOWER
+                }
             }
             Some(_) => "no difference is shown",
             None => "too few seeds to say",
@@ -196,9 +209,7 @@ fn measure(ends: &Last) -> &'static str {
 fn compared<'a>(shown: &Shown, group: &'a Compared<'a>, baseline: &Compared<'_>) -> Comparison<'a> {
     let both = |of_episodes| last(shown, group, of_episodes).zip(last(shown, baseline, of_episodes));
     // A return with sampled actions is compared with its like alone.
-    let ends = both(false)
-        .filter(|(mine, theirs)| mine.sampled == theirs.sampled)
-        .or_else(|| both(true));
+    let ends = both(false).filter(|(mine, theirs)| mine.sampled == theirs.sampled).or_else(|| both(true));
     let pairs = ends.as_ref().and_then(|(mine, theirs)| paired((group, mine), (baseline, theirs)));
     let difference =
         ends.as_ref().and_then(|(mine, theirs)| Some(mean(&mine.values)? - mean(&theirs.values)?));

@@ -167,7 +167,7 @@ fn of_many_settings_the_best_are_named() {
 
 #[test]
 fn one_run_has_no_band_and_that_is_said() {
-    let part = &parts(&[training("one", "all", &[(1.0, 2.0), (2.0, 5.0)])]).unwrap()[0];
+    let part = &parts(&[training("one", "all", &[(1.0, 2.0), (2.0, 5.0)])], None).unwrap()[0];
     assert_eq!(part.answer, "The mean return of 100 episodes rose from 2.00 to 5.00 in 2 steps.");
     assert!(part.sentences[0].contains("there is no interval"));
     assert!(!part.figures[0].wide.contains("<polygon"));
@@ -177,7 +177,8 @@ fn one_run_has_no_band_and_that_is_said() {
 /// One value says nothing of learning, and one that never moves is no fall.
 #[test]
 fn one_value_is_no_answer() {
-    let answer = |values: &[(f64, f64)]| parts(&[training("one", "all", values)], None).unwrap().remove(0).answer;
+    let answer =
+        |values: &[(f64, f64)]| parts(&[training("one", "all", values)], None).unwrap().remove(0).answer;
     assert_eq!(
         answer(&[(5.0, 3.0)]),
         "That cannot be said of the mean return of 100 episodes in 5 steps: it was not measured twice."
@@ -500,4 +501,76 @@ fn worlds_have_parts_of_their_own() {
         ]
     );
     assert!(!parts[0].figures[0].wide.contains("9000") && parts[1].figures[0].wide.contains("8000"));
+}
+
+/// Runs of `group` with the seeds 1, 2, ... that begin at 0 and end at `ends`.
+fn seeded(group: &str, ends: &[f64]) -> Vec<Training> {
+    let run = |(seed, &end): (usize, &f64)| Training {
+        seed: Some((seed + 1).to_string()),
+        ..training(&format!("{group}-{}", seed + 1), group, &[(1.0, 0.0), (2.0, end)])
+    };
+    ends.iter().enumerate().map(run).collect()
+}
+
+fn beside(runs: &[Training], baseline: &str) -> (Value, Vec<String>) {
+    let part = parts(runs, Some(baseline)).unwrap().remove(0);
+    (part.findings["against_baseline"]["groups"].clone(), part.sentences)
+}
+
+fn near(found: &Value, low: f64, high: f64) {
+    let ends = [found[0].as_f64().unwrap(), found[1].as_f64().unwrap()];
+    assert!((ends[0] - low).abs() < 1e-6 && (ends[1] - high).abs() < 1e-6, "{ends:?}");
+}
+
+/// By hand: differences of 2, 3 and 4 have the mean 3 and the deviation 1, so 3 -+ 4.302653 / sqrt(3) (the 97.5%
+/// point of Student's t with 2 degrees of freedom). The other way round all of it has the other sign.
+#[test]
+fn a_baseline_is_compared_seed_by_seed() {
+    let runs = [seeded("a", &[10.0, 50.0, 100.0]), seeded("b", &[12.0, 53.0, 104.0])].concat();
+    let (found, said) = beside(&runs, "a");
+    assert_eq!((found[0]["pairs"].as_u64(), found[0]["difference"].as_f64()), (Some(3), Some(3.0)));
+    near(&found[0]["interval"], 0.515_862_3, 5.484_137_7);
+    assert!(
+        said[0].starts_with("b learns more than a: after 2 steps") && said[0].contains("3 pairs"),
+        "{said:?}"
+    );
+    // By the name of a run, too.
+    let (found, said) = beside(&runs, "b-2");
+    near(&found[0]["interval"], -5.484_137_7, -0.515_862_3);
+    assert!(said[0].starts_with("a learns less than b: "), "{said:?}");
+    // Other seeds are no pairs: Welch, by hand. Variances 2033.33 and 2116.33, each over 3; the difference is lost.
+    let mut others = runs.clone();
+    others.iter_mut().skip(3).for_each(|run| run.seed = Some(format!("1{}", run.name)));
+    let (found, said) = beside(&others, "a");
+    assert!(found[0]["pairs"].is_null() && said[0].contains("no difference is shown"), "{said:?}");
+    // Two groups at once: the point of 98.75%, 6.205347 with 2 degrees of freedom.
+    let three = [runs.clone(), seeded("c", &[10.0, 51.0, 99.0])].concat();
+    let (found, said) = beside(&three, "a");
+    near(&found[0]["interval"], 3.0 - 6.205_346_8 / 3.0_f64.sqrt(), 3.0 + 6.205_346_8 / 3.0_f64.sqrt());
+    assert!(
+        said[0].contains("no difference is shown") && said[0].contains("for 2 comparisons at once"),
+        "{said:?}"
+    );
+}
+
+/// Data on which "learns more" would be false though the end is higher, and too few to say.
+#[test]
+fn what_a_baseline_cannot_show_is_not_said() {
+    let runs = [seeded("a", &[10.0, 50.0, 100.0]), seeded("b", &[12.0, 53.0, 104.0])].concat();
+    let mut fixed = runs.clone();
+    fixed.iter_mut().skip(3).for_each(|run| run.fixed = true);
+    assert!(beside(&fixed, "a").1[0].starts_with("b ends higher than a: "));
+    assert!(beside(&fixed, "b").1[0].starts_with("a ends lower than b: "));
+    let mut ahead = runs.clone();
+    for run in ahead.iter_mut().skip(3) {
+        let end = run.log.columns[0].last.unwrap().1;
+        *run =
+            Training { seed: run.seed.clone(), ..training(&run.name, "b", &[(1.0, end + 1.0), (2.0, end)]) };
+    }
+    assert!(beside(&ahead, "a").1[0].starts_with("b ends higher than a: "), "it fell");
+    let one = [seeded("a", &[10.0]), seeded("b", &[500.0])].concat();
+    assert!(beside(&one, "a").1[0].contains("too few seeds to say"));
+    assert!(beside(&seeded("a", &[1.0, 2.0]), "a").1[0].starts_with("There is nothing to compare"));
+    let problem = baseline(&runs, "nobody").unwrap_err();
+    assert_eq!(problem, "no training is called `nobody`; there are: a; b");
 }

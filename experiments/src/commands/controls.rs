@@ -84,7 +84,7 @@ fn world(name: &str, args: &ControlsArgs) -> Result<WorldPlan, Error> {
     let garden = name == "gardener";
     let preset = args.preset.as_deref().unwrap_or(if garden { "reference" } else { "storm" });
     let overlay = Overlay { file: args.config.clone(), sets: args.sets.clone() };
-    let base = Setup::preset(name, preset).map_err(Error::Refused)?.with_limit(LIMIT);
+    let base = Setup::preset(name, preset)?.with_limit(LIMIT);
     let env = overlay.over(base, &|text| note(format_args!("{text}")))?;
     let agent = args.agent.as_deref().unwrap_or(if garden { "evolved" } else { "random" });
     policy(&env, agent, 1)?;

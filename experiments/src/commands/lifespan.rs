@@ -1,14 +1,14 @@
 //! Does the system live longer under one agent than under another? The question that returns and win rates do
 //! not answer.
 
+use resonetics_analysis::report::capitalised;
 use resonetics_analysis::stats::Interval;
 use resonetics_analysis::stats::compare::paired_counts;
 use resonetics_analysis::stats::student::mean_interval_among;
 use resonetics_analysis::stats::summary::mean;
-use resonetics_analysis::report::capitalised;
 use resonetics_runs::rollout::Episode;
-use resonetics_runs::trained::PROPHET;
 use resonetics_runs::setup::{Setup, WorldSettings};
+use resonetics_runs::trained::PROPHET;
 
 /// What lives are counted in.
 pub fn unit(env: &Setup) -> &'static str {

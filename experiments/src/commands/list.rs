@@ -10,7 +10,7 @@ use crate::cli::{Cli, ListArgs};
 
 pub fn run(args: &ListArgs) -> Result<(), Error> {
     // The overview is the same for every preset, but not for one that does not exist.
-    Setup::preset("k8s", &args.preset).map_err(Error::Refused)?;
+    Setup::preset("k8s", &args.preset)?;
     let text = match &args.env {
         Some(name) => settings(name, &args.preset)?,
         None => overview()?,
@@ -21,7 +21,7 @@ pub fn run(args: &ListArgs) -> Result<(), Error> {
 
 /// All settings of the world `name` and of a training in it, as TOML.
 fn settings(name: &str, preset: &str) -> Result<String, Error> {
-    let setup = Setup::preset(name, preset).map_err(Error::Refused)?;
+    let setup = Setup::preset(name, preset)?;
     Ok(format!(
         "# {name}, preset {preset}: write this into a file for --config FILE and change what you like.\n\
          # [agent] is of the heuristic agent; [train] is of `train` (native learner, recipe standard), and other\n\
@@ -33,7 +33,7 @@ fn settings(name: &str, preset: &str) -> Result<String, Error> {
 fn overview() -> Result<String, Error> {
     let mut text = String::from("environments\n");
     for (name, what) in ENVIRONMENTS {
-        let setup = Setup::preset(name, "reference").map_err(Error::Failed)?;
+        let setup = Setup::preset(name, "reference")?;
         let agents = setup.agents().join(", ");
         text += &format!("  {name:<10} {what}\n  {:<10} agents: {agents}, prophet:DIR\n", "");
     }

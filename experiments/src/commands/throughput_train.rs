@@ -92,7 +92,7 @@ fn measure<E: ParallelEnv + Clone + Sync>(
     let rate = |(seconds, steps, _): (f64, u64, u64)| steps as f64 / seconds;
     let alone = rate(step_alone(plan, prototype, clock)?);
     let playing = rate(clock.time(|| {
-        trainer.collect();
+        trainer.collect()?;
         Ok((per_update, 0))
     })?);
     let training = rate(clock.time(|| {

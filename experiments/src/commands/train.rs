@@ -51,6 +51,7 @@ fn runtime<'a>(args: &'a TrainArgs, monitor: Option<&'a Monitor>, bar: &'a Bar) 
         tell: &|line| say(format_args!("{line}")),
         monitor,
         tensorboard: args.tensorboard,
+        ..Runtime::default()
     }
 }
 

@@ -48,7 +48,7 @@ impl WorldArgs {
     }
 
     fn preset(&self, name: &str) -> Result<Setup, Error> {
-        Setup::preset(name, &self.preset).map_err(Error::Refused)
+        Setup::preset(name, &self.preset)
     }
 
     fn overlay(&self) -> Overlay {

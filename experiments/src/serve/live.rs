@@ -132,7 +132,7 @@ fn open(dir: &path::Path, env: &str, asked: &Asked, seen: Option<String>) -> Res
 /// Who is asked for, in the world that is asked for.
 fn player(dir: &path::Path, env: &str, asked: &Asked) -> Result<Player, Error> {
     let switched = |setup: Setup| asked.control.map_or(setup.clone(), |enabled| setup.with_control(enabled));
-    let preset = || Setup::preset(env, &asked.preset).map_err(Error::Refused).map(switched);
+    let preset = || Setup::preset(env, &asked.preset).map(switched);
     let Some(name) = asked.agent.strip_prefix(PROPHET) else {
         let setup = preset()?;
         let agent = if asked.agent.is_empty() { setup.shown_agent() } else { &asked.agent };

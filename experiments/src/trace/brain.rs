@@ -35,8 +35,9 @@ struct Step {
     cell: Vec<f32>,
 }
 
-/// A brain that passes are replayed with: probabilities, hidden and cell state after a view.
-type Passes<'a> = Box<dyn FnMut(&[f32]) -> [Vec<f32>; 3] + 'a>;
+/// A brain that passes are replayed with: probabilities, hidden and cell state after a view, or what libtorch
+/// says.
+type Passes<'a> = Box<dyn FnMut(&[f32]) -> Result<[Vec<f32>; 3], String> + 'a>;
 
 /// Replays the passes in order, memory and all.
 pub fn replay(trace: &Trace, backend: Backend) -> Result<Compared, String> {
@@ -51,16 +52,16 @@ pub fn replay(trace: &Trace, backend: Backend) -> Result<Compared, String> {
         Backend::Native => Box::new(move |view| {
             let probabilities = softmax(&brains.forward(0, view));
             let (hidden, cell) = brains.memory(0);
-            [probabilities.to_vec(), hidden.to_vec(), cell.to_vec()]
+            Ok([probabilities.to_vec(), hidden.to_vec(), cell.to_vec()])
         }),
         #[cfg(feature = "torch")]
-        Backend::Torch => torch(trace),
+        Backend::Torch => torch(trace)?,
     };
     for (number, step) in trace.steps.iter().enumerate() {
         if step.view.len() != trace.view_size * trace.view_size {
             return Err(format!("step {number}: its view has {} cells", step.view.len()));
         }
-        let [probabilities, hidden, cell] = pass(&step.view);
+        let [probabilities, hidden, cell] = pass(&step.view)?;
         deviations.numbers("probabilities", TOLERANCE, &probabilities, &step.probabilities);
         deviations.numbers("hidden", TOLERANCE, &hidden, &step.hidden);
         deviations.numbers("cell", TOLERANCE, &cell, &step.cell);
@@ -86,11 +87,12 @@ fn native(trace: &Trace) -> Result<Brains, String> {
 }
 
 #[cfg(feature = "torch")]
-fn torch(trace: &Trace) -> Passes<'_> {
+fn torch(trace: &Trace) -> Result<Passes<'_>, String> {
     let mut brain = resonetics_kernel::torch::recorded::Brain::new(
         trace.view_size,
         [&trace.conv_weight, &trace.lstm_weight_ih, &trace.lstm_weight_hh, &trace.policy_weight],
         [&trace.conv_bias, &trace.lstm_bias_ih, &trace.lstm_bias_hh, &trace.policy_bias],
-    );
-    Box::new(move |view| brain.pass(view))
+    )
+    .map_err(|error| error.to_string())?;
+    Ok(Box::new(move |view| brain.pass(view).map_err(|error| error.to_string())))
 }

@@ -148,7 +148,7 @@ pub fn record(
 /// The settings that differ from those of the rules; the grid has a field of its own, and neither
 /// drift nor shield is part of a recorded transition.
 fn overrides(setup: &Setup, rules: &str) -> Result<Map<String, Value>, Error> {
-    let base = Setup::preset(environment(rules), "reference").map_err(Error::Failed)?;
+    let base = Setup::preset(environment(rules), "reference")?;
     let base = base.settings_table();
     let left_out = ["height", "width", "observation_rules", "drift", "risk", "flow", "control", "agent"];
     let mut config = Map::new();

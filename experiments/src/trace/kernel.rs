@@ -94,25 +94,28 @@ impl Backend {
     }
 
     /// The terms of a case and the gradient of its loss by the parameters of `net`.
-    fn evaluate(self, net: &Mlp, parameters: &[f32], case: &Case) -> Evaluated {
+    ///
+    /// # Errors
+    /// What libtorch says, in words.
+    fn evaluate(self, net: &Mlp, parameters: &[f32], case: &Case) -> Result<Evaluated, String> {
         match self {
-            Backend::Native => native(net, parameters, case),
+            Backend::Native => Ok(native(net, parameters, case)),
             #[cfg(feature = "torch")]
-            Backend::Torch => torch(case),
+            Backend::Torch => torch(case).map_err(|error| error.to_string()),
         }
     }
 
     /// What a risk predictor with these parameters says of `[n, 3]` inputs, in evaluation mode.
     ///
     /// # Errors
-    /// If there are not as many parameters as it has.
+    /// If there are not as many parameters as it has, or what libtorch says.
     pub fn predict(self, parameters: &[f32], input: &[f32]) -> Result<Vec<f32>, String> {
         let net = risk_predictor::net();
         fits("layers", parameters.len(), net.parameters())?;
         match self {
             Backend::Native => Ok(net.forward(parameters, input, &[], &mut Pass::default()).to_vec()),
             #[cfg(feature = "torch")]
-            Backend::Torch => Ok(torch_risks(&net.widths, parameters, input)),
+            Backend::Torch => torch_risks(&net.widths, parameters, input).map_err(|error| error.to_string()),
         }
     }
 }
@@ -172,7 +175,7 @@ impl Case {
         let net = self.net()?;
         let layers = self.layers.iter().flat_map(|layer| [&layer.layer.weight[..], &layer.layer.bias]);
         let parameters: Vec<f32> = layers.collect::<Vec<_>>().concat();
-        let found = backend.evaluate(&net, &parameters, self);
+        let found = backend.evaluate(&net, &parameters, self)?;
         let Terms { gap_r, flow, gap_s, tension, loss } = found.terms;
         for (name, found, expected) in [
             ("gap_R", gap_r, self.expected.gap_R),
@@ -219,7 +222,7 @@ fn native(net: &Mlp, parameters: &[f32], case: &Case) -> Evaluated {
 }
 
 #[cfg(feature = "torch")]
-fn torch(case: &Case) -> Evaluated {
+fn torch(case: &Case) -> resonetics_kernel::torch::Answer<Evaluated> {
     use resonetics_kernel::torch::{self, recorded};
 
     let layers: Vec<recorded::Layer<'_>> = case.layers.iter().map(|layer| layer.layer.on_tensors()).collect();
@@ -239,7 +242,7 @@ fn torch(case: &Case) -> Evaluated {
         loss_noise: &case.loss_noise,
         metric_noise: &case.metric_noise,
         weights,
-    });
+    })?;
     let terms = Terms {
         gap_r: found.gap_R.into(),
         flow: found.loss_flow.into(),
@@ -248,7 +251,7 @@ fn torch(case: &Case) -> Evaluated {
         loss: found.loss.into(),
     };
     let gradient = found.gradients.into_iter().flat_map(|(weight, bias)| [weight, bias].concat()).collect();
-    Evaluated { terms, metric_flow: found.metric_flow.into(), gradient }
+    Ok(Evaluated { terms, metric_flow: found.metric_flow.into(), gradient })
 }
 
 #[cfg(feature = "torch")]
@@ -260,7 +263,11 @@ impl Layer {
 
 /// The risk predictor on tensors: flat `parameters`, inputs `[n, 3]`.
 #[cfg(feature = "torch")]
-fn torch_risks(widths: &[usize], parameters: &[f32], input: &[f32]) -> Vec<f32> {
+fn torch_risks(
+    widths: &[usize],
+    parameters: &[f32],
+    input: &[f32],
+) -> resonetics_kernel::torch::Answer<Vec<f32>> {
     use resonetics_kernel::torch::recorded;
 
     let mut rest = parameters;

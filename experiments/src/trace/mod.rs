@@ -194,7 +194,7 @@ fn read<T: DeserializeOwned>(value: Value) -> Result<T, String> {
 
 /// The world that a trace's settings describe.
 fn setup(name: &str, settings: &[String]) -> Result<Setup, String> {
-    let setup = Setup::preset(name, "reference")?.with(None, settings);
+    let setup = Setup::preset(name, "reference").map_err(|error| error.to_string())?.with(None, settings);
     setup.map_err(|error| ConfigError { place: "its settings".to_owned(), ..error }.to_string())
 }
 

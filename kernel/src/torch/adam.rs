@@ -2,6 +2,8 @@
 
 use tch::{Tensor, no_grad};
 
+use super::Answer;
+
 /// Adam (Kingma, Ba 2015) as torch computes it: bias-corrected moments, eps outside the square root,
 /// weight decay as part of the gradient.
 #[derive(Debug)]
@@ -24,13 +26,24 @@ pub struct Adam {
 
 impl Adam {
     /// No step taken yet; betas 0.9 and 0.999.
-    pub fn new(parameters: &[Tensor], eps: f64, weight_decay: f64) -> Self {
-        let zeros = || no_grad(|| parameters.iter().map(Tensor::zeros_like).collect());
-        Self { beta1: 0.9, beta2: 0.999, eps, weight_decay, first: zeros(), second: zeros(), steps: 0 }
+    ///
+    /// # Errors
+    /// What libtorch says.
+    pub fn new(parameters: &[Tensor], eps: f64, weight_decay: f64) -> Answer<Self> {
+        let zeros = || no_grad(|| parameters.iter().map(Tensor::f_zeros_like).collect::<Answer<Vec<_>>>());
+        Ok(Self { beta1: 0.9, beta2: 0.999, eps, weight_decay, first: zeros()?, second: zeros()?, steps: 0 })
     }
 
     /// Moves the parameters against their gradients, in the order of [`Adam::new`].
-    pub fn step(&mut self, parameters: &mut [Tensor], gradients: &[Tensor], learning_rate: f64) {
+    ///
+    /// # Errors
+    /// What libtorch says; some of the parameters may have moved.
+    pub fn step(
+        &mut self,
+        parameters: &mut [Tensor],
+        gradients: &[Tensor],
+        learning_rate: f64,
+    ) -> Answer<()> {
         self.steps += 1;
         let power = i32::try_from(self.steps).unwrap_or(i32::MAX); // the corrections are 1 long before
         let correction1 = 1.0 - self.beta1.powi(power);
@@ -39,31 +52,49 @@ impl Adam {
             let moments = self.first.iter_mut().zip(&mut self.second);
             for ((parameter, gradient), (first, second)) in parameters.iter_mut().zip(gradients).zip(moments)
             {
-                let decayed = (self.weight_decay != 0.0).then(|| gradient + &*parameter * self.weight_decay);
+                let decayed = if self.weight_decay == 0.0 {
+                    None
+                } else {
+                    Some(gradient.f_add(&parameter.f_mul_scalar(self.weight_decay)?)?)
+                };
                 let gradient = decayed.as_ref().unwrap_or(gradient);
-                let _ = first.g_mul_scalar_(self.beta1).g_add_(&(gradient * (1.0 - self.beta1)));
-                let _ = second.g_mul_scalar_(self.beta2).g_add_(&(gradient.square() * (1.0 - self.beta2)));
-                let root = second.sqrt() / correction2.sqrt() + self.eps;
-                let _ = parameter.g_sub_(&(&*first / root * (learning_rate / correction1)));
+                let part = gradient.f_mul_scalar(1.0 - self.beta1)?;
+                let _ = first.f_mul_scalar_(self.beta1)?.f_add_(&part)?;
+                let part = gradient.f_square()?.f_mul_scalar(1.0 - self.beta2)?;
+                let _ = second.f_mul_scalar_(self.beta2)?.f_add_(&part)?;
+                let root = second.f_sqrt()?.f_div_scalar(correction2.sqrt())?.f_add_scalar(self.eps)?;
+                let change = first.f_div(&root)?.f_mul_scalar(learning_rate / correction1)?;
+                let _ = parameter.f_sub_(&change)?;
             }
-        });
+            Ok(())
+        })
     }
 }
 
 /// Euclidean norm of all gradients together, a 0-dimensional tensor.
-pub fn norm(gradients: &[Tensor]) -> Tensor {
-    no_grad(|| Tensor::stack(&gradients.iter().map(Tensor::norm).collect::<Vec<_>>(), 0).norm())
+///
+/// # Errors
+/// What libtorch says.
+pub fn norm(gradients: &[Tensor]) -> Answer<Tensor> {
+    no_grad(|| {
+        let norms = gradients.iter().map(Tensor::f_norm).collect::<Answer<Vec<_>>>()?;
+        Tensor::f_stack(&norms, 0)?.f_norm()
+    })
 }
 
 /// Scales gradients whose common norm is `norm` to at most `max_norm`, as torch's `clip_grad_norm_`:
 /// by `max_norm` / (norm + 1e-6) where that is below 1.
-pub fn clip(gradients: &mut [Tensor], norm: &Tensor, max_norm: f64) {
+///
+/// # Errors
+/// What libtorch says.
+pub fn clip(gradients: &mut [Tensor], norm: &Tensor, max_norm: f64) -> Answer<()> {
     no_grad(|| {
-        let scale = ((norm + 1e-6).reciprocal() * max_norm).clamp_max(1.0);
+        let scale = norm.f_add_scalar(1e-6)?.f_reciprocal()?.f_mul_scalar(max_norm)?.f_clamp_max(1.0)?;
         for gradient in gradients {
-            let _ = gradient.g_mul_(&scale);
+            let _ = gradient.f_mul_(&scale)?;
         }
-    });
+        Ok(())
+    })
 }
 
 #[cfg(test)]
@@ -96,10 +127,10 @@ mod tests {
             oracle(&mut expected, &gradients, 0.01, decay);
             let mut parameters =
                 [Tensor::from_slice(&[1.0_f64, -0.5]).set_requires_grad(true), Tensor::from_slice(&[0.25])];
-            let mut adam = Adam::new(&parameters, 1e-5, decay);
+            let mut adam = Adam::new(&parameters, 1e-5, decay).unwrap();
             for g in gradients {
                 let gradients = [Tensor::from_slice(&g[..2]), Tensor::from_slice(&g[2..])];
-                adam.step(&mut parameters, &gradients, 0.01);
+                adam.step(&mut parameters, &gradients, 0.01).unwrap();
             }
             let got = no_grad(|| Tensor::cat(&parameters, 0)).to_kind(Kind::Double);
             for (i, expected) in expected.iter().enumerate() {
@@ -112,11 +143,11 @@ mod tests {
     #[test]
     fn clipping_scales_all_gradients_by_one_factor() {
         let fresh = || [Tensor::from_slice(&[3.0_f64, 0.0]), Tensor::from_slice(&[-4.0_f64])];
-        let total = norm(&fresh());
+        let total = norm(&fresh()).unwrap();
         assert!((total.double_value(&[]) - 5.0).abs() < 1e-12);
         let after = |max_norm| {
             let mut gradients = fresh();
-            clip(&mut gradients, &total, max_norm);
+            clip(&mut gradients, &total, max_norm).unwrap();
             [
                 gradients[0].double_value(&[0]),
                 gradients[0].double_value(&[1]),

@@ -2,7 +2,7 @@
 
 use tch::{Tensor, no_grad};
 
-use super::{Weights, flow, loss};
+use super::{Answer, TchError, Weights, flow, loss};
 
 /// A dense layer: weight `[outputs, inputs]` row-major, bias `[outputs]`.
 #[derive(Clone, Copy, Debug)]
@@ -43,102 +43,130 @@ pub struct Outcome {
     pub gradients: Vec<(Vec<f32>, Vec<f32>)>,
 }
 
-/// Computes a case of the kernel. tch panics where the lengths do not fit together.
-pub fn kernel(case: &Case<'_>) -> Outcome {
-    let parameters = parameters(case.layers);
-    let f = |x: &Tensor| dense(&parameters, x, Tensor::tanh);
-    let inputs = parameters[0].size()[1];
-    let outputs = parameters[parameters.len() - 1].size()[0];
-    let x = Tensor::from_slice(case.x).view([-1, inputs]);
-    let target = Tensor::from_slice(case.target).view([-1, outputs]);
-    let noise = |noise: &[f32]| Tensor::from_slice(noise).view([-1, x.size()[0], inputs]);
-    let terms = loss(f, &x, &target, &noise(case.loss_noise), &case.weights);
-    let gradients = Tensor::run_backward(&[&terms.loss], &parameters, false, false);
-    let metric_flow = no_grad(|| flow(f, &x, &f(&x), &noise(case.metric_noise), case.weights.eps));
-    let number = |term: &Tensor| term.double_value(&[]) as f32;
-    Outcome {
-        gap_R: number(&terms.gap),
-        loss_flow: number(&terms.flow),
-        metric_flow: number(&metric_flow),
-        gap_S: number(&terms.structure),
-        tension: number(&terms.tension),
-        loss: number(&terms.loss),
-        gradients: gradients.chunks(2).map(|pair| (numbers(&pair[0]), numbers(&pair[1]))).collect(),
-    }
+/// Computes a case of the kernel.
+///
+/// # Errors
+/// What libtorch says, such as that the lengths do not fit together.
+pub fn kernel(case: &Case<'_>) -> Answer<Outcome> {
+    let parameters = parameters(case.layers)?;
+    let f = |x: &Tensor| dense(&parameters, x, Tensor::f_tanh);
+    let [Some(inputs), Some(outputs)] = [
+        parameters.first().and_then(|weight| weight.size().get(1).copied()),
+        parameters.last().and_then(|bias| bias.size().first().copied()),
+    ] else {
+        return Err(TchError::Shape("a net without layers".to_owned()));
+    };
+    let x = Tensor::f_from_slice(case.x)?.f_view([-1, inputs])?;
+    let target = Tensor::f_from_slice(case.target)?.f_view([-1, outputs])?;
+    let noise = |noise: &[f32]| Tensor::f_from_slice(noise)?.f_view([-1, x.size()[0], inputs]);
+    let terms = loss(f, &x, &target, &noise(case.loss_noise)?, &case.weights)?;
+    let gradients = Tensor::f_run_backward(&[&terms.loss], &parameters, false, false)?;
+    let metric_flow = no_grad(|| flow(f, &x, &f(&x)?, &noise(case.metric_noise)?, case.weights.eps))?;
+    let number = |term: &Tensor| Ok::<f32, TchError>(term.f_double_value(&[])? as f32);
+    let layer = |pair: &[Tensor]| Ok((numbers(&pair[0])?, numbers(&pair[1])?));
+    Ok(Outcome {
+        gap_R: number(&terms.gap)?,
+        loss_flow: number(&terms.flow)?,
+        metric_flow: number(&metric_flow)?,
+        gap_S: number(&terms.structure)?,
+        tension: number(&terms.tension)?,
+        loss: number(&terms.loss)?,
+        gradients: gradients.chunks(2).map(layer).collect::<Answer<_>>()?,
+    })
 }
 
 /// The risk predictor without dropout on n rows (progress, delta-action EMA, recent error): dense layers
 /// with `ReLU` between them, a sigmoid at the end. `state` `[n, 2]`, `recent_error` `[n]`; yields `[n]`.
-pub fn risk_predictor(layers: &[Layer<'_>], state: &[f32], recent_error: &[f32]) -> Vec<f32> {
-    let parameters = parameters(layers);
-    let state = Tensor::from_slice(state).view([-1, 2]);
-    let x = Tensor::cat(&[state, Tensor::from_slice(recent_error).view([-1, 1])], 1);
-    numbers(&no_grad(|| dense(&parameters, &x, Tensor::relu).sigmoid()))
+///
+/// # Errors
+/// What libtorch says.
+pub fn risk_predictor(layers: &[Layer<'_>], state: &[f32], recent_error: &[f32]) -> Answer<Vec<f32>> {
+    let parameters = parameters(layers)?;
+    let state = Tensor::f_from_slice(state)?.f_view([-1, 2])?;
+    let x = Tensor::f_cat(&[state, Tensor::f_from_slice(recent_error)?.f_view([-1, 1])?], 1)?;
+    numbers(&no_grad(|| dense(&parameters, &x, Tensor::f_relu)?.f_sigmoid())?)
 }
 
 /// A gardener's brain (RULES section 2.1) with its memory, one pass after the other.
 pub struct Brain {
     /// Convolution, input to gates, memory to gates, policy: weight and bias each.
-    tensors: [Tensor; 8],
+    tensors: Vec<Tensor>,
     view: i64,
     memory: (Tensor, Tensor),
 }
 
 impl Brain {
     /// For square views of side `view`: the convolution's weight and bias, the LSTM's of its input and of
-    /// its memory, the policy's, in this order, weights row-major. tch panics where a length does not fit.
-    pub fn new(view: usize, weights: [&[f32]; 4], biases: [&[f32]; 4]) -> Brain {
+    /// its memory, the policy's, in this order, weights row-major.
+    ///
+    /// # Errors
+    /// What libtorch says, such as that a length does not fit.
+    pub fn new(view: usize, weights: [&[f32]; 4], biases: [&[f32]; 4]) -> Answer<Brain> {
         let hidden = biases[1].len() as i64 / 4;
         let shapes = [vec![-1, 1, 3, 3], vec![4 * hidden, -1], vec![4 * hidden, hidden], vec![-1, hidden]];
-        let tensor = |i: usize| {
-            let pair = i / 2;
-            if i.is_multiple_of(2) {
-                Tensor::from_slice(weights[pair]).view(&shapes[pair][..])
-            } else {
-                Tensor::from_slice(biases[pair])
-            }
-        };
-        let empty = || Tensor::zeros([1, hidden], (tch::Kind::Float, tch::Device::Cpu));
-        Brain { tensors: std::array::from_fn(tensor), view: view as i64, memory: (empty(), empty()) }
+        let mut tensors = Vec::new();
+        for ((weight, bias), shape) in weights.into_iter().zip(biases).zip(&shapes) {
+            tensors.push(Tensor::f_from_slice(weight)?.f_view(&shape[..])?);
+            tensors.push(Tensor::f_from_slice(bias)?);
+        }
+        let empty = || Tensor::f_zeros([1, hidden], (tch::Kind::Float, tch::Device::Cpu));
+        Ok(Brain { tensors, view: view as i64, memory: (empty()?, empty()?) })
     }
 
     /// Probabilities, hidden state and cell state after a view.
-    pub fn pass(&mut self, view: &[f32]) -> [Vec<f32>; 3] {
+    ///
+    /// # Errors
+    /// What libtorch says.
+    pub fn pass(&mut self, view: &[f32]) -> Answer<[Vec<f32>; 3]> {
         let [conv, conv_bias, input, input_bias, recurrent, recurrent_bias, policy, policy_bias] =
-            &self.tensors;
-        let seen = Tensor::from_slice(view).view([1, 1, self.view, self.view]);
-        let seen = seen.conv2d(conv, Some(conv_bias), [1, 1], [0, 0], [1, 1], 1).relu();
-        let features = seen.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false).flatten(1, -1);
+            &self.tensors[..]
+        else {
+            return Err(TchError::Shape("a brain has eight tensors".to_owned()));
+        };
+        let seen = Tensor::f_from_slice(view)?.f_view([1, 1, self.view, self.view])?;
+        let seen = seen.f_conv2d(conv, Some(conv_bias), [1, 1], [0, 0], [1, 1], 1)?.f_relu()?;
+        let features = seen.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?.f_flatten(1, -1)?;
         let (hidden, cell) = &self.memory;
-        let memory =
-            features.lstm_cell(&[hidden, cell], input, recurrent, Some(input_bias), Some(recurrent_bias));
-        let logits = memory.0.linear(policy, Some(policy_bias));
-        self.memory = memory;
-        [logits.softmax(-1, tch::Kind::Float), self.memory.0.shallow_clone(), self.memory.1.shallow_clone()]
-            .map(|tensor| numbers(&tensor))
+        self.memory = features.f_lstm_cell(
+            &[hidden, cell],
+            input,
+            recurrent,
+            Some(input_bias),
+            Some(recurrent_bias),
+        )?;
+        let (hidden, cell) = &self.memory;
+        let probabilities = hidden.f_linear(policy, Some(policy_bias))?.f_softmax(-1, tch::Kind::Float)?;
+        Ok([numbers(&probabilities)?, numbers(hidden)?, numbers(cell)?])
     }
 }
 
 /// Weight, bias, weight, bias, ...; each asks for a gradient.
-fn parameters(layers: &[Layer<'_>]) -> Vec<Tensor> {
-    let tensors = layers.iter().flat_map(|layer| {
-        let outputs = layer.bias.len() as i64;
-        [Tensor::from_slice(layer.weight).view([outputs, -1]), Tensor::from_slice(layer.bias)]
-    });
-    tensors.map(|tensor| tensor.set_requires_grad(true)).collect()
+fn parameters(layers: &[Layer<'_>]) -> Answer<Vec<Tensor>> {
+    let mut parameters = Vec::new();
+    for layer in layers {
+        let weight = Tensor::f_from_slice(layer.weight)?.f_view([layer.bias.len() as i64, -1])?;
+        for tensor in [weight, Tensor::f_from_slice(layer.bias)?] {
+            parameters.push(tensor.f_set_requires_grad(true)?);
+        }
+    }
+    Ok(parameters)
 }
 
-fn dense(parameters: &[Tensor], x: &Tensor, activation: impl Fn(&Tensor) -> Tensor) -> Tensor {
+fn dense(
+    parameters: &[Tensor],
+    x: &Tensor,
+    activation: impl Fn(&Tensor) -> Answer<Tensor>,
+) -> Answer<Tensor> {
     let mut layers = parameters.chunks(2);
-    let linear = |x: &Tensor, pair: &[Tensor]| x.linear(&pair[0], Some(&pair[1]));
-    let first = layers.next().map_or_else(|| x.shallow_clone(), |pair| linear(x, pair));
-    layers.fold(first, |x, pair| linear(&activation(&x), pair))
+    let linear = |x: &Tensor, pair: &[Tensor]| x.f_linear(&pair[0], Some(&pair[1]));
+    let first = layers.next().map_or_else(|| Ok(x.shallow_clone()), |pair| linear(x, pair))?;
+    layers.try_fold(first, |x, pair| linear(&activation(&x)?, pair))
 }
 
-fn numbers(tensor: &Tensor) -> Vec<f32> {
+fn numbers(tensor: &Tensor) -> Answer<Vec<f32>> {
     let mut numbers = vec![0.0; tensor.numel()];
-    tensor.contiguous().copy_data(&mut numbers, tensor.numel());
-    numbers
+    tensor.f_contiguous()?.f_copy_data(&mut numbers, tensor.numel())?;
+    Ok(numbers)
 }
 
 #[cfg(test)]
@@ -196,7 +224,8 @@ mod tests {
                     eps: value(&case["eps"]),
                     period: value(&case["structure_period"]),
                 },
-            });
+            })
+            .unwrap();
             for (name, got) in [
                 ("gap_R", got.gap_R),
                 ("loss_flow", got.loss_flow),
@@ -221,7 +250,8 @@ mod tests {
         let recording = recording();
         let case = &recording["risk_predictor"];
         let arrays = arrays(&case["layers"], ["weight", "bias"]);
-        let got = risk_predictor(&layers(&arrays), &array(&case["state"]), &array(&case["recent_error"]));
+        let got =
+            risk_predictor(&layers(&arrays), &array(&case["state"]), &array(&case["recent_error"])).unwrap();
         assert_eq!(got.len(), 6);
         close("risk", &got, &array(&case["expected"]));
     }

@@ -7,7 +7,8 @@ use crate::inputs::counts::{CONFIGS, OPENED};
 /// whatever differs between worlds.
 #[test]
 fn groups_are_named_by_what_differs_in_their_world() {
-    const CONFIG: &str = include_str!("../../tests/analyze/learned_nothing/19456/n-2/config.toml");
+    const CONFIG: &str =
+        include_str!("../../../experiments/tests/analyze/learned_nothing/19456/n-2/config.toml");
     const ROWS: &str = "steps,return_mean,greedy_return,learning_rate,loss,value_loss,entropy,approx_kl,explained_variance,rollbacks\n\
                         100,1,,0.1,0,0,0,0,0,0\n200,2,,0.1,0,0,0,0,0,0\n";
     let dir = tempfile::tempdir().unwrap();

@@ -6,7 +6,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
 /// The text's type (OpenMetrics 1.0).
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// A training run at one moment. What is `None` is not known, or not there in this run, and has no
 /// line in the text.
@@ -40,7 +40,7 @@ pub struct Snapshot {
 }
 
 /// The metrics in the OpenMetrics text format; none without a snapshot.
-pub fn text(snapshot: Option<&Snapshot>) -> String {
+pub(super) fn text(snapshot: Option<&Snapshot>) -> String {
     let mut registry = Registry::with_prefix("prophet");
     if let Some(snapshot) = snapshot {
         snapshot.register(&mut registry);

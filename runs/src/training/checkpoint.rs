@@ -38,6 +38,9 @@ pub struct Identity {
 
 impl Identity {
     /// That of the training in `env` whose config.toml is in `dir`.
+    ///
+    /// # Errors
+    /// That config.toml cannot be read.
     pub fn of(env: &str, dir: &Path) -> Result<Identity, Error> {
         let bytes = files::read(&dir.join(CONFIG), files::TEXT)?;
         Ok(Identity { env: env.to_owned(), config: sha256(&bytes) })
@@ -48,7 +51,9 @@ impl Identity {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Best {
+    /// The update behind it.
     pub update: u64,
+    /// That mean return.
     pub greedy_return: f64,
 }
 
@@ -56,8 +61,11 @@ pub struct Best {
 pub struct Checkpoint<N> {
     /// Length of the CSV file.
     pub csv_bytes: u64,
+    /// The best checkpoint until then.
     pub best: Option<Best>,
+    /// For JSON.
     pub numbers: N,
+    /// For the safetensors file.
     pub arrays: Arrays,
 }
 
@@ -112,6 +120,9 @@ impl Checkpoints {
 
     /// Makes ready to write, once it is known that the training goes on or may begin: deletes what a killed
     /// process left, temporary files and arrays whose JSON was never written, and keeps the settings.
+    ///
+    /// # Errors
+    /// Any I/O error.
     pub fn tidy(&self) -> Result<(), Error> {
         fs::create_dir_all(&self.folder).map_err(error::io("create", &self.folder))?;
         for folder in [&self.dir, &self.folder] {
@@ -133,6 +144,9 @@ impl Checkpoints {
     }
 
     /// Makes the last numbered checkpoint the best one too, with the same bytes, unless it is that already.
+    ///
+    /// # Errors
+    /// Any I/O error.
     pub fn last_is_best(&self) -> Result<(), Error> {
         let Some(last) = self.names()?.pop() else { return Ok(()) };
         for extension in ["safetensors", "json"] {
@@ -166,6 +180,9 @@ impl Checkpoints {
 
     /// Writes the checkpoint of `steps`, also as the best one if it is that, and deletes those that are not
     /// kept.
+    ///
+    /// # Errors
+    /// Any I/O error.
     pub fn write<N: Serialize>(
         &self,
         steps: u64,

@@ -1,11 +1,11 @@
 //! A training from its settings to its files, and from its files on.
 
 mod board;
-pub mod checkpoint;
-pub mod learner;
-pub mod plan;
-pub mod row;
-pub mod session;
+pub(crate) mod checkpoint;
+mod learner;
+pub(crate) mod plan;
+mod row;
+mod session;
 
 use std::path::{Path, PathBuf};
 
@@ -15,8 +15,8 @@ use resonetics_envs::k8s::K8sEnv;
 pub use self::checkpoint::{Best, Checkpoint, Checkpoints, Identity};
 pub use self::learner::{LearnerKind, make};
 pub use self::plan::{Train, spaces};
-pub use self::row::{Measured, greedy_returns};
-pub use self::session::{Runtime, fresh};
+pub use self::row::{COLUMNS, Measured, greedy_returns};
+pub use self::session::{Runtime, Watched, fresh};
 use crate::error::Error;
 use crate::monitor::Monitor;
 use crate::plan::Plan;

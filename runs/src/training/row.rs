@@ -11,9 +11,9 @@ use crate::error::{self, Error};
 use crate::{files, interrupt};
 
 /// The file with a row for each update.
-pub const CSV: &str = "training.csv";
+pub(super) const CSV: &str = "training.csv";
 /// The file with what each update took.
-pub const TIMING: &str = "timing.jsonl";
+pub(super) const TIMING: &str = "timing.jsonl";
 
 /// The columns of training.csv. An empty cell: there was none (too few episodes have ended yet, nothing was
 /// measured, another schedule).
@@ -66,7 +66,7 @@ fn maybe(value: Option<f64>) -> String {
 }
 
 /// The row before the first update: what the untrained policy earns.
-pub fn beginning(measured: Measured) -> [String; 27] {
+pub(super) fn beginning(measured: Measured) -> [String; 27] {
     COLUMNS.map(|column| match column {
         "update" | "steps" | "episodes" | "rollbacks" => "0".to_owned(),
         "greedy_return" => maybe(measured.greedy),
@@ -76,7 +76,7 @@ pub fn beginning(measured: Measured) -> [String; 27] {
 }
 
 /// The row of an update.
-pub fn cells(update: &Update, measured: Measured) -> [String; 27] {
+pub(super) fn cells(update: &Update, measured: Measured) -> [String; 27] {
     let terms = &update.terms;
     [
         update.update.to_string(),
@@ -110,20 +110,20 @@ pub fn cells(update: &Update, measured: Measured) -> [String; 27] {
 }
 
 /// What stands behind the progress bar.
-pub fn message(update: &Update, steps_per_second: f64) -> String {
+pub(super) fn message(update: &Update, steps_per_second: f64) -> String {
     let mean = update.return_mean.map_or_else(|| "-".to_owned(), |mean| format!("{mean:.2}"));
     let mode = update.risk.map_or(String::new(), |risk| format!(", {}", risk.0.name()));
     format!("return {mean}, {steps_per_second:.0} steps/s{mode}")
 }
 
 /// Adds a line to timing.jsonl.
-pub fn time(file: &mut File, update: &Update, steps_per_second: f64) -> Result<(), Error> {
+pub(super) fn time(file: &mut File, update: &Update, steps_per_second: f64) -> Result<(), Error> {
     let line = json!({ "update": update.update, "steps": update.steps, "steps_per_second": steps_per_second.round() });
     writeln!(file, "{line}").map_err(|error| Error::Failed(format!("cannot write timing.jsonl: {error}")))
 }
 
 /// The last update in the timing.jsonl at `path`; 0 where there is none.
-pub fn last_timed(path: &Path) -> Result<u64, Error> {
+pub(super) fn last_timed(path: &Path) -> Result<u64, Error> {
     if !path.exists() {
         return Ok(0);
     }

@@ -2,49 +2,69 @@
 //!
 //! No settings were found that make the native learner diverge, so a learner does that says so.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fs;
 
 use resonetics_agents::prophet::config::Schedule;
-use resonetics_agents::prophet::learner::{Minibatch, Samples, Terms};
+use resonetics_agents::prophet::learner::{LearnerError, Minibatch, Samples, Terms};
 use resonetics_agents::prophet::native::NativeLearner;
 use resonetics_agents::prophet::network::Tensor;
 
-use super::*;
+use resonetics_envs::gardener::GardenerEnv;
+use resonetics_envs::k8s::K8sEnv;
 
-/// The native learner, whose loss is no number behind step `at` of Adam if the rate was above `above`.
+use super::*;
+use crate::setup::{Setup, WorldSettings};
+use crate::training::learner::LearnerKind;
+use crate::training::plan::bytes;
+
+/// The native learner, whose loss is no number behind step `at` of Adam if the rate was above `above`, or
+/// whose device is gone then.
 struct Fragile {
     learner: NativeLearner,
     rate: f32,
     at: u64,
     above: f32,
+    gone: bool,
+}
+
+impl Fragile {
+    /// Whether what happens at a certain step of Adam happens now.
+    fn now(&self) -> bool {
+        self.learner.steps() == self.at && self.rate > self.above
+    }
 }
 
 impl Learner for Fragile {
-    fn act(&mut self, observations: &[f32], logits: &mut [f32], values: &mut [f32]) {
-        self.learner.act(observations, logits, values);
+    fn act(
+        &mut self,
+        observations: &[f32],
+        logits: &mut [f32],
+        values: &mut [f32],
+    ) -> Result<(), LearnerError> {
+        Learner::act(&mut self.learner, observations, logits, values)
     }
 
-    fn begin(&mut self, samples: &Samples<'_>) {
-        self.learner.begin(samples);
+    fn loss(&mut self, samples: &Samples<'_>, minibatch: &Minibatch<'_>) -> Result<Terms, LearnerError> {
+        let terms = Learner::loss(&mut self.learner, samples, minibatch)?;
+        if self.now() && self.gone {
+            return Err(LearnerError::new("compute the loss", "cuda:0", "CUDA out of memory"));
+        }
+        Ok(if self.now() { Terms { loss: f64::NAN, ..terms } } else { terms })
     }
 
-    fn loss(&mut self, samples: &Samples<'_>, minibatch: &Minibatch<'_>) -> Terms {
-        let terms = self.learner.loss(samples, minibatch);
-        let diverged = self.learner.steps() == self.at && self.rate > self.above;
-        if diverged { Terms { loss: f64::NAN, ..terms } } else { terms }
-    }
-
-    fn step(&mut self, learning_rate: f32, max_norm: f32) {
+    fn step(&mut self, learning_rate: f32, max_norm: f32) -> Result<(), LearnerError> {
         self.rate = learning_rate;
-        self.learner.step(learning_rate, max_norm);
+        Learner::step(&mut self.learner, learning_rate, max_norm)
     }
 
-    fn gradient(&self) -> Vec<Tensor> {
-        self.learner.gradient()
+    fn gradient(&self) -> Result<Vec<Tensor>, LearnerError> {
+        Learner::gradient(&self.learner)
     }
 
-    fn save(&self) -> Vec<Tensor> {
-        self.learner.save()
+    fn save(&self) -> Result<Vec<Tensor>, LearnerError> {
+        Learner::save(&self.learner)
     }
 
     fn steps(&self) -> u64 {
@@ -61,7 +81,7 @@ const UPDATES: u64 = 11;
 const IN_AN_UPDATE: u64 = 4;
 
 /// A training with a checkpoint every third update, at a rate of 0.004 until it goes back.
-fn plan() -> Plan {
+fn plan() -> Train {
     let train = TrainConfig {
         num_envs: 4,
         horizon: 16,
@@ -74,27 +94,37 @@ fn plan() -> Plan {
         ..TrainConfig::default()
     };
     let env = Setup::preset("k8s", "reference").unwrap();
-    Plan { seed: 1, steps: 64 * UPDATES, learner: LearnerKind::Native, train, env }
+    Train { seed: 1, steps: 64 * UPDATES, learner: LearnerKind::Native, train, env }
 }
 
 /// Trains in `dir`, in the middle of update `at` with no number where the rate is above `above`; `watch`
 /// sees each update.
 fn trained(dir: &Path, at: u64, above: f32, watch: &mut dyn FnMut(&Update)) -> Result<(), Error> {
+    trained_by(dir, (at, above, false), watch)
+}
+
+/// The same, or with a device that is `gone` then.
+fn trained_by(
+    dir: &Path,
+    (at, above, gone): (u64, f32, bool),
+    watch: &mut dyn FnMut(&Update),
+) -> Result<(), Error> {
     let plan = plan();
     let WorldSettings::K8s(settings) = &plan.env.settings else { unreachable!() };
     let prototype = K8sEnv::new(settings.env.clone());
     let learner = || {
         let learner = NativeLearner::new(&plan.train.network, plan.spaces());
         let at = (at - 1) * IN_AN_UPDATE + 2;
-        Ok(Box::new(Fragile { learner, rate: 0.0, at, above }) as Box<dyn Learner>)
+        Ok(Box::new(Fragile { learner, rate: 0.0, at, above, gone }) as Box<dyn Learner>)
     };
     fs::write(dir.join("config.toml"), "what is in it does not matter here\n").unwrap();
-    let mut watch = |watched: &Watched<'_>| {
-        watch(watched.update);
+    let watch = RefCell::new(watch);
+    let watch = |watched: &Watched<'_>| {
+        (watch.borrow_mut())(watched.update);
         Ok(())
     };
-    let mut runtime = Runtime { quiet: true, device: "cpu", begun: &|_| {}, watch: &mut watch };
-    Session::open(&plan, dir, &prototype, &learner)?.run(&mut runtime)
+    let runtime = Runtime { watch: &watch, ..Runtime::default() };
+    Session::open(&plan, dir, &prototype, &learner, &runtime)?.run(&runtime)
 }
 
 /// Columns of training.csv.
@@ -192,6 +222,26 @@ fn a_kill_around_a_rollback_changes_nothing() {
     }
 }
 
+/// In update 8, two behind its last checkpoint: no other rate is tried, and what goes on from the checkpoint
+/// leads to where an unbroken training leads.
+#[test]
+fn a_learner_that_fails_ends_the_training_and_leaves_its_checkpoint() {
+    let (dir, unbroken) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut seen = Vec::new();
+    let failure = trained_by(dir.path(), (8, 0.0, true), &mut |update| seen.push(update.update)).unwrap_err();
+    assert!(!failure.is_refusal());
+    assert_eq!(
+        failure.to_string(),
+        "cannot compute the loss on the device cuda:0: CUDA out of memory: train with a smaller `num_envs`, \
+         `minibatch` or `network.hidden`, or on the CPU (`--device cpu`)"
+    );
+    assert_eq!(seen, [0, 1, 2, 3, 4, 5, 6, 7]);
+    assert!(dir.path().join("checkpoints/step-000000000384.json").exists());
+    trained(dir.path(), 8, 1.0, &mut |_| {}).unwrap();
+    trained(unbroken.path(), 8, 1.0, &mut |_| {}).unwrap();
+    assert!(files_of(dir.path()) == files_of(unbroken.path()));
+}
+
 #[test]
 fn memory_is_counted_by_what_a_training_holds() {
     let with = |set: fn(&mut TrainConfig)| {
@@ -205,7 +255,7 @@ fn memory_is_counted_by_what_a_training_holds() {
     // Four arrays of a third layer in both networks.
     assert_eq!(with(|train| train.network.hidden = vec![64; 3]) - small, 4 * 4 * 2 * (64 * 64 + 64));
     let garden = |envs| {
-        let plan = Plan { train: TrainConfig { num_envs: envs, horizon: 1, ..plan().train }, ..plan() };
+        let plan = Train { train: TrainConfig { num_envs: envs, horizon: 1, ..plan().train }, ..plan() };
         bytes(&plan, &GardenerEnv::new(resonetics_envs::gardener::GardenerConfig::default()))
     };
     assert!(garden(101) - garden(1) > 100 * 60 * 60 * 4, "the cells of 100 gardens");

@@ -32,7 +32,7 @@ pub(super) fn count(tools: &Tools) -> Result<(), String> {
     cargo("building the parts", &build)?;
     let program = tools.target.join("release/examples/parts");
     let mut text = String::from(
-        "# Instructions of the parts of a step\n\n```\n$ cargo xtask bench\n```\n\n| part | what | instructions a repetition |\n|---|---|---|\n",
+        "# Instruction counts of the parts of a step\n\n```\n$ cargo xtask bench\n```\n\n| part | what | instructions a repetition |\n|---|---|---|\n",
     );
     for (part, what, [few, many]) in PARTS {
         let a_repetition =

@@ -223,7 +223,7 @@ fn run(tools: &Tools, options: &Options, peer: &Peer) -> Result<Vec<Row>, String
 /// The table, and each pair.
 fn table(options: &Options, rows: &[Row]) -> String {
     let mut text = format!(
-        "# Cluster steps a second beside other implementations\n\n```\n$ {}\n```\n\n\
+        "# Cluster steps per second compared with other implementations\n\n```\n$ {}\n```\n\n\
          | peer | clusters | threads, ours / theirs | resonetics, steps/s | peer, steps/s | ratio | 95% | pairs | its game |\n\
          |---|---|---|---|---|---|---|---|---|\n",
         options.shown()

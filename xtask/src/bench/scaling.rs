@@ -62,7 +62,7 @@ fn curve(tools: &Tools, options: &Options) -> Result<String, String> {
     // Each step of lockstep reads a cluster and what belongs to it, and writes nearly all of it.
     let traffic = |rate: f64| 2.0 * bytes * rate / 1e9;
     let mut text = format!(
-        "# The cluster's speed by size\n\nSteps a second on one thread, random actions, medians of {} rounds. Lockstep: one step of all, then the next. Slices: {STEPS} steps of as many as fit the second \
+        "# Cluster speed by number of clusters\n\nSteps a second on one thread, random actions, medians of {} rounds. Lockstep: one step of all, then the next. Slices: {STEPS} steps of as many as fit the second \
          cache, then of the next ones. A cluster with its observation, reward, flags and action has {bytes} bytes. The traffic is that of lockstep if every byte comes from memory and goes back; a core that \
          copies 256 MiB moves {:.1} GB a second here.\n\n| clusters | lockstep | slices | traffic of lockstep, GB/s |\n|---|---|---|---|\n",
         options.pairs,
@@ -91,7 +91,7 @@ fn curve(tools: &Tools, options: &Options) -> Result<String, String> {
 /// Two threads beside two processes of one thread each that run at the same time.
 fn threads(tools: &Tools, options: &Options) -> Result<String, String> {
     let mut text = String::from(
-        "\n# Two threads beside two processes\n\nOne process with two threads, and two with one thread and half of the clusters each, at the same time.\n\n\
+        "\n# Two threads compared with two processes\n\nOne process with two threads, and two with one thread and half of the clusters each, at the same time.\n\n\
          | | two threads, steps/s | two processes together, steps/s | ratio | 95% | pairs |\n|---|---|---|---|---|---|\n",
     );
     for (what, clusters, more) in [

@@ -37,7 +37,7 @@ pub(super) fn measure(tools: &Tools, options: &Options) -> Result<(), String> {
 
 fn table(pairs: &Pairs) -> String {
     format!(
-        "# Training with a policy that is sure\n\nSteps a second of a training on one thread, learning rate 0.3, \
+        "# Training speed of a near-deterministic policy\n\nSteps a second of a training on one thread, learning rate 0.3, \
          whose policy takes some actions no more, beside one with the default settings.\n\n\
          | sure, steps/s | default, steps/s | ratio | 95% | pairs |\n|---|---|---|---|---|\n| {} |\n",
         pairs.cells()

@@ -86,7 +86,7 @@ impl Case {
 
     fn learner(&self) -> TorchLearner {
         let mut learner = TorchLearner::new(&self.network, self.spaces, Device::Cpu, 1).unwrap();
-        let mut state = learner.save();
+        let mut state = learner.save().unwrap();
         state[..self.parameters.len()].clone_from_slice(&self.parameters);
         learner.load(&state, 0).unwrap();
         learner
@@ -204,8 +204,8 @@ fn close(what: &str, got: f64, expected: f64, tolerance: f64) {
 /// Terms and gradient against the oracle.
 fn check(name: &str, case: &Case) {
     let mut learner = case.learner();
-    learner.begin(&case.samples());
-    let got = learner.loss(&case.samples(), &case.minibatch());
+    learner.begin(&case.samples()).unwrap();
+    let got = learner.loss(&case.samples(), &case.minibatch()).unwrap();
     let expected = case.oracle(&case.wide());
     for (what, got, expected) in [
         ("loss", got.loss, expected.loss),
@@ -221,7 +221,7 @@ fn check(name: &str, case: &Case) {
         close(&format!("{name}: {what}"), got, expected, 1e-5);
     }
     let mut square = 0.0;
-    for (got, expected) in learner.gradient().iter().zip(case.differences()) {
+    for (got, expected) in learner.gradient().unwrap().iter().zip(case.differences()) {
         for (i, (&got, expected)) in got.data.iter().zip(expected).enumerate() {
             close(&format!("{name}: gradient {i}"), got.into(), expected, 1e-5);
             square += expected * expected;
@@ -252,7 +252,7 @@ fn loss_and_gradient_are_those_of_the_formula() {
 fn a_small_rollout_acts_as_the_plain_loops_do() {
     let case = Case::new(2, true);
     let (mut logits, mut values) = (vec![0.0; 6 * 3], vec![0.0; 6]);
-    case.learner().act(&case.observations, &mut logits, &mut values);
+    case.learner().act(&case.observations, &mut logits, &mut values).unwrap();
     let parameters = case.wide();
     for row in 0..6 {
         let expected = case.net(ACTOR, &parameters, &case.row(row));
@@ -261,7 +261,7 @@ fn a_small_rollout_acts_as_the_plain_loops_do() {
         }
         close("value", values[row].into(), case.net(CRITIC, &parameters, &case.row(row))[0], 1e-6);
     }
-    case.learner().act(&[], &mut [], &mut []);
+    case.learner().act(&[], &mut [], &mut []).unwrap();
 }
 
 #[test]
@@ -271,12 +271,13 @@ fn steps_clip_the_norm_and_follow_adam() {
     let mut expected = case.wide().concat();
     let (mut m, mut v) = (vec![0.0; expected.len()], vec![0.0; expected.len()]);
     for step in 1..=4 {
-        let norm = learner.loss(&case.samples(), &case.minibatch()).gradient_norm;
+        let norm = learner.loss(&case.samples(), &case.minibatch()).unwrap().gradient_norm;
         let max_norm = if step < 4 { 0.3 } else { 100.0 };
         assert!((norm > f64::from(max_norm)) == (step < 4), "step {step}: {norm}");
         let scale = (f64::from(max_norm) / (norm + 1e-6)).min(1.0);
-        let gradient: Vec<f32> = learner.gradient().into_iter().flat_map(|tensor| tensor.data).collect();
-        learner.step(0.02, max_norm);
+        let gradient: Vec<f32> =
+            learner.gradient().unwrap().into_iter().flat_map(|tensor| tensor.data).collect();
+        learner.step(0.02, max_norm).unwrap();
         for i in 0..expected.len() {
             let g = f64::from(gradient[i]) * scale;
             m[i] = 0.9 * m[i] + 0.1 * g;
@@ -284,7 +285,7 @@ fn steps_clip_the_norm_and_follow_adam() {
             let (m_hat, v_hat) = (m[i] / (1.0 - 0.9_f64.powi(step)), v[i] / (1.0 - 0.999_f64.powi(step)));
             expected[i] -= 0.02 * m_hat / (v_hat.sqrt() + 1e-5);
         }
-        let got = learner.save().into_iter().flat_map(|tensor| tensor.data);
+        let got = learner.save().unwrap().into_iter().flat_map(|tensor| tensor.data);
         let expected = expected.iter().chain(&m).chain(&v);
         for (i, (got, &expected)) in got.zip(expected).enumerate() {
             close(&format!("step {step}, number {i}"), got.into(), expected, 2e-6);
@@ -299,20 +300,21 @@ fn what_is_loaded_goes_on_where_the_saved_one_would() {
     let case = Case::new(2, true);
     let train = |learner: &mut TorchLearner| {
         for _ in 0..3 {
-            learner.loss(&case.samples(), &case.minibatch());
-            learner.step(0.01, 0.5);
+            learner.loss(&case.samples(), &case.minibatch()).unwrap();
+            learner.step(0.01, 0.5).unwrap();
         }
     };
     let mut unbroken = case.learner();
     train(&mut unbroken);
     let mut resumed = TorchLearner::new(&case.network, case.spaces, Device::Cpu, 1).unwrap();
-    resumed.load(&unbroken.save(), unbroken.steps()).unwrap();
-    assert_eq!(resumed.save(), unbroken.save());
+    resumed.load(&unbroken.save().unwrap(), unbroken.steps()).unwrap();
+    assert_eq!(resumed.save().unwrap(), unbroken.save().unwrap());
     train(&mut unbroken);
     train(&mut resumed);
-    assert_eq!(resumed.save(), unbroken.save());
+    assert_eq!(resumed.save().unwrap(), unbroken.save().unwrap());
     assert_eq!(resumed.steps(), 6);
-    let names: Vec<_> = resumed.save().into_iter().map(|tensor| (tensor.name, tensor.shape)).collect();
+    let names: Vec<_> =
+        resumed.save().unwrap().into_iter().map(|tensor| (tensor.name, tensor.shape)).collect();
     let parameters = case.network.parameters(case.spaces);
     let prefixed = |prefix: &str| {
         let named = parameters.iter().map(move |(name, shape)| (format!("{prefix}{name}"), shape.clone()));
@@ -328,12 +330,14 @@ type Change = fn(&mut Vec<Tensor>);
 fn what_does_not_fit_is_refused_and_changes_nothing() {
     let case = Case::new(0, false);
     let mut learner = case.learner();
-    let before = learner.save();
+    let before = learner.save().unwrap();
     let wrong: [(&str, Change); 4] = [
-        ("17 tensors, expected 36", |state| state.truncate(17)),
-        ("expected `actor.0.weight`", |state| state[0].name = "actor.0.weights".to_owned()),
-        ("expected `adam.v.critic.2.bias` [1]", |state| state[35].shape = vec![1, 1]),
-        ("with 19 numbers, expected `critic.0.weight` [5, 18]", |state| state[6].data.truncate(19)),
+        ("there is no tensor `adam.m.actor.2.bias`", |state| state.truncate(17)),
+        ("there is no tensor `actor.0.weight`", |state| state[0].name = "actor.0.weights".to_owned()),
+        ("tensor `adam.v.critic.2.bias` has shape [1, 1], expected [1]", |state| {
+            state[35].shape = vec![1, 1];
+        }),
+        ("tensor `critic.0.weight` has shape [5, 18]", |state| state[6].data.truncate(19)),
     ];
     for (message, change) in wrong {
         let mut state = before.clone();
@@ -341,11 +345,34 @@ fn what_does_not_fit_is_refused_and_changes_nothing() {
         change(&mut state);
         let problem = learner.load(&state, 7).unwrap_err();
         assert!(problem.contains(message), "{problem}");
-        assert_eq!((learner.save(), learner.steps()), (before.clone(), 0), "{message}");
+        assert_eq!((learner.save().unwrap(), learner.steps()), (before.clone(), 0), "{message}");
     }
     let spaces = Spaces { view: 2, ..case.spaces };
     let network = Network { conv_channels: 1, ..case.network.clone() };
     assert!(TorchLearner::new(&network, spaces, Device::Cpu, 1).unwrap_err().contains("at least 3 x 3"));
     let spaces = Spaces { view: 5, ..case.spaces };
     assert!(TorchLearner::new(&case.network, spaces, Device::Cpu, 1).is_err());
+}
+
+/// Asked for more than an address space has, libtorch says so, and so does the learner.
+#[test]
+fn what_libtorch_refuses_is_an_error_and_no_panic() {
+    let case = Case::new(0, false);
+    let mut learner = case.learner();
+    let beyond = Array::f_zeros([1 << 44], (Kind::Float, Device::Cpu));
+    let error = beyond.map_err(failed("take a step of Adam", Device::Cpu)).unwrap_err().to_string();
+    assert!(error.starts_with("cannot take a step of Adam on the device cpu: "), "{error}");
+    assert!(error.ends_with(": train with a smaller `num_envs`, `minibatch` or `network.hidden`"), "{error}");
+    assert!(!error.contains('\n') && !error.contains("frame #"), "{error}");
+    // An index behind the last sample, and observations of another width.
+    let rows = &[6][..];
+    let minibatch = Minibatch { rows, noise: &case.noise[..18], ..case.minibatch() };
+    let error = learner.loss(&case.samples(), &minibatch).unwrap_err();
+    assert_eq!((error.doing, &error.device[..]), ("compute the loss of a minibatch", "cpu"));
+    let samples = Samples { observations: &case.observations[1..], ..case.samples() };
+    assert_eq!(learner.begin(&samples).unwrap_err().doing, "carry a rollout over");
+    let (mut logits, mut values) = ([0.0; 3], [0.0; 1]);
+    assert!(learner.act(&[0.0; 17], &mut logits, &mut values).is_err());
+    // It is none that lasts: the next call is answered.
+    assert!(learner.loss(&case.samples(), &case.minibatch()).unwrap().finite());
 }

@@ -2,6 +2,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::*;
+use crate::inputs::settings::Reader;
+use crate::plan::Plan;
 
 fn inputs(configs: &[String]) -> Inputs {
     let run = |(number, config): (usize, &String)| Run {
