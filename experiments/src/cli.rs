@@ -336,7 +336,8 @@ pub struct AnalyzeArgs {
     /// read is an error; one inside a folder is skipped and named
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// Agent that the others are compared with [default: the first]
+    /// Agent, or group of trainings, that the others are compared with; a group by the name that the report
+    /// gives it or by that of one of its runs [default: the first agent]
     #[arg(long, value_name = "NAME")]
     pub baseline: Option<String>,
     /// Number of cells of gardens that come without a config.toml [default: 3600]

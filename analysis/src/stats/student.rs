@@ -63,10 +63,27 @@ fn interval_of(center: f64, deviation: f64, n: usize, among: usize) -> Option<In
 /// an estimated variance with its degrees of freedom (Satterthwaite 1946). `None` if none of them varies.
 #[must_use]
 pub fn summed_interval(center: f64, errors: &[(f64, f64)]) -> Option<Interval> {
+    summed_interval_among(center, errors, 1)
+}
+
+/// 95% interval of the difference of the means of independent `x` and `y`, whose variances may differ (Welch 1947),
+/// where it is one of `among` that are looked at together (Bonferroni). `None` where one of the means has none, as in
+/// [`mean_interval`].
+#[must_use]
+pub fn welch_interval_among(x: &[f64], y: &[f64], among: usize) -> Option<Interval> {
+    let error = |values: &[f64]| {
+        mean_interval(values)?;
+        let n = as_f64(values.len());
+        Some((standard_deviation(values)?.powi(2) / n, n - 1.0))
+    };
+    summed_interval_among(mean(x)? - mean(y)?, &[error(x)?, error(y)?], among)
+}
+
+fn summed_interval_among(center: f64, errors: &[(f64, f64)], among: usize) -> Option<Interval> {
     let variance: f64 = errors.iter().map(|error| error.0).sum();
     let freedom = variance.powi(2) / errors.iter().map(|(part, freedom)| part * part / freedom).sum::<f64>();
     // 0 / 0 if nothing varies.
-    let spread = t_95(freedom.is_finite().then_some(freedom)?.max(1.0))? * variance.sqrt();
+    let spread = t_point(freedom.is_finite().then_some(freedom)?.max(1.0), among)? * variance.sqrt();
     Some(Interval { low: center - spread, high: center + spread })
 }
 
