@@ -152,6 +152,16 @@ mod tests {
         let welch = summed_interval(difference, &[errors(&X), errors(&Y)]).unwrap();
         assert_close(welch.low, -2.394_536_364_628, 1e-9);
         assert_close(welch.high, 6.177_364_647_457, 1e-9);
+        // scipy 1.17.1: stats.ttest_ind(x, y, equal_var=False).confidence_interval(1 - 0.05 / among)
+        let (x, y) = ([3.1, 2.7, 4.4, 3.9, 5.2], [1.0, 2.2, 1.9]);
+        for (among, low, high) in [
+            (1, 0.747_555_667_291_022_9, 3.572_444_332_708_977_7),
+            (3, 0.258_923_931_433_228_1, 4.061_076_068_566_775),
+        ] {
+            let interval = welch_interval_among(&x, &y, among).unwrap();
+            assert_close(interval.low, low, 1e-9);
+            assert_close(interval.high, high, 1e-9);
+        }
         assert_eq!(summed_interval(1.0, &[(0.0, 3.0)]), None);
         assert_eq!(summed_up_interval(5.0, 18.0_f64.sqrt(), 2), mean_interval(&[2.0, 8.0]));
     }
