@@ -184,7 +184,8 @@ fn a_drift_on_libtorch_goes_on_to_the_same_bytes() {
     let drift = "drift --steps 1700 --seed 4 --batch-size 2 --learner torch --device cpu --no-monitor";
     place.ok(&format!("{drift} --out whole"));
     assert!(place.text("whole/config.toml").contains("learner = \"torch\""));
-    let mut child = place.under_way(&format!("{drift} --out out"), "out/checkpoints/step-000000000500.json", 1);
+    let mut child =
+        place.under_way(&format!("{drift} --out out"), "out/checkpoints/step-000000000500.json", 1);
     child.kill().unwrap();
     assert!(!child.wait().unwrap().success(), "it was over before the signal");
     place.ok(&format!("{RESUME} --device cpu"));

@@ -83,7 +83,8 @@ mod torch {
         pairs.map(|((_, a), (_, b))| (a - b).abs() / (1.0 + b.abs())).fold(0.0, f64::max)
     }
 
-    /// The learners are each other's oracle: 1e-5 for the first step, and what its rounding grows to.
+    /// The learners are each other's oracle: 1e-5 of 1 + the number for the first step, and ten times as much for
+    /// what rounding grows to in the steps that follow.
     #[test]
     fn both_learners_take_the_same_steps() {
         for (batch, kernel) in [(1, true), (8, true), (8, false)] {
@@ -92,8 +93,7 @@ mod torch {
                 let (a, b) = (native.step().unwrap(), torch.step().unwrap());
                 assert_eq!((a.target, a.mode), (b.target, b.mode), "step {step}");
                 let apart = farthest(&a, &b);
-                eprintln!("{batch} {kernel} {step}: {apart:e}");
-                let bound = if step == 0 { 1e-5 } else { 1e-2 };
+                let bound = if step == 0 { 1e-5 } else { 1e-4 };
                 assert!(apart < bound, "{batch} {kernel} step {step}: {apart}");
             }
         }
