@@ -117,8 +117,11 @@ mod torch {
             for (a, b) in arrays.tensors.iter().zip(&again.tensors) {
                 assert!(a.name == b.name && a.shape == b.shape && a.data == b.data, "{}", a.name);
             }
-            let apart = farthest(&first.step().unwrap(), &second.step().unwrap());
-            assert!(apart < 1e-5, "{apart}");
+            // The second step shows where the first has led: Adam's count of steps goes on, too.
+            for bound in [1e-5, 1e-4] {
+                let apart = farthest(&first.step().unwrap(), &second.step().unwrap());
+                assert!(apart < bound, "{apart}");
+            }
         }
     }
 }
