@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::range::{BATCH, DRIFT_STEPS, within};
 use crate::error::Error;
+use crate::training::LearnerKind;
 
 /// Everything that the run depends on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -22,6 +23,14 @@ pub struct Drift {
     pub tune: bool,
     /// What the predicted risk should be.
     pub risk_target: RiskTarget,
+    /// The library that computes the networks; a config.toml names it where it is not the native one.
+    #[serde(default, skip_serializing_if = "is_native")]
+    pub learner: LearnerKind,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+fn is_native(learner: &LearnerKind) -> bool {
+    *learner == LearnerKind::Native
 }
 
 impl Drift {
