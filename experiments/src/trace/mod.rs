@@ -6,6 +6,7 @@ pub mod k8s;
 pub mod kernel;
 pub mod prophet;
 
+use kernel::Backend;
 use prophet::Section;
 use resonetics_envs::config::ConfigError;
 use resonetics_runs::setup::Setup;
@@ -96,7 +97,7 @@ pub struct Compared {
 
 impl Compared {
     /// What `replay` prints of it.
-    fn json(&self) -> Map<String, Value> {
+    pub fn json(&self) -> Map<String, Value> {
         let fields = [
             ("steps", json!(self.steps)),
             ("within_tolerance", json!(self.deviations.within_tolerance())),
@@ -164,19 +165,19 @@ impl Replay {
     }
 }
 
-/// Replays the text of any trace.
+/// Replays the text of any trace; what is on tensors once for each of `backends`.
 ///
 /// # Errors
 /// What is wrong with the text: not JSON, cut off, a missing field, values that do not fit. (Of a trace in
 /// sections these are findings about the section instead.)
-pub fn replay(text: &str) -> Result<Replay, String> {
+pub fn replay(text: &str, backends: &[Backend]) -> Result<Replay, String> {
     let value: Value =
         serde_json::from_str(text).map_err(|error| format!("not a whole JSON file: {error}"))?;
     let rules = value.get("rules").and_then(Value::as_str).unwrap_or_default().to_owned();
     let compared = match rules.as_str() {
         "v4.5" | "v4.6" => k8s::replay(&read::<k8s::Trace>(value)?),
         "v3.3.3" => gardener::replay(&read::<gardener::Trace>(value)?),
-        "v8.5" => return Ok(Replay { rules, found: Found::Sections(prophet::replay(&value)) }),
+        "v8.5" => return Ok(Replay { rules, found: Found::Sections(prophet::replay(&value, backends)) }),
         _ => Err(format!(
             "its `rules` are `{rules}`; known are v4.5 and v4.6 (cluster), v3.3.3 (garden), v8.5 (Prophet)"
         )),
@@ -217,10 +218,11 @@ mod tests {
     #[test]
     fn all_recordings_replay() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../reference");
+        let backends = Backend::all("cpu").unwrap();
         let mut replayed = 0;
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            let replay = replay(&std::fs::read_to_string(&path).unwrap()).unwrap();
+            let replay = replay(&std::fs::read_to_string(&path).unwrap(), &backends).unwrap();
             let found = replay.json(&path.display().to_string());
             assert_eq!(replay.problem(), None, "{found}");
             assert!(found["within_tolerance"] == true && found["steps"].as_u64() > Some(0), "{found}");
