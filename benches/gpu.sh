@@ -181,12 +181,12 @@ unset NVIDIA_TF32_OVERRIDE
 
 vectors='8192 65536' horizon=16 seconds=4 minute=60
 if $quick; then
-    vectors='819 6553' horizon=2 seconds=0.4 minute=6
+    vectors='819 6553' horizon=1 seconds=0.4 minute=6
 fi
 throughput() {
     local learner=$1 hidden=$2 envs=$3 where=cpu
     [ "$learner" = native ] || where=$device
-    # Sixteen minibatches an epoch whatever the size, or two.
+    # Sixteen minibatches an epoch whatever the size, or one.
     step "throughput-$learner-$hidden-$envs" 25 throughput --env k8s --train --recipe large --learner "$learner" \
         --device "$where" --seconds "$seconds" --seed 1 --quiet --set "train.network.hidden=[$hidden, $hidden]" \
         --set "train.num_envs=$envs" --set "train.minibatch=$envs" --set "train.horizon=$horizon"
