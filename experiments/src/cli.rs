@@ -74,8 +74,20 @@ pub enum Command {
     List(ListArgs),
     /// List experiments and the commands that run them
     Experiments,
-    /// Show versions, CPU features in use and threads
-    Doctor(OutArgs),
+    /// Show versions, CPU features in use and threads, or compare the learners
+    Doctor(DoctorArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Compare the torch learner with the native one instead: losses and gradients of one minibatch
+    #[arg(long)]
+    pub learners: bool,
+    /// With --learners: device of the torch learner: auto, cpu, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "auto", requires = "learners")]
+    pub device: String,
+    #[command(flatten)]
+    pub out: OutArgs,
 }
 
 #[derive(Debug, Args)]
@@ -357,6 +369,9 @@ pub struct AnalyzeArgs {
 pub struct ReplayArgs {
     /// Trace file (JSON)
     pub trace: PathBuf,
+    /// Device of what libtorch computes: auto, cpu, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub device: String,
     #[command(flatten)]
     pub out: OutArgs,
 }

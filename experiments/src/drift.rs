@@ -4,6 +4,7 @@
 //! Everything random comes by counter from the seed, and the networks take it as plain arrays: all
 //! [`Networks`] see the same noise.
 
+mod learner;
 mod networks;
 #[cfg(test)]
 mod tests;
@@ -25,8 +26,8 @@ use resonetics_numerics::math::LANES;
 use resonetics_numerics::stream::{Domain, Key};
 use serde::{Deserialize, Serialize};
 
+pub use self::learner::make;
 pub use self::networks::Networks;
-pub use self::networks::make as networks;
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -11,6 +11,8 @@ mod drift_checkpoints;
 mod evaluation;
 mod event_files;
 mod garden_log;
+#[cfg(feature = "torch")]
+mod gpu;
 mod guide;
 mod monitoring;
 mod prophet_trace;

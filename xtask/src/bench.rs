@@ -7,6 +7,7 @@ use crate::workspace::{cargo, root};
 
 mod compare;
 mod git;
+pub(crate) mod gpu;
 mod instructions;
 mod options;
 mod outside;

@@ -49,6 +49,7 @@ fn main() -> ExitCode {
             print!("{}", bench::USAGE);
             return ExitCode::SUCCESS;
         }
+        ["bench", "--gpu"] => bench::gpu::pack(),
         ["bench", ref words @ ..] => {
             match bench::Options::parse(words).and_then(bench::Options::with_commits) {
                 Ok(options) => bench::run(&options),

@@ -6,9 +6,12 @@ use resonetics_runs::run_dir::cpu_model;
 
 use super::context::Context;
 use super::reported::{Report, described, reported};
-use crate::cli::OutArgs;
+use crate::cli::DoctorArgs;
 
-pub fn run(args: &OutArgs, context: Context) -> Result<(), Error> {
+pub fn run(args: &DoctorArgs, context: Context) -> Result<(), Error> {
+    if args.learners {
+        return super::doctor_learners::run(args);
+    }
     let paths: Vec<String> = CpuPath::available().iter().map(ToString::to_string).collect();
     let text = format!(
         "resonetics {} (commit {})\nsystem     {} {}\ncpu        {}\nvectors    {} in use, of {}; results do not depend on it\nthreads    {} (processors: {})\n{}\n",
@@ -23,7 +26,7 @@ pub fn run(args: &OutArgs, context: Context) -> Result<(), Error> {
         std::thread::available_parallelism().map_or(1, Into::into),
         libtorch(),
     );
-    reported(&described("doctor", []), args.out.as_deref(), || {
+    reported(&described("doctor", []), args.out.out.as_deref(), || {
         Ok(Report { text, file: "doctor.txt", outcome: Ok(()) })
     })
 }

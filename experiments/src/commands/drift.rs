@@ -19,7 +19,7 @@ use super::context::Context;
 use super::kept::{finished, kept, told};
 use super::typed::seed;
 use crate::cli::DriftArgs;
-use crate::drift::{Drift, Row, Settings, State, networks};
+use crate::drift::{Drift, Row, Settings, State, make};
 use crate::out::say;
 
 /// The columns of `drift.csv`, a row a step.
@@ -84,7 +84,7 @@ pub fn run(args: &DriftArgs, context: Context) -> Result<(), Error> {
         learner: args.learner.into(),
     };
     plan.check()?;
-    networks(plan.learner, plan.seed, &args.device)?;
+    make(plan.learner, plan.seed, &args.device)?;
     let monitor = args.monitor.start(context.quiet)?;
     let all = Plan::Drift(plan.clone());
     let out = args.out.out.as_deref();
@@ -143,7 +143,7 @@ fn open(
 ) -> Result<(Drift, CsvFile, Summary), Error> {
     let DriftPlan { seed, steps, batch_size, kernel, tune, risk_target, learner } = plan.clone();
     let settings = Settings { seed, steps, batch_size, kernel, tune, risk_target };
-    let mut drift = Drift::new(&settings, networks(learner, seed, device)?);
+    let mut drift = Drift::new(&settings, make(learner, seed, device)?);
     let Some(Checkpoint { csv_bytes, numbers, arrays, .. }) = checkpoints.last::<Numbers>()? else {
         refuse_lost(checkpoints, path)?;
         return Ok((drift, begun(path, &COLUMNS, &|line| say(format_args!("{line}")))?, Summary::default()));
@@ -170,7 +170,7 @@ fn resume(dir: &Path, args: &DriftArgs, context: Context) -> Result<(), Error> {
     if finished(dir)? {
         return Ok(());
     }
-    networks(plan.learner, plan.seed, &args.device)?;
+    make(plan.learner, plan.seed, &args.device)?;
     let lock = exclusive(dir)?;
     let (checkpoints, csv) = (checkpoints(dir)?, dir.join(CSV));
     match checkpoints.last::<Numbers>()? {

@@ -7,6 +7,7 @@ mod clock;
 mod context;
 mod controls;
 mod doctor;
+mod doctor_learners;
 mod drift;
 mod eval;
 mod experiments;

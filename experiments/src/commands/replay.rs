@@ -6,16 +6,19 @@ use resonetics_runs::files::text_within;
 use super::reported::{Report, described, reported};
 use crate::cli::ReplayArgs;
 use crate::trace;
+use crate::trace::kernel::Backend;
 
 /// The most bytes of a trace.
 const TRACE: u64 = 4 << 30;
 
 pub fn run(args: &ReplayArgs) -> Result<(), Error> {
     let name = args.trace.display().to_string();
+    let backends =
+        Backend::all(&args.device).map_err(|problem| Error::Refused(format!("--device: {problem}")))?;
     let text = text_within(&args.trace, TRACE)?;
     let config = described("replay", [("trace", name.as_str().into())]);
     reported(&config, args.out.out.as_deref(), || {
-        let replay = trace::replay(&text)
+        let replay = trace::replay(&text, &backends)
             .map_err(|problem| Error::Refused(format!("cannot replay {name}: {problem}")))?;
         let outcome = match replay.problem() {
             None => Ok(()),

@@ -37,7 +37,7 @@ impl Networks for Failing {
 }
 
 fn native() -> Box<dyn Networks> {
-    networks(resonetics_runs::training::LearnerKind::Native, 7, "auto").unwrap()
+    make(resonetics_runs::training::LearnerKind::Native, 7, "auto").unwrap()
 }
 
 #[test]
@@ -58,7 +58,7 @@ mod torch {
 
     fn both(settings: &Settings) -> [Drift; 2] {
         [LearnerKind::Native, LearnerKind::Torch]
-            .map(|kind| Drift::new(settings, networks(kind, settings.seed, "cpu").unwrap()))
+            .map(|kind| Drift::new(settings, make(kind, settings.seed, "cpu").unwrap()))
     }
 
     fn numbers(row: &Row) -> [(&'static str, f64); 12] {

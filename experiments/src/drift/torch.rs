@@ -9,7 +9,7 @@ use resonetics_kernel::torch::worker::Worker;
 use resonetics_kernel::torch::{Answer, TchError};
 use resonetics_kernel::worker::Batch;
 
-use super::Networks;
+use super::networks::Networks;
 
 /// Both on one device.
 pub struct Torch {

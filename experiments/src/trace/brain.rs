@@ -55,7 +55,7 @@ pub fn replay(trace: &Trace, backend: Backend) -> Result<Compared, String> {
             Ok([probabilities.to_vec(), hidden.to_vec(), cell.to_vec()])
         }),
         #[cfg(feature = "torch")]
-        Backend::Torch => torch(trace)?,
+        Backend::Torch(device) => torch(trace, device)?,
     };
     for (number, step) in trace.steps.iter().enumerate() {
         if step.view.len() != trace.view_size * trace.view_size {
@@ -87,11 +87,12 @@ fn native(trace: &Trace) -> Result<Brains, String> {
 }
 
 #[cfg(feature = "torch")]
-fn torch(trace: &Trace) -> Result<Passes<'_>, String> {
+fn torch(trace: &Trace, device: resonetics_kernel::torch::device::Device) -> Result<Passes<'_>, String> {
     let mut brain = resonetics_kernel::torch::recorded::Brain::new(
         trace.view_size,
         [&trace.conv_weight, &trace.lstm_weight_ih, &trace.lstm_weight_hh, &trace.policy_weight],
         [&trace.conv_bias, &trace.lstm_bias_ih, &trace.lstm_bias_hh, &trace.policy_bias],
+        device,
     )
     .map_err(|error| error.to_string())?;
     Ok(Box::new(move |view| brain.pass(view).map_err(|error| error.to_string())))

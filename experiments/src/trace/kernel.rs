@@ -3,6 +3,8 @@
 use resonetics_kernel::mlp::{Activation, Mlp, Pass};
 use resonetics_kernel::risk_predictor;
 use resonetics_kernel::terms::{Gradients, KernelConfig, Outputs, Terms, Weights, flow, kernel};
+#[cfg(feature = "torch")]
+use resonetics_kernel::torch::device::{Device, choose};
 use serde::Deserialize;
 
 use super::compared::{Compared, Deviations};
@@ -15,9 +17,9 @@ const TOLERANCE: f64 = 1e-5;
 pub enum Backend {
     /// Our own, in f32.
     Native,
-    /// libtorch.
+    /// libtorch, on a device.
     #[cfg(feature = "torch")]
-    Torch,
+    Torch(Device),
 }
 
 #[derive(Deserialize)]
@@ -78,18 +80,29 @@ pub struct Evaluated {
 }
 
 impl Backend {
-    /// Those of this build.
-    pub const ALL: &[Backend] = &[
-        Backend::Native,
+    /// Those of this build, libtorch on a device: auto, cpu, cuda or cuda:N.
+    ///
+    /// # Errors
+    /// That the device cannot be had.
+    pub fn all(device: &str) -> Result<Vec<Backend>, String> {
         #[cfg(feature = "torch")]
-        Backend::Torch,
-    ];
+        return Ok(vec![Backend::Native, Backend::Torch(choose(device)?)]);
+        #[cfg(not(feature = "torch"))]
+        if ["auto", "cpu"].contains(&device) {
+            Ok(vec![Backend::Native])
+        } else {
+            Err(format!(
+                "device `{device}`: this build has no libtorch; run `cargo xtask libtorch` once, then build with \
+                 `--features torch`"
+            ))
+        }
+    }
 
     pub fn name(self) -> &'static str {
         match self {
             Backend::Native => "native",
             #[cfg(feature = "torch")]
-            Backend::Torch => "torch",
+            Backend::Torch(_) => "torch",
         }
     }
 
@@ -102,7 +115,7 @@ impl Backend {
         match self {
             Backend::Native => Ok(native(net, parameters, case)),
             #[cfg(feature = "torch")]
-            Backend::Torch => torch(case).map_err(|error| error.to_string()),
+            Backend::Torch(device) => torch(case, device).map_err(|error| error.to_string()),
         }
     }
 
@@ -116,7 +129,9 @@ impl Backend {
         match self {
             Backend::Native => Ok(net.forward(parameters, input, &[], &mut Pass::default()).to_vec()),
             #[cfg(feature = "torch")]
-            Backend::Torch => torch_risks(&net.widths, parameters, input).map_err(|error| error.to_string()),
+            Backend::Torch(device) => {
+                torch_risks(&net.widths, parameters, input, device).map_err(|error| error.to_string())
+            }
         }
     }
 }
@@ -223,7 +238,7 @@ fn native(net: &Mlp, parameters: &[f32], case: &Case) -> Evaluated {
 }
 
 #[cfg(feature = "torch")]
-fn torch(case: &Case) -> resonetics_kernel::torch::Answer<Evaluated> {
+fn torch(case: &Case, device: Device) -> resonetics_kernel::torch::Answer<Evaluated> {
     use resonetics_kernel::torch::{self, recorded};
 
     let layers: Vec<recorded::Layer<'_>> = case.layers.iter().map(|layer| layer.layer.on_tensors()).collect();
@@ -236,14 +251,17 @@ fn torch(case: &Case) -> resonetics_kernel::torch::Answer<Evaluated> {
         eps: case.eps,
         period: case.structure_period,
     };
-    let found = recorded::kernel(&recorded::Case {
-        layers: &layers,
-        x: &case.x,
-        target: &case.target,
-        loss_noise: &case.loss_noise,
-        metric_noise: &case.metric_noise,
-        weights,
-    })?;
+    let found = recorded::kernel(
+        &recorded::Case {
+            layers: &layers,
+            x: &case.x,
+            target: &case.target,
+            loss_noise: &case.loss_noise,
+            metric_noise: &case.metric_noise,
+            weights,
+        },
+        device,
+    )?;
     let terms = Terms {
         gap_r: found.gap_R.into(),
         flow: found.loss_flow.into(),
@@ -268,6 +286,7 @@ fn torch_risks(
     widths: &[usize],
     parameters: &[f32],
     input: &[f32],
+    device: Device,
 ) -> resonetics_kernel::torch::Answer<Vec<f32>> {
     use resonetics_kernel::torch::recorded;
 
@@ -282,5 +301,5 @@ fn torch_risks(
     let rows = input.as_chunks::<3>().0;
     let state: Vec<f32> = rows.iter().flat_map(|row| [row[0], row[1]]).collect();
     let recent_error: Vec<f32> = rows.iter().map(|row| row[2]).collect();
-    recorded::risk_predictor(&layers, &state, &recent_error)
+    recorded::risk_predictor(&layers, &state, &recent_error, device)
 }

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use self::compared::Compared;
 use self::given::read;
+use self::kernel::Backend;
 use self::prophet::Section;
 
 /// What a replay found.
@@ -71,19 +72,19 @@ impl Replay {
     }
 }
 
-/// Replays the text of any trace.
+/// Replays the text of any trace; what is on tensors once for each of `backends`.
 ///
 /// # Errors
 /// What is wrong with the text: not JSON, cut off, a missing field, values that do not fit. (Of a trace in
 /// sections these are findings about the section instead.)
-pub fn replay(text: &str) -> Result<Replay, String> {
+pub fn replay(text: &str, backends: &[Backend]) -> Result<Replay, String> {
     let value: Value =
         serde_json::from_str(text).map_err(|error| format!("not a whole JSON file: {error}"))?;
     let rules = value.get("rules").and_then(Value::as_str).unwrap_or_default().to_owned();
     let compared = match rules.as_str() {
         "v4.5" | "v4.6" => k8s::replay(&read::<k8s::Trace>(value)?),
         "v3.3.3" => gardener::replay(&read::<gardener::Trace>(value)?),
-        "v8.5" => return Ok(Replay { rules, found: Found::Sections(prophet::replay(&value)) }),
+        "v8.5" => return Ok(Replay { rules, found: Found::Sections(prophet::replay(&value, backends)) }),
         _ => Err(format!(
             "its `rules` are `{rules}`; known are v4.5 and v4.6 (cluster), v3.3.3 (garden), v8.5 (Prophet)"
         )),
@@ -104,10 +105,11 @@ mod tests {
     #[test]
     fn all_recordings_replay() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../reference");
+        let backends = Backend::all("cpu").unwrap();
         let mut replayed = 0;
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            let replay = replay(&std::fs::read_to_string(&path).unwrap()).unwrap();
+            let replay = replay(&std::fs::read_to_string(&path).unwrap(), &backends).unwrap();
             let found = replay.json(&path.display().to_string());
             assert_eq!(replay.problem(), None, "{found}");
             assert!(found["within_tolerance"] == true && found["steps"].as_u64() > Some(0), "{found}");

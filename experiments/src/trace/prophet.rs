@@ -23,22 +23,22 @@ pub struct Section {
     pub outcome: Result<Compared, String>,
 }
 
-/// Replays all sections: those with tensors once for each backend, the others natively.
-pub fn replay(trace: &Value) -> Vec<Section> {
+/// Replays all sections: those with tensors once for each of `backends`, the others natively.
+pub fn replay(trace: &Value, backends: &[Backend]) -> Vec<Section> {
     let mut sections = Vec::new();
-    for backend in Backend::ALL {
+    for backend in backends {
         sections.push(section(trace, "kernel", *backend, |cases: &Vec<kernel::Case>| {
             kernel::replay(cases, *backend)
         }));
     }
     sections.push(section(trace, "prophet_optimizer", Backend::Native, |trace| Ok(optimizer(trace))));
     sections.push(section(trace, "kernel_pid", Backend::Native, |trace| Ok(tuner(trace))));
-    for backend in Backend::ALL {
+    for backend in backends {
         sections
             .push(section(trace, "risk_predictor", *backend, |trace: &Predictor| predictor(trace, *backend)));
     }
     sections.push(section(trace, "drift_target", Backend::Native, |trace| Ok(target(trace))));
-    for backend in Backend::ALL {
+    for backend in backends {
         sections.push(section(trace, "gardener_brain", *backend, |trace| brain::replay(trace, *backend)));
     }
     sections

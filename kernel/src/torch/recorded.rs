@@ -1,6 +1,6 @@
 //! Recorded cases on tensors: plain arrays in, plain arrays out (`reference/prophet_kernel.json`).
 
-use tch::{Tensor, no_grad};
+use tch::{Device, Tensor, no_grad};
 
 use super::{Answer, TchError, Weights, flow, loss};
 
@@ -43,12 +43,12 @@ pub struct Outcome {
     pub gradients: Vec<(Vec<f32>, Vec<f32>)>,
 }
 
-/// Computes a case of the kernel.
+/// Computes a case of the kernel on a device.
 ///
 /// # Errors
 /// What libtorch says, such as that the lengths do not fit together.
-pub fn kernel(case: &Case<'_>) -> Answer<Outcome> {
-    let parameters = parameters(case.layers)?;
+pub fn kernel(case: &Case<'_>, device: Device) -> Answer<Outcome> {
+    let parameters = parameters(case.layers, device)?;
     let f = |x: &Tensor| dense(&parameters, x, Tensor::f_tanh);
     let [Some(inputs), Some(outputs)] = [
         parameters.first().and_then(|weight| weight.size().get(1).copied()),
@@ -56,9 +56,9 @@ pub fn kernel(case: &Case<'_>) -> Answer<Outcome> {
     ] else {
         return Err(TchError::Shape("a net without layers".to_owned()));
     };
-    let x = Tensor::f_from_slice(case.x)?.f_view([-1, inputs])?;
-    let target = Tensor::f_from_slice(case.target)?.f_view([-1, outputs])?;
-    let noise = |noise: &[f32]| Tensor::f_from_slice(noise)?.f_view([-1, x.size()[0], inputs]);
+    let x = on(device, case.x)?.f_view([-1, inputs])?;
+    let target = on(device, case.target)?.f_view([-1, outputs])?;
+    let noise = |noise: &[f32]| on(device, noise)?.f_view([-1, x.size()[0], inputs]);
     let terms = loss(f, &x, &target, &noise(case.loss_noise)?, &case.weights)?;
     let gradients = Tensor::f_run_backward(&[&terms.loss], &parameters, false, false)?;
     let metric_flow = no_grad(|| flow(f, &x, &f(&x)?, &noise(case.metric_noise)?, case.weights.eps))?;
@@ -76,14 +76,19 @@ pub fn kernel(case: &Case<'_>) -> Answer<Outcome> {
 }
 
 /// The risk predictor without dropout on n rows (progress, delta-action EMA, recent error): dense layers
-/// with `ReLU` between them, a sigmoid at the end. `state` `[n, 2]`, `recent_error` `[n]`; yields `[n]`.
+/// with `ReLU` between them, a sigmoid at the end, on a device. `state` `[n, 2]`, `recent_error` `[n]`; yields `[n]`.
 ///
 /// # Errors
 /// What libtorch says.
-pub fn risk_predictor(layers: &[Layer<'_>], state: &[f32], recent_error: &[f32]) -> Answer<Vec<f32>> {
-    let parameters = parameters(layers)?;
-    let state = Tensor::f_from_slice(state)?.f_view([-1, 2])?;
-    let x = Tensor::f_cat(&[state, Tensor::f_from_slice(recent_error)?.f_view([-1, 1])?], 1)?;
+pub fn risk_predictor(
+    layers: &[Layer<'_>],
+    state: &[f32],
+    recent_error: &[f32],
+    device: Device,
+) -> Answer<Vec<f32>> {
+    let parameters = parameters(layers, device)?;
+    let state = on(device, state)?.f_view([-1, 2])?;
+    let x = Tensor::f_cat(&[state, on(device, recent_error)?.f_view([-1, 1])?], 1)?;
     numbers(&no_grad(|| dense(&parameters, &x, Tensor::f_relu)?.f_sigmoid())?)
 }
 
@@ -92,25 +97,26 @@ pub struct Brain {
     /// Convolution, input to gates, memory to gates, policy: weight and bias each.
     tensors: Vec<Tensor>,
     view: i64,
+    device: Device,
     memory: (Tensor, Tensor),
 }
 
 impl Brain {
-    /// For square views of side `view`: the convolution's weight and bias, the LSTM's of its input and of
+    /// On a device, for square views of side `view`: the convolution's weight and bias, the LSTM's of its input and of
     /// its memory, the policy's, in this order, weights row-major.
     ///
     /// # Errors
     /// What libtorch says, such as that a length does not fit.
-    pub fn new(view: usize, weights: [&[f32]; 4], biases: [&[f32]; 4]) -> Answer<Brain> {
+    pub fn new(view: usize, weights: [&[f32]; 4], biases: [&[f32]; 4], device: Device) -> Answer<Brain> {
         let hidden = biases[1].len() as i64 / 4;
         let shapes = [vec![-1, 1, 3, 3], vec![4 * hidden, -1], vec![4 * hidden, hidden], vec![-1, hidden]];
         let mut tensors = Vec::new();
         for ((weight, bias), shape) in weights.into_iter().zip(biases).zip(&shapes) {
-            tensors.push(Tensor::f_from_slice(weight)?.f_view(&shape[..])?);
-            tensors.push(Tensor::f_from_slice(bias)?);
+            tensors.push(on(device, weight)?.f_view(&shape[..])?);
+            tensors.push(on(device, bias)?);
         }
-        let empty = || Tensor::f_zeros([1, hidden], (tch::Kind::Float, tch::Device::Cpu));
-        Ok(Brain { tensors, view: view as i64, memory: (empty()?, empty()?) })
+        let empty = || Tensor::f_zeros([1, hidden], (tch::Kind::Float, device));
+        Ok(Brain { tensors, view: view as i64, device, memory: (empty()?, empty()?) })
     }
 
     /// Probabilities, hidden state and cell state after a view.
@@ -123,7 +129,7 @@ impl Brain {
         else {
             return Err(TchError::Shape("a brain has eight tensors".to_owned()));
         };
-        let seen = Tensor::f_from_slice(view)?.f_view([1, 1, self.view, self.view])?;
+        let seen = on(self.device, view)?.f_view([1, 1, self.view, self.view])?;
         let seen = seen.f_conv2d(conv, Some(conv_bias), [1, 1], [0, 0], [1, 1], 1)?.f_relu()?;
         let features = seen.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?.f_flatten(1, -1)?;
         let (hidden, cell) = &self.memory;
@@ -140,12 +146,16 @@ impl Brain {
     }
 }
 
+fn on(device: Device, numbers: &[f32]) -> Answer<Tensor> {
+    Tensor::f_from_slice(numbers)?.f_to_device(device)
+}
+
 /// Weight, bias, weight, bias, ...; each asks for a gradient.
-fn parameters(layers: &[Layer<'_>]) -> Answer<Vec<Tensor>> {
+fn parameters(layers: &[Layer<'_>], device: Device) -> Answer<Vec<Tensor>> {
     let mut parameters = Vec::new();
     for layer in layers {
-        let weight = Tensor::f_from_slice(layer.weight)?.f_view([layer.bias.len() as i64, -1])?;
-        for tensor in [weight, Tensor::f_from_slice(layer.bias)?] {
+        let weight = on(device, layer.weight)?.f_view([layer.bias.len() as i64, -1])?;
+        for tensor in [weight, on(device, layer.bias)?] {
             parameters.push(tensor.f_set_requires_grad(true)?);
         }
     }
@@ -165,7 +175,7 @@ fn dense(
 
 fn numbers(tensor: &Tensor) -> Answer<Vec<f32>> {
     let mut numbers = vec![0.0; tensor.numel()];
-    tensor.f_contiguous()?.f_copy_data(&mut numbers, tensor.numel())?;
+    tensor.f_to_device(Device::Cpu)?.f_contiguous()?.f_copy_data(&mut numbers, tensor.numel())?;
     Ok(numbers)
 }
 
@@ -210,21 +220,24 @@ mod tests {
             let arrays_ = arrays(&case["layers"], ["weight", "bias"]);
             let value = |value: &Value| value.as_f64().unwrap();
             let weight = |name: &str| value(&case["weights"][name]);
-            let got = kernel(&Case {
-                layers: &layers(&arrays_),
-                x: &array(&case["x"]),
-                target: &array(&case["target"]),
-                loss_noise: &array(&case["loss_noise"]),
-                metric_noise: &array(&case["metric_noise"]),
-                weights: Weights {
-                    reality: weight("R"),
-                    flow: weight("F"),
-                    structure: weight("S"),
-                    tension: weight("T"),
-                    eps: value(&case["eps"]),
-                    period: value(&case["structure_period"]),
+            let got = kernel(
+                &Case {
+                    layers: &layers(&arrays_),
+                    x: &array(&case["x"]),
+                    target: &array(&case["target"]),
+                    loss_noise: &array(&case["loss_noise"]),
+                    metric_noise: &array(&case["metric_noise"]),
+                    weights: Weights {
+                        reality: weight("R"),
+                        flow: weight("F"),
+                        structure: weight("S"),
+                        tension: weight("T"),
+                        eps: value(&case["eps"]),
+                        period: value(&case["structure_period"]),
+                    },
                 },
-            })
+                Device::Cpu,
+            )
             .unwrap();
             for (name, got) in [
                 ("gap_R", got.gap_R),
@@ -250,8 +263,13 @@ mod tests {
         let recording = recording();
         let case = &recording["risk_predictor"];
         let arrays = arrays(&case["layers"], ["weight", "bias"]);
-        let got =
-            risk_predictor(&layers(&arrays), &array(&case["state"]), &array(&case["recent_error"])).unwrap();
+        let got = risk_predictor(
+            &layers(&arrays),
+            &array(&case["state"]),
+            &array(&case["recent_error"]),
+            Device::Cpu,
+        )
+        .unwrap();
         assert_eq!(got.len(), 6);
         close("risk", &got, &array(&case["expected"]));
     }

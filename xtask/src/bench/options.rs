@@ -9,6 +9,7 @@ pub(crate) const USAGE: &str =
     "usage: cargo xtask bench [--pairs N] [--seconds S] [--c-peer FILE] [--jax-peer FILE]
                          [--no-python] [--no-criterion]
        cargo xtask bench --compare A B [--pairs N] [--seconds S]
+       cargo xtask bench --gpu
 
   Measures the speed, as medians of ratios of interleaved runs with bootstrap intervals, into
   results/performance/: criterion's benches; instruction counts, where there is valgrind; the cluster
@@ -29,6 +30,9 @@ pub(crate) const USAGE: &str =
                    apart from the working tree, and lets them take turns at many clusters and at 8, a garden
                    alone, two with their agents and two trainings. Exit status 1 if any 95% interval of the ratio B / A lies below 0.97
                    or something fails, 2 if a word above is wrong
+
+  --gpu            nothing is measured here: builds the program with libtorch and packs it with benches/gpu.sh
+                   into target/gpu-bench.tar.gz, for a machine with a GPU, PyTorch 2.11.0 and no Rust
 ";
 
 /// What is to be done.
