@@ -319,7 +319,7 @@ fn what_the_process_may_not_have_is_refused_before_it_is_taken() {
     ] {
         let ran = place.limited("-v 1200000", command);
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{command}: {ran:?}");
-        for part in ["GiB of memory, allowed is what is free: ", " MiB of address space (ulimit -v)"] {
+        for part in ["GiB of memory, but only ", " MiB of address space (ulimit -v)"] {
             assert!(ran.stderr.contains(part), "{command}: no {part} in {ran:?}");
         }
     }

@@ -53,7 +53,7 @@ impl Trained {
     /// Reads the run directory `dir`, which may still be trained in: its best checkpoint.
     ///
     /// # Errors
-    /// [`Error::Refused`] if it is no training, or has no best checkpoint that can be used.
+    /// [`Error::Refused`] if it is not a training, or has no best checkpoint that can be used.
     pub fn open(dir: &Path) -> Result<Trained, Error> {
         let (plan, checkpoints) = training(dir)?;
         let (state, sum) = checkpoints.best()?;
@@ -119,7 +119,7 @@ fn training(dir: &Path) -> Result<(Train, Checkpoints), Error> {
     let config = dir.join("config.toml");
     let plan = match Train::parse(&text(&config)?) {
         Ok(Some(plan)) => plan,
-        Ok(None) => return Err(Error::Refused(format!("{} is no training", dir.display()))),
+        Ok(None) => return Err(Error::Refused(format!("{} is not a training", dir.display()))),
         Err(problem) => {
             return Err(Error::Refused(format!("cannot read {}: {problem}", config.display())));
         }

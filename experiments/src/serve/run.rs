@@ -171,7 +171,7 @@ fn named(asked: Question) -> Result<Vec<String>, Refusal> {
     }
     if names.len() > COMPARED {
         return refuse(format!(
-            "{} runs are too many to compare here: {COMPARED} at most; `resonetics report` takes more",
+            "{} runs are too many to compare: the limit here is {COMPARED}; `resonetics report` takes more",
             names.len()
         ));
     }
