@@ -216,7 +216,10 @@ fn bad_files_are_refused_with_their_place() {
     assert!(refused.contains("give the rows behind it, in episodes.csv of the same run"), "{refused}");
     // Where they are, they are read, once.
     let said = place.ok("analyze bench/benchmark.csv bench/episodes.csv").stdout;
-    assert!(said.contains("bench/benchmark.csv sums up: the rows behind it are read instead"), "{said}");
+    assert!(
+        said.contains("bench/benchmark.csv is a summary: all rows behind it in bench are read instead"),
+        "{said}"
+    );
     assert!(!said.contains("(bench)"), "{said}");
 }
 
@@ -254,7 +257,7 @@ fn folders_are_searched_and_what_holds_nothing_is_told() {
     for part in [
         "left out: all/mine/prices.csv, line 1: `day,price` is not the header of a file that can be read",
         "left out: all/killed/episodes.csv, line 1: a header and no episode: there is nothing to look at",
-        "all/hurt/run.json: EOF while parsing an object at line 1 column 1; what made this run is not known",
+        "all/hurt/run.json: EOF while parsing an object at line 1 column 1; what made this run is unknown",
         "all/quick holds nothing to analyze",
     ] {
         assert!(said.contains(part), "no {part} in {said}");
@@ -274,7 +277,7 @@ fn folders_are_searched_and_what_holds_nothing_is_told() {
         [("command = \"benchmark\"\nagents = 1\n", "line "), ("command = \n", "TOML parse error at line 1")]
     {
         place.write("all/sweep/one/config.toml", config);
-        let said = format!("cannot use the config.toml beside all/sweep/one/episodes.csv: {problem}");
+        let said = format!("cannot use the config.toml next to all/sweep/one/episodes.csv: {problem}");
         // Among others it is left out; alone, or typed, it is refused.
         let ran = place.run("analyze all");
         let warning = format!("warning: left out: {said}");
@@ -381,7 +384,7 @@ fn many_settings_keep_figures_and_page_small() {
     let page = place.text("out/report.html");
     assert!(page.len() < 2_000_000, "{} bytes", page.len());
     for said in [
-        "Of 120 curves the best, the median and the worst, by the last mean return of up to 100 episodes, have a name; 100 of the others, evenly by rank, are thin and grey.",
+        "Of 120 curves the best, the median and the worst, by the last mean return of up to 100 episodes, are named; 100 of the others, evenly by rank, are thin and grey.",
         "These are the first 100 of 480 rows; `resonetics report` and `analyze` write the complete table to tables/table-1.csv",
         "These are the first 100 of 120 rows; `resonetics report` and `analyze` write the complete table to tables/table-2.csv",
     ] {
@@ -479,7 +482,7 @@ fn training_seeds_are_the_unit_of_evaluations_and_benchmarks() {
         ),
         "{said}"
     );
-    assert!(said.contains("it says nothing of other training seeds"), "{said}");
+    assert!(said.contains("it does not cover other training seeds"), "{said}");
     place.write("episodes.csv", rows);
     let said = place.ok("analyze episodes.csv --out played").stdout;
     assert!(

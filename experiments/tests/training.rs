@@ -298,7 +298,7 @@ const REFUSED: &[(&str, &[&str])] = &[
     ("--set train.network.conv_channels=8", &["`train.network.conv_channels`", "native", "--learner torch"]),
     (
         "--set train.num_envs=1048576 --set train.horizon=65536",
-        &["`train.num_envs = 1048576`, `train.horizon = 65536`", "GiB of memory", "what is free"],
+        &["`train.num_envs = 1048576`, `train.horizon = 65536`", "GiB of memory", "is free"],
     ),
     (
         "--env gardener --set grid_size=512 --set train.num_envs=1048576 --set train.horizon=1",

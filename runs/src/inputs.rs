@@ -415,7 +415,7 @@ fn described(folder: &Path, notes: &mut Vec<String>) -> Result<Run, Error> {
         match parsed {
             Ok(value) => told = value,
             Err(problem) => {
-                notes.push(format!("{}: {problem}; what made this run is not known", record.display()));
+                notes.push(format!("{}: {problem}; what made this run is unknown", record.display()));
             }
         }
     }

@@ -56,7 +56,7 @@ fn no_more_episodes_are_looked_at_than_are_kept() {
     let a = &worlds[0].agents[0];
     assert_eq!((a.episodes, a.played.returns.len(), a.mean), (kept + 1, KEPT - 1, Some(0.0)));
     let said = part(&worlds).unwrap().sentences.concat();
-    assert!(said.contains("a played 50001 episodes: 49999 of them are looked at"), "{said}");
+    assert!(said.contains("a played 50001 episodes: the first 49999 that were read are analysed"), "{said}");
 }
 
 #[test]

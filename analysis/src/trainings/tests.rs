@@ -233,7 +233,7 @@ fn a_drift_is_judged_by_the_variance_of_each_quarter() {
     assert!(near.starts_with("Yes: each quarter had"), "{near}");
     let late = answer(&[drift("late", 2000, |step, target| if step < 500 { 0.0 } else { target })]);
     assert!(late.starts_with("Only in part: only the second and third and fourth quarters had"), "{late}");
-    assert!(late.contains("worst is the first quarter, with 1.0"), "{late}");
+    assert!(late.contains("worst is the first quarter, at 1.0"), "{late}");
     // Half of it and nothing more is known of the rest; of the target nothing at all.
     let stopped = answer(&[drift("stopped", 1000, |_, target| target)]);
     assert!(stopped.starts_with("Yes, as far as it went: the first and second quarters had"), "{stopped}");
@@ -480,7 +480,7 @@ fn what_is_not_whole_is_told_beside_the_answer() {
         ..training(name, name, &[(1.0, 2.0), (2.0, 5.0)])
     };
     let answer = parts(&["a", "b", "c", "d", "e"].map(run)).unwrap().remove(0).answer;
-    assert!(answer.ends_with(" a was killed: 2 of 9 steps. b was killed: 2 of 9 steps. c was killed: 2 of 9 steps. So it is with 2 more: see the notes."), "{answer}");
+    assert!(answer.ends_with(" a was killed: 2 of 9 steps. b was killed: 2 of 9 steps. c was killed: 2 of 9 steps. The same holds for 2 more: see the notes."), "{answer}");
 }
 
 /// Returns of a garden are thousands, those of a cluster tens: each has its own axis.

@@ -198,7 +198,7 @@ fn changed(run: &Path, config: &str, seed: u64) -> Vec<String> {
         None => record.get("seed").and_then(Value::as_u64).is_some_and(|recorded| recorded != seed),
     };
     if edited {
-        changed.push("config.toml was edited since it was written".to_owned());
+        changed.push("config.toml has been edited since it was written".to_owned());
     }
     changed
 }

@@ -95,7 +95,7 @@ impl Server {
         let at = SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or(USUAL)));
         let refused = |error: io::Error| {
             Error::Refused(format!(
-                "cannot listen at {at}: {error}; choose another port with --port (0 draws a free one)"
+                "cannot listen at {at}: {error}; choose another port with --port (0 picks a free one)"
             ))
         };
         let (listener, address) = listen(at.ip(), port, USUAL).map_err(refused)?;

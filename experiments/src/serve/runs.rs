@@ -57,7 +57,7 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Response {
     match found {
         Ok(rows) => super::json(&json!({"dir": shared.dir.display().to_string(), "runs": rows})),
         Err(problem) => {
-            refused(StatusCode::INTERNAL_SERVER_ERROR, format!("the list broke off: {problem}\n"))
+            refused(StatusCode::INTERNAL_SERVER_ERROR, format!("the list was cut short: {problem}\n"))
         }
     }
 }

@@ -107,7 +107,7 @@ pub fn check() -> Result<(), Error> {
     let problem = if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         "this is not a terminal to watch in: run it in one"
     } else if matches!(term.as_str(), "" | "dumb" | "unknown") {
-        "by TERM this terminal cannot move its cursor: run it in one that can"
+        "according to TERM this terminal cannot move its cursor: run it in one that can"
     } else {
         return Ok(());
     };

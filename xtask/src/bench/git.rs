@@ -28,6 +28,6 @@ mod tests {
     #[test]
     fn what_is_no_commit_is_refused() {
         let problem = hash("no-such-branch").unwrap_err();
-        assert!(problem.starts_with("--compare: `no-such-branch` is no commit"), "{problem}");
+        assert!(problem.starts_with("--compare: `no-such-branch` is not a commit"), "{problem}");
     }
 }
