@@ -7,15 +7,14 @@ mod answers;
 use crate::common;
 
 use common::browser::Browser;
-use common::{Place, SMALL, TINY, number};
+use common::{DIRTY, EVENTFUL, Place, SMALL, TINY, number};
 use resonetics_analysis::read::{Kind, Row, garden, open};
 use serde_json::{Value, json};
 
 /// Runs of every kind that can be looked at, below `runs`.
 fn runs() -> Place {
     let place = Place::new();
-    let dirty = "--set dirt_growth=0.08 --set lost.dirt_share=0.6 --set lost.generations=4";
-    place.ok(&format!("gardener --generations 300 --seed 5 --runs 3 --out runs/garden {TINY} {dirty} -q"));
+    place.ok(&format!("gardener --generations 300 --seed 5 --runs 3 --out runs/garden {TINY} {DIRTY} -q"));
     place.ok("benchmark --agents random,heuristic,planner --episodes 20 --seed 1 --out runs/bench -q");
     for seed in [1, 2, 3] {
         place.ok(&format!("train --steps 1024 --seed {seed} --out runs/train-{seed} {SMALL} -q"));
@@ -142,12 +141,7 @@ fn whole_runs_stand_side_by_side() {
 #[test]
 fn the_garden_format_goes_round() {
     let place = Place::new();
-    // Poor gardeners and a nervous risk: births, deaths, emergencies and all verdicts.
-    place.ok(&format!(
-        "gardener --generations 400 --seed 5 --agent random --out out {TINY} --set dirt_growth=0.1 \
-         --set clean_reward=1 --set birth_energy=3 --set move_cost=0.4 --set reproduce_threshold=6 \
-         --set reproduce_cost=4 --set risk.entropy_grad_scale=0.1 --set risk.ema_alpha=0.6 -q"
-    ));
+    place.ok(&format!("{EVENTFUL} {TINY} -q"));
     let log = place.csv("out/resonetics_data.csv");
     for name in garden::COLUMNS {
         let mut values = log.column(name);

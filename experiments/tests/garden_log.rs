@@ -3,7 +3,7 @@
 
 use crate::common;
 
-use common::{Csv, Place, TINY, number};
+use common::{Csv, DIRTY, EVENTFUL, Place, TINY, number};
 
 const HEADER: &str = "Gen,Population,Avg_Energy,Total_Entropy,Emergency_Moves,Isolation_Saves,Entropy_Gradient,\
     Population_Volatility,Emergency_Ratio,Collapse_Risk,Flow,Verdict";
@@ -38,12 +38,7 @@ fn the_log_has_the_columns_and_decimals_of_the_rules() {
 #[test]
 fn the_columns_agree_with_each_other() {
     let place = Place::new();
-    // Poor gardeners and a nervous risk: births, deaths, emergencies and all verdicts.
-    place.ok(&format!(
-        "gardener --generations 400 --seed 5 --agent random --out out {TINY} --set dirt_growth=0.1 \
-         --set clean_reward=1 --set birth_energy=3 --set move_cost=0.4 --set reproduce_threshold=6 \
-         --set reproduce_cost=4 --set risk.entropy_grad_scale=0.1 --set risk.ema_alpha=0.6"
-    ));
+    place.ok(&format!("{EVENTFUL} {TINY}"));
     let log = place.csv("out/resonetics_data.csv");
     let column = |name: &str| log.numbers(name);
     let (entropy, gradient) = (column("Total_Entropy"), column("Entropy_Gradient"));
@@ -80,10 +75,7 @@ fn mean(values: &[f64]) -> f64 {
 #[test]
 fn the_summary_follows_from_the_logs() {
     let place = Place::new();
-    let ran = place.ok(&format!(
-        "gardener --generations 300 --seed 5 --runs 3 --out out {TINY} --set dirt_growth=0.08 \
-         --set lost.dirt_share=0.6 --set lost.generations=4"
-    ));
+    let ran = place.ok(&format!("gardener --generations 300 --seed 5 --runs 3 --out out {TINY} {DIRTY}"));
     let summary = place.csv("out/summary.csv");
     assert_eq!(
         summary.header,

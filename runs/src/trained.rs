@@ -119,7 +119,12 @@ fn training(dir: &Path) -> Result<(Train, Checkpoints), Error> {
     let config = dir.join("config.toml");
     let plan = match Train::parse(&text(&config)?) {
         Ok(Some(plan)) => plan,
-        Ok(None) => return Err(Error::Refused(format!("{} is not a training", dir.display()))),
+        Ok(None) => {
+            let (dir, config) = (dir.display(), config.display());
+            return Err(Error::Refused(format!(
+                "{dir} is not a training: {config} belongs to another command"
+            )));
+        }
         Err(problem) => {
             return Err(Error::Refused(format!("cannot read {}: {problem}", config.display())));
         }

@@ -16,8 +16,9 @@ use resonetics_runs::trained::{PROPHET, Trained};
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
+use super::answer::refused;
 use super::run::not_led_away;
-use super::{Shared, refused, runs};
+use super::runs;
 use crate::view::scene::Scene;
 use crate::view::show::{Player, RATES, Show, pace};
 
@@ -81,7 +82,7 @@ struct Sent<'a> {
 /// Scenes as server-sent events. Their ids are their steps, with the checkpoint behind an @: a browser that has
 /// lost the connection goes on behind the last one it has seen, if it can be the same episode.
 pub(super) async fn live(
-    State(shared): State<Arc<Shared>>,
+    State(dir): State<Arc<path::PathBuf>>,
     Path(env): Path<String>,
     headers: HeaderMap,
     asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
@@ -89,7 +90,7 @@ pub(super) async fn live(
     let seen = headers.get("last-event-id").and_then(|id| Some(id.to_str().ok()?.to_owned()));
     let opened = match asked {
         // It may have to play many steps before the first scene.
-        Ok(Query(asked)) => spawn_blocking(move || open(&shared.dir, &env, &asked, seen))
+        Ok(Query(asked)) => spawn_blocking(move || open(&dir, &env, &asked, seen))
             .await
             .unwrap_or_else(|error| Err(Error::Failed(format!("the episode stopped: {error}")))),
         Err(rejection) => Err(Error::Refused(rejection.body_text())),

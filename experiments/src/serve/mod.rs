@@ -4,6 +4,8 @@
 //! It listens at 127.0.0.1 only, reads and never writes. A name that another site has pointed at this
 //! address is refused by the Host header, and the page loads nothing from elsewhere.
 
+mod answer;
+mod ends;
 mod live;
 mod row;
 mod run;
@@ -18,11 +20,11 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
 use resonetics_analysis::report::COLOURS;
 use resonetics_envs::registry::{ENVIRONMENTS, PRESETS};
@@ -30,18 +32,15 @@ use resonetics_runs::error::{self, Error};
 use resonetics_runs::interrupt;
 use resonetics_runs::listen::listen;
 use resonetics_runs::setup::Setup;
-use serde_json::json;
+use serde_json::json as object;
 use tokio::runtime;
-use tokio::sync::Mutex;
 
+use self::answer::{json, of_kind, refused};
 use crate::view::colour::cividis;
 use crate::view::show::RATES;
 
 /// Nothing but what this server sends: no inline script, no inline style, nobody's frame.
 const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-/// A report, or what else is called HTML in a run: it has all in itself, and is nobody's page, not even ours.
-const ALONE: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; \
-    base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox allow-scripts";
 /// Colours of the ramp that the page is told.
 const RAMP: u32 = 64;
 /// The usual port.
@@ -49,20 +48,11 @@ const USUAL: u16 = 8090;
 /// The time between two looks at the signals.
 const ATTENTION: Duration = Duration::from_millis(100);
 
-/// What all requests share.
-struct Shared {
+/// A server that listens.
+pub struct Server {
     /// Where the runs are.
     dir: PathBuf,
     address: SocketAddr,
-    /// What was read last; who holds it reads.
-    last: Arc<Mutex<Option<run::Read>>>,
-    /// What is known of the runs; who holds it looks for them.
-    listed: Arc<Mutex<runs::Listed>>,
-}
-
-/// A server that listens.
-pub struct Server {
-    shared: Arc<Shared>,
     listener: TcpListener,
     /// The name of the run that the page opens on.
     opened: Option<String>,
@@ -99,19 +89,18 @@ impl Server {
             ))
         };
         let (listener, address) = listen(at.ip(), port, USUAL).map_err(refused)?;
-        let shared = Arc::new(Shared { dir, address, last: Arc::default(), listed: Arc::default() });
-        Ok(Server { shared, listener, opened, asked: port })
+        Ok(Server { dir, address, listener, opened, asked: port })
     }
 
     /// What is opened in a browser.
     pub fn url(&self) -> String {
         let asked = self.opened.as_ref().map(|name| format!("?run={}", runs::escaped(name)));
-        format!("http://{}/{}", self.shared.address, asked.unwrap_or_default())
+        format!("http://{}/{}", self.address, asked.unwrap_or_default())
     }
 
     /// The usual port if it was taken.
     pub fn instead_of(&self) -> Option<u16> {
-        (self.asked.is_none() && self.shared.address.port() != USUAL).then_some(USUAL)
+        (self.asked.is_none() && self.address.port() != USUAL).then_some(USUAL)
     }
 
     /// Serves until SIGINT or SIGTERM, which is how it ends in order.
@@ -125,7 +114,7 @@ impl Server {
         let runtime = builder.enable_all().max_blocking_threads(3).build().map_err(failed)?;
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(self.listener).map_err(failed)?;
-            tokio::spawn(axum::serve(listener, router(self.shared)).into_future());
+            tokio::spawn(axum::serve(listener, router(&self.dir, self.address)).into_future());
             while interrupt::check().is_ok() {
                 tokio::time::sleep(ATTENTION).await;
             }
@@ -150,8 +139,8 @@ fn places(dir: Option<&Path>, run: Option<&Path>) -> Result<(PathBuf, Option<Str
     Err(Error::Refused(format!("{} is not a run{place}: give a folder that holds a run.json", run.display())))
 }
 
-/// All routes.
-fn router(shared: Arc<Shared>) -> Router {
+/// All routes, with the runs below `dir`; requests for another host than `address` are refused.
+fn router(dir: &Path, address: SocketAddr) -> Router {
     let fixed = |kind: &'static str, text: &'static str| get(move || async move { of_kind(kind, text) });
     let script = |text| fixed("text/javascript; charset=utf-8", text);
     Router::new()
@@ -165,45 +154,33 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/colours.css", fixed("text/css; charset=utf-8", COLOURS))
         .route("/icon.svg", fixed("image/svg+xml", include_str!("icon.svg")))
         .route("/worlds", get(worlds))
-        .route("/live/{env}", get(live::live))
-        .route("/runs", get(runs::list))
-        .route("/file", get(runs::file))
-        .route("/run", get(run::run))
-        .route("/changes", get(run::changes))
-        .route("/report", get(run::report))
+        .merge(Router::new().route("/live/{env}", get(live::live)).with_state(Arc::new(dir.to_path_buf())))
+        .merge(
+            Router::new()
+                .route("/runs", get(runs::list))
+                .route("/file", get(runs::file))
+                .with_state(runs::Runs::below(dir.to_path_buf())),
+        )
+        .merge(
+            Router::new()
+                .route("/run", get(run::run))
+                .route("/changes", get(run::changes))
+                .route("/report", get(run::report))
+                .with_state(run::Reports::of(dir.to_path_buf())),
+        )
         .fallback(|| async { refused(StatusCode::NOT_FOUND, "there is no such page; see /\n".to_owned()) })
-        .layer(from_fn_with_state(Arc::clone(&shared), guarded))
-        .with_state(shared)
-}
-
-fn of_kind<T: IntoResponse>(kind: &'static str, body: T) -> Response {
-    ([(CONTENT_TYPE, kind)], body).into_response()
-}
-
-/// HTML that is not of this page.
-fn alone<T: IntoResponse>(body: T) -> Response {
-    let mut response = of_kind("text/html; charset=utf-8", body);
-    response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(ALONE));
-    response
-}
-
-fn json(value: &serde_json::Value) -> Response {
-    of_kind("application/json", value.to_string())
-}
-
-fn refused(status: StatusCode, text: String) -> Response {
-    (status, of_kind("text/plain; charset=utf-8", text)).into_response()
+        .layer(from_fn_with_state(address, guarded))
 }
 
 /// Refuses requests for another host, and says to the browser what the page may do.
-async fn guarded(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+async fn guarded(State(address): State<SocketAddr>, request: Request, next: Next) -> Response {
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let port = shared.address.port();
-    let ours = host == shared.address.to_string() || host == format!("localhost:{port}");
+    let port = address.port();
+    let ours = host == address.to_string() || host == format!("localhost:{port}");
     let mut response = if ours {
         next.run(request).await
     } else {
-        refused(StatusCode::MISDIRECTED_REQUEST, format!("this is http://{}/, not {host}\n", shared.address))
+        refused(StatusCode::MISDIRECTED_REQUEST, format!("this is http://{address}/, not {host}\n"))
     };
     for (name, value) in [
         (CONTENT_SECURITY_POLICY, POLICY),
@@ -220,7 +197,7 @@ async fn guarded(State(shared): State<Arc<Shared>>, request: Request, next: Next
 async fn worlds() -> Response {
     let worlds = ENVIRONMENTS.iter().filter_map(|&(name, what)| {
         let setup = Setup::preset(name, "reference").ok()?;
-        Some(json!({
+        Some(object!({
             "name": name,
             "what": what,
             "agents": setup.agents(),
@@ -229,7 +206,7 @@ async fn worlds() -> Response {
         }))
     });
     let ramp: Vec<_> = (0..RAMP).map(|level| cividis(f64::from(level) / f64::from(RAMP - 1))).collect();
-    json(&json!({
+    json(&object!({
         "worlds": worlds.collect::<Vec<_>>(),
         "presets": PRESETS.map(|(name, _)| name),
         "trained": live::TRAINED,

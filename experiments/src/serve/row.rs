@@ -1,17 +1,16 @@
 //! A run in a line: what it was asked to do, how far it is, what came of it. Read from the ends of its files,
 //! and again only when they have changed.
 
-use std::fs::{File, Metadata};
-use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::SystemTime;
 
-use resonetics_runs::files;
 use resonetics_runs::run_dir::held;
 use resonetics_runs::trained::PROPHET;
 use serde::Serialize;
 use serde_json::Value;
 use toml::Table;
+
+use super::ends::{json, regular, start};
 
 mod result;
 
@@ -29,9 +28,6 @@ const FILES: [&str; 9] = [
 ];
 /// What a training is played from.
 const BEST: &str = "checkpoints/best.json";
-/// More of a run.json, a config.toml or the like is not read.
-const MOST: u64 = 1_000_000;
-
 /// A run as the page lists it. Numbers that a browser would round are texts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(super) struct Row {
@@ -67,11 +63,6 @@ pub(super) struct Known {
     row: Row,
     /// Whether a process was at work there, which only a lock tells; none if it had ended, or there is no telling.
     at_work: Option<bool>,
-}
-
-/// What there is to know of a path that is a file and no link, device or pipe, which might block.
-pub(super) fn regular(path: &Path) -> Option<Metadata> {
-    path.symlink_metadata().ok().filter(Metadata::is_file)
 }
 
 /// Whether a process is at work in the run in `folder`; none if there is no telling.
@@ -175,24 +166,4 @@ fn agents(config: &Table) -> Vec<String> {
             several.filter_map(text).chain(each(config, |table| table.get("agent").and_then(text))).collect()
         }
     }
-}
-
-/// A small file of text.
-fn start(path: &Path) -> Option<String> {
-    regular(path)?;
-    String::from_utf8(files::read(path, MOST).ok()?).ok()
-}
-
-fn json(path: &Path) -> Option<Value> {
-    serde_json::from_str(&start(path)?).ok()
-}
-
-/// The last `most` bytes of a file, and where they begin.
-fn end(path: &Path, most: u64) -> io::Result<(u64, Vec<u8>)> {
-    let mut file = File::open(path)?;
-    let from = file.metadata()?.len().saturating_sub(most);
-    file.seek(SeekFrom::Start(from))?;
-    let mut bytes = Vec::new();
-    file.take(most).read_to_end(&mut bytes)?;
-    Ok((from, bytes))
 }

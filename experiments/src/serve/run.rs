@@ -20,11 +20,13 @@ use resonetics_runs::findings;
 use resonetics_runs::inputs::{Inputs, of_run};
 use resonetics_runs::shell::command_line;
 use serde_json::json;
+use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
-use super::row::{at_work, regular};
+use super::answer::{alone, json, refused};
+use super::ends::regular;
+use super::row::at_work;
 use super::runs::{self, Run};
-use super::{Shared, alone, refused};
 
 /// The time between two looks at the files of a run.
 const LOOK: Duration = Duration::from_secs(1);
@@ -35,8 +37,22 @@ const COMPARED: usize = 100;
 /// How long the files of a run are and when they were written: as long as that stays, so do they.
 type Stamp = Vec<(PathBuf, u64, Option<SystemTime>)>;
 
+/// The runs below a directory, and what was read of them last.
+pub(super) struct Reports {
+    dir: PathBuf,
+    /// Who holds it reads.
+    last: Arc<Mutex<Option<Read>>>,
+}
+
+impl Reports {
+    /// Those of the runs below `dir`.
+    pub(super) fn of(dir: PathBuf) -> Arc<Reports> {
+        Arc::new(Reports { dir, last: Arc::default() })
+    }
+}
+
 /// What was made of the files of some runs.
-pub(super) struct Read {
+struct Read {
     names: Vec<String>,
     stamp: Stamp,
     outcome: Outcome,
@@ -51,8 +67,8 @@ type Refusal = (StatusCode, String);
 type Question = Result<Query<Vec<(String, String)>>, QueryRejection>;
 
 /// What the report says so far: questions, answers and figures, as SVG in the colours of the page.
-pub(super) async fn run(State(shared): State<Arc<Shared>>, asked: Question) -> Response {
-    let (runs, outcome) = match read(&shared, asked).await {
+pub(super) async fn run(State(reports): State<Arc<Reports>>, asked: Question) -> Response {
+    let (runs, outcome) = match read(&reports, asked).await {
         Ok(found) => found,
         Err(refusal) => return said(refusal),
     };
@@ -81,12 +97,12 @@ pub(super) async fn run(State(shared): State<Arc<Shared>>, asked: Question) -> R
             json!({"runs": runs, "parts": [], "differences": [], "notes": [], "problem": problem})
         }
     };
-    super::json(&told)
+    json(&told)
 }
 
 /// The page that `resonetics report` would write.
-pub(super) async fn report(State(shared): State<Arc<Shared>>, asked: Question) -> Response {
-    match read(&shared, asked).await {
+pub(super) async fn report(State(reports): State<Arc<Reports>>, asked: Question) -> Response {
+    match read(&reports, asked).await {
         Ok((_, Ok(report))) => alone(page(&report)),
         Ok((_, Err(refusal))) | Err(refusal) => said(refusal),
     }
@@ -94,11 +110,11 @@ pub(super) async fn report(State(shared): State<Arc<Shared>>, asked: Question) -
 
 /// The runs that are asked for as they are now. Files that have not changed are not read again, and one
 /// question is answered at a time.
-async fn read(shared: &Shared, asked: Question) -> Result<(Vec<Run>, Outcome), Refusal> {
+async fn read(reports: &Reports, asked: Question) -> Result<(Vec<Run>, Outcome), Refusal> {
     let names = named(asked)?;
-    let dir = shared.dir.clone();
+    let dir = reports.dir.clone();
     // The thread holds it to its end, also when the browser that asked has gone meanwhile.
-    let mut last = Arc::clone(&shared.last).lock_owned().await;
+    let mut last = Arc::clone(&reports.last).lock_owned().await;
     let found = spawn_blocking(move || {
         let paths = paths(&dir, &names)?;
         let runs = paths.iter().zip(&names).map(|(path, name)| runs::described(path, name)).collect();
@@ -122,12 +138,12 @@ async fn read(shared: &Shared, asked: Question) -> Result<(Vec<Run>, Outcome), R
 
 /// An event whenever the files of the runs have changed or a process at work in one has ended, the first at
 /// once; its data is their length in bytes.
-pub(super) async fn changes(State(shared): State<Arc<Shared>>, asked: Question) -> Response {
+pub(super) async fn changes(State(reports): State<Arc<Reports>>, asked: Question) -> Response {
     let names = match named(asked) {
         Ok(names) => names,
         Err(refusal) => return said(refusal),
     };
-    match spawn_blocking(move || paths(&shared.dir, &names)).await {
+    match spawn_blocking(move || paths(&reports.dir, &names)).await {
         Ok(Some(paths)) => Sse::new(changed(paths)).into_response(),
         _ => said(unknown()),
     }

@@ -11,9 +11,11 @@ use axum::response::Response;
 use resonetics_runs::files;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio::sync::Mutex;
 
-use super::row::{Known, Row, regular};
-use super::{Shared, alone, of_kind, refused};
+use super::answer::{alone, json as answer, of_kind, refused};
+use super::ends::regular;
+use super::row::{Known, Row};
 
 /// How deep runs may lie in folders of several.
 const DEPTH: usize = 3;
@@ -22,8 +24,22 @@ const RECORD: &str = "run.json";
 /// Larger files are not shown in a browser.
 const LARGEST: u64 = 32_000_000;
 
+/// The runs below a directory, and what is known of them.
+pub(super) struct Runs {
+    dir: PathBuf,
+    /// Who holds it looks for them.
+    listed: Arc<Mutex<Listed>>,
+}
+
+impl Runs {
+    /// Those below `dir`.
+    pub(super) fn below(dir: PathBuf) -> Arc<Runs> {
+        Arc::new(Runs { dir, listed: Arc::default() })
+    }
+}
+
 /// What is known of each run that has been listed, by its name.
-pub(super) type Listed = HashMap<String, Known>;
+type Listed = HashMap<String, Known>;
 
 /// A run with its files.
 #[derive(Serialize)]
@@ -50,12 +66,12 @@ pub(super) struct Asked {
 }
 
 /// All runs, a row each. What has not changed since the last time is not read again.
-pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Response {
-    let mut listed = Arc::clone(&shared.listed).lock_owned().await;
-    let dir = shared.dir.clone();
+pub(super) async fn list(State(runs): State<Arc<Runs>>) -> Response {
+    let mut listed = Arc::clone(&runs.listed).lock_owned().await;
+    let dir = runs.dir.clone();
     let found = tokio::task::spawn_blocking(move || rows(&dir, &mut listed)).await;
     match found {
-        Ok(rows) => super::json(&json!({"dir": shared.dir.display().to_string(), "runs": rows})),
+        Ok(rows) => answer(&json!({"dir": runs.dir.display().to_string(), "runs": rows})),
         Err(problem) => {
             refused(StatusCode::INTERNAL_SERVER_ERROR, format!("the list was cut short: {problem}\n"))
         }
@@ -64,14 +80,14 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Response {
 
 /// Only what [`list`] lists has a name here: a path that leads elsewhere is nobody's.
 pub(super) async fn file(
-    State(shared): State<Arc<Shared>>,
+    State(runs): State<Arc<Runs>>,
     asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
 ) -> Response {
     let Ok(Query(asked)) = asked else {
         return refused(StatusCode::BAD_REQUEST, "give run and name, as /runs lists them\n".to_owned());
     };
     let found = tokio::task::spawn_blocking(move || {
-        let folder = find(&shared.dir, &asked.run)?;
+        let folder = find(&runs.dir, &asked.run)?;
         let file = files(&folder).into_iter().find(|file| file.name == asked.name && file.shown)?;
         let kind = kind(&file.name)?;
         Some((kind, files::read(&folder.join(&file.name), LARGEST).ok()?))

@@ -3,8 +3,8 @@
 use resonetics_envs::gardener::{BrainWeights, Brains, softmax};
 use serde::Deserialize;
 
+use super::compared::{Compared, Deviations};
 use super::kernel::Backend;
-use super::{Compared, Deviations};
 
 /// Tolerance of everything (RULES.md).
 const TOLERANCE: f64 = 1e-5;

@@ -12,7 +12,8 @@ use resonetics_runs::setup::{Setup, WorldSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Compared, Deviations, sets};
+use super::compared::{Compared, Deviations};
+use super::given::sets;
 use crate::progress::Bar;
 
 /// Tolerances (RULES.md): most numbers, energies, total entropy.
@@ -128,7 +129,7 @@ pub fn replay(trace: &Trace) -> Result<Compared, String> {
 fn start(trace: &Trace) -> Result<World, String> {
     let mut settings = Vec::new();
     sets(&trace.config, "", &mut settings);
-    let setup = super::setup("gardener", &settings)?;
+    let setup = super::given::setup("gardener", &settings)?;
     let WorldSettings::Gardener(settings) = setup.settings else { return Err("not a garden".to_owned()) };
     let config = settings.env;
     let Initial { grid, prev_total_entropy, gardeners } = &trace.initial;

@@ -9,7 +9,8 @@ use resonetics_runs::setup::{Setup, WorldSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Compared, Deviations, sets};
+use super::compared::{Compared, Deviations};
+use super::given::sets;
 use crate::progress::Bar;
 
 /// Tolerance of everything that is a number (RULES.md).
@@ -59,7 +60,7 @@ fn environment(rules: &str) -> &'static str {
 pub fn replay(trace: &Trace) -> Result<Compared, String> {
     let mut settings = vec![format!("height={}", trace.grid[0]), format!("width={}", trace.grid[1])];
     sets(&trace.config, "", &mut settings);
-    let setup = super::setup(environment(&trace.rules), &settings)?;
+    let setup = super::given::setup(environment(&trace.rules), &settings)?;
     let WorldSettings::K8s(settings) = setup.settings else { return Err("not a cluster".to_owned()) };
     let mut env = K8sEnv::new(settings.env);
     let Initial { cpu, memory, priority, agent, budget, .. } = &trace.initial;

@@ -5,7 +5,7 @@ use resonetics_kernel::risk_predictor;
 use resonetics_kernel::terms::{Gradients, KernelConfig, Outputs, Terms, Weights, flow, kernel};
 use serde::Deserialize;
 
-use super::{Compared, Deviations};
+use super::compared::{Compared, Deviations};
 
 /// Tolerance of every number (RULES section 3).
 const TOLERANCE: f64 = 1e-5;
@@ -97,6 +97,7 @@ impl Backend {
     ///
     /// # Errors
     /// What libtorch says, in words.
+    #[cfg_attr(not(feature = "torch"), allow(clippy::unnecessary_wraps))]
     fn evaluate(self, net: &Mlp, parameters: &[f32], case: &Case) -> Result<Evaluated, String> {
         match self {
             Backend::Native => Ok(native(net, parameters, case)),

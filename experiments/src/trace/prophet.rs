@@ -7,8 +7,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::brain;
+use super::compared::{Compared, Deviations};
+use super::given::read;
 use super::kernel::{self, Backend, Layer};
-use super::{Compared, Deviations, brain, read};
 
 /// Tolerance of every number (RULES section 3).
 const TOLERANCE: f64 = 1e-5;

@@ -5,74 +5,17 @@ use std::path::Path;
 use std::time::Instant;
 
 use ratatui::DefaultTerminal;
-use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use ratatui::crossterm::event::{self, Event};
 use resonetics_runs::error::{self, Error};
 use resonetics_runs::interrupt;
 use signal_hook::consts::SIGTSTP;
 use signal_hook::low_level;
 
-use crate::view::scene::Scene;
+use self::shown::{View, Wish};
 use crate::view::show::{FASTEST, RATES, Show, pace};
 
 mod draw;
-
-/// The past that is kept for the curves, in steps: a whole garden by the rules.
-const PAST: usize = 2000;
-
-/// What the terminal shows.
-struct View {
-    title: String,
-    scene: Scene,
-    /// Of each trend, the oldest first.
-    past: [Vec<f64>; 3],
-    paused: bool,
-    /// Position in [`RATES`].
-    rate: usize,
-}
-
-/// What a key asks for.
-#[derive(Debug, PartialEq)]
-enum Wish {
-    Nothing,
-    Step,
-    Suspend,
-    Quit,
-}
-
-impl View {
-    fn new(title: String, scene: Scene) -> View {
-        let past = scene.trends.map(|(_, share)| vec![share]);
-        View { title, scene, past, paused: false, rate: 3 }
-    }
-
-    fn show(&mut self, scene: Scene) {
-        for (past, (_, share)) in self.past.iter_mut().zip(scene.trends) {
-            if past.len() == PAST {
-                past.remove(0);
-            }
-            past.push(share);
-        }
-        self.scene = scene;
-    }
-
-    fn press(&mut self, key: KeyEvent) -> Wish {
-        match key.code {
-            _ if key.kind == KeyEventKind::Release => {}
-            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => return Wish::Quit,
-            KeyCode::Char('z') if key.modifiers.contains(KeyModifiers::CONTROL) => return Wish::Suspend,
-            KeyCode::Char('q') | KeyCode::Esc => return Wish::Quit,
-            KeyCode::Char(' ') => self.paused = !self.paused,
-            KeyCode::Char('s') | KeyCode::Right => {
-                self.paused = true;
-                return Wish::Step;
-            }
-            KeyCode::Char('+' | '=') => self.rate = (self.rate + 1).min(RATES.len() - 1),
-            KeyCode::Char('-') => self.rate = self.rate.saturating_sub(1),
-            _ => {}
-        }
-        Wish::Nothing
-    }
-}
+mod shown;
 
 /// The terminal in raw mode on its other screen, until this is dropped or the program panics.
 struct Screen(DefaultTerminal);

@@ -18,6 +18,14 @@ use tempfile::TempDir;
 pub const TINY: &str =
     "--set grid_size=8 --set init_agents=4 --set min_population=3 --set max_population=8 --set view_size=5";
 
+/// Poor gardeners and a nervous risk: births, deaths, emergencies and all verdicts.
+pub const EVENTFUL: &str = "gardener --generations 400 --seed 5 --agent random --out out --set dirt_growth=0.1 \
+    --set clean_reward=1 --set birth_energy=3 --set move_cost=0.4 --set reproduce_threshold=6 --set reproduce_cost=4 \
+    --set risk.entropy_grad_scale=0.1 --set risk.ema_alpha=0.6";
+
+/// Gardens that are lost soon, most of them.
+pub const DIRTY: &str = "--set dirt_growth=0.08 --set lost.dirt_share=0.6 --set lost.generations=4";
+
 /// A fresh directory that the program is run in.
 pub struct Place {
     dir: TempDir,

@@ -10,7 +10,6 @@ use resonetics_agents::prophet::config::Schedule;
 use resonetics_agents::prophet::learner::{LearnerError, Minibatch, Samples, Terms};
 use resonetics_agents::prophet::native::NativeLearner;
 use resonetics_agents::prophet::network::Tensor;
-
 use resonetics_envs::gardener::GardenerEnv;
 use resonetics_envs::k8s::K8sEnv;
 

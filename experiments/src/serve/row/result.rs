@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{end, json, regular};
+use crate::serve::ends::{end, json, regular};
 
 /// How much of a long table is read at first, and at most, from its end.
 const ENDS: [u64; 2] = [64 << 10, 4 << 20];

@@ -9,7 +9,7 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Line;
 use ratatui::widgets::Sparkline;
 
-use super::View;
+use super::shown::View;
 use crate::view::colour::{cividis, indexed, is_light};
 use crate::view::scene::{Cells, Node, Scene};
 use crate::view::show::RATES;

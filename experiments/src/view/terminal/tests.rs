@@ -8,6 +8,9 @@ use ratatui::style::{Color, Modifier};
 use resonetics_runs::setup::Setup;
 
 use super::draw::{Ink, READINGS, draw};
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+
+use super::shown::PAST;
 use super::*;
 use crate::view::colour::cividis;
 use crate::view::scene::Cells;
