@@ -151,7 +151,7 @@ fn the_reason_of_a_difference_is_told() {
     let place = started(CLUSTER);
     place.write("out/episodes.csv", &place.bytes("out/episodes.csv")[..120]);
     let ran = place.run("rerun out --out again");
-    assert!(ran.stdout.contains("episodes.csv: DIFFERENT (the recorded one ends at 120 of "), "{ran:?}");
+    assert!(ran.stdout.contains("episodes.csv: DIFFERENT (the recorded file ends at 120 of "), "{ran:?}");
     let known = !ran.stderr.contains("-dirty") && !ran.stderr.contains("commit unknown");
     let plain = ran.stderr.ends_with(
         "episodes.csv: version, commit and settings are those that were recorded: a file was edited or cut\n",

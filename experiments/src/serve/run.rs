@@ -183,7 +183,7 @@ fn named(asked: Question) -> Result<Vec<String>, Refusal> {
         }
     }
     if names.is_empty() || !only {
-        return refuse("give one or more run parameters, with names as /runs lists them".to_owned());
+        return refuse("give run one or more times, with names from /runs".to_owned());
     }
     if names.len() > COMPARED {
         return refuse(format!(
