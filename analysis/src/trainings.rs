@@ -1,6 +1,7 @@
 //! The part of a report about trainings: learning curves of one, or of several that differ only in the seed.
 
 mod answer;
+mod beside;
 mod compared;
 mod drift;
 mod shown;
@@ -13,6 +14,7 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use self::answer::answers;
+use self::beside::Beside;
 use self::compared::Compared;
 use self::shown::{DRIFT, Measure, Shown, TRAINING};
 use self::training::MANY;
@@ -27,11 +29,29 @@ use crate::thinned::value_at;
 /// Steps at which the curves of several runs are compared.
 const GRID: usize = 60;
 
-/// What a report says of the trainings, of which there is at least one: a part an environment.
+/// Whether a group of `trainings`, or one of them, has this name.
+///
+/// # Errors
+/// The names that there are.
+pub fn baseline(trainings: &[Training], name: &str) -> Result<(), String> {
+    if trainings.iter().any(|training| training.group == name || training.name == name) {
+        return Ok(());
+    }
+    let mut known: Vec<&str> = Vec::new();
+    for training in trainings {
+        if !known.contains(&training.group.as_str()) {
+            known.push(&training.group);
+        }
+    }
+    Err(format!("no training is called `{name}`; there are: {}", known.join("; ")))
+}
+
+/// What a report says of the trainings, of which there is at least one: a part an environment. The groups of each
+/// are compared with that called `baseline`, or with that of the run of this name.
 ///
 /// # Errors
 /// That a figure cannot be drawn.
-pub fn parts(trainings: &[Training]) -> Result<Vec<Part>, ChartError> {
+pub fn parts(trainings: &[Training], baseline: Option<&str>) -> Result<Vec<Part>, ChartError> {
     let mut worlds: Vec<&str> = Vec::new();
     for training in trainings {
         if !worlds.contains(&training.world.as_str()) {
@@ -41,11 +61,11 @@ pub fn parts(trainings: &[Training]) -> Result<Vec<Part>, ChartError> {
     let one = worlds.len() == 1;
     let part = |world: &str| {
         if one {
-            return said(&TRAINING, trainings, "");
+            return said(&TRAINING, trainings, "", baseline);
         }
         let of_world: Vec<Training> =
             trainings.iter().filter(|training| training.world == world).cloned().collect();
-        said(&TRAINING, &of_world, world)
+        said(&TRAINING, &of_world, world, baseline)
     };
     worlds.into_iter().map(part).collect()
 }
@@ -55,11 +75,16 @@ pub fn parts(trainings: &[Training]) -> Result<Vec<Part>, ChartError> {
 /// # Errors
 /// That a figure cannot be drawn.
 pub fn drift_part(drifts: &[Training]) -> Result<Part, ChartError> {
-    said(&DRIFT, drifts, "")
+    said(&DRIFT, drifts, "", None)
 }
 
 /// `world` is named where there are several.
-fn said(shown: &Shown, trainings: &[Training], world: &str) -> Result<Part, ChartError> {
+fn said(
+    shown: &Shown,
+    trainings: &[Training],
+    world: &str,
+    baseline: Option<&str>,
+) -> Result<Part, ChartError> {
     let mut figures = Vec::new();
     for measure in shown.measures {
         figures.extend(figure(shown, trainings, measure, world)?);
@@ -74,19 +99,27 @@ fn said(shown: &Shown, trainings: &[Training], world: &str) -> Result<Part, Char
     if shown.less {
         tables.insert(0, drift::table(&groups));
     }
+    let beside = baseline.and_then(|name| Beside::of(shown, &groups, name));
+    let mut sentences = remarks(shown, &groups, trainings);
+    let mut findings = json!({
+        "kind": shown.kind,
+        "world": world,
+        "groups": of_groups,
+        "runs": trainings.iter().map(|training| found(shown, training)).collect::<Vec<_>>(),
+    });
+    if let Some(beside) = &beside {
+        sentences.splice(0..0, beside.sentences());
+        tables.insert(0, beside.table());
+        findings["against_baseline"] = beside.found();
+    }
     Ok(Part {
         question: format!("{}{place}", shown.question),
         answer,
-        sentences: remarks(shown, &groups, trainings),
+        sentences,
         figures,
         words: &[],
         tables,
-        findings: json!({
-            "kind": shown.kind,
-            "world": world,
-            "groups": of_groups,
-            "runs": trainings.iter().map(|training| found(shown, training)).collect::<Vec<_>>(),
-        }),
+        findings,
     })
 }
 

@@ -208,9 +208,9 @@ pub struct ControlsArgs {
 
 #[derive(Debug, Args)]
 pub struct DriftArgs {
-    /// Resume the run in this directory from its last checkpoint; only --threads and the monitoring options
-    /// may be given with it
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["steps", "batch_size", "no_kernel", "no_tune", "centred_risk", "seed", "out"])]
+    /// Resume the run in this directory from its last checkpoint; only --device, --threads and the monitoring
+    /// options may be given with it
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["steps", "batch_size", "no_kernel", "no_tune", "centred_risk", "learner", "seed", "out"])]
     pub resume: Option<PathBuf>,
     /// Training steps, over which the target goes once through its four phases
     #[arg(long, value_name = "N", default_value_t = 2000, allow_negative_numbers = true, value_parser = whole::<u64>(DRIFT_STEPS))]
@@ -228,6 +228,12 @@ pub struct DriftArgs {
     /// below 0.5, this target lets the optimizer leave panic mode
     #[arg(long)]
     pub centred_risk: bool,
+    /// Library that computes the networks
+    #[arg(long, value_enum, default_value_t = Learner::Native)]
+    pub learner: Learner,
+    /// Device of the torch learner: auto, cpu, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: String,
     #[command(flatten)]
     pub seed: SeedArgs,
     #[command(flatten)]
@@ -255,7 +261,7 @@ pub struct RecordArgs {
     pub out: OutArgs,
 }
 
-/// The library that computes the networks of a training.
+/// The library that computes the networks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Learner {
     /// Plain arrays on the CPU; no dependency
@@ -336,7 +342,8 @@ pub struct AnalyzeArgs {
     /// read is an error; one inside a folder is skipped and named
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// Agent that the others are compared with [default: the first]
+    /// Agent, or group of trainings, that the others are compared with; a group by the name that the report
+    /// gives it or by that of one of its runs [default: the first agent]
     #[arg(long, value_name = "NAME")]
     pub baseline: Option<String>,
     /// Number of cells of gardens that come without a config.toml [default: 3600]

@@ -1,8 +1,14 @@
 //! The drift experiment, a step at a time (RULES section 3.1): a worker follows a target that drifts, a
 //! predictor says how badly it will, and the learning rate listens to the predictor.
 //!
-//! Everything random comes by counter from the seed, and the networks take it as plain arrays: another
-//! pair of networks with the methods of [`Worker`] and [`RiskPredictor`] sees the same noise.
+//! Everything random comes by counter from the seed, and the networks take it as plain arrays: all
+//! [`Networks`] see the same noise.
+
+mod networks;
+#[cfg(test)]
+mod tests;
+#[cfg(feature = "torch")]
+mod torch;
 
 use std::collections::VecDeque;
 
@@ -12,12 +18,15 @@ use resonetics_kernel::drift;
 use resonetics_kernel::mlp::dropout;
 use resonetics_kernel::pid::KernelPidTuner;
 use resonetics_kernel::prophet_optimizer::{Mode, ProphetConfig, ProphetOptimizer};
-use resonetics_kernel::risk_predictor::{self, RiskPredictor, RiskTarget};
+use resonetics_kernel::risk_predictor::{self, RiskTarget};
 use resonetics_kernel::terms::{KernelConfig, Terms, Weights};
-use resonetics_kernel::worker::{self, Batch, Worker};
+use resonetics_kernel::worker::{self, Batch};
 use resonetics_numerics::math::LANES;
 use resonetics_numerics::stream::{Domain, Key};
 use serde::{Deserialize, Serialize};
+
+pub use self::networks::Networks;
+pub use self::networks::make as networks;
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -76,8 +85,7 @@ enum Draw {
 pub struct Drift {
     settings: Settings,
     config: ProphetConfig,
-    worker: Worker,
-    predictor: RiskPredictor,
+    networks: Box<dyn Networks>,
     state: State,
 }
 
@@ -100,13 +108,13 @@ const ARRAYS: [&str; 6] =
     ["worker.parameters", "worker.m", "worker.v", "predictor.parameters", "predictor.m", "predictor.v"];
 
 impl Drift {
-    pub fn new(settings: &Settings) -> Drift {
+    /// At its start, with networks that are fresh and of the same seed.
+    pub fn new(settings: &Settings, networks: Box<dyn Networks>) -> Drift {
         let config = ProphetConfig::default();
         Drift {
             settings: settings.clone(),
             config,
-            worker: Worker::new(&config, settings.seed),
-            predictor: RiskPredictor::new(&config, settings.seed),
+            networks,
             state: State {
                 step: 0,
                 optimizer: ProphetOptimizer::new(config),
@@ -124,22 +132,17 @@ impl Drift {
     }
 
     /// Everything that it goes on from.
-    pub fn save(&self) -> (State, Arrays) {
-        let Drift { worker, predictor, .. } = self;
-        let data = [
-            &worker.parameters,
-            &worker.adam.m,
-            &worker.adam.v,
-            &predictor.parameters,
-            &predictor.adam.m,
-            &predictor.adam.v,
-        ];
-        let tensors = ARRAYS.iter().zip(data).map(|(name, data)| Tensor {
+    ///
+    /// # Errors
+    /// If the networks cannot be read from their device.
+    pub fn save(&self) -> Result<(State, Arrays), String> {
+        let arrays = self.networks.save()?;
+        let tensors = ARRAYS.iter().zip(arrays).map(|(name, data)| Tensor {
             name: (*name).to_owned(),
             shape: vec![data.len()],
-            data: data.clone(),
+            data,
         });
-        (self.state.clone(), Arrays { tensors: tensors.collect(), ..Arrays::default() })
+        Ok((self.state.clone(), Arrays { tensors: tensors.collect(), ..Arrays::default() }))
     }
 
     /// Goes on from what one with the same settings saved.
@@ -147,19 +150,12 @@ impl Drift {
     /// # Errors
     /// What does not fit; the experiment is then not to be used.
     pub fn restore(&mut self, state: State, arrays: &Arrays) -> Result<(), String> {
-        let Drift { worker, predictor, .. } = self;
-        let data = [
-            &mut worker.parameters,
-            &mut worker.adam.m,
-            &mut worker.adam.v,
-            &mut predictor.parameters,
-            &mut predictor.adam.m,
-            &mut predictor.adam.v,
-        ];
-        for (name, data) in ARRAYS.iter().zip(data) {
-            data.clone_from(&find(&arrays.tensors, name, &[data.len()])?.data);
+        let counts = [worker::net(), risk_predictor::net()].map(|net| net.parameters());
+        let mut found: [&[f32]; 6] = [&[]; 6];
+        for (i, (name, found)) in ARRAYS.iter().zip(&mut found).enumerate() {
+            *found = &find(&arrays.tensors, name, &[counts[i / 3]])?.data;
         }
-        (worker.adam.steps, predictor.adam.steps) = (state.step, state.step);
+        self.networks.load(found, state.step)?;
         self.state = state;
         Ok(())
     }
@@ -167,7 +163,7 @@ impl Drift {
     /// Takes a step.
     ///
     /// # Errors
-    /// If the loss is no number any more; the experiment ends there.
+    /// If the loss is no number any more, or the networks fail; the experiment ends there.
     pub fn step(&mut self) -> Result<Row, String> {
         let (step, batch) = (self.state.step, self.settings.batch_size);
         let KernelPidTuner { w_r, eps, .. } = self.state.tuner;
@@ -184,7 +180,7 @@ impl Drift {
             .collect();
 
         // What the worker would do, and how much that has changed.
-        let actions = self.worker.act(&x);
+        let actions = self.networks.act(&x)?;
         let prediction = f64::from(actions[0]);
         let action = actions.iter().map(|&action| f64::from(action)).sum::<f64>() / batch as f64;
         let delta = self.state.previous_action.map_or(0.0, |previous| (action - previous).abs());
@@ -195,7 +191,7 @@ impl Drift {
         // The risk, and the rate that follows from it.
         let seen = [progress(step), self.state.delta_ema, self.recent_error()].map(|number| number as f32);
         let mask = self.dropout(Draw::PredictorDropout, risk_predictor::HIDDEN, risk_predictor::DROPOUT);
-        let risk = self.predictor.predict(&seen, &mask)[0];
+        let risk = self.networks.predict(seen, &mask)?;
         let lr = self.state.optimizer.update(risk.into());
 
         // The worker learns.
@@ -207,14 +203,14 @@ impl Drift {
             loss_noise: &self.normals(Draw::LossNoise, step, batch),
             metric_noise: &self.normals(Draw::MetricNoise, step, batch),
         };
-        let (terms, metric_flow) = self.worker.learn(&learned, &kernel, lr);
+        let (terms, metric_flow) = self.networks.learn(&learned, &kernel, lr)?;
         if !(terms.loss.is_finite() && metric_flow.is_finite()) {
             return Err(format!("the loss is {} at step {step}: training has diverged", terms.loss));
         }
 
         // The predictor learns what it should have said.
         let target_risk = self.settings.risk_target.of(terms.loss, self.config.risk_sigmoid_k);
-        self.predictor.learn(&[risk], &[target_risk as f32], 0.5 * self.config.base_lr);
+        self.networks.learn_risk(risk, target_risk as f32, 0.5 * self.config.base_lr)?;
 
         // The tuner turns its knobs.
         if self.settings.kernel && self.settings.tune {

@@ -134,7 +134,11 @@ fn whole_runs_stand_side_by_side() {
         "{refused}"
     );
     assert!(place.refused("analyze one --out two").contains("two already holds"));
-    assert!(place.refused("analyze one --baseline random").contains("there is no benchmark among the files"));
+    assert!(
+        place
+            .refused("analyze one --baseline random")
+            .contains("there is no benchmark and no training among the files")
+    );
 }
 
 /// The published format: what is written is read, and written again it is the same.
@@ -593,4 +597,36 @@ fn screenshot() {
         }
         std::fs::write(format!("{root}/docs/guide/src/images/report-{name}.png"), browser.picture()).unwrap();
     }
+}
+
+/// What comes through a pipe is read as a file would be; nothing waits where nothing comes.
+#[test]
+fn the_standard_input_is_read_like_a_file() {
+    let place = Place::new();
+    place.ok(&format!("gardener --generations 60 --seed 5 --out garden {TINY} -q"));
+    let piped = |script: &str| {
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", script, "sh", env!("CARGO_BIN_EXE_resonetics")]).current_dir(place.path(""));
+        common::Ran::of(shell.output().unwrap(), script)
+    };
+    for (path, out) in [("/dev/stdin", "out-1"), ("-", "out-2")] {
+        let ran = piped(&format!(
+            "cat garden/resonetics_data.csv | \"$1\" analyze {path} --cells 64 --out {out} -q"
+        ));
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        let analysis = place.json(&format!("{out}/analysis.json"));
+        let garden = &part(&analysis, "garden")["gardens"][0];
+        assert_eq!((&garden["name"], &garden["generations"]), (&json!("standard input"), &json!(60)));
+        assert!(!analysis.to_string().contains("piped.csv"), "{analysis}");
+    }
+    let empty = piped(": | \"$1\" analyze -");
+    assert!(
+        empty.code == Some(2) && empty.stderr.contains("standard input, line 1: the file is empty"),
+        "{empty:?}"
+    );
+    let device = piped("\"$1\" analyze /dev/stdin < /dev/null");
+    assert!(device.code == Some(2) && device.stderr.contains("it is a device"), "{device:?}");
+    place.ok("record k8s --steps 3 --seed 1 --out traced -q");
+    let replayed = piped("cat traced/trace.json | \"$1\" replay /dev/stdin");
+    assert_eq!(replayed.code, Some(0), "{replayed:?}");
 }

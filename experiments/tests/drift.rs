@@ -234,3 +234,26 @@ fn settings_out_of_range_are_refused() {
         assert!(said.contains(part), "{new}: {said}");
     }
 }
+
+/// A device is no part of the plan, and a native run's settings are written as they always were.
+#[test]
+fn the_learner_is_part_of_the_settings_where_it_is_not_the_native_one() {
+    let place = Place::new();
+    place.ok("drift --steps 3 --seed 1 --learner native --device cpu --out out --no-monitor");
+    let config = place.text("out/config.toml");
+    assert!(!config.contains("learner") && !config.contains("device"), "{config}");
+    let said = place.refused("drift --steps 3 --seed 1 --device cuda --out other");
+    assert!(said.contains("--device cuda") && said.contains("--learner torch"), "{said}");
+    let said = place.refused("drift --learner jax");
+    assert!(said.contains("'jax'") && said.contains("native, torch"), "{said}");
+}
+
+#[cfg(not(feature = "torch"))]
+#[test]
+fn without_libtorch_a_drift_on_it_is_refused_with_a_remedy() {
+    let place = Place::new();
+    let said = place.refused("drift --seed 1 --learner torch --out out");
+    for part in ["--learner torch", "cargo xtask libtorch", "--features torch"] {
+        assert!(said.contains(part), "{said}");
+    }
+}

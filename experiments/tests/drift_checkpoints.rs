@@ -165,6 +165,7 @@ fn what_cannot_be_resumed_is_refused_and_left_alone() {
         "--no-kernel",
         "--no-tune",
         "--centred-risk",
+        "--learner native",
         "--seed 1",
         "--out other",
     ] {
@@ -172,4 +173,26 @@ fn what_cannot_be_resumed_is_refused_and_left_alone() {
         let name = option.split(' ').next().unwrap();
         assert!(said.contains("cannot be used with") && said.contains(name), "{option}: {said}");
     }
+}
+
+/// Killed behind its first checkpoint, a run on libtorch ends with the bytes of one that was not stopped, `rerun`
+/// makes them again, and its config.toml says what computed it.
+#[cfg(feature = "torch")]
+#[test]
+fn a_drift_on_libtorch_goes_on_to_the_same_bytes() {
+    let place = Place::new();
+    let drift = "drift --steps 1700 --seed 4 --batch-size 2 --learner torch --device cpu --no-monitor";
+    place.ok(&format!("{drift} --out whole"));
+    assert!(place.text("whole/config.toml").contains("learner = \"torch\""));
+    let mut child =
+        place.under_way(&format!("{drift} --out out"), "out/checkpoints/step-000000000500.json", 1);
+    child.kill().unwrap();
+    assert!(!child.wait().unwrap().success(), "it was over before the signal");
+    place.ok(&format!("{RESUME} --device cpu"));
+    assert_same(&left(&place, "out"), &left(&place, "whole"), "libtorch, killed");
+    let said = place.ok("rerun whole --out again").stdout;
+    assert!(said.contains("drift.csv: identical"), "{said}");
+    // Other rounding, from the first steps on.
+    place.ok("drift --steps 1700 --seed 4 --batch-size 2 --no-monitor --out native");
+    assert!(place.text("native/drift.csv") != place.text("whole/drift.csv"));
 }

@@ -59,7 +59,7 @@ impl RiskPredictor {
     pub fn new(config: &ProphetConfig, seed: u64) -> RiskPredictor {
         let net = net();
         RiskPredictor {
-            parameters: net.init(Init::Xavier, Key::new(seed, Domain::Weights, 1)),
+            parameters: initial(seed),
             adam: Adam::new(net.parameters(), adam_config(config)),
             net,
             pass: Pass::default(),
@@ -96,6 +96,11 @@ impl RiskPredictor {
 /// The predictor's shape.
 pub fn net() -> Mlp {
     Mlp { widths: vec![INPUTS, HIDDEN, HIDDEN, 1], activation: Activation::Relu, sigmoid: true }
+}
+
+/// The parameters that a fresh predictor has, `[n]`.
+pub(crate) fn initial(seed: u64) -> Vec<f32> {
+    net().init(Init::Xavier, Key::new(seed, Domain::Weights, 1))
 }
 
 /// The Adam that both networks of Prophet train with.

@@ -6,7 +6,10 @@
 
 pub mod adam;
 pub mod device;
+pub mod mlp;
 pub mod recorded;
+pub mod risk_predictor;
+pub mod worker;
 
 use std::f64::consts::TAU;
 

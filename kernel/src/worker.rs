@@ -58,9 +58,9 @@ impl Worker {
     /// A fresh one: weights and biases as [`Init::Torch`] from `seed`. (Without biases a tanh network
     /// is an odd function at first, and 0 at progress 0.)
     pub fn new(config: &ProphetConfig, seed: u64) -> Worker {
-        let net = Mlp { widths: vec![1, HIDDEN, HIDDEN, 1], activation: Activation::Tanh, sigmoid: false };
+        let net = net();
         Worker {
-            parameters: net.init(Init::Torch, Key::new(seed, Domain::Weights, 0)),
+            parameters: initial(seed),
             adam: Adam::new(net.parameters(), adam_config(config)),
             net,
             scratch: Scratch::default(),
@@ -102,6 +102,16 @@ impl Worker {
         adam.step(parameters, gradient, learning_rate);
         (terms, metric_flow)
     }
+}
+
+/// The worker's shape.
+pub fn net() -> Mlp {
+    Mlp { widths: vec![1, HIDDEN, HIDDEN, 1], activation: Activation::Tanh, sigmoid: false }
+}
+
+/// The parameters that a fresh worker has, `[n]`.
+pub(crate) fn initial(seed: u64) -> Vec<f32> {
+    net().init(Init::Torch, Key::new(seed, Domain::Weights, 0))
 }
 
 /// x + eps noise.

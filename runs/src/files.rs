@@ -75,19 +75,11 @@ fn refuse_unless(taken: bool, kind: fs::FileType, path: &Path) -> Result<(), Err
 /// # Errors
 /// As [`open`], [`Error::Refused`] for more bytes, [`Error::Interrupted`], and any I/O error.
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
-    let mut file = open(path)?.take(limit.saturating_add(1));
     let mut bytes = Vec::new();
-    let mut chunk = vec![0; 1 << 16];
-    loop {
-        interrupt::check()?;
-        match file.read(&mut chunk) {
-            Ok(0) => break,
-            Ok(count) => bytes.extend_from_slice(&chunk[..count]),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::sleep(LOOK),
-            Err(error) => return Err(error::io("read", path)(error)),
-        }
-    }
+    chunks(path, limit.saturating_add(1), |chunk| {
+        bytes.extend_from_slice(chunk);
+        Ok(())
+    })?;
     if bytes.len() as u64 > limit {
         let path = path.display();
         return Err(Error::Refused(format!(
@@ -95,6 +87,31 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
         )));
     }
     Ok(bytes)
+}
+
+/// Copies what is read at `path`, such as a pipe of this process, into the new file `into`, however long it is.
+///
+/// # Errors
+/// As [`open`], [`Error::Interrupted`], and any I/O error.
+pub fn copy(path: &Path, into: &Path) -> Result<(), Error> {
+    let mut file = File::create_new(into).map_err(error::io("create", into))?;
+    chunks(path, u64::MAX, |chunk| file.write_all(chunk).map_err(error::io("write", into)))
+}
+
+/// Gives `take` the bytes of the file at `path` in order, `limit` at most. Asks for signals as it reads.
+fn chunks(path: &Path, limit: u64, mut take: impl FnMut(&[u8]) -> Result<(), Error>) -> Result<(), Error> {
+    let mut file = open(path)?.take(limit);
+    let mut chunk = vec![0; 1 << 16];
+    loop {
+        interrupt::check()?;
+        match file.read(&mut chunk) {
+            Ok(0) => return Ok(()),
+            Ok(count) => take(&chunk[..count])?,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::sleep(LOOK),
+            Err(error) => return Err(error::io("read", path)(error)),
+        }
+    }
 }
 
 /// The text of a file of settings or of what a run says of itself, [`TEXT`] bytes at most.

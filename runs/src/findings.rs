@@ -7,7 +7,7 @@ use resonetics_analysis::chart::ChartError;
 use resonetics_analysis::evaluations::{self, Evaluation};
 use resonetics_analysis::garden::{self, Garden, Rules};
 use resonetics_analysis::lives;
-use resonetics_analysis::read::{Kind, ReadError, Table, episodes, lifetimes, log};
+use resonetics_analysis::read::{GoOn, Kind, ReadError, Table, episodes, lifetimes, log};
 use resonetics_analysis::report::{Part, Report, some_of, thousands};
 use resonetics_analysis::trainings::{self, Training};
 use resonetics_envs::gardener::GardenerConfig;
@@ -107,20 +107,21 @@ pub fn report(mut inputs: Inputs, baseline: Option<&str>, made_by: &str) -> Resu
         }
         interrupt::check().is_ok()
     };
+    let named = baseline.map(|name| trainings::baseline(&found.trainings, name));
     if !found.benchmarks.is_empty() {
-        let worlds = agents::worlds(&found.benchmarks, baseline, &go_on)
-            .map_err(|problem| interrupt::check().err().unwrap_or(Error::Refused(problem)))?;
-        interrupt::check()?;
+        let worlds = worlds(&found, baseline, named.as_ref(), &go_on)?;
         let part = agents::part(&worlds).map_err(drawn)?;
         report.parts.push(found.with_unfinished(Kind::Episodes, part));
-    } else if let Some(baseline) = baseline {
-        return Err(Error::Refused(format!(
-            "`--baseline {baseline}`: there is no benchmark among the files"
-        )));
+    } else if let (Some(baseline), Some(Err(problem))) = (baseline, named) {
+        return Err(Error::Refused(if found.trainings.is_empty() {
+            format!("`--baseline {baseline}`: there is no benchmark and no training among the files")
+        } else {
+            problem
+        }));
     }
     interrupt::check()?;
     if !found.trainings.is_empty() {
-        let mut parts = trainings::parts(&found.trainings).map_err(drawn)?.into_iter();
+        let mut parts = trainings::parts(&found.trainings, baseline).map_err(drawn)?.into_iter();
         report.parts.extend(parts.next().map(|first| found.with_unfinished(Kind::Training, first)));
         report.parts.extend(parts);
     }
@@ -146,6 +147,26 @@ pub fn report(mut inputs: Inputs, baseline: Option<&str>, made_by: &str) -> Resu
     report.runs = inputs.runs;
     report.notes = inputs.notes;
     Ok(report)
+}
+
+/// The worlds of the benchmarks. Where the baseline is a training, `named`, agents are compared with their first.
+fn worlds(
+    found: &Found,
+    baseline: Option<&str>,
+    named: Option<&Result<(), String>>,
+    go_on: GoOn<'_>,
+) -> Result<Vec<agents::World>, Error> {
+    let worlds = agents::worlds(&found.benchmarks, baseline, go_on);
+    interrupt::check()?;
+    let worlds = match (worlds, named) {
+        (Err(_), Some(Ok(()))) => agents::worlds(&found.benchmarks, None, go_on),
+        (Err(problem), Some(Err(others))) if !found.trainings.is_empty() => {
+            Err(format!("{problem}; {others}"))
+        }
+        (worlds, _) => worlds,
+    };
+    interrupt::check()?;
+    worlds.map_err(Error::Refused)
 }
 
 /// What cannot be read is left out and noted; there is an error if that is all.

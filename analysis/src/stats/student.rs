@@ -63,10 +63,27 @@ fn interval_of(center: f64, deviation: f64, n: usize, among: usize) -> Option<In
 /// an estimated variance with its degrees of freedom (Satterthwaite 1946). `None` if none of them varies.
 #[must_use]
 pub fn summed_interval(center: f64, errors: &[(f64, f64)]) -> Option<Interval> {
+    summed_interval_among(center, errors, 1)
+}
+
+/// 95% interval of the difference of the means of independent `x` and `y`, whose variances may differ (Welch 1947),
+/// where it is one of `among` that are looked at together (Bonferroni). `None` where one of the means has none, as in
+/// [`mean_interval`].
+#[must_use]
+pub fn welch_interval_among(x: &[f64], y: &[f64], among: usize) -> Option<Interval> {
+    let error = |values: &[f64]| {
+        mean_interval(values)?;
+        let n = as_f64(values.len());
+        Some((standard_deviation(values)?.powi(2) / n, n - 1.0))
+    };
+    summed_interval_among(mean(x)? - mean(y)?, &[error(x)?, error(y)?], among)
+}
+
+fn summed_interval_among(center: f64, errors: &[(f64, f64)], among: usize) -> Option<Interval> {
     let variance: f64 = errors.iter().map(|error| error.0).sum();
     let freedom = variance.powi(2) / errors.iter().map(|(part, freedom)| part * part / freedom).sum::<f64>();
     // 0 / 0 if nothing varies.
-    let spread = t_95(freedom.is_finite().then_some(freedom)?.max(1.0))? * variance.sqrt();
+    let spread = t_point(freedom.is_finite().then_some(freedom)?.max(1.0), among)? * variance.sqrt();
     Some(Interval { low: center - spread, high: center + spread })
 }
 
@@ -135,6 +152,16 @@ mod tests {
         let welch = summed_interval(difference, &[errors(&X), errors(&Y)]).unwrap();
         assert_close(welch.low, -2.394_536_364_628, 1e-9);
         assert_close(welch.high, 6.177_364_647_457, 1e-9);
+        // scipy 1.17.1: stats.ttest_ind(x, y, equal_var=False).confidence_interval(1 - 0.05 / among)
+        let (x, y) = ([3.1, 2.7, 4.4, 3.9, 5.2], [1.0, 2.2, 1.9]);
+        for (among, low, high) in [
+            (1, 0.747_555_667_291_022_9, 3.572_444_332_708_977_7),
+            (3, 0.258_923_931_433_228_1, 4.061_076_068_566_775),
+        ] {
+            let interval = welch_interval_among(&x, &y, among).unwrap();
+            assert_close(interval.low, low, 1e-9);
+            assert_close(interval.high, high, 1e-9);
+        }
         assert_eq!(summed_interval(1.0, &[(0.0, 3.0)]), None);
         assert_eq!(summed_up_interval(5.0, 18.0_f64.sqrt(), 2), mean_interval(&[2.0, 8.0]));
     }

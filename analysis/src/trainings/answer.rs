@@ -153,6 +153,39 @@ fn last_step(member: &Training, name: &str) -> Option<f64> {
     Some(member.log.column(name)?.last?.0)
 }
 
+/// How a group ended.
+pub(super) struct Last {
+    /// What was measured.
+    pub(super) sampled: bool,
+    /// A value for each of the runs, in their order.
+    pub(super) values: Vec<f64>,
+    /// By how much they rose on average since they began; `None`: not known, or they could learn nothing.
+    pub(super) gain: Option<f64>,
+}
+
+/// How the runs of `group` ended, by the measure that [`answers`] takes, or, if `of_episodes`, by the mean of their
+/// training episodes; `None` where some run has none that says anything.
+pub(super) fn last(shown: &Shown, group: &Compared<'_>, of_episodes: bool) -> Option<Last> {
+    let (members, until) = (group.runs(), group.until());
+    let told = ends(shown, group, 1);
+    let (first, last) = told.means?;
+    let sampled = measured(SAMPLED, members, until);
+    let there = members.iter().all(|member| last_step(member, SAMPLED).is_some_and(|last| last <= until));
+    let all_sampled = there && sampled.len() == members.len();
+    let values: Vec<f64> = if all_sampled && !of_episodes {
+        sampled.iter().map(|ends| ends.last).collect()
+    } else {
+        let end = |member: &&Training| {
+            let column = member.log.column(shown.measures[0].column)?;
+            let (at, last) = column.last?;
+            if at <= until { Some(last) } else { value_at(&column.curve.points(), until) }
+        };
+        members.iter().map(end).collect::<Option<_>>()?
+    };
+    let gain = Some(last - first).filter(|_| !told.fixed);
+    Some(Last { sampled: all_sampled && !of_episodes, values, gain })
+}
+
 /// What each of `members` had in the column called `name`, from where the last of them begins, until `until`;
 /// those are left out that have no two values there.
 fn measured(name: &str, members: &[&Training], until: f64) -> Vec<Measured> {
@@ -217,14 +250,19 @@ fn first_and_last(column: &Column, since: f64, until: f64) -> Option<Measured> {
 
 /// Decimals that show how wide the interval is and that the ends differ, two at least.
 fn decimals(ends: &Ends<'_>) -> usize {
-    let change = ends.means.map(|(first, last)| (last - first).abs());
-    let width = ends.difference.map(|ends| 0.1 * (ends.high - ends.low));
+    digits(ends.means.map(|(first, last)| last - first), ends.difference)
+}
+
+/// The same of a `change` and its interval.
+pub(super) fn digits(change: Option<f64>, interval: Option<Interval>) -> usize {
+    let change = change.map(f64::abs);
+    let width = interval.map(|ends| 0.1 * (ends.high - ends.low));
     let scales = [change, width].into_iter().flatten().filter(|scale| *scale > 0.0);
     scales.map(|scale| (-scale.log10().floor()).clamp(2.0, 9.0) as usize).max().unwrap_or(2)
 }
 
 /// `value` with so many decimals; nothing is `-0.00`.
-fn rounded(value: f64, digits: usize) -> String {
+pub(super) fn rounded(value: f64, digits: usize) -> String {
     let text = format!("{value:.digits$}");
     let is_zero = !text.contains(|c: char| ('1'..='9').contains(&c));
     if is_zero { text.trim_start_matches('-').to_owned() } else { text }

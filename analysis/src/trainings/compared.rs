@@ -32,6 +32,11 @@ impl<'a> Compared<'a> {
         Compared { name, members, whole, ends, copies }
     }
 
+    /// Whether a run of it is called `run`.
+    pub(super) fn is_of(&self, run: &str) -> bool {
+        self.members.iter().any(|member| member.name == run) || self.copies.iter().any(|copy| copy.0 == run)
+    }
+
     /// The runs that are compared: the whole ones, or all of them as far as all of them go.
     pub(super) fn runs(&self) -> &[&'a Training] {
         if self.whole.is_empty() { &self.members } else { &self.whole }

@@ -33,7 +33,7 @@ fn several_seeds_share_a_curve() {
     // Between two points as on the line that a single run is drawn with, not as stairs.
     assert_eq!(curve.points[GRID / 4], (150.0, 3.75));
     assert_eq!(curve.band[0].0, 100.0);
-    let part = &parts(&runs).unwrap()[0];
+    let part = &parts(&runs, None).unwrap()[0];
     assert!(part.figures[0].caption.contains("interquartile mean"));
 }
 
@@ -56,7 +56,7 @@ fn runs_of_unequal_length_are_compared_where_they_can_be() {
     };
     let s4 = Training { planned: Some(40_960.0), ..training("s4", "4 runs", &line(8000.0, 10.9, 14.4)) };
     let runs = [whole("s1", 60.1), whole("s2", 60.2), whole("s3", 60.3), s4.clone()];
-    let part = &parts(&runs).unwrap()[0];
+    let part = &parts(&runs, None).unwrap()[0];
     assert!(
         part.answer.starts_with("Yes: over 3 seeds, those of 4 that are complete, the mean return of 100 episodes rose from 10.70 to 60.20 on average, by +49.50 (95% ")
             && part.answer.ends_with("), in 100,000 steps."),
@@ -71,7 +71,7 @@ fn runs_of_unequal_length_are_compared_where_they_can_be() {
     // Nobody knows what was to be, or the others went as far as they were to: they are the longest, no more.
     let unplanned = runs.clone().map(|run| Training { planned: None, ..run });
     let beyond = runs.clone().map(|run| Training { planned: Some(5000.0), ..run });
-    for part in [&parts(&unplanned).unwrap()[0], &parts(&beyond).unwrap()[0]] {
+    for part in [&parts(&unplanned, None).unwrap()[0], &parts(&beyond, None).unwrap()[0]] {
         assert!(
             part.answer.contains("over 3 seeds, those of 4 that went furthest, the mean"),
             "{}",
@@ -87,7 +87,7 @@ fn runs_of_unequal_length_are_compared_where_they_can_be() {
     assert_eq!(compared.apart()[0].name, "s4");
     assert_eq!(compared.together().len(), 3);
     // One whole run says nothing of seeds: both as far as both go, and each has a curve of its own.
-    let two = &parts(&[whole("s1", 60.1), s4.clone()]).unwrap()[0];
+    let two = &parts(&[whole("s1", 60.1), s4.clone()], None).unwrap()[0];
     assert!(two.answer.contains("over 2 seeds, where the shortest ends, the mean return of 100 episodes rose from 10.80 to 14.30 on average"), "{}", two.answer);
     assert!(two.answer.ends_with(" in 8,000 steps."), "{}", two.answer);
     assert!(!two.figures[0].wide.contains("<polygon"));
@@ -98,7 +98,7 @@ fn runs_of_unequal_length_are_compared_where_they_can_be() {
     );
     for planned in [None, Some(5000.0)] {
         let two = [whole("s1", 60.1), s4.clone()].map(|run| Training { planned, ..run });
-        let remark = &parts(&two).unwrap()[0].sentences[0];
+        let remark = &parts(&two, None).unwrap()[0].sentences[0];
         assert!(remark.contains(" steps; only one went furthest, so each"), "{remark}");
     }
     // None of two that were killed at the same step is whole.
@@ -114,7 +114,7 @@ fn runs_of_unequal_length_are_compared_where_they_can_be() {
 fn seeds_together_say_yes_or_that_nothing_is_shown() {
     let answer = |ends: [(f64, f64); 3]| {
         let run = |(first, last)| training("one", "all", &[(1.0, first), (2.0, last)]);
-        parts(&ends.map(run)).unwrap().remove(0).answer
+        parts(&ends.map(run), None).unwrap().remove(0).answer
     };
     assert_eq!(
         answer([(1.0, 3.0), (50.0, 53.0), (100.0, 104.0)]),
@@ -131,7 +131,7 @@ fn few_seeds_are_told_with_the_interval_that_they_have() {
     let answer = |group: &str, gains: &[f64]| -> Vec<Training> {
         gains.iter().map(|gain| training("one", group, &[(1.0, 20.0), (2.0, 20.0 + gain)])).collect()
     };
-    let told = |runs: &[Training]| parts(runs).unwrap().remove(0).answer;
+    let told = |runs: &[Training]| parts(runs, None).unwrap().remove(0).answer;
     let two = told(&answer("all", &[2.0, 8.0]));
     assert!(
         two.starts_with("Not shown: over 2 seeds") && two.contains("+5.00 (95% -33.12 to +43.12)"),
@@ -160,7 +160,7 @@ fn of_many_settings_the_best_are_named() {
         .zip([3.0, 1.0, 6.0, 2.0, 5.0, 4.0])
         .map(|(name, last)| training(name, name, &[(1.0, 0.0), (2.0, last)]))
         .collect();
-    let answer = parts(&sweep).unwrap().remove(0).answer;
+    let answer = parts(&sweep, None).unwrap().remove(0).answer;
     let named: Vec<_> = answer.split(": the mean").map(|text| &text[text.len() - 1..]).collect();
     assert_eq!(named, ["c", "e", "f", "a", "."], "{answer}");
     assert!(
@@ -171,7 +171,7 @@ fn of_many_settings_the_best_are_named() {
 
 #[test]
 fn one_run_has_no_band_and_that_is_said() {
-    let part = &parts(&[training("one", "all", &[(1.0, 2.0), (2.0, 5.0)])]).unwrap()[0];
+    let part = &parts(&[training("one", "all", &[(1.0, 2.0), (2.0, 5.0)])], None).unwrap()[0];
     assert_eq!(part.answer, "The mean return of 100 episodes rose from 2.00 to 5.00 in 2 steps.");
     assert!(part.sentences[0].contains("there is no interval"));
     assert!(!part.figures[0].wide.contains("<polygon"));
@@ -181,7 +181,8 @@ fn one_run_has_no_band_and_that_is_said() {
 /// One value says nothing of learning, and one that never moves is no fall.
 #[test]
 fn one_value_is_no_answer() {
-    let answer = |values: &[(f64, f64)]| parts(&[training("one", "all", values)]).unwrap().remove(0).answer;
+    let answer =
+        |values: &[(f64, f64)]| parts(&[training("one", "all", values)], None).unwrap().remove(0).answer;
     assert_eq!(
         answer(&[(5.0, 3.0)]),
         "That cannot be said of the mean return of 100 episodes in 5 steps: it was not measured twice."
@@ -298,7 +299,7 @@ fn a_killed_training_is_told_from_its_beginning() {
     };
     let two = [run("a", 28.0, 58.0), run("b", 29.0, 60.0)];
     assert_eq!(
-        parts(&two).unwrap()[0].answer,
+        parts(&two, None).unwrap()[0].answer,
         "Yes: over 2 seeds the mean return with sampled actions rose from 28.50 before training to 59.00 in the last 100 episodes of training on average, by +30.50 (95% +24.15 to +36.85), in 114,688 steps."
     );
     // One that was not killed has a sampled return at its end, which is further on: the line to it is no curve.
@@ -312,7 +313,7 @@ fn a_killed_training_is_told_from_its_beginning() {
     ended.log.columns[1].curve.add(114_688.0, 61.0);
     ended.log.columns[1].last = Some((114_688.0, 61.0));
     for other in [two[1].clone(), ended] {
-        let told = parts(&[whole.clone(), other]).unwrap().remove(0).answer;
+        let told = parts(&[whole.clone(), other], None).unwrap().remove(0).answer;
         assert!(told.contains("rose from 28.50 before training to 59.00 in the last"), "{told}");
     }
 }
@@ -323,7 +324,7 @@ fn a_killed_training_is_told_from_its_beginning() {
 fn seeds_begin_together() {
     let mut early = training("a", "all", &[(100.0, 1.0), (200.0, 9.0), (300.0, 7.0)]);
     let late = training("b", "all", &[(200.0, 8.0), (300.0, 7.0)]);
-    let told = |runs: &[Training]| parts(runs).unwrap().remove(0);
+    let told = |runs: &[Training]| parts(runs, None).unwrap().remove(0);
     let both = told(&[early.clone(), late.clone()]);
     assert_eq!(
         both.answer,
@@ -350,7 +351,7 @@ fn copies_are_no_seeds_and_a_rate_of_zero_learns_nothing() {
         ..training(name, "6 runs", &[(1.0, 20.0), (2.0, last)])
     };
     let six = ["a", "b", "c", "d", "e", "f"].map(|name| run(name, 1, 19.0));
-    let part = &parts(&six).unwrap()[0];
+    let part = &parts(&six, None).unwrap()[0];
     assert_eq!(part.answer, "The mean return of 100 episodes fell from 20.00 to 19.00 in 2 steps.");
     assert!(
         part.sentences.contains(
@@ -362,9 +363,9 @@ fn copies_are_no_seeds_and_a_rate_of_zero_learns_nothing() {
     );
     assert!(part.sentences[0].starts_with("a: one run, so there is no interval"), "{:?}", part.sentences);
     let three = [run("a", 1, 22.0), run("copy", 1, 22.0), run("b", 2, 23.0), run("c", 3, 24.0)];
-    assert!(parts(&three).unwrap()[0].answer.starts_with("Yes: over 3 seeds the mean"));
+    assert!(parts(&three, None).unwrap()[0].answer.starts_with("Yes: over 3 seeds the mean"));
     let fixed = three.map(|run| Training { fixed: true, ..run });
-    assert!(parts(&fixed).unwrap()[0].answer.starts_with("Not shown: over 3 seeds the mean"));
+    assert!(parts(&fixed, None).unwrap()[0].answer.starts_with("Not shown: over 3 seeds the mean"));
 }
 
 /// As many decimals as show what is said.
@@ -372,7 +373,7 @@ fn copies_are_no_seeds_and_a_rate_of_zero_learns_nothing() {
 fn small_changes_are_seen() {
     let told = |ends: &[(f64, f64)]| {
         let run = |&(first, last): &(f64, f64)| training("one", "all", &[(1.0, first), (2.0, last)]);
-        parts(&ends.iter().map(run).collect::<Vec<_>>()).unwrap().remove(0).answer
+        parts(&ends.iter().map(run).collect::<Vec<_>>(), None).unwrap().remove(0).answer
     };
     assert!(told(&[(-0.0004, 0.0004)]).contains(" rose from -0.0004 to 0.0004 in"));
     assert!(told(&[(-0.0, -0.0)]).contains(" stayed at 0.00 in"));
@@ -385,7 +386,7 @@ fn small_changes_are_seen() {
 /// beginning, and a killed training as far as it got.
 #[test]
 fn gains_begin_without_bias() {
-    let answer = |runs: &[Training]| parts(runs).unwrap().remove(0);
+    let answer = |runs: &[Training]| parts(runs, None).unwrap().remove(0);
     let biased = |biased, ended| {
         let mut run = training("one", "all", &[(16_384.0, 28.0), (40_960.0, 29.0)]);
         run.log.counts_episodes = true;
@@ -450,7 +451,7 @@ fn a_return_is_told_at_the_step_at_which_it_was_measured() {
             ..Column::default()
         };
         run.log.columns.push(column);
-        parts(&[run]).unwrap().remove(0).answer
+        parts(&[run], None).unwrap().remove(0).answer
     };
     assert!(
         greedy(5000.0)
@@ -467,7 +468,7 @@ fn a_return_is_told_at_the_step_at_which_it_was_measured() {
         ..Column::default()
     });
     assert_eq!(
-        parts(&[sampled]).unwrap()[0].answer,
+        parts(&[sampled], None).unwrap()[0].answer,
         "The mean return with sampled actions rose from 1.00 to 8.00 in 4,000 steps."
     );
 }
@@ -479,7 +480,7 @@ fn what_is_not_whole_is_told_beside_the_answer() {
         unfinished: Some(format!("{name} was killed: 2 of 9 steps.")),
         ..training(name, name, &[(1.0, 2.0), (2.0, 5.0)])
     };
-    let answer = parts(&["a", "b", "c", "d", "e"].map(run)).unwrap().remove(0).answer;
+    let answer = parts(&["a", "b", "c", "d", "e"].map(run), None).unwrap().remove(0).answer;
     assert!(answer.ends_with(" a was killed: 2 of 9 steps. b was killed: 2 of 9 steps. c was killed: 2 of 9 steps. The same holds for 2 more: see the notes."), "{answer}");
 }
 
@@ -490,7 +491,7 @@ fn worlds_have_parts_of_their_own() {
         world: world.to_owned(),
         ..training(world, world, &[(1.0, 1.0), (2.0, last)])
     };
-    let parts = parts(&[run("k8s", 50.0), run("gardener", 9000.0), run("k8s", 55.0)]).unwrap();
+    let parts = parts(&[run("k8s", 50.0), run("gardener", 9000.0), run("k8s", 55.0)], None).unwrap();
     let told: Vec<_> =
         parts.iter().map(|part| (part.question.as_str(), part.figures[0].name.as_str())).collect();
     assert_eq!(
@@ -501,4 +502,76 @@ fn worlds_have_parts_of_their_own() {
         ]
     );
     assert!(!parts[0].figures[0].wide.contains("9000") && parts[1].figures[0].wide.contains("8000"));
+}
+
+/// Runs of `group` with the seeds 1, 2, ... that begin at 0 and end at `ends`.
+fn seeded(group: &str, ends: &[f64]) -> Vec<Training> {
+    let run = |(seed, &end): (usize, &f64)| Training {
+        seed: Some((seed + 1).to_string()),
+        ..training(&format!("{group}-{}", seed + 1), group, &[(1.0, 0.0), (2.0, end)])
+    };
+    ends.iter().enumerate().map(run).collect()
+}
+
+fn beside(runs: &[Training], baseline: &str) -> (Value, Vec<String>) {
+    let part = parts(runs, Some(baseline)).unwrap().remove(0);
+    (part.findings["against_baseline"]["groups"].clone(), part.sentences)
+}
+
+fn near(found: &Value, low: f64, high: f64) {
+    let ends = [found[0].as_f64().unwrap(), found[1].as_f64().unwrap()];
+    assert!((ends[0] - low).abs() < 1e-6 && (ends[1] - high).abs() < 1e-6, "{ends:?}");
+}
+
+/// By hand: differences of 2, 3 and 4 have the mean 3 and the deviation 1, so 3 -+ 4.302653 / sqrt(3) (the 97.5%
+/// point of Student's t with 2 degrees of freedom). The other way round all of it has the other sign.
+#[test]
+fn a_baseline_is_compared_seed_by_seed() {
+    let runs = [seeded("a", &[10.0, 50.0, 100.0]), seeded("b", &[12.0, 53.0, 104.0])].concat();
+    let (found, said) = beside(&runs, "a");
+    assert_eq!((found[0]["pairs"].as_u64(), found[0]["difference"].as_f64()), (Some(3), Some(3.0)));
+    near(&found[0]["interval"], 0.515_862_3, 5.484_137_7);
+    assert!(
+        said[0].starts_with("b learns more than a: after 2 steps") && said[0].contains("3 pairs"),
+        "{said:?}"
+    );
+    // By the name of a run, too.
+    let (found, said) = beside(&runs, "b-2");
+    near(&found[0]["interval"], -5.484_137_7, -0.515_862_3);
+    assert!(said[0].starts_with("a learns less than b: "), "{said:?}");
+    // Other seeds are no pairs: Welch, by hand. Variances 2033.33 and 2116.33, each over 3; the difference is lost.
+    let mut others = runs.clone();
+    others.iter_mut().skip(3).for_each(|run| run.seed = Some(format!("1{}", run.name)));
+    let (found, said) = beside(&others, "a");
+    assert!(found[0]["pairs"].is_null() && said[0].contains("no difference is shown"), "{said:?}");
+    // Two groups at once: the point of 98.75%, 6.205347 with 2 degrees of freedom.
+    let three = [runs.clone(), seeded("c", &[10.0, 51.0, 99.0])].concat();
+    let (found, said) = beside(&three, "a");
+    near(&found[0]["interval"], 3.0 - 6.205_346_8 / 3.0_f64.sqrt(), 3.0 + 6.205_346_8 / 3.0_f64.sqrt());
+    assert!(
+        said[0].contains("no difference is shown") && said[0].contains("for 2 comparisons at once"),
+        "{said:?}"
+    );
+}
+
+/// Data on which "learns more" would be false though the end is higher, and too few to say.
+#[test]
+fn what_a_baseline_cannot_show_is_not_said() {
+    let runs = [seeded("a", &[10.0, 50.0, 100.0]), seeded("b", &[12.0, 53.0, 104.0])].concat();
+    let mut fixed = runs.clone();
+    fixed.iter_mut().skip(3).for_each(|run| run.fixed = true);
+    assert!(beside(&fixed, "a").1[0].starts_with("b ends higher than a: "));
+    assert!(beside(&fixed, "b").1[0].starts_with("a ends lower than b: "));
+    let mut ahead = runs.clone();
+    for run in ahead.iter_mut().skip(3) {
+        let end = run.log.columns[0].last.unwrap().1;
+        *run =
+            Training { seed: run.seed.clone(), ..training(&run.name, "b", &[(1.0, end + 1.0), (2.0, end)]) };
+    }
+    assert!(beside(&ahead, "a").1[0].starts_with("b ends higher than a: "), "it fell");
+    let one = [seeded("a", &[10.0]), seeded("b", &[500.0])].concat();
+    assert!(beside(&one, "a").1[0].contains("too few seeds to say"));
+    assert!(beside(&seeded("a", &[1.0, 2.0]), "a").1[0].starts_with("There is nothing to compare"));
+    let problem = baseline(&runs, "nobody").unwrap_err();
+    assert_eq!(problem, "no training is called `nobody`; there are: a; b");
 }

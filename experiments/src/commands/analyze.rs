@@ -15,6 +15,7 @@ use resonetics_runs::run_dir::{RunDir, RunRecord};
 use resonetics_runs::shell::command_line;
 
 use super::context::Context;
+use super::piped::Piped;
 use super::reported::described;
 use crate::cli::AnalyzeArgs;
 use crate::out::say;
@@ -24,11 +25,16 @@ use crate::progress::Bar;
 pub fn run(command: &'static str, args: &AnalyzeArgs, context: Context) -> Result<(), Error> {
     claim::check(args.out.out.as_deref())?;
     let record = RunRecord::new(command, None);
-    let mut inputs = Inputs::find(&args.paths, command == "report")?;
+    let mut piped = Piped::default();
+    let files = piped.copied(&args.paths)?;
+    let told = |failure| piped.told(failure);
+    let mut inputs = Inputs::find(&files, command == "report").map_err(told)?;
     inputs.cells = args.cells;
     inputs.progress = Some(Box::new(Bar::new(inputs.files.len() as u64, "files", context.quiet)));
     let typed = std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned());
-    let mut report = findings::report(inputs, args.baseline.as_deref(), &command_line(typed))?;
+    let mut report =
+        findings::report(inputs, args.baseline.as_deref(), &command_line(typed)).map_err(told)?;
+    report.notes.iter_mut().for_each(|note| *note = piped.named(note));
     let paths: Vec<toml::Value> = args.paths.iter().map(|path| path.display().to_string().into()).collect();
     let mut config = described(command, [("paths", paths.into())]);
     if let Some(baseline) = &args.baseline {

@@ -19,7 +19,7 @@ use super::context::Context;
 use super::kept::{finished, kept, told};
 use super::typed::seed;
 use crate::cli::DriftArgs;
-use crate::drift::{Drift, Row, Settings, State};
+use crate::drift::{Drift, Row, Settings, State, networks};
 use crate::out::say;
 
 /// The columns of `drift.csv`, a row a step.
@@ -81,20 +81,23 @@ pub fn run(args: &DriftArgs, context: Context) -> Result<(), Error> {
         kernel: !args.no_kernel,
         tune: !args.no_tune && !args.no_kernel,
         risk_target: if args.centred_risk { RiskTarget::Centred } else { RiskTarget::Sigmoid },
+        learner: args.learner.into(),
     };
     plan.check()?;
+    networks(plan.learner, plan.seed, &args.device)?;
     let monitor = args.monitor.start(context.quiet)?;
     let all = Plan::Drift(plan.clone());
     let out = args.out.out.as_deref();
-    kept(&all, out, context, monitor.as_ref(), |dir| execute(&plan, dir, monitor.as_ref())).map(drop)
+    kept(&all, out, context, monitor.as_ref(), |dir| execute(&plan, dir, &args.device, monitor.as_ref()))
+        .map(drop)
 }
 
-/// Runs in `dir`, from its last checkpoint on if it holds one.
-pub fn execute(plan: &DriftPlan, dir: &Path, monitor: Option<&Monitor>) -> Result<(), Error> {
+/// Runs in `dir` on `device`, from its last checkpoint on if it holds one.
+pub fn execute(plan: &DriftPlan, dir: &Path, device: &str, monitor: Option<&Monitor>) -> Result<(), Error> {
     let _lock = exclusive(dir)?;
     let steps = plan.steps;
     let checkpoints = checkpoints(dir)?;
-    let (mut drift, mut csv, mut summary) = open(plan, &checkpoints, &dir.join(CSV))?;
+    let (mut drift, mut csv, mut summary) = open(plan, device, &checkpoints, &dir.join(CSV))?;
     checkpoints.tidy()?;
     let (first, start) = (drift.steps(), Instant::now());
     if let Some(monitor) = monitor {
@@ -121,7 +124,7 @@ pub fn execute(plan: &DriftPlan, dir: &Path, monitor: Option<&Monitor>) -> Resul
         }
         if drift.steps().is_multiple_of(CHECKPOINT_EVERY) {
             let csv_bytes = csv.sync()?;
-            let (state, arrays) = drift.save();
+            let (state, arrays) = drift.save().map_err(Error::Failed)?;
             let numbers = Numbers { drift: state, summary: summary.clone() };
             let checkpoint = Checkpoint { csv_bytes, best: None, numbers, arrays };
             checkpoints.write(drift.steps(), &checkpoint, false)?;
@@ -134,11 +137,13 @@ pub fn execute(plan: &DriftPlan, dir: &Path, monitor: Option<&Monitor>) -> Resul
 /// The experiment, its file and its summary as they were at the last checkpoint, or at the start.
 fn open(
     plan: &DriftPlan,
+    device: &str,
     checkpoints: &Checkpoints,
     path: &Path,
 ) -> Result<(Drift, CsvFile, Summary), Error> {
-    let DriftPlan { seed, steps, batch_size, kernel, tune, risk_target } = plan.clone();
-    let mut drift = Drift::new(&Settings { seed, steps, batch_size, kernel, tune, risk_target });
+    let DriftPlan { seed, steps, batch_size, kernel, tune, risk_target, learner } = plan.clone();
+    let settings = Settings { seed, steps, batch_size, kernel, tune, risk_target };
+    let mut drift = Drift::new(&settings, networks(learner, seed, device)?);
     let Some(Checkpoint { csv_bytes, numbers, arrays, .. }) = checkpoints.last::<Numbers>()? else {
         refuse_lost(checkpoints, path)?;
         return Ok((drift, begun(path, &COLUMNS, &|line| say(format_args!("{line}")))?, Summary::default()));
@@ -165,6 +170,7 @@ fn resume(dir: &Path, args: &DriftArgs, context: Context) -> Result<(), Error> {
     if finished(dir)? {
         return Ok(());
     }
+    networks(plan.learner, plan.seed, &args.device)?;
     let lock = exclusive(dir)?;
     let (checkpoints, csv) = (checkpoints(dir)?, dir.join(CSV));
     match checkpoints.last::<Numbers>()? {
@@ -176,7 +182,7 @@ fn resume(dir: &Path, args: &DriftArgs, context: Context) -> Result<(), Error> {
     let record = record.watched_at(monitor.as_ref().map(Monitor::addresses));
     let run = RunDir::resume(dir, record, &|line| say(format_args!("{line}")))?;
     drop(lock);
-    let outcome = execute(&plan, dir, monitor.as_ref());
+    let outcome = execute(&plan, dir, &args.device, monitor.as_ref());
     told(run.finish(outcome), dir, context)
 }
 

@@ -14,6 +14,7 @@ mod gardener;
 mod kept;
 mod lifespan;
 mod list;
+mod piped;
 mod record;
 mod replay;
 mod reported;

@@ -68,7 +68,7 @@ fn execute(plan: &Plan, dir: &Path, context: Context) -> Result<(), Error> {
         Plan::Gardener(plan) => gardener::execute(plan, dir, context),
         Plan::Benchmark(plan) => benchmark::execute(plan, dir, context),
         Plan::Controls(plan) => controls::execute(plan, dir, context),
-        Plan::Drift(plan) => drift::execute(plan, dir, None),
+        Plan::Drift(plan) => drift::execute(plan, dir, "auto", None),
         Plan::Record(plan) => record::execute(plan, dir, context),
         Plan::Eval(plan) => eval::execute(plan, dir, context),
         Plan::Train(plan) => train::execute(plan, dir, context),

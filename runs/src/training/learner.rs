@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 
 /// What holds the networks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LearnerKind {
     /// Plain arrays on the CPU; needs nothing
+    #[default]
     Native,
     /// libtorch, on the CPU or a GPU; needs a build with `--features torch`
     Torch,
@@ -34,30 +35,67 @@ pub fn make(
              set it to 0, or use --learner torch"
                 .to_owned(),
         )),
-        LearnerKind::Native if !["auto", "cpu"].contains(&device) => Err(Error::Refused(format!(
-            "--device {device}: the native learner computes on the CPU (auto, cpu); use --learner torch for a GPU"
-        ))),
-        LearnerKind::Native => Ok(Box::new(NativeLearner::new(network, spaces))),
-        LearnerKind::Torch => torch(network, spaces, device),
+        LearnerKind::Native => {
+            native_device(device)?;
+            Ok(Box::new(NativeLearner::new(network, spaces)))
+        }
+        LearnerKind::Torch => torch(network, spaces, torch_device(device)?),
     }
 }
 
-#[cfg(feature = "torch")]
-fn torch(network: &Network, spaces: Spaces, device: &str) -> Result<Box<dyn Learner>, Error> {
-    use resonetics_agents::prophet::torch::TorchLearner;
-    use resonetics_kernel::torch::device::choose;
+/// Refuses a `device` that is not the CPU.
+///
+/// # Errors
+/// [`Error::Refused`] with the learner that has others.
+pub fn native_device(device: &str) -> Result<(), Error> {
+    if ["auto", "cpu"].contains(&device) {
+        return Ok(());
+    }
+    Err(Error::Refused(format!(
+        "--device {device}: the native learner computes on the CPU (auto, cpu); use --learner torch for a GPU"
+    )))
+}
 
-    let device = choose(device).map_err(|problem| Error::Refused(format!("--device: {problem}")))?;
+/// A device of libtorch.
+#[cfg(feature = "torch")]
+pub type Device = resonetics_kernel::torch::device::Device;
+/// A device of libtorch: there is none in this build.
+#[cfg(not(feature = "torch"))]
+pub type Device = std::convert::Infallible;
+
+/// The device of libtorch that `device` names.
+///
+/// # Errors
+/// [`Error::Refused`] if it cannot be had, or this build has no libtorch.
+#[cfg(feature = "torch")]
+pub fn torch_device(device: &str) -> Result<Device, Error> {
+    let chosen = resonetics_kernel::torch::device::choose(device);
+    chosen.map_err(|problem| Error::Refused(format!("--device: {problem}")))
+}
+
+/// The device of libtorch that `device` names.
+///
+/// # Errors
+/// [`Error::Refused`]: this build has no libtorch.
+#[cfg(not(feature = "torch"))]
+pub fn torch_device(_device: &str) -> Result<Device, Error> {
+    Err(Error::Refused(
+        "--learner torch: this build has no libtorch; run `cargo xtask libtorch` once, then build with \
+         `--features torch`"
+            .to_owned(),
+    ))
+}
+
+#[cfg(feature = "torch")]
+fn torch(network: &Network, spaces: Spaces, device: Device) -> Result<Box<dyn Learner>, Error> {
+    use resonetics_agents::prophet::torch::TorchLearner;
+
     // One thread within an operation: sums have one order then, and a resumed run is bit-identical.
     let learner = TorchLearner::new(network, spaces, device, 1).map_err(Error::Refused)?;
     Ok(Box::new(learner))
 }
 
 #[cfg(not(feature = "torch"))]
-fn torch(_network: &Network, _spaces: Spaces, _device: &str) -> Result<Box<dyn Learner>, Error> {
-    Err(Error::Refused(
-        "--learner torch: this build has no libtorch; run `cargo xtask libtorch` once, then build with \
-         `--features torch`"
-            .to_owned(),
-    ))
+fn torch(_network: &Network, _spaces: Spaces, device: Device) -> Result<Box<dyn Learner>, Error> {
+    match device {}
 }

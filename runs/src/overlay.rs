@@ -1,0 +1,169 @@
+//! What is laid over the preset of a world: a file of settings, or the config.toml of a run, and settings one
+//! by one.
+
+use std::path::{Path, PathBuf};
+
+use resonetics_agents::prophet::config::TrainConfig;
+use resonetics_envs::config::{Allowed, ConfigError, Settings, Source, resolve};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::files::text;
+use crate::setup::{EnvTable, Setup, WorldSettings};
+
+/// A file of settings and settings on top of it; the default is none.
+#[derive(Clone, Debug, Default)]
+pub struct Overlay {
+    /// TOML with settings of the world, or the config.toml of a run, whose settings of this world are taken.
+    pub file: Option<PathBuf>,
+    /// Settings such as `max_steps=1000`, each on top of those before it.
+    pub sets: Vec<String>,
+}
+
+/// A world's settings with those of a training in it, under `train.`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct WithTrain<W> {
+    #[serde(flatten)]
+    world: W,
+    train: TrainConfig,
+}
+
+impl<W: Settings> Settings for WithTrain<W> {
+    fn check(&self, allowed: &mut Allowed) {
+        self.world.check(allowed);
+        allowed.table("train", |allowed| self.train.check(allowed));
+    }
+}
+
+impl Overlay {
+    /// `world` with the file and then the settings on top. What the file says of a training is left out. `note` is
+    /// told which settings of a run are taken.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or the first setting that is refused.
+    pub fn over(&self, world: Setup, note: &dyn Fn(&str)) -> Result<Setup, Error> {
+        let file = SettingsFile::of(self.file.as_deref(), &world.name, false, note)?;
+        // A key that a training alone has is still unknown where it is typed.
+        let trained = self.sets.iter().any(|set| set.trim_start().starts_with("train."));
+        if file.as_ref().is_some_and(|file| file.trains) && !trained {
+            let train = world.training();
+            return self.lay(file, world, train).map(|(setup, _)| setup);
+        }
+        let preset = file.as_ref().and_then(|file| file.preset.clone());
+        let source = file.as_ref().map(SettingsFile::source);
+        let setup = world.with(source, &self.sets).map_err(|error| refused(error, file.as_ref()))?;
+        Ok(Setup { preset: preset.unwrap_or(setup.preset), ..setup })
+    }
+
+    /// `world` and the settings `train` of a training in it, with the file and then the settings on top of both:
+    /// those of the training have keys below `train.`.
+    ///
+    /// # Errors
+    /// As [`Overlay::over`].
+    pub fn over_training(
+        &self,
+        world: Setup,
+        train: TrainConfig,
+        note: &dyn Fn(&str),
+    ) -> Result<(Setup, TrainConfig), Error> {
+        let file = SettingsFile::of(self.file.as_deref(), &world.name, true, note)?;
+        self.lay(file, world, train)
+    }
+
+    fn lay(
+        &self,
+        file: Option<SettingsFile>,
+        world: Setup,
+        train: TrainConfig,
+    ) -> Result<(Setup, TrainConfig), Error> {
+        let source = file.as_ref().map(SettingsFile::source);
+        let refused = |error: ConfigError| refused(error, file.as_ref());
+        let Setup { name, preset, settings } = world;
+        let (settings, train) = match settings {
+            WorldSettings::K8s(world) => {
+                let both = resolve(&WithTrain { world, train }, source, &self.sets).map_err(refused)?;
+                (WorldSettings::K8s(both.world), both.train)
+            }
+            WorldSettings::Gardener(world) => {
+                let both = resolve(&WithTrain { world, train }, source, &self.sets).map_err(refused)?;
+                (WorldSettings::Gardener(both.world), both.train)
+            }
+        };
+        let preset = file.and_then(|file| file.preset).unwrap_or(preset);
+        Ok((Setup { name, preset, settings }, train))
+    }
+}
+
+/// What was read: a file of settings, or the config.toml of a run, whose settings are taken.
+struct SettingsFile {
+    name: String,
+    text: String,
+    /// Of the run that it is of.
+    preset: Option<String>,
+    /// Whether there are settings of a training in it.
+    trains: bool,
+}
+
+impl SettingsFile {
+    /// The file at `path`, for the world called `env`; `trains`: for a training in it.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if it cannot be read, or is the config.toml of a run in no such world.
+    fn of(
+        path: Option<&Path>,
+        env: &str,
+        trains: bool,
+        note: &dyn Fn(&str),
+    ) -> Result<Option<SettingsFile>, Error> {
+        let Some(path) = path else { return Ok(None) };
+        let (name, text) = (path.display().to_string(), text(path)?);
+        // What is no TOML is refused with its line later.
+        let table: toml::Table = text.parse().unwrap_or_default();
+        let train = table.get("train").filter(|train| train.is_table());
+        let Some(command) = table.get("command").and_then(toml::Value::as_str) else {
+            return Ok(Some(SettingsFile { name, preset: None, trains: train.is_some(), text }));
+        };
+        let EnvTable { preset, mut settings, .. } = env_of(&table, &name, command, env)?;
+        let train = train.filter(|_| trains).cloned();
+        let taken = if train.is_some() { "[env] and [train] are" } else { "[env] is" };
+        let left: Vec<&str> = table
+            .keys()
+            .map(String::as_str)
+            .filter(|key| !["command", "env", "worlds"].contains(key) && (train.is_none() || *key != "train"))
+            .collect();
+        let left = if left.is_empty() { String::new() } else { format!(", not its {}", left.join(", ")) };
+        note(&format!("{name} belongs to a run of `{command}`: its {taken} used, preset {preset}{left}"));
+        let trains = train.is_some();
+        settings.extend(train.map(|train| ("train".to_owned(), train)));
+        Ok(Some(SettingsFile { name, text: settings.to_string(), preset: Some(preset), trains }))
+    }
+
+    fn source(&self) -> Source<'_> {
+        Source { name: &self.name, text: &self.text }
+    }
+}
+
+/// The world `env` in `table`, the config.toml `name` of a run of `command`.
+fn env_of(table: &toml::Table, name: &str, command: &str, env: &str) -> Result<EnvTable, Error> {
+    let refuse =
+        |problem: String| Err(Error::Refused(format!("{name} belongs to a run of `{command}`{problem}")));
+    let worlds = table.get("worlds").and_then(toml::Value::as_array).into_iter().flatten();
+    let worlds: Vec<EnvTable> = worlds
+        .filter_map(|world| world.get("env"))
+        .chain(table.get("env"))
+        .filter_map(|env| env.clone().try_into().ok())
+        .collect();
+    let names: Vec<String> = worlds.iter().map(|world| world.name.clone()).collect();
+    match worlds.into_iter().find(|world| world.name == env) {
+        Some(world) => Ok(world),
+        None if names.is_empty() => refuse(": it holds no settings of a world".to_owned()),
+        None => refuse(format!(" in {}: its settings are not those of {env}", names.join(" and "))),
+    }
+}
+
+/// A refused setting; the lines of what was taken out of a run's config.toml are not those of the file.
+fn refused(error: ConfigError, file: Option<&SettingsFile>) -> Error {
+    let taken = file.filter(|file| file.preset.is_some() && error.place.starts_with(&file.name));
+    let place = taken.map_or_else(|| error.place.clone(), |file| file.name.clone());
+    ConfigError { place, ..error }.into()
+}

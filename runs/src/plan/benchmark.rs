@@ -1,0 +1,62 @@
+//! `benchmark`: agents over paired seeds.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::range::{EPISODES, within};
+use crate::error::Error;
+use crate::setup::Setup;
+use crate::trained::{TrainedAgents, folder};
+
+/// Everything that the run depends on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Benchmark {
+    /// Everything random follows from it.
+    pub seed: u64,
+    /// Episodes of each agent, on the same seeds.
+    pub episodes: u32,
+    /// Their names; the first is the one that the others are compared with.
+    pub agents: Vec<String>,
+    /// Which checkpoints act for its trained agents; filled as it begins.
+    #[serde(default, skip_serializing_if = "TrainedAgents::is_empty")]
+    pub checkpoints: TrainedAgents,
+    /// The world.
+    pub env: Setup,
+}
+
+impl Benchmark {
+    /// Refuses what the command line refuses.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for a number out of its range, and for agents that are unknown or named twice.
+    pub fn check(&self) -> Result<(), Error> {
+        within("episodes", self.episodes.into(), &EPISODES)?;
+        check_agents(&self.agents, &self.checkpoints, &self.env)
+    }
+}
+
+/// At least one agent, each known and named once.
+///
+/// # Errors
+/// [`Error::Refused`], and those of [`TrainedAgents::policy`].
+pub fn check_agents(agents: &[String], trained: &TrainedAgents, env: &Setup) -> Result<(), Error> {
+    if agents.is_empty() {
+        return Err(Error::Refused(format!(
+            "`agents = []`: at least one is needed; known are: {}",
+            env.agents().join(", ")
+        )));
+    }
+    for (i, agent) in agents.iter().enumerate() {
+        trained.policy(env, agent, 1)?;
+        let place = |agent: &String| Path::new(folder(agent)?).canonicalize().ok();
+        let same =
+            |other: &&String| *other == agent || (place(agent).is_some() && place(agent) == place(other));
+        if let Some(other) = agents[..i].iter().find(same) {
+            let also = if other == agent { String::new() } else { format!(", as `{other}` before") };
+            return Err(Error::Refused(format!("agent `{agent}` is named twice{also}")));
+        }
+    }
+    Ok(())
+}

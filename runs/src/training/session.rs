@@ -1,0 +1,351 @@
+//! A training at work in its run directory: rows, timings and checkpoints, and the way back from a loss that is no
+//! number.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use resonetics_agents::prophet::config::TrainConfig;
+use resonetics_agents::prophet::init::initial;
+use resonetics_agents::prophet::learner::Learner;
+use resonetics_agents::prophet::state::{Numbers, State};
+use resonetics_agents::prophet::trainer::{Acting, NonFinite, Trainer, Update, UpdateError};
+use resonetics_envs::env::ParallelEnv;
+
+use super::board::Board;
+use super::checkpoint::{Best, Checkpoint, Checkpoints, Identity};
+use super::learner::make;
+use super::plan::Train;
+use super::row::{self, CSV, Measured, TIMING};
+use crate::error::{self, Error};
+use crate::files::{CsvFile, begun, check_writable, first_line, last_number};
+use crate::interrupt;
+use crate::monitor::{Monitor, Snapshot};
+use crate::progress::{Progress, Silent, Tell};
+use crate::run_dir::exclusive;
+
+/// Where a training computes and who watches it; changes none of the files that count.
+#[derive(Clone, Copy)]
+pub struct Runtime<'a> {
+    /// `auto`, `cpu`, `cuda` or `cuda:N`; for the torch learner.
+    pub device: &'a str,
+    /// Ticked update by update, with the mean return and the speed as its message.
+    pub progress: &'a dyn Progress,
+    /// Is told what is no progress: that the training goes back to a checkpoint, for one.
+    pub tell: &'a Tell<'a>,
+    /// Shows the latest numbers to whoever asks.
+    pub monitor: Option<&'a Monitor>,
+    /// Is told of each update, and of the untrained policy as update 0, before the checkpoint is written. An error
+    /// ends the training.
+    pub watch: &'a dyn Fn(&Watched<'_>) -> Result<(), Error>,
+    /// Whether to write TensorBoard's event files too; a training that has some goes on with them.
+    pub tensorboard: bool,
+}
+
+impl Default for Runtime<'_> {
+    /// On the device that is there, watched by nobody.
+    fn default() -> Self {
+        Runtime {
+            device: "auto",
+            progress: &Silent,
+            tell: &|_| Ok(()),
+            monitor: None,
+            watch: &|_| Ok(()),
+            tensorboard: false,
+        }
+    }
+}
+
+/// What an update did. The update 0, before the first one, has no numbers but what was measured.
+#[derive(Clone, Copy)]
+pub struct Watched<'a> {
+    /// The trainer's numbers.
+    pub update: &'a Update,
+    /// What the policy earns, where it was measured.
+    pub measured: Measured,
+    /// Steps of single environments a second, on this machine.
+    pub steps_per_second: f64,
+}
+
+/// Makes a learner, its parameters all 0.
+type NewLearner<'a> = &'a dyn Fn() -> Result<Box<dyn Learner>, Error>;
+
+impl Train {
+    /// The checkpoints in `dir`.
+    ///
+    /// # Errors
+    /// That config.toml cannot be read.
+    pub fn checkpoints(&self, dir: &Path) -> Result<Checkpoints, Error> {
+        Ok(Checkpoints::at(dir, Identity::of(&self.env.name, dir)?, self.train.keep))
+    }
+
+    /// Refuses files in `dir` that a training cannot go on from; changes none.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with the file and the reason.
+    pub fn resumable(&self, dir: &Path) -> Result<(), Error> {
+        let checkpoints = self.checkpoints(dir)?;
+        let csv = dir.join(CSV);
+        match checkpoints.last::<Numbers>()? {
+            Some(last) => CsvFile::resumable(&csv, last.csv_bytes).map(drop),
+            None => self.refuse_lost(&checkpoints, &csv),
+        }
+    }
+
+    /// Refuses to begin where more was trained than before a first checkpoint.
+    fn refuse_lost(&self, checkpoints: &Checkpoints, csv: &Path) -> Result<(), Error> {
+        let done = last_number(csv)?.unwrap_or(0).max(row::last_timed(&csv.with_file_name(TIMING))?);
+        checkpoints.refuse_lost(csv, done, self.train.checkpoint_every as u64)
+    }
+}
+
+/// A training in its directory.
+struct Session<'a, E> {
+    plan: &'a Train,
+    prototype: &'a E,
+    learner: NewLearner<'a>,
+    checkpoints: Checkpoints,
+    trainer: Trainer<E>,
+    csv: CsvFile,
+    csv_path: PathBuf,
+    timing: File,
+    best: Option<Best>,
+    board: Option<Board>,
+}
+
+/// Trains in the run directory `dir`, from its last checkpoint on if it holds one.
+///
+/// # Errors
+/// [`Error::Refused`] if another process trains there, or a checkpoint is refused; an interrupt; what ended the
+/// training.
+pub(super) fn train<E: ParallelEnv + Clone + Sync>(
+    plan: &Train,
+    dir: &Path,
+    prototype: &E,
+    runtime: &Runtime<'_>,
+) -> Result<(), Error> {
+    let _lock = exclusive(dir)?;
+    let learner = || make(plan.learner, &plan.train.network, plan.spaces(), runtime.device);
+    let mut session = Session::open(plan, dir, prototype, &learner, runtime)?;
+    let outcome = session.run(runtime);
+    outcome.and(session.board.map_or(Ok(()), Board::finish))
+}
+
+impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
+    /// At the last checkpoint, or at the start.
+    fn open(
+        plan: &'a Train,
+        dir: &Path,
+        prototype: &'a E,
+        learner: NewLearner<'a>,
+        runtime: &Runtime<'_>,
+    ) -> Result<Session<'a, E>, Error> {
+        let checkpoints = plan.checkpoints(dir)?;
+        let csv_path = dir.join(CSV);
+        let (trainer, last) = start(plan, prototype, learner, &checkpoints, &csv_path)?;
+        let (csv, best) = match last {
+            Some(Last { csv_bytes, best }) => {
+                if best.is_some_and(|best| best.update == trainer.updates()) {
+                    checkpoints.last_is_best()?;
+                }
+                (CsvFile::resume(&csv_path, csv_bytes)?, best)
+            }
+            None => (begun(&csv_path, &row::COLUMNS, runtime.tell)?, None),
+        };
+        checkpoints.tidy()?;
+        let timing_path = dir.join(TIMING);
+        check_writable(&timing_path)?;
+        let timing = File::options()
+            .create(true)
+            .append(true)
+            .open(&timing_path)
+            .map_err(error::io("open", &timing_path))?;
+        if let Some(monitor) = runtime.monitor {
+            monitor.begin(Snapshot {
+                training_step: trainer.steps(),
+                episodes: trainer.episodes(),
+                rollbacks: trainer.rollbacks().into(),
+                nonfinite: trainer.rollbacks().into(),
+                ..Snapshot::default()
+            });
+        }
+        let board = Board::of(dir, runtime.tensorboard);
+        Ok(Session { plan, prototype, learner, checkpoints, trainer, csv, csv_path, timing, best, board })
+    }
+
+    /// Trains to the end.
+    fn run(&mut self, runtime: &Runtime<'_>) -> Result<(), Error> {
+        let planned = self.trainer.planned_updates();
+        let progress = runtime.progress;
+        progress.begin_at(self.trainer.updates());
+        self.begin(runtime)?;
+        while self.trainer.updates() < planned {
+            interrupt::check()?;
+            let start = Instant::now();
+            match self.trainer.update() {
+                Ok(update) => {
+                    let steps = self.plan.steps_per_update() as f64;
+                    let steps_per_second = steps / start.elapsed().as_secs_f64();
+                    self.note(&update, steps_per_second, runtime)?;
+                    progress.message(&row::message(&update, steps_per_second));
+                    progress.inc(1);
+                }
+                Err(UpdateError::Learner(error)) => return Err(error.into()),
+                Err(UpdateError::NonFinite(bad)) => {
+                    self.roll_back(bad, runtime.tell)?;
+                    self.begin(runtime)?;
+                }
+            }
+        }
+        self.csv.sync().map(drop)
+    }
+
+    /// At the start of a training, whose log has no row then, writes and tells what the untrained policy earns.
+    fn begin(&mut self, runtime: &Runtime<'_>) -> Result<(), Error> {
+        if self.trainer.updates() > 0 {
+            return Ok(());
+        }
+        let [greedy, sampled] = [Some(self.measure(Acting::Greedy)?), Some(self.measure(Acting::Sampled)?)];
+        let measured = Measured { greedy, sampled };
+        self.row(row::beginning(measured))?;
+        self.tell(&Watched { update: &Update::default(), measured, steps_per_second: 0.0 }, runtime)
+    }
+
+    /// Tells whoever watches, the event files first.
+    fn tell(&mut self, watched: &Watched<'_>, runtime: &Runtime<'_>) -> Result<(), Error> {
+        if let Some(board) = &mut self.board {
+            board.add(watched.update, watched.measured, watched.steps_per_second)?;
+        }
+        (runtime.watch)(watched)
+    }
+
+    fn measure(&mut self, acting: Acting) -> Result<f64, Error> {
+        Ok(self.trainer.evaluate(acting, self.plan.train.eval_episodes)?)
+    }
+
+    /// Adds a row to the log; one that an earlier version began lacks the last columns, and goes on so.
+    fn row(&mut self, cells: [String; row::COLUMNS.len()]) -> Result<(), Error> {
+        let columns = self.csv.columns().min(cells.len());
+        self.csv.row(&cells[..columns])
+    }
+
+    /// Writes and tells what an update did, and writes a checkpoint where one is due.
+    fn note(&mut self, update: &Update, steps_per_second: f64, runtime: &Runtime<'_>) -> Result<(), Error> {
+        let TrainConfig { checkpoint_every, eval_every, .. } = self.plan.train;
+        let last = update.update == self.trainer.planned_updates();
+        let due = last || update.update.is_multiple_of(checkpoint_every as u64);
+        let mut measured = Measured::default();
+        if last || update.update.is_multiple_of((checkpoint_every * eval_every) as u64) {
+            measured.greedy = Some(self.measure(Acting::Greedy)?);
+        }
+        if last {
+            measured.sampled = Some(self.measure(Acting::Sampled)?);
+        }
+        self.row(row::cells(update, measured))?;
+        row::time(&mut self.timing, update, steps_per_second)?;
+        if let Some(monitor) = runtime.monitor {
+            monitor.publish(snapshot(update, steps_per_second));
+        }
+        self.tell(&Watched { update, measured, steps_per_second }, runtime)?;
+        if due {
+            let csv_bytes = self.csv.sync()?;
+            let State { numbers, arrays } = self.trainer.save().map_err(Error::Failed)?;
+            let best =
+                measured.greedy.filter(|&greedy| self.best.is_none_or(|best| greedy > best.greedy_return));
+            let better = best.is_some();
+            if let Some(greedy_return) = best {
+                self.best = Some(Best { update: update.update, greedy_return });
+            }
+            let steps = numbers.steps();
+            let checkpoint = Checkpoint { csv_bytes, best: self.best, numbers, arrays };
+            self.checkpoints.write(steps, &checkpoint, better)?;
+        }
+        Ok(())
+    }
+
+    /// Goes back to the last checkpoint with half the learning rate.
+    fn roll_back(&mut self, bad: NonFinite, tell: &Tell<'_>) -> Result<(), Error> {
+        let rollbacks = self.trainer.rollbacks() + 1;
+        if rollbacks > self.plan.train.max_rollbacks {
+            return Err(Error::Failed(format!(
+                "{bad} after {} rollbacks: lower train.learning_rate or train.max_grad_norm and train anew",
+                rollbacks - 1
+            )));
+        }
+        // Rows that still wait in memory would otherwise be written behind the cut.
+        self.csv.sync()?;
+        let (mut trainer, last) =
+            start(self.plan, self.prototype, self.learner, &self.checkpoints, &self.csv_path)?;
+        let (csv_bytes, best) = last.map_or_else(
+            || (first_line(&row::COLUMNS).len() as u64, None),
+            |Last { csv_bytes, best }| (csv_bytes, best),
+        );
+        let csv = CsvFile::resume(&self.csv_path, csv_bytes)?;
+        trainer.set_rollbacks(rollbacks);
+        tell(&format!(
+            "{bad}: back to update {} with the learning rate divided by {}",
+            trainer.updates(),
+            1_u128 << rollbacks
+        ))?;
+        (self.trainer, self.csv, self.best) = (trainer, csv, best);
+        Ok(())
+    }
+}
+
+/// What a checkpoint says of the files beside it.
+struct Last {
+    csv_bytes: u64,
+    best: Option<Best>,
+}
+
+/// A trainer as it was at the last checkpoint, or at its start if none has been written yet.
+fn start<E: ParallelEnv + Clone + Sync>(
+    plan: &Train,
+    prototype: &E,
+    learner: NewLearner<'_>,
+    checkpoints: &Checkpoints,
+    csv_path: &Path,
+) -> Result<(Trainer<E>, Option<Last>), Error> {
+    let mut trainer = fresh(plan, prototype, learner()?)?;
+    let Some(Checkpoint { csv_bytes, best, numbers, arrays }) = checkpoints.last()? else {
+        plan.refuse_lost(checkpoints, csv_path)?;
+        return Ok((trainer, None));
+    };
+    trainer.restore(&State { numbers, arrays }).map_err(|problem| checkpoints.refused(&problem))?;
+    Ok((trainer, Some(Last { csv_bytes, best })))
+}
+
+/// A trainer at its start, on a learner whose parameters it sets.
+///
+/// # Errors
+/// [`Error::Failed`] for a world that cannot be trained in.
+pub fn fresh<E: ParallelEnv + Clone + Sync>(
+    plan: &Train,
+    prototype: &E,
+    mut learner: Box<dyn Learner>,
+) -> Result<Trainer<E>, Error> {
+    learner.load(&initial(&plan.train.network, plan.spaces(), plan.seed), 0).map_err(Error::Failed)?;
+    Trainer::new(prototype.clone(), plan.train.clone(), plan.seed, plan.steps, learner).map_err(Error::Failed)
+}
+
+/// What the monitor shows of an update.
+fn snapshot(update: &Update, steps_per_second: f64) -> Snapshot {
+    Snapshot {
+        training_step: update.steps,
+        learning_rate: Some(update.learning_rate),
+        predicted_risk: update.risk.map(|risk| risk.1),
+        actual_error: update.risk.map(|risk| (risk.2 - risk.1).abs()),
+        system_status: update.risk.map(|risk| risk.0.status()),
+        kernel_w_r: None,
+        kernel_eps: Some(update.eps),
+        episode_return_mean: update.return_mean,
+        steps_per_second: Some(steps_per_second),
+        episodes: update.episodes,
+        rollbacks: update.rollbacks.into(),
+        nonfinite: update.rollbacks.into(),
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;
