@@ -70,7 +70,7 @@ impl Evaluation {
             return Err(refused(1, problem));
         }
         let found: Evaluation = serde_json::from_slice(&text).map_err(|problem| {
-            refused(problem.line() as u64, format!("is no {FILE} of `eval`: {problem}"))
+            refused(problem.line() as u64, format!("is not an {FILE} of `eval`: {problem}"))
         })?;
         let numbers = [found.return_mean, found.return_mean_low, found.return_mean_high, found.return_std];
         if numbers.into_iter().flatten().any(|number| number.abs() > 1e100) {
@@ -81,7 +81,7 @@ impl Evaluation {
 
     /// What is not as in training.
     fn conditions(&self) -> String {
-        let noise = (self.obs_noise > 0.0).then(|| format!(" with noise {} on what is seen", self.obs_noise));
+        let noise = (self.obs_noise > 0.0).then(|| format!(" with observation noise {}", self.obs_noise));
         let drift = (self.drift_scale != 1.0).then(|| format!(" with {} times the drift", self.drift_scale));
         [noise, drift].into_iter().flatten().collect()
     }
@@ -109,7 +109,7 @@ pub fn part(evaluations: &[(String, Evaluation)]) -> Result<Part, ChartError> {
             "world",
             "episodes",
             "noise on observations",
-            "drift, times",
+            "drift scale",
             "mean return (95%)",
             "standard deviation",
             "mean length, steps",
@@ -124,7 +124,7 @@ pub fn part(evaluations: &[(String, Evaluation)]) -> Result<Part, ChartError> {
             Err(reason) => reason.to_owned(),
         };
         answers.push(format!(
-            "{}: {} a {} episode on average{} ({interval}).",
+            "{}: mean return {} per {} episode{} ({interval}).",
             match &group.runs[..] {
                 [first, _, _, _, ..] => format!("{first} and {} other seeds", group.runs.len() - 1),
                 few => format!("{} ({} seeds)", few.join(", "), few.len()),
@@ -148,7 +148,7 @@ pub fn part(evaluations: &[(String, Evaluation)]) -> Result<Part, ChartError> {
                 |Interval { low, high }| format!("95% {low:.2} to {high:.2}"),
             );
             answers.push(format!(
-                "{name}: {} a {} episode on average{} ({interval}).",
+                "{name}: mean return {} per {} episode{} ({interval}).",
                 Cell::number(found.return_mean, 2).text,
                 found.env,
                 found.conditions()
@@ -169,7 +169,7 @@ pub fn part(evaluations: &[(String, Evaluation)]) -> Result<Part, ChartError> {
     }
     let mut sentences = Vec::new();
     if alone {
-        sentences.push("An interval of one training is of its episodes: it says nothing of other training seeds, which may do better or worse.".to_owned());
+        sentences.push("The interval of one training is over its episodes: it does not cover other training seeds, which may do better or worse.".to_owned());
     }
     let together: Vec<_> = groups
         .iter()
@@ -178,7 +178,7 @@ pub fn part(evaluations: &[(String, Evaluation)]) -> Result<Part, ChartError> {
     let data: Vec<_> =
         evaluations.iter().map(|(name, found)| json!({ "name": name, "found": found })).collect();
     Ok(Part {
-        question: "How do the trained agents do?".to_owned(),
+        question: "How do the trained agents perform?".to_owned(),
         answer: at_most(SAID, &answers, " ", "evaluations"),
         figures: figures(evaluations)?,
         tables: vec![table],
@@ -230,8 +230,8 @@ fn together(evaluations: &[(String, Evaluation)]) -> Vec<Together> {
 /// How far trainings lie apart does not show the luck of episodes that they share. Without the episodes themselves
 /// all of what they vary by counts as shared, which makes the interval a little wide.
 fn interval_over(means: &[f64], of: &[&Evaluation]) -> Result<Interval, &'static str> {
-    const EQUAL: &str = "equal means of so few say nothing of other seeds";
-    const ONE: &str = "they share one episode, which says nothing of others";
+    const EQUAL: &str = "equal means of so few do not generalise to other seeds";
+    const ONE: &str = "they share one episode, which does not generalise to others";
     let trainings = mean_interval(means).ok_or(EQUAL)?;
     let shared = |one: &&&Evaluation| of.iter().any(|other| other.run != one.run && other.seed == one.seed);
     let shared: Vec<&&Evaluation> = of.iter().filter(shared).collect();
@@ -291,7 +291,7 @@ mod tests {
         let all = [("x", one), ("y", few), ("z", other)].map(|(name, found)| (name.to_owned(), found));
         let part = part(&all).unwrap();
         assert!(part.answer.starts_with(
-            "x: 1.50 a k8s episode on average with noise 0.5 on what is seen (95% 0.56 to 2.44). y: 1.50 a k8s episode on average with 2.5 times the drift (no interval from so few)."
+            "x: mean return 1.50 per k8s episode with observation noise 0.5 (95% 0.56 to 2.44). y: mean return 1.50 per k8s episode with 2.5 times the drift (no interval from so few)."
         ), "{}", part.answer);
         let names: Vec<_> = part.figures.iter().map(|figure| figure.name.as_str()).collect();
         assert_eq!(names, ["evaluation-1", "evaluation-2"]);
@@ -322,12 +322,12 @@ mod tests {
         let part = part(&all).unwrap();
         assert!(
             part.answer.starts_with(
-                "a, b, c (3 seeds): 55.00 a k8s episode on average with noise 0.5 on what is seen (95% over trainings 42.58 to 67.42). eval d: 9.00 a k8s"
+                "a, b, c (3 seeds): mean return 55.00 per k8s episode with observation noise 0.5 (95% over trainings 42.58 to 67.42). eval d: mean return 9.00 per k8s"
             ),
             "{}",
             part.answer
         );
-        assert!(part.sentences[0].contains("one training is of its episodes"), "{:?}", part.sentences);
+        assert!(part.sentences[0].contains("one training is over its episodes"), "{:?}", part.sentences);
         assert!(super::part(&all[..4]).unwrap().sentences.is_empty());
     }
 
@@ -364,14 +364,14 @@ mod tests {
         let apart = answer(|number, one| Evaluation { seed: Some(number as u64), ..one });
         assert!(apart.contains("(95% over trainings 42.16 to 67.17)"), "{apart}");
         let single = answer(|_, one| Evaluation { episodes: 1, return_std: None, ..one });
-        assert!(single.contains("(they share one episode, which says nothing of others)"), "{single}");
+        assert!(single.contains("(they share one episode, which does not generalise to others)"), "{single}");
     }
 
     #[test]
     fn what_is_no_evaluation_is_refused() {
         for (text, said) in [
-            ("{}", ", line 1: is no eval.json of `eval`: missing field `run`"),
-            ("{\n", ", line 2: is no eval.json of `eval`: EOF"),
+            ("{}", ", line 1: is not an eval.json of `eval`: missing field `run`"),
+            ("{\n", ", line 2: is not an eval.json of `eval`: EOF"),
             (&ONE.replace("1.5", "1e200"), ", line 1: holds a return beyond 1e100"),
         ] {
             let found = read(text).unwrap_err();

@@ -165,7 +165,7 @@ impl Garden {
             // The log has two decimals: a full garden may be rounded up.
             if generation.total_entropy.is_finite() && generation.total_entropy > rules.cells as f64 + 0.01 {
                 let allowed = format!(
-                    "at most {0}, the dirt that {0} cells can hold; how many there are says the run's config.toml beside the file or, where there is none, --cells",
+                    "at most {0}, the dirt that {0} cells can hold; the number is taken from the config.toml next to the file or, if there is none, from --cells",
                     rules.cells
                 );
                 return Err(row.refused(entropy, &allowed));

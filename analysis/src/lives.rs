@@ -11,13 +11,13 @@ use crate::stats::restricted_mean::{horizon, paired_restricted_mean_interval, re
 use crate::stats::survival::{Lifetime, kaplan_meier, median_survival};
 
 const WORDS: [(&str, &str); 4] = [
-    ("control layer", "Via Negativa: it holds back the actions that hasten collapse"),
+    ("control layer", "Via Negativa: it holds back the actions that accelerate collapse"),
     (
         "lost, median, restricted mean",
         "without control → with it; the restricted mean counts a life up to the longest one seen, or as far as both survival curves are known",
     ),
     ("pair", "a life without and one with control under the same seed, so under the same drift"),
-    ("log-rank p", "how often chance alone would part the two survival curves as far"),
+    ("log-rank p", "the probability that chance alone separates the two survival curves at least this far"),
 ];
 
 /// Worlds of which the answer speaks and that have a figure.
@@ -38,7 +38,7 @@ pub fn part(worlds: &[World]) -> Result<Part, ChartError> {
         let found = found(world);
         if found.pairs < world.off.len().max(world.on.len()) {
             let pairs = match found.pairs {
-                0 => "no seed is on both sides".to_owned(),
+                0 => "no seed was run both with and without control".to_owned(),
                 1 => "the difference is of the one pair with the same seed".to_owned(),
                 n => format!("the difference is of the {n} pairs with the same seed"),
             };
@@ -127,17 +127,17 @@ fn answer(
     let lost = |life: &Lifetime| life.lost && life.time <= horizon;
     let unit = unit(name);
     let reason = match pairs {
-        [] => "no seed was lived through both without control and with it".to_owned(),
-        _ if horizon <= 0.0 => format!("of one side nothing is known beyond 0 {unit}"),
+        [] => "no seed was run both with and without control".to_owned(),
+        _ if horizon <= 0.0 => format!("one side is unknown beyond 0 {unit}"),
         pairs if !pairs.iter().any(|(off, on)| lost(off) || lost(on)) => {
             format!(
                 "in {} no life was lost within {horizon:.0} {unit}, without control or with it",
                 counted(pairs.len(), "pair", "pairs")
             )
         }
-        [_] => "one pair says nothing of what another seed would do".to_owned(),
+        [_] => "one pair does not generalise to other seeds".to_owned(),
         pairs => match found {
-            None => format!("{} pairs that all differ alike are too few", pairs.len()),
+            None => format!("{} pairs with equal differences are too few", pairs.len()),
             Some((difference, Interval { low, high })) => {
                 let word = match (low > 0.0, high < 0.0) {
                     (true, _) => "yes",
@@ -166,7 +166,7 @@ fn cut_short(name: &str, off: &[Lifetime], on: &[Lifetime], horizon: f64) -> Opt
         _ => "the curves are",
     };
     (horizon < longest(off).max(longest(on))).then(|| {
-        format!("{name}: {sides} not known beyond {horizon:.0} {}, where the longest lives were still going on; means count a life up to there.", unit(name))
+        format!("{name}: {sides} not known beyond {horizon:.0} {}, where the longest lives were still running; means count lives up to that point.", unit(name))
     })
 }
 
@@ -291,19 +291,20 @@ mod tests {
             "{answer}"
         );
         assert!(sentences[0].contains("the curve with control is not known beyond 300"), "{sentences:?}");
-        assert!(told(&[(100, 200)]).0.ends_with("one pair says nothing of what another seed would do."));
+        assert!(told(&[(100, 200)]).0.ends_with("one pair does not generalise to other seeds."));
         // Neither sign of two equal differences is likelier than the other.
-        assert!(told(&[(100, 105), (120, 125)]).0.ends_with("2 pairs that all differ alike are too few."));
+        assert!(told(&[(100, 105), (120, 125)]).0.ends_with("2 pairs with equal differences are too few."));
         let apart = World {
             name: "k8s, x".to_owned(),
             off: vec![(1, Lifetime { time: 5.0, lost: true })],
             on: vec![(2, Lifetime { time: 6.0, lost: true })],
         };
         let part_apart = part(&[apart]).unwrap();
-        let said = "k8s, x: 1 life without and 1 life with control; no seed is on both sides.";
+        let said =
+            "k8s, x: 1 life without and 1 life with control; no seed was run both with and without control.";
         assert!(part_apart.sentences.contains(&said.to_owned()), "{:?}", part_apart.sentences);
         let answer = part_apart.answer;
-        assert!(answer.ends_with("no seed was lived through both without control and with it."), "{answer}");
+        assert!(answer.ends_with("no seed was run both with and without control."), "{answer}");
         assert!(told(&[(-500, -500)]).0.contains("in 1 pair no life was lost"));
         // One side all lost, the other all censored: as clear as can be.
         let clear: Vec<(i32, i32)> = (0..12).map(|i| (100 + i, -500)).collect();

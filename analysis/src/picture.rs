@@ -48,7 +48,7 @@ impl Pictures {
             (1..).zip(&self.numbered).map(|(number, text)| format!("[{number}] {text}")).collect();
         (!each.is_empty()).then(|| {
             format!(
-                "No font of this machine has these letters, so in the PNG figures numbers stand for them: {}. The page and the SVG figures have them.",
+                "No font on this machine has these characters, so the PNG figures show numbers instead: {}. The page and the SVG figures have them.",
                 each.join(", ")
             )
         })

@@ -205,7 +205,7 @@ pub fn some_of(sentences: &[String]) -> String {
         text += sentence;
     }
     if more > 0 {
-        text += &format!(" So it is with {more} more: see the notes.");
+        text += &format!(" The same holds for {more} more: see the notes.");
     }
     text
 }

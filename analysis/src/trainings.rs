@@ -145,12 +145,12 @@ fn remarks(shown: &Shown, groups: &[Compared<'_>], trainings: &[Training]) -> Ve
     };
     if let Some(names) = named(&|training| training.log.biased > 0) {
         remarks.push(format!(
-            "Mean returns begin where long episodes have ended too: before that they would be of those that were lost early ({names})."
+            "Mean returns start once long episodes have also ended; earlier ones would cover only early losses ({names})."
         ));
     }
     if let Some(names) = named(&|training| training.fixed) {
         remarks.push(format!(
-            "With a learning rate of 0 nothing is learned: what changed did so by chance ({names})."
+            "With a learning rate of 0 nothing is learned: any change is due to chance ({names})."
         ));
     }
     for training in trainings {
@@ -258,7 +258,7 @@ fn figure(
     let end = trainings.iter().map(|training| training.log.steps).fold(1.0, f64::max);
     let labels = Labels { title: measure.title, x: "steps", y: measure.unit };
     let band = if banded {
-        " Runs that differ in the seed alone share a curve, their interquartile mean with its 95% bootstrap band (of fewer than six runs a band from the lowest to the highest), from where the last of them has a value to their end; those that ended early have curves of their own."
+        " Runs that differ only in the seed share a curve, their interquartile mean with its 95% bootstrap band (of fewer than six runs a band from the lowest to the highest), from where the last of them has a value to their end; those that ended early have curves of their own."
     } else if curves.iter().any(|curve| !curve.band.is_empty()) {
         " The band spans the least and the greatest value where several rows share a point."
     } else {

@@ -12,9 +12,9 @@ pub const ENVIRONMENTS: [(&str, &str); 3] = [
 
 /// The presets: name and what it is.
 pub const PRESETS: [(&str, &str); 3] = [
-    ("calm", "slow drift: most policies live"),
+    ("calm", "slow drift: most policies survive"),
     ("reference", "the numbers of the rules (the default)"),
-    ("storm", "fast drift: who does not act is lost"),
+    ("storm", "fast drift: agents that do nothing lose"),
 ];
 
 /// The settings of a named world.

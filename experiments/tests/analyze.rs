@@ -130,7 +130,7 @@ fn whole_runs_stand_side_by_side() {
     );
     let refused = place.refused("report one one/resonetics_data.csv");
     assert!(
-        refused.contains("one/resonetics_data.csv is no run directory: it holds no run.json"),
+        refused.contains("one/resonetics_data.csv is not a run directory: it holds no run.json"),
         "{refused}"
     );
     assert!(place.refused("analyze one --out two").contains("two already holds"));
@@ -186,7 +186,7 @@ fn bad_files_are_refused_with_their_place() {
     for (text, said) in [
         (String::new(), "bad.csv, line 1: the file is empty"),
         (format!("{header}\n"), "bad.csv, line 1: a header and no generation"),
-        ("a,b\n1,2\n".to_owned(), "bad.csv, line 1: `a,b` is no header of a file that can be read"),
+        ("a,b\n1,2\n".to_owned(), "bad.csv, line 1: `a,b` is not the header of a file that can be read"),
         (
             format!("{header}\n{row}\n{}\n", row.replace("8.90", "much")),
             "bad.csv, line 3, column `Total_Entropy`: found `much`; allowed: a number",
@@ -214,7 +214,10 @@ fn bad_files_are_refused_with_their_place() {
     assert!(refused.contains("give the rows behind it, in episodes.csv of the same run"), "{refused}");
     // Where they are, they are read, once.
     let said = place.ok("analyze bench/benchmark.csv bench/episodes.csv").stdout;
-    assert!(said.contains("bench/benchmark.csv sums up: the rows behind it are read instead"), "{said}");
+    assert!(
+        said.contains("bench/benchmark.csv is a summary: all rows behind it in bench are read instead"),
+        "{said}"
+    );
     assert!(!said.contains("(bench)"), "{said}");
 }
 
@@ -250,9 +253,9 @@ fn folders_are_searched_and_what_holds_nothing_is_told() {
     }
     let said = place.ok("analyze all --out out").stdout;
     for part in [
-        "left out: all/mine/prices.csv, line 1: `day,price` is no header of a file that can be read",
+        "left out: all/mine/prices.csv, line 1: `day,price` is not the header of a file that can be read",
         "left out: all/killed/episodes.csv, line 1: a header and no episode: there is nothing to look at",
-        "all/hurt/run.json: EOF while parsing an object at line 1 column 1; what made this run is not known",
+        "all/hurt/run.json: EOF while parsing an object at line 1 column 1; what made this run is unknown",
         "all/quick holds nothing to analyze",
     ] {
         assert!(said.contains(part), "no {part} in {said}");
@@ -272,7 +275,7 @@ fn folders_are_searched_and_what_holds_nothing_is_told() {
         [("command = \"benchmark\"\nagents = 1\n", "line "), ("command = \n", "TOML parse error at line 1")]
     {
         place.write("all/sweep/one/config.toml", config);
-        let said = format!("cannot use the config.toml beside all/sweep/one/episodes.csv: {problem}");
+        let said = format!("cannot use the config.toml next to all/sweep/one/episodes.csv: {problem}");
         // Among others it is left out; alone, or typed, it is refused.
         let ran = place.run("analyze all");
         let warning = format!("warning: left out: {said}");
@@ -379,9 +382,9 @@ fn many_settings_keep_figures_and_page_small() {
     let page = place.text("out/report.html");
     assert!(page.len() < 2_000_000, "{} bytes", page.len());
     for said in [
-        "Of 120 curves the best, the median and the worst, by the last mean return of up to 100 episodes, have a name; 100 of the others, evenly by rank, are thin and grey.",
-        "These are the first 100 of 480 rows; `resonetics report` and `analyze` write all into tables/table-1.csv",
-        "These are the first 100 of 120 rows; `resonetics report` and `analyze` write all into tables/table-2.csv",
+        "Of 120 curves the best, the median and the worst, by the last mean return of up to 100 episodes, are named; 100 of the others, evenly by rank, are thin and grey.",
+        "These are the first 100 of 480 rows; `resonetics report` and `analyze` write the complete table to tables/table-1.csv",
+        "These are the first 100 of 120 rows; `resonetics report` and `analyze` write the complete table to tables/table-2.csv",
     ] {
         assert!(page.contains(said), "no {said}");
     }
@@ -473,15 +476,15 @@ fn training_seeds_are_the_unit_of_evaluations_and_benchmarks() {
     let said = place.ok("analyze e-t1 e-t2 e-t3 e-u --out evaluated").stdout;
     assert!(
         said.contains(
-            "t1, t2, t3 (3 seeds): 55.00 a k8s episode on average (95% over trainings 42.58 to 67.42). "
+            "t1, t2, t3 (3 seeds): mean return 55.00 per k8s episode (95% over trainings 42.58 to 67.42). "
         ),
         "{said}"
     );
-    assert!(said.contains("it says nothing of other training seeds"), "{said}");
+    assert!(said.contains("it does not cover other training seeds"), "{said}");
     place.write("episodes.csv", rows);
     let said = place.ok("analyze episodes.csv --out played").stdout;
     assert!(
-        said.contains("prophet:t1, prophet:t2, prophet:t3 (3 seeds) have the highest interquartile mean return, 55.0 (95% over 3 trainings 42.6 to 67.4), before random"),
+        said.contains("prophet:t1, prophet:t2, prophet:t3 (3 seeds) have the highest interquartile mean return, 55.0 (95% over 3 trainings 42.6 to 67.4), ahead of random"),
         "{said}"
     );
     assert!(said.contains("prophet:u is one training"), "{said}");
@@ -520,7 +523,7 @@ fn what_is_missing_is_said() {
         "Numbers that are NaN or infinite: 1",
         "old.csv, line 82: the last line was cut (it has no line end); it is left out",
         "old.csv, line 11: column `Total_Entropy` is NaN or infinite; left out of what needs it",
-        "no config.toml of a garden beside it, so the rules' settings are assumed: 3600 cells",
+        "no garden config.toml next to it, so the rules' settings are assumed: 3600 cells",
     ] {
         assert!(said.contains(part), "no {part} in {said}");
     }

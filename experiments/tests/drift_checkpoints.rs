@@ -158,7 +158,7 @@ fn what_cannot_be_resumed_is_refused_and_left_alone() {
         fs::remove_dir_all(place.path("bad")).unwrap();
     }
     let said = place.refused("train --resume out --no-monitor");
-    assert!(said.contains("is no training"), "{said}");
+    assert!(said.contains("is not a training"), "{said}");
     for option in [
         "--steps 5",
         "--batch-size 2",

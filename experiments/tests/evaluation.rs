@@ -125,11 +125,11 @@ fn what_cannot_be_evaluated_is_refused() {
         ("eval --run out --seed -1", &["'-1'", "--seed"]),
         ("eval", &["--run <DIR>"]),
         ("eval --run missing --seed 1", &["missing/config.toml", "No such file"]),
-        ("eval --run garden --seed 1", &["garden is no training"]),
+        ("eval --run garden --seed 1", &["garden is not a training"]),
         ("eval --run report --seed 1", &["report/config.toml"]),
         ("benchmark --seed 1 --agents prophet:missing", &["missing/config.toml", "No such file"]),
         ("benchmark --seed 1 --agents prophet:", &["config.toml"]),
-        ("benchmark --seed 1 --agents random,prophet:garden", &["garden is no training"]),
+        ("benchmark --seed 1 --agents random,prophet:garden", &["garden is not a training"]),
         ("benchmark --seed 1 --agents random,profet", &["`profet`", "prophet:DIR"]),
         (
             "benchmark --seed 1 --env gardener --agents random,prophet:out",

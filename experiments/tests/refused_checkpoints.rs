@@ -111,7 +111,7 @@ fn damages() -> Vec<(&'static str, Damage, &'static [&'static str])> {
                     bytes.truncate(bytes.len() / 2);
                 });
             },
-            &["no whole JSON file"],
+            &["not a complete JSON file"],
         ),
         (
             "json",
@@ -172,7 +172,7 @@ fn a_training_does_not_go_on_from_a_damaged_checkpoint() {
             assert!(said.contains(part), "{number}: no {part} in {said}");
         }
         // Deleting helps unless it is the settings that do not fit.
-        assert_eq!(said.contains("which is whole"), !kind.is_empty(), "{said}");
+        assert_eq!(said.contains("which is intact"), !kind.is_empty(), "{said}");
     }
 }
 
@@ -214,7 +214,7 @@ fn the_checkpoint_that_is_advised_is_whole() {
     edit(&place, &format!("out/checkpoints/{middle}.safetensors"), |bytes| bytes[9] ^= 1);
     place.copy("out", "none");
     let said = place.refused_in("out", "train --resume out --no-monitor");
-    for part in [last, middle, &format!("to go on from {oldest}, which is whole")] {
+    for part in [last, middle, &format!("to continue from {oldest}, which is intact")] {
         assert!(said.contains(part), "no {part} in {said}");
     }
     delete(&place, "out", last);
@@ -225,7 +225,7 @@ fn the_checkpoint_that_is_advised_is_whole() {
     // Where none is, the best one may be.
     edit(&place, &format!("none/checkpoints/{oldest}.safetensors"), |bytes| bytes[9] ^= 1);
     let said = place.refused_in("none", "train --resume none --no-monitor");
-    assert!(said.contains("none is whole") && said.contains("copy best.json to step-"), "{said}");
+    assert!(said.contains("none is intact") && said.contains("copy best.json to step-"), "{said}");
     assert!(said.contains("resonetics rerun none --out NEW"), "{said}");
 }
 
@@ -320,7 +320,7 @@ fn a_training_does_not_go_on_without_its_rows() {
         ),
         (
             |place, dir, _| replace(place, &format!("{dir}/run.json"), "{", ""),
-            &["run.json", "no whole JSON file"],
+            &["run.json", "not a complete JSON file"],
         ),
     ];
     for (number, (damage, parts)) in damages.into_iter().enumerate() {

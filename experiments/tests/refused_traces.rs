@@ -34,7 +34,7 @@ fn a_trace_cut_anywhere_is_no_trace() {
         let n = bytes.len();
         for cut in [0, 1, 2, 10, n / 4, n / 2, 3 * n / 4, n - 100, n - 2, n - 1] {
             let said = refused(&place, &bytes[..cut]);
-            assert!(said.contains("not a whole JSON file"), "cut at {cut}: {said}");
+            assert!(said.contains("not a complete JSON file"), "cut at {cut}: {said}");
         }
     }
 }
@@ -43,8 +43,8 @@ fn a_trace_cut_anywhere_is_no_trace() {
 fn what_is_no_trace_is_refused() {
     let place = Place::new();
     for (text, parts) in [
-        ("hello", "not a whole JSON file"),
-        ("{} {}", "not a whole JSON file"),
+        ("hello", "not a complete JSON file"),
+        ("{} {}", "not a complete JSON file"),
         ("null", "known are v4.5 and v4.6"),
         ("[]", "known are v4.5 and v4.6"),
         (r#"{"rules": 4.5}"#, "known are v4.5 and v4.6"),

@@ -115,7 +115,7 @@ fn the_configuration_of_a_run_is_accepted() {
     for (number, (from, command)) in cases.into_iter().enumerate() {
         let ran = place.run(&format!("{command} --config {from}/config.toml --out out{number}"));
         assert_eq!(ran.code, Some(0), "{from}, {command}: {ran:?}");
-        let said = format!("note: {from}/config.toml is of a run of `");
+        let said = format!("note: {from}/config.toml belongs to a run of `");
         assert!(
             ran.stderr.starts_with(&said) && ran.stderr.contains(", preset storm, not its seed, "),
             "{ran:?}"
@@ -133,13 +133,13 @@ fn the_configuration_of_a_run_is_accepted() {
     let said = place.refused("record gardener --config bench/config.toml --seed 1");
     assert!(
         said.contains(
-            "bench/config.toml is of a run of `benchmark` in k8s: its settings are not those of gardener"
+            "bench/config.toml belongs to a run of `benchmark` in k8s: its settings are not those of gardener"
         ),
         "{said}"
     );
     place.ok("drift --steps 3 --seed 1 --no-monitor -q --out drift");
     let said = place.refused("benchmark --config drift/config.toml --seed 1");
-    assert!(said.contains("is of a run of `drift`: it holds no settings of a world"), "{said}");
+    assert!(said.contains("belongs to a run of `drift`: it holds no settings of a world"), "{said}");
 }
 
 /// One step cannot end a cluster: that says nothing against it.

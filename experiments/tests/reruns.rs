@@ -122,7 +122,7 @@ fn a_changed_seed_or_setting_is_different() {
         let told = told(&ran);
         assert!(told[0].starts_with("benchmark.csv: DIFFERENT (from line 2 on)"), "{ran:?}");
         assert!(told[1].starts_with("episodes.csv: DIFFERENT (from line 2 on)"), "{ran:?}");
-        assert!(ran.stderr.contains("config.toml was edited since it was written"), "{ran:?}");
+        assert!(ran.stderr.contains("config.toml has been edited since it was written"), "{ran:?}");
         assert!(!ran.stderr.contains("a file was edited"), "{ran:?}");
     }
 }
@@ -133,11 +133,7 @@ fn the_reason_of_a_difference_is_told() {
     let cases: [(&str, &str, &str); 4] = [
         ("\"version\": \"", "\"version\": \"9.", "it was made by version 9."),
         ("\"commit\": \"", "\"commit\": \"x", ", commit x"),
-        (
-            "\"status\": \"finished\"",
-            "\"status\": \"interrupted\"",
-            "did not come to its end: it is `interrupted`",
-        ),
+        ("\"status\": \"finished\"", "\"status\": \"interrupted\"", "did not finish: it is `interrupted`"),
         ("\"status\": \"finished\"", "\"status\": \"running\"", "the recorded run was killed before its end"),
     ];
     for (from, to, reason) in cases {
@@ -150,12 +146,12 @@ fn the_reason_of_a_difference_is_told() {
         let ran = place.run("rerun out --out again --threads 2");
         assert_eq!(ran.code, Some(1), "{ran:?}");
         assert!(ran.stderr.contains(reason) && !ran.stderr.contains("thread"), "{reason}: {ran:?}");
-        assert!(!ran.stderr.contains("config.toml was edited"), "{reason}: {ran:?}");
+        assert!(!ran.stderr.contains("config.toml has been edited"), "{reason}: {ran:?}");
     }
     let place = started(CLUSTER);
     place.write("out/episodes.csv", &place.bytes("out/episodes.csv")[..120]);
     let ran = place.run("rerun out --out again");
-    assert!(ran.stdout.contains("episodes.csv: DIFFERENT (the recorded one ends at 120 of "), "{ran:?}");
+    assert!(ran.stdout.contains("episodes.csv: DIFFERENT (the recorded file ends at 120 of "), "{ran:?}");
     let known = !ran.stderr.contains("-dirty") && !ran.stderr.contains("commit unknown");
     let plain = ran.stderr.ends_with(
         "episodes.csv: version, commit and settings are those that were recorded: a file was edited or cut\n",

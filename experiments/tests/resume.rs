@@ -105,7 +105,7 @@ fn an_interrupted_training_says_so_and_goes_on() {
         assert!(said[0].starts_with("greedy return, mean of 4 episodes: untrained "), "{ran:?}");
         assert_eq!(
             said[1..],
-            ["to go on: resonetics train --resume out", "what was done until then is in out"]
+            ["to resume: resonetics train --resume out", "what was done until then is in out"]
         );
         assert_eq!(ran.stderr, format!("error: interrupted by {name}\n"));
         let record = place.json("out/run.json");
@@ -233,5 +233,5 @@ fn what_is_no_training_is_not_resumed() {
     assert!(said.contains("missing/config.toml") && said.contains("No such file"), "{said}");
     place.ok("benchmark --episodes 2 --seed 1 --out other");
     let said = place.refused_in("other", "train --resume other --no-monitor");
-    assert!(said.contains("other is no training"), "{said}");
+    assert!(said.contains("other is not a training"), "{said}");
 }

@@ -40,7 +40,7 @@ fn a_port_that_is_taken_and_a_file_for_a_directory_are_refused() {
     let port = served.address.split(':').nth(1).unwrap();
     let said = served.place.refused(&format!("serve --port {port}"));
     assert!(said.contains(&served.address) && said.contains("--port"), "{said}");
-    assert!(served.place.refused("serve --dir runs/trace/run.json").contains("no directory"));
+    assert!(served.place.refused("serve --dir runs/trace/run.json").contains("not a directory"));
     assert!(served.place.refused("serve --port 0 --dir nowhere").contains("there is no nowhere"));
 }
 

@@ -445,7 +445,7 @@ fn a_trained_agent_plays_from_the_list_alone() {
         ("k8s?agent=prophet:..%2Foutside%2Fp", "no such run in the list"),
         ("k8s?agent=prophet:%2Fetc", "no such run in the list"),
         ("k8s?agent=prophet:linked", "is a link"),
-        ("k8s?agent=prophet:trace", "is no training"),
+        ("k8s?agent=prophet:trace", "is not a training"),
         ("k8s?agent=planner&preset=as+trained", "unknown preset `as trained`"),
         ("gardener?agent=prophet:many%2Fp", "was trained in k8s, with 30 numbers in an observation"),
         ("gardener?agent=prophet:many%2Fp&preset=as+trained", "was trained in k8s, not in gardener"),

@@ -476,7 +476,7 @@ fn rules(inputs: &Inputs, input: &Input) -> Result<(Rules, Option<String>), Erro
     let mut rules = of(&GardenerConfig::default());
     rules.cells = inputs.cells.unwrap_or(rules.cells);
     let note = format!(
-        "{}: no config.toml of a garden beside it, so {} assumed: {} cells{}, lost at {} for {} generations",
+        "{}: no garden config.toml next to it, so {} assumed: {} cells{}, lost at {} for {} generations",
         input.path.display(),
         if inputs.cells.is_some() { "these settings are" } else { "the rules' settings are" },
         rules.cells,
@@ -493,7 +493,7 @@ fn plan<'a>(inputs: &'a Inputs, input: &Input) -> Result<Option<&'a Plan>, Error
 }
 
 fn unusable(input: &Input, problem: &str) -> Error {
-    Error::Refused(format!("cannot use the config.toml beside {}: {problem}", input.path.display()))
+    Error::Refused(format!("cannot use the config.toml next to {}: {problem}", input.path.display()))
 }
 
 fn title(inputs: &Inputs) -> String {

@@ -96,7 +96,7 @@ impl Inputs {
             fs::canonicalize(path).map_err(error::io("read", path))?;
             if only_runs && !path.join("run.json").is_file() {
                 return Err(Error::Refused(format!(
-                    "{} is no run directory: it holds no run.json; `resonetics analyze` also takes files and folders of runs",
+                    "{} is not a run directory: it holds no run.json; `resonetics analyze` also takes files and folders of runs",
                     path.display()
                 )));
             }
@@ -104,7 +104,7 @@ impl Inputs {
                 path
             } else if sums_up(path) && !of_run(folder_of(path))?.is_empty() {
                 inputs.notes.push(format!(
-                    "{} sums up: the rows behind it are read instead, all there are in {}",
+                    "{} is a summary: all rows behind it in {} are read instead",
                     path.display(),
                     folder_of(path).display()
                 ));
@@ -151,7 +151,7 @@ impl Inputs {
             let (plan, settings) = reader.read(&run.config);
             if !reader.lacking.is_empty() {
                 self.notes.push(format!(
-                    "{}: its config.toml lacks {}, for which the program's own values are taken",
+                    "{}: its config.toml lacks {}, for which the program's defaults are used",
                     run.name,
                     reader.lacking.join(", ")
                 ));
@@ -415,7 +415,7 @@ fn described(folder: &Path, notes: &mut Vec<String>) -> Result<Run, Error> {
         match parsed {
             Ok(value) => told = value,
             Err(problem) => {
-                notes.push(format!("{}: {problem}; what made this run is not known", record.display()));
+                notes.push(format!("{}: {problem}; what made this run is unknown", record.display()));
             }
         }
     }

@@ -142,7 +142,7 @@ fn listener(
 ) -> Result<(TcpListener, SocketAddr), Error> {
     listen(host, asked, usual).map_err(|error| {
         let remedy = match error.kind() {
-            io::ErrorKind::AddrInUse => format!("choose another port with {option} (0 draws a free one)"),
+            io::ErrorKind::AddrInUse => format!("choose another port with {option} (0 picks a free one)"),
             io::ErrorKind::PermissionDenied => format!("choose a port from 1024 on with {option}"),
             io::ErrorKind::AddrNotAvailable => {
                 "give --monitor-host an address of this machine, such as 127.0.0.1".to_owned()

@@ -132,7 +132,7 @@ impl SettingsFile {
             .filter(|key| !["command", "env", "worlds"].contains(key) && (train.is_none() || *key != "train"))
             .collect();
         let left = if left.is_empty() { String::new() } else { format!(", not its {}", left.join(", ")) };
-        note(&format!("{name} is of a run of `{command}`: its {taken} taken, preset {preset}{left}"));
+        note(&format!("{name} belongs to a run of `{command}`: its {taken} used, preset {preset}{left}"));
         let trains = train.is_some();
         settings.extend(train.map(|train| ("train".to_owned(), train)));
         Ok(Some(SettingsFile { name, text: settings.to_string(), preset: Some(preset), trains }))
@@ -145,7 +145,8 @@ impl SettingsFile {
 
 /// The world `env` in `table`, the config.toml `name` of a run of `command`.
 fn env_of(table: &toml::Table, name: &str, command: &str, env: &str) -> Result<EnvTable, Error> {
-    let refuse = |problem: String| Err(Error::Refused(format!("{name} is of a run of `{command}`{problem}")));
+    let refuse =
+        |problem: String| Err(Error::Refused(format!("{name} belongs to a run of `{command}`{problem}")));
     let worlds = table.get("worlds").and_then(toml::Value::as_array).into_iter().flatten();
     let worlds: Vec<EnvTable> = worlds
         .filter_map(|world| world.get("env"))

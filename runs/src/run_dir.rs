@@ -333,7 +333,7 @@ pub fn read_record(path: &Path) -> Result<Value, Error> {
         .map_err(|error| {
             let path = path.display();
             Error::Refused(format!(
-                "{path} is no whole JSON file: {error}; put it back, or write {{}} into it: all but when the run was started is in the other files"
+                "{path} is not a complete JSON file: {error}; put it back, or write {{}} into it: all but when the run was started is in the other files"
             ))
         })
 }

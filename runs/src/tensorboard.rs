@@ -90,7 +90,7 @@ impl EventFile {
         let begins = first_event(&bytes).is_some_and(|(event, _)| event.file_version.is_some());
         if !begins {
             let text =
-                "it is no TensorBoard event file, or its beginning is damaged; remove it or name another";
+                "it is not a TensorBoard event file, or its beginning is damaged; remove it or name another";
             return Err(Error::Refused(format!("cannot append to {}: {text}", path.display())));
         }
         let mut kept = 0;

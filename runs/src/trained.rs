@@ -53,7 +53,7 @@ impl Trained {
     /// Reads the run directory `dir`, which may still be trained in: its best checkpoint.
     ///
     /// # Errors
-    /// [`Error::Refused`] if it is no training, or has no best checkpoint that can be used.
+    /// [`Error::Refused`] if it is not a training, or has no best checkpoint that can be used.
     pub fn open(dir: &Path) -> Result<Trained, Error> {
         let (plan, checkpoints) = training(dir)?;
         let (state, sum) = checkpoints.best()?;
@@ -121,7 +121,9 @@ fn training(dir: &Path) -> Result<(Train, Checkpoints), Error> {
         Ok(Some(plan)) => plan,
         Ok(None) => {
             let (dir, config) = (dir.display(), config.display());
-            return Err(Error::Refused(format!("{dir} is no training: {config} is of another command")));
+            return Err(Error::Refused(format!(
+                "{dir} is not a training: {config} belongs to another command"
+            )));
         }
         Err(problem) => {
             return Err(Error::Refused(format!("cannot read {}: {problem}", config.display())));

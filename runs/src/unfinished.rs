@@ -15,7 +15,7 @@ fn sentence(run: &Run, what: &str) -> String {
         "failed" => format!("{name} failed: {what}."),
         "running" => format!("{name} is still running: {what} so far."),
         "finished" => format!("{name} was finished, but not all of its rows are there: {what}."),
-        _ => format!("{name} is not whole: {what}."),
+        _ => format!("{name} is incomplete: {what}."),
     }
 }
 

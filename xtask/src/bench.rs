@@ -38,9 +38,9 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     scaling::measure(&tools, options)?;
     println!("\n== training with a sure policy");
     let sure = sure::measure(&tools, options);
-    println!("\n== the cluster beside other implementations");
+    println!("\n== the cluster compared with other implementations");
     let beside = peers::measure(&tools, options);
-    println!("\n== training beside Stable-Baselines3");
+    println!("\n== training compared with Stable-Baselines3");
     let trained = training(&tools, options);
     let problems: Vec<String> = [sure, beside, trained].into_iter().filter_map(Result::err).collect();
     if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }

@@ -87,10 +87,10 @@ fn plan(options: &Options, libtorch_is_there: bool, browser_is_there: bool) -> S
 fn left_out(options: &Options) -> String {
     let mut left_out = String::new();
     if !options.torch {
-        left_out += ", without libtorch: Prophet's learner on tensors was not looked at";
+        left_out += ", without libtorch: Prophet's learner on tensors was not tested";
     }
     if !options.browser {
-        left_out += ", without a browser: what the page does in one was not looked at";
+        left_out += ", without a browser: what the page does in one was not tested";
     }
     left_out
 }

@@ -12,7 +12,7 @@ pub(crate) fn run() -> Result<(), String> {
         "building (the first time four to five minutes of processor time, half of that on two idle cores)",
         &["build", "--release"],
     )?;
-    let root = root().canonicalize().map_err(|error| format!("where am I? {error}"))?;
+    let root = root().canonicalize().map_err(|error| format!("cannot find the repository root: {error}"))?;
     let runs = root.join("runs");
     let number = (1..10_000).find(|number| !runs.join(format!("demo-{number:04}")).exists()).unwrap_or(1);
     let folder = format!("runs/demo-{number:04}");
@@ -40,7 +40,7 @@ pub(crate) fn run() -> Result<(), String> {
     )?;
     let report = out("report");
     resonetics(
-        "all of it on one page",
+        "everything on one page",
         &["report", &benchmark, &prophet, &evolved, &heuristic, "--quiet", "--out", &report],
     )?;
     println!("\nOpen next:");

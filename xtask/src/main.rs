@@ -26,7 +26,7 @@ const USAGE: &str =
             not installed and what needs it is skipped. Says what it will do and how long before it begins
   arrows    checks that each crate needs only those below it, and that no files need each other in a circle
   results   makes everything in results/ again
-  bench     measures the speed beside other implementations, or one commit's beside another's:
+  bench     measures the speed compared with other implementations, or of one commit compared with another:
             cargo xtask bench --help
   libtorch  provides libtorch 2.11.0 for `--features torch`: LIBTORCH, the PyTorch of python3, or fetched
             with pip into a cache (545 MB, for the CPU on Linux x86-64); --cuda: with its CUDA part (2.5 GB)

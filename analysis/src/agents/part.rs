@@ -21,18 +21,15 @@ const WORDS: [(&str, &str); 7] = [
         "interquartile mean",
         "the mean of the middle half of the returns: a few lucky or lost episodes do not move it (Agarwal et al. 2021)",
     ),
-    (
-        "optimality gap",
-        "by how much returns fall short of the best agent's mean, returns above it counting as that",
-    ),
+    ("optimality gap", "mean shortfall from the best agent's mean; returns above it count as equal to it"),
     ("lost", "episodes that ended in collapse rather than at the time limit"),
     (
-        "chance to beat it",
-        "how probable it is that an episode of the agent has a higher return than one of the baseline, ties counting half",
+        "probability of improvement",
+        "the probability that an episode of the agent has a higher return than one of the baseline, ties counting half",
     ),
     (
         "signed-rank p",
-        "Wilcoxon's test of the pairs with the same seed: how often chance alone would give differences like these if there were none",
+        "Wilcoxon's test of the pairs with the same seed: the probability that chance alone gives differences at least as large",
     ),
     ("p, Holm", "the same, corrected for testing several agents"),
 ];
@@ -80,7 +77,7 @@ pub fn part(worlds: &[World]) -> Result<Part, ChartError> {
     }
     let over_all = overall(worlds);
     if worlds.len() > 1 && over_all.is_empty() {
-        part.sentences.push("The worlds are not brought to one scale: no agent but the baseline was in all of them, or none beats it.".to_owned());
+        part.sentences.push("Returns are not normalised across worlds: the worlds have different baselines, or in one of them no agent beats the baseline.".to_owned());
     }
     if !over_all.is_empty() {
         let mut table = Table::new(
@@ -91,7 +88,7 @@ pub fn part(worlds: &[World]) -> Result<Part, ChartError> {
                 "median",
                 "interquartile mean",
                 "optimality gap",
-                "chance to beat the baseline",
+                "probability of improvement",
             ],
         );
         for agent in &over_all {
@@ -143,7 +140,7 @@ fn winners(worlds: &[World]) -> String {
     };
     let of = if wins.is_empty() { "" } else { "that of " };
     format!(
-        "Of {} worlds the highest interquartile mean return is {of}{each}{more}{several}. Each world stands in the table.",
+        "Of {} worlds the highest interquartile mean return is {of}{each}{more}{several}. The tables have every world.",
         worlds.len()
     )
 }
@@ -187,9 +184,9 @@ fn answer(world: &World, name_it: bool) -> String {
         return format!("{place}that cannot be said: no agent has finite returns.");
     };
     let Some(second) = rest.first() else {
-        let (is, its) = if best.members.len() > 1 { ("are", "their") } else { ("is", "its") };
+        let (has, its) = if best.members.len() > 1 { ("have", "their") } else { ("has", "its") };
         return format!(
-            "{place}{} {is} alone; {its} interquartile mean return is {}.",
+            "{place}{} {has} nothing to be compared with; {its} interquartile mean return is {}.",
             best.name,
             shown(best)
         );
@@ -209,7 +206,7 @@ fn answer(world: &World, name_it: bool) -> String {
         );
     }
     format!(
-        "{place}{} {} the highest interquartile mean return, {}, before {} with {}; {}.",
+        "{place}{} {} the highest interquartile mean return, {}, ahead of {} with {}; {}.",
         best.name,
         if best.members.len() > 1 { "have" } else { "has" },
         shown(best),
@@ -232,19 +229,19 @@ fn listed(names: &[&str]) -> String {
 fn apart(best: &Side, second: &Side, digits: usize) -> String {
     let compared = beside(&best.played, &second.played);
     match (compared.pairs, compared.difference.zip(compared.difference_interval)) {
-        (0, _) => "they played no seed in common".to_owned(),
-        (1, _) => "one seed that both played is too few to say more".to_owned(),
+        (0, _) => "they share no seed".to_owned(),
+        (1, _) => "one shared seed is too few to compare".to_owned(),
         (pairs, None) => {
-            format!("{pairs} seeds that both played, with equal differences, are too few to say more")
+            format!("{pairs} shared seeds with equal differences are too few to compare")
         }
         (pairs, Some((difference, Interval { low, high }))) => {
             let word = match (low > 0.0, high < 0.0) {
                 (true, _) => "the mean difference is",
-                (_, true) => "the mean is lower nonetheless, by",
-                _ => "no difference of the means is shown:",
+                (_, true) => "the mean is lower nevertheless, by",
+                _ => "no difference in the mean is shown:",
             };
             format!(
-                "on the {pairs} seeds that both played {word} {difference:+.digits$} (95% {low:+.digits$} to {high:+.digits$})"
+                "on the {pairs} shared seeds {word} {difference:+.digits$} (95% {low:+.digits$} to {high:+.digits$})"
             )
         }
     }
@@ -268,7 +265,7 @@ fn iqm_text(side: &Side, digits: usize) -> String {
             format!("{iqm:.digits$} (one episode of each, which is too few for an interval)")
         }
         _ if several => format!(
-            "{iqm:.digits$} ({} trainings that did equally are too few for an interval)",
+            "{iqm:.digits$} ({} trainings with equal results are too few for an interval)",
             side.members.len()
         ),
         1 => format!("{iqm:.digits$} (one episode, so no interval)"),
@@ -299,7 +296,7 @@ fn remarks(world: &World) -> Vec<String> {
         }
         if agent.episodes > agent.played.returns.len() as u64 {
             remarks.push(format!(
-                "{} played {} episodes: {} of them are looked at, the first that were read.",
+                "{} played {} episodes: the first {} that were read are analysed.",
                 agent.name,
                 agent.episodes,
                 agent.played.returns.len()
@@ -317,12 +314,12 @@ fn remarks(world: &World) -> Vec<String> {
     for side in sides(&world.agents) {
         if side.members.len() > 1 {
             remarks.push(format!(
-                "The trainings of {} differ in the seed alone: the answer goes by the trainings; what a table says of one of them is of its episodes.",
+                "The trainings of {} differ only in the seed: the answer is over the trainings; table rows of a single one are over its episodes.",
                 side.name
             ));
         } else if side.played[0].training.is_some() {
             remarks.push(format!(
-                "{} is one training: its intervals are of its episodes; another training seed may do better or worse.",
+                "{} is one training: its intervals are over its episodes; another training seed may do better or worse.",
                 side.name
             ));
         }
@@ -372,8 +369,8 @@ fn aggregate_table(world: &World) -> Table {
 fn comparison_table(world: &World) -> Option<Table> {
     let digits = decimals(world);
     let mut table = Table::new(
-        format!("Beside the baseline {} in {}, with 95% intervals", world.baseline, world.name),
-        &["agent", "chance to beat it", "pairs", "mean difference", "signed-rank p", "p, Holm"],
+        format!("Compared with the baseline {} in {}, with 95% intervals", world.baseline, world.name),
+        &["agent", "probability of improvement", "pairs", "mean difference", "signed-rank p", "p, Holm"],
     );
     for agent in &world.agents {
         let Some(comparison) = &agent.against_baseline else { continue };
@@ -394,7 +391,7 @@ fn trained_table(world: &World) -> Option<Table> {
     let digits = decimals(world);
     let mut table = Table::new(
         format!(
-            "Trainings in {} that differ in the seed alone, with 95% intervals over trainings",
+            "Trainings in {} that differ only in the seed, with 95% intervals over trainings",
             world.name
         ),
         &[
@@ -402,7 +399,7 @@ fn trained_table(world: &World) -> Option<Table> {
             "trainings",
             "mean",
             "interquartile mean",
-            "episodes in common",
+            "shared episodes",
             "mean difference from the baseline",
         ],
     );

@@ -56,7 +56,7 @@ fn no_more_episodes_are_looked_at_than_are_kept() {
     let a = &worlds[0].agents[0];
     assert_eq!((a.episodes, a.played.returns.len(), a.mean), (kept + 1, KEPT - 1, Some(0.0)));
     let said = part(&worlds).unwrap().sentences.concat();
-    assert!(said.contains("a played 50001 episodes: 49999 of them are looked at"), "{said}");
+    assert!(said.contains("a played 50001 episodes: the first 49999 that were read are analysed"), "{said}");
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn few_episodes_say_little() {
     let told = part(&worlds).unwrap();
     assert_eq!(
         told.answer,
-        "b has the highest interquartile mean return, 24 (3 episodes are too few for an interval of it), before a with 20 (3 episodes are too few for an interval of it); on the 3 seeds that both played no difference of the means is shown: +4 (95% -7 to +15)."
+        "b has the highest interquartile mean return, 24 (3 episodes are too few for an interval of it), ahead of a with 20 (3 episodes are too few for an interval of it); on the 3 shared seeds no difference in the mean is shown: +4 (95% -7 to +15)."
     );
     assert!(told.sentences.concat().contains("b played 3 episodes: too few for an interval of the median"));
 }
@@ -102,7 +102,7 @@ fn equal_agents_share_the_first_place() {
     let two = told(&["b", "a"], &[played("c", &[(1, 1.0), (2, 2.0), (3, 9.0)])]).answer;
     assert_eq!(
         two,
-        "b and a share the highest interquartile mean return, 22; 3 seeds that both played, with equal differences, are too few to say more; next is c with 4.0 (3 episodes are too few for an interval of it)."
+        "b and a share the highest interquartile mean return, 22; 3 shared seeds with equal differences are too few to compare; next is c with 4.0 (3 episodes are too few for an interval of it)."
             .replace("4.0", "4")
     );
     // In each of seven worlds two are the best, in one of them a third is.
@@ -126,7 +126,7 @@ fn a_lower_mean_is_no_victory() {
     let answer =
         part(&worlds(&[file("r", "k8s", vec![steady, risky])], None, &|| true).unwrap()).unwrap().answer;
     assert!(answer.starts_with("risky has the highest interquartile mean return"), "{answer}");
-    assert!(answer.contains("the mean is lower nonetheless, by -19"), "{answer}");
+    assert!(answer.contains("the mean is lower nevertheless, by -19"), "{answer}");
 }
 
 /// Three trainings that differ in the seed alone: the answer is of the trainings, not of their episodes.
@@ -144,12 +144,12 @@ fn trainings_are_the_unit_of_the_answer() {
     let worlds = worlds(&[file("r", "k8s", agents.clone())], None, &|| true).unwrap();
     let told = part(&worlds).unwrap();
     assert!(
-        told.answer.starts_with("prophet:a, prophet:b, prophet:c (3 seeds) have the highest interquartile mean return, 23.50 (95% over 3 trainings 16.05 to 30.95), before random"),
+        told.answer.starts_with("prophet:a, prophet:b, prophet:c (3 seeds) have the highest interquartile mean return, 23.50 (95% over 3 trainings 16.05 to 30.95), ahead of random"),
         "{}",
         told.answer
     );
-    assert!(told.answer.contains("no difference of the means is shown: +2.00 (95% -5."), "{}", told.answer);
-    assert!(told.tables.iter().any(|table| table.caption.contains("differ in the seed alone")));
+    assert!(told.answer.contains("no difference in the mean is shown: +2.00 (95% -5."), "{}", told.answer);
+    assert!(told.tables.iter().any(|table| table.caption.contains("differ only in the seed")));
     let alone =
         part(&super::worlds(&[file("r", "k8s", agents[..2].to_vec())], None, &|| true).unwrap()).unwrap();
     assert!(alone.answer.contains("20.50 (95% of this one training "), "{}", alone.answer);

@@ -59,7 +59,7 @@ pub fn picked(
         "the others are".to_owned()
     };
     let note = format!(
-        " Of {} curves the best, the median and the worst, by {by}, have a name; {those} thin and grey. The table has all.",
+        " Of {} curves the best, the median and the worst, by {by}, are named; {those} thin and grey. The table has all of them.",
         ranks.len()
     );
     (curves, note)
@@ -79,7 +79,7 @@ pub fn picked_estimates(estimates: Vec<Estimate>) -> (Vec<Estimate>, String) {
     (
         shown,
         format!(
-            " Of {count} these are the {AT_AN_END} best, the median and the {AT_AN_END} worst; the table has all."
+            " Of {count} these are the {AT_AN_END} best, the median and the {AT_AN_END} worst; the table has all of them."
         ),
     )
 }
@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(grey.filter(|curve| curve.points[0].1 < 101.0).count(), 20);
         assert_eq!(
             note,
-            " Of 501 curves the best, the median and the worst, by their last return, have a name; 100 of the others, evenly by rank, are thin and grey. The table has all."
+            " Of 501 curves the best, the median and the worst, by their last return, are named; 100 of the others, evenly by rank, are thin and grey. The table has all of them."
         );
     }
 

@@ -23,15 +23,18 @@ const WORDS: [(&str, &str); 10] = [
         "how much the measures of the dirt change when the grid is perturbed a little (RULES section 2.2)",
     ),
     ("creative, bubble, collapse", "the verdict: low, raised and high risk, by two thresholds"),
-    ("warned before", "losses before which it warned, within 50 generations"),
-    ("lead", "generations from the first of these warnings to the loss, the median of the gardens"),
-    ("warning since", "the share of these generations at which it warned"),
-    ("in vain", "of the generations that no loss followed within 50, the share at which it warned"),
+    ("losses warned of", "losses before which it warned, within 50 generations"),
+    ("lead", "generations from the first of these warnings to the loss, the median over the gardens"),
+    (
+        "share of lead warning",
+        "of the generations of the lead, the share at which it warned, the median over the gardens",
+    ),
+    ("false alarms", "of the generations that no loss followed within 50, the share at which it warned"),
     (
         "ROC area",
-        "how well the signal tells the 50 generations before a loss from the others, of settings under which a garden was lost: 1 always, 0.5 guesses",
+        "how well the signal separates the 50 generations before a loss from the others, over the settings under which a garden was lost: 1 is perfect, 0.5 is guessing",
     ),
-    ("dirt as a signal", "for comparison: dirt is what a loss is made of, so its area is no feat"),
+    ("dirt as a signal", "for comparison: a loss is defined by the dirt, so a high area is expected"),
 ];
 
 /// Groups of gardens of which the first gets a figure of its own.
@@ -59,7 +62,7 @@ pub fn part(gardens: &[Garden]) -> Result<Part, ChartError> {
         let known = garden.seed.as_ref().and_then(|seed| longest.get(&(&garden.group, seed)));
         match known.filter(|known| !std::ptr::eq(**known, garden)) {
             Some(known) => copies.push(format!(
-                "{}: the same settings and the same seed as {}, which alone is counted and drawn.",
+                "{}: the same settings and the same seed as {}; only that one is counted and drawn.",
                 garden.name, known.name
             )),
             None => counted.push(garden.clone()),
@@ -71,7 +74,7 @@ pub fn part(gardens: &[Garden]) -> Result<Part, ChartError> {
     let mut part = told(&counted)?;
     let more = match copies.len() {
         1 => String::new(),
-        n => format!(" So it is with {} more.", n - 1),
+        n => format!(" The same holds for {} more.", n - 1),
     };
     part.sentences.push(copies.swap_remove(0) + &more);
     Ok(part)
@@ -105,7 +108,7 @@ fn told(gardens: &[Garden]) -> Result<Part, ChartError> {
         SIGNALS.iter().zip(&rocs).map(|(name, roc)| json!({ "signal": name, "area": roc.area() })).collect();
     let tables = vec![summary_table(gardens), signal_table(gardens, &rocs), transition_table(gardens)];
     Ok(Part {
-        question: "Did the garden survive, and was its loss foretold?".to_owned(),
+        question: "Did the garden survive, and was its loss predicted?".to_owned(),
         answer: [answer(gardens, &rocs)]
             .into_iter()
             .chain(left_out(gardens, &rocs))
@@ -208,7 +211,7 @@ fn answer(gardens: &[Garden], rocs: &[Roc]) -> String {
         Some(area) => format!(
             "as a score for a loss within {AHEAD} generations it has an area under the ROC curve of {area:.2} (0.5 is guessing)"
         ),
-        None => "how well it foretells cannot be said".to_owned(),
+        None => "its predictive value cannot be estimated".to_owned(),
     };
     let lead = gardens.iter().filter_map(|garden| garden.signals[0].lead);
     // A garden that was lost early, or whose log begins late, has fewer generations before that.
@@ -276,12 +279,12 @@ fn open(garden: &Garden) -> Vec<String> {
     if let Some(at) = garden.lost_elsewhere {
         let [from, to] = garden.from_to;
         said.push(format!(
-            "{name}: its summary.csv tells that it was lost at generation {at}, but the log has generations {from} to {to}."
+            "{name}: its summary.csv says that it was lost at generation {at}, but the log has generations {from} to {to}."
         ));
     }
     if garden.dirt_mean.is_none() {
         said.push(format!(
-            "{name}: no dirt in the log is a number, so nobody knows whether the garden was lost."
+            "{name}: no dirt in the log is a number, so whether the garden was lost is unknown."
         ));
     }
     if garden.full_from_the_start && garden.lost_at.is_some() {
@@ -358,8 +361,16 @@ fn summary_table(gardens: &[Garden]) -> Table {
 fn signal_table(gardens: &[Garden], rocs: &[Roc]) -> Table {
     let lost: Vec<&Garden> = gardens.iter().filter(|garden| garden.lost_at.is_some()).collect();
     let mut table = Table::new(
-        "What warned of a loss",
-        &["signal", "warns at", "warned before", "lead", "warning since", "in vain", "ROC area"],
+        "Early warning of a loss",
+        &[
+            "signal",
+            "warns at",
+            "losses warned of",
+            "lead",
+            "share of lead warning",
+            "false alarms",
+            "ROC area",
+        ],
     );
     let at = [
         of_rules(gardens, |rules| format!("{:.2}", rules.collapse_risk)),
@@ -401,7 +412,7 @@ fn signal_table(gardens: &[Garden], rocs: &[Roc]) -> Table {
 
 fn transition_table(gardens: &[Garden]) -> Table {
     let mut table = Table::new(
-        "From one verdict to the next: share of the generations behind each verdict",
+        "Verdict transitions, share of the generations after each verdict",
         &["from", "generations", "to creative", "to bubble", "to collapse"],
     );
     for (from, name) in VERDICTS.into_iter().enumerate() {
@@ -464,7 +475,7 @@ fn garden_figure(garden: &Garden, number: u32) -> Result<Figure, ChartError> {
     let title = format!("{}: dirt, its signals, and the verdict below", garden.name);
     let labels = Labels { title: &title, x: "generation", y: "share of the whole" };
     let caption = format!(
-        "What {} was like and what its signals said of it. The strip has the colour of the verdict; where generations with different ones share a place, each has its share of the height.",
+        "Dirt of {} and its signals. The strip has the colour of the verdict; where generations with different verdicts share a pixel column, each verdict has its share of the height.",
         garden.name
     );
     let x = span(std::slice::from_ref(garden));
@@ -500,7 +511,7 @@ fn verdict_figure(gardens: &[Garden]) -> Result<Figure, ChartError> {
         .collect();
     let labels =
         Labels { title: "Verdict by dirt", x: "mean dirt of a cell (0 to 1)", y: "share of the generations" };
-    let caption = "What the verdict says at each tenth of the dirt; a tenth in which no garden ever was is empty. A verdict that warned would change its colour towards the right.";
+    let caption = "Verdicts at each tenth of the dirt; a tenth that no garden reached is empty. If the verdict warned of a loss, the colour would change towards the right.";
     Figure::new("garden-verdicts", caption, |size| shares(&labels, &series, size))
 }
 
@@ -520,6 +531,6 @@ fn roc_figure(rocs: &[Roc]) -> Result<Option<Figure>, ChartError> {
         x: "false alarm rate (share of earlier generations)",
         y: "hit rate",
     };
-    let caption = "ROC curves, with their areas: a signal that foretells hugs the upper left corner, one below the diagonal falls when the loss comes near. Scores are told apart to 0.0001.";
+    let caption = "ROC curves, with their areas: a predictive signal hugs the upper left corner; one below the diagonal falls as the loss approaches. Scores are resolved to 0.0001.";
     Figure::new("garden-roc", caption, |size| lines(&labels, 0.0..1.0, 0.0..1.0, &curves, size)).map(Some)
 }

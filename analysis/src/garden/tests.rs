@@ -203,7 +203,7 @@ fn a_part_of_a_log_has_its_own_axis_and_rules() {
     }
     let both = part(&[late, other]).unwrap();
     assert!(both.answer.contains("mean dirt at or above 75% or 40%"), "{}", both.answer);
-    let signals = both.tables.iter().find(|table| table.caption == "What warned of a loss").unwrap();
+    let signals = both.tables.iter().find(|table| table.caption == "Early warning of a loss").unwrap();
     assert_eq!(signals.rows[0][1].text, "0.72 or 0.50");
 }
 
@@ -216,7 +216,7 @@ fn a_loss_that_the_log_does_not_have_is_told() {
     assert_eq!(part.answer, "The garden was not lost in 300 generations.");
     assert_eq!(
         part.sentences[0],
-        "one: its summary.csv tells that it was lost at generation 350, but the log has generations 1 to 300."
+        "one: its summary.csv says that it was lost at generation 350, but the log has generations 1 to 300."
     );
 }
 
@@ -261,13 +261,14 @@ fn losses_are_counted_in_whole_sentences() {
     assert!(copied.answer.starts_with("The garden was lost at generation 13."), "{}", copied.answer);
     assert_eq!(
         copied.sentences.last().unwrap(),
-        "short: the same settings and the same seed as one, which alone is counted and drawn."
+        "short: the same settings and the same seed as one; only that one is counted and drawn."
     );
     let copied = part(&[of("x", 1, 10), of("x", 1, 10), of("x", 2, 100)]).unwrap();
     assert!(copied.answer.starts_with("1 of 2 was lost"), "{}", copied.answer);
     assert!(
         copied.sentences.contains(
-            &"one: the same settings and the same seed as one, which alone is counted and drawn.".to_owned()
+            &"one: the same settings and the same seed as one; only that one is counted and drawn."
+                .to_owned()
         ),
         "{:?}",
         copied.sentences

@@ -15,7 +15,7 @@ pub enum ReadError {
         source: std::io::Error,
     },
     /// A folder or a pipe.
-    #[error("{} is no file; write into a file what is to be read", path.display())]
+    #[error("{} is not a file; write what is to be read into a file", path.display())]
     NoFile {
         /// What is no file.
         path: PathBuf,

@@ -141,7 +141,7 @@ pub fn read(
             verdict: row.word(verdict, &VERDICTS)?,
         };
         if last.is_some_and(|last| Some(generation.generation) != last.checked_add(1)) {
-            let allowed = format!("{}, the generation behind the one before", last.unwrap_or_default() + 1);
+            let allowed = format!("{}, the generation after the previous one", last.unwrap_or_default() + 1);
             return Err(row.refused(0, &allowed));
         }
         last = Some(generation.generation);

@@ -72,7 +72,7 @@ impl Kind {
             Kind::SUMMARIES.into_iter().find(|(first, ..)| header.iter().take(first.len()).eq(*first));
         if let Some((_, name, rows)) = summary {
             let problem = format!(
-                "is the {name}, which sums up; give the rows behind it, in {} of the same run, or the run's folder",
+                "is the {name}, a summary; give the rows behind it, in {} of the same run, or the run's folder",
                 rows.file()
             );
             return Err(table.at(1, problem));
@@ -108,7 +108,7 @@ impl Kind {
                 format!("is like {} without the column `{}`", kind.file(), missing.join("`, `"))
             }
             None => format!(
-                "`{}` is no header of a file that can be read; these are: {}",
+                "`{}` is not the header of a file that can be read; these are: {}",
                 shortened(&line),
                 Kind::headers()
             ),

@@ -56,9 +56,10 @@ pub fn read(table: &mut Table, go_on: GoOn<'_>) -> Result<Vec<World>, ReadError>
         let lives = if on { &mut worlds[place].on } else { &mut worlds[place].off };
         if lives.len() < KEPT {
             if let Some(earlier) = lines.insert((place, on, lived_seed), row.line()) {
-                return Err(
-                    row.refused(seed, &format!("no seed that stands there before, as in line {earlier}"))
-                );
+                return Err(row.refused(
+                    seed,
+                    &format!("a seed that is not in an earlier line, as it is in line {earlier}"),
+                ));
             }
             lives.push((lived_seed, life));
         }

@@ -88,7 +88,7 @@ impl Table {
         let header: Option<Vec<String>> =
             cells.map(|cell| str::from_utf8(cell).ok().map(|name| name.trim().to_owned())).collect();
         let Some(header) = header else {
-            let problem = "the header is no text in UTF-8: save the file as UTF-8";
+            let problem = "the header is not UTF-8 text: save the file as UTF-8";
             return Err(table.at(table.line, problem.to_owned()));
         };
         table.header = header;

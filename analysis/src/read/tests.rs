@@ -136,7 +136,7 @@ fn what_cannot_be_meant_is_refused_with_its_place() {
         ),
         (
             body("4,25,1,17.95,0,0,9.053,0,0,0.1,0.0198,creative"),
-            ", line 3, column `Gen`: found `4`; allowed: 2, the generation behind the one before",
+            ", line 3, column `Gen`: found `4`; allowed: 2, the generation after the previous one",
         ),
         (body("2,25,1"), ", line 3: has 3 cells where the header has 12"),
     ] {
@@ -158,7 +158,7 @@ fn a_header_that_is_none_is_told_what_is_nearest() {
         (HEADER.replace(",Verdict", ""), ", line 1: has 11 columns where 12 belong"),
         (
             "a,b,c".to_owned(),
-            ", line 1: `a,b,c` is no header of a file that can be read; these are: resonetics_data.csv (Gen,",
+            ", line 1: `a,b,c` is not the header of a file that can be read; these are: resonetics_data.csv (Gen,",
         ),
         (
             "agent,seed,steps,terminated,truncated".to_owned(),
@@ -178,19 +178,19 @@ fn a_header_that_is_none_is_told_what_is_nearest() {
         ),
         (
             "agent,episodes,return_mean,return_std".to_owned(),
-            ", line 1: is the benchmark.csv of `benchmark`, which sums up; give the rows behind it, in episodes.csv of the same run",
+            ", line 1: is the benchmark.csv of `benchmark`, a summary; give the rows behind it, in episodes.csv of the same run",
         ),
         (
             "run,seed,generations,lost_at,dirt_mean".to_owned(),
-            ", line 1: is the summary.csv of `gardener`, which sums up; give the rows behind it, in resonetics_data.csv",
+            ", line 1: is the summary.csv of `gardener`, a summary; give the rows behind it, in resonetics_data.csv",
         ),
         (
             "world,agent,episodes,horizon,lost_without".to_owned(),
-            ", line 1: is the summary.csv of `controls`, which sums up; give the rows behind it, in lifetimes.csv",
+            ", line 1: is the summary.csv of `controls`, a summary; give the rows behind it, in lifetimes.csv",
         ),
         (
             "world,control,time,at_risk,lost,censored".to_owned(),
-            ", line 1: is the survival.csv of `controls`, which sums up; give the rows behind it, in lifetimes.csv",
+            ", line 1: is the survival.csv of `controls`, a summary; give the rows behind it, in lifetimes.csv",
         ),
     ] {
         let refused = refused(&format!("{header}\n1,2,3\n"));
@@ -217,12 +217,12 @@ fn a_file_that_is_no_text_or_not_there_is_refused() {
     let binary = file([0xff_u8, b'\n', 7, 8]);
     let said = open(&binary.path).err().unwrap().to_string();
     assert!(
-        said.ends_with("some.csv, line 1: the header is no text in UTF-8: save the file as UTF-8"),
+        said.ends_with("some.csv, line 1: the header is not UTF-8 text: save the file as UTF-8"),
         "{said}"
     );
     let folder = tempfile::tempdir().unwrap();
     let said = open(folder.path()).err().unwrap().to_string();
-    assert!(said.ends_with(" is no file; write into a file what is to be read"), "{said}");
+    assert!(said.ends_with(" is not a file; write what is to be read into a file"), "{said}");
 }
 
 #[test]
@@ -397,7 +397,7 @@ fn lives_come_world_by_world() {
     let said = lifetimes::read(&mut table, &|| true).unwrap_err().to_string();
     assert!(
         said.ends_with(
-            "line 4, column `seed`: found `7`; allowed: no seed that stands there before, as in line 2"
+            "line 4, column `seed`: found `7`; allowed: a seed that is not in an earlier line, as it is in line 2"
         ),
         "{said}"
     );

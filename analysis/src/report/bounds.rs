@@ -62,7 +62,7 @@ impl Report {
         let cut: Vec<String> = cut.into_iter().flatten().collect();
         (!cut.is_empty()).then(|| {
             format!(
-                "These are {}; `resonetics report` and `analyze` write all into {} beside the page.",
+                "These are {}; `resonetics report` and `analyze` write the complete table to {} next to the page.",
                 cut.join(" and "),
                 file_name(number + 1)
             )

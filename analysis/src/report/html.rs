@@ -152,7 +152,7 @@ fn runs(report: &Report) -> Markup {
                 h2 { "To reproduce" }
                 p {
                     "In this order, with the program as " code { "cargo build --release" } " makes it in "
-                    code { "target/release" } " (the commit of each run stands below). Each writes a new folder: choose another "
+                    code { "target/release" } " (the commit of each run is given below). Each writes a new folder: choose another "
                     code { "--out" } " where one is taken."
                 }
                 pre tabindex="0" { code { @for run in commands.iter().take(bounds::COMMANDS) { (bounds::sentence(&run.command)) "\n" } } }
@@ -172,7 +172,7 @@ fn runs(report: &Report) -> Markup {
                         }
                         @if !run.made_by.is_empty() { p { (bounds::cell(&run.made_by)) } }
                         @if run.config.is_empty() {
-                            p { "No config.toml stands beside its files." }
+                            p { "There is no config.toml next to its files." }
                         } @else if !whole {
                             p { "Its settings are in its config.toml and in analysis.json: this page would be too large with them." }
                         } @else {

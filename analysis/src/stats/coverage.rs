@@ -121,7 +121,7 @@ fn coverage_of_a_chance_to_beat() {
         ("the same, in whole numbers", whole, whole, 0.5),
         ("one better", shifted, normal, 0.841_345),
     ] {
-        let shares = row("chance to beat", name, |n| {
+        let shares = row("probability of improvement", name, |n| {
             covered(2_000, truth, || improvement_interval(&sample(x, n, rng), &sample(y, n, rng)))
         });
         assert!(shares.into_iter().flatten().all(|share| share > 0.94), "{name}: {shares:?}");

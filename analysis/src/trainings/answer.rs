@@ -286,7 +286,7 @@ fn answer(ends: &Ends<'_>, name_it: bool) -> String {
     });
     let Some((first, last)) = ends.means else {
         let why = if ends.biased {
-            "too few episodes had ended for a mean that is not of those lost early alone, at two steps"
+            "too few episodes had ended, at two steps, for a mean that does not cover only early losses"
         } else {
             "it was not measured twice"
         };
@@ -318,7 +318,7 @@ fn answer(ends: &Ends<'_>, name_it: bool) -> String {
     }
     if *runs > 1 {
         return format!(
-            "{place}{NOT_SHOWN}: over {runs} seeds{} {measure} {went} on average, for each of them alike, which says nothing of how seeds differ, {since}in {steps} steps.",
+            "{place}{NOT_SHOWN}: over {runs} seeds{} {measure} {went} on average, by the same amount for each of them, which does not show how seeds differ, {since}in {steps} steps.",
             group.choice()
         );
     }

@@ -61,7 +61,7 @@ impl<'a> Beside<'a> {
         let verdict = comparison.verdict();
         let Some(((ends, _), difference)) = comparison.ends.as_ref().zip(comparison.difference) else {
             return format!(
-                "{name} beside {base}: that cannot be said: they have no return in common that was measured to the end."
+                "{name} compared with {base}: that cannot be said: no return was measured to the end in both."
             );
         };
         let places = digits(Some(difference), comparison.interval);
@@ -81,7 +81,7 @@ impl<'a> Beside<'a> {
         let measure = measure(ends);
         let answer = match verdict {
             MORE | LESS | HIGHER | LOWER => format!("{name} {verdict} {base}"),
-            _ => format!("{name} beside {base}: {verdict}"),
+            _ => format!("{name} compared with {base}: {verdict}"),
         };
         format!(
             "{answer}: {steps} {measure} is {size} {by} it on average{interval}, over {}.",
@@ -91,7 +91,7 @@ impl<'a> Beside<'a> {
 
     pub(super) fn table(&self) -> Table {
         let caption = format!(
-            "Beside the baseline {}: the return at the end, with 95% intervals by Student's t{}",
+            "Compared with the baseline {}: the return at the end, with 95% intervals by Student's t{}",
             self.baseline.name,
             if self.among > 1 {
                 format!(" that hold for {} comparisons at once", self.among)

@@ -72,7 +72,7 @@ impl<'a> Compared<'a> {
     /// have so many steps, and the others were to have more than they have.
     fn chosen(&self) -> &'static str {
         let all_are = self.whole.iter().all(|member| is_whole(member));
-        if all_are && self.wholes() == self.whole.len() { "are whole" } else { "went furthest" }
+        if all_are && self.wholes() == self.whole.len() { "are complete" } else { "went furthest" }
     }
 
     /// How many went as far as they were to.
@@ -98,10 +98,10 @@ impl<'a> Compared<'a> {
             self.copies.iter().filter(|(_, other)| other == of).map(|(copy, _)| *copy).collect();
         let more = match self.copies.len() - names.len() {
             0 => String::new(),
-            more => format!("; so it is with {more} more"),
+            more => format!("; the same holds for {more} more"),
         };
         Some(format!(
-            "{}: the same settings and the same seed as {of}, which alone is counted and drawn{more}.",
+            "{}: the same settings and the same seed as {of}; only that one is counted and drawn{more}.",
             listed(&names)
         ))
     }
@@ -129,9 +129,9 @@ impl<'a> Compared<'a> {
         let rest = if self.whole.is_empty() {
             let known = self.members.iter().all(|member| member.planned.is_some());
             let fewer = if known && self.wholes() < 2 {
-                "fewer than two are whole"
+                "fewer than two are complete"
             } else {
-                "one alone went furthest"
+                "only one went furthest"
             };
             format!("{fewer}, so each has a curve of its own, and they are compared where the shortest ends")
         } else {

@@ -131,10 +131,10 @@ fn answer(group: &Compared<'_>, shares: &[Share], word: Option<&str>, among: usi
     let quarters =
         format!("{} quarter{}", followed.join(" and "), if followed.len() == 1 { "" } else { "s" });
     let place = match followed.len() {
-        0 => "in no quarter".to_owned(),
-        4 => "in each quarter".to_owned(),
-        n if n == shares.len() => format!("in the {quarters}"),
-        _ => format!("in the {quarters} alone"),
+        0 => "no quarter".to_owned(),
+        4 => "each quarter".to_owned(),
+        n if n == shares.len() => format!("the {quarters}"),
+        _ => format!("only the {quarters}"),
     };
     let (seeds, on_average) = match group.runs().len() {
         1 => (String::new(), ""),
@@ -145,7 +145,7 @@ fn answer(group: &Compared<'_>, shares: &[Share], word: Option<&str>, among: usi
         .interval
         .map_or_else(String::new, |Interval { low, high }| format!(" (95%{together} {low:.2} to {high:.2})"));
     format!(
-        "{word}:{seeds} {place} was the squared error below half the variance of that quarter's target{on_average}; worst is the {} quarter, with {:.2} times the variance{interval}, where a constant has 1, in {} steps.",
+        "{word}:{seeds} {place} had a squared error below half the variance of the quarter's target{on_average}; worst is the {} quarter, at {:.2} times the variance{interval}, where a constant has 1, in {} steps.",
         QUARTERS[worst.quarter],
         worst.mean,
         thousands(group.until() + 1.0)
@@ -158,7 +158,7 @@ fn unknown(group: &Compared<'_>) -> &'static str {
         group.runs().iter().any(|run| run.log.column(name).is_none_or(of))
     };
     if lacks(TARGET, |_| false) {
-        "the log does not tell the target, and an error alone says nothing"
+        "the log does not contain the target, and an error without it says nothing"
     } else if lacks("gap_R", |column| column.first.is_none()) {
         "no error in the log is a number"
     } else if lacks(TARGET, |column| column.first.is_none()) {
@@ -171,7 +171,7 @@ fn unknown(group: &Compared<'_>) -> &'static str {
 /// Error beside variance, quarter by quarter.
 pub(super) fn table(groups: &[Compared<'_>]) -> Table {
     let mut table = Table::new(
-        "Squared error beside the variance of the target, which is the error of the best constant",
+        "Squared error compared with the variance of the target, which is the error of the best constant",
         &["run", "quarter", "squared error", "variance of the target", "error / variance"],
     );
     for run in groups.iter().flat_map(|group| &group.members) {

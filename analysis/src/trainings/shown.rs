@@ -41,39 +41,39 @@ pub(super) const TRAINING: Shown = Shown {
             column: "greedy_return",
             title: "Return with greedy actions",
             unit: "return of an episode",
-            caption: "Return when the likeliest action is always taken, measured now and then on episodes that are not trained on.",
+            caption: "Return with the most probable action, measured at intervals on episodes that are not trained on.",
         },
         Measure {
             column: "value_loss",
             title: "Value loss",
             unit: "squared normalised return",
-            caption: "Squared error of the value network, in normalised returns: small once it knows what to expect.",
+            caption: "Squared error of the value network, in normalised returns: small once its predictions are accurate.",
         },
         Measure {
             column: "entropy",
             title: "Entropy of the policy",
             unit: "entropy, nats",
-            caption: "How undecided the policy is: 0 always takes the same action, the logarithm of the number of actions guesses.",
+            caption: "How undecided the policy is: 0 is always the same action, the logarithm of the number of actions is uniform guessing.",
         },
     ],
     less: false,
 };
 
 pub(super) const DRIFT: Shown = Shown {
-    question: "Did the network follow the target that drifts?",
+    question: "Did the network track the drifting target?",
     kind: "drift",
     measures: &[
         Measure {
             column: "gap_R",
             title: "Error (gap R)",
             unit: "squared error",
-            caption: "Squared distance between the network and the target that drifts away from it, on a logarithmic scale. Each quarter of the target is another kind of wave, of another size: errors are to be compared with the variance of the quarter.",
+            caption: "Squared distance between the network and the drifting target, on a logarithmic scale. Each quarter of the target has a different waveform and amplitude: compare errors with the variance of the quarter.",
         },
         Measure {
             column: "smoothed_risk",
             title: "Smoothed risk",
             unit: "risk (0 to 1)",
-            caption: "The risk that the predictor sees, smoothed; the learning rate listens to it.",
+            caption: "The risk that the predictor sees, smoothed; the learning rate follows it.",
         },
         Measure {
             column: "lr",

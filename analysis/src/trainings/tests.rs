@@ -58,14 +58,14 @@ fn runs_of_unequal_length_are_compared_where_they_can_be() {
     let runs = [whole("s1", 60.1), whole("s2", 60.2), whole("s3", 60.3), s4.clone()];
     let part = &parts(&runs, None).unwrap()[0];
     assert!(
-        part.answer.starts_with("Yes: over 3 seeds, those of 4 that are whole, the mean return of 100 episodes rose from 10.70 to 60.20 on average, by +49.50 (95% ")
+        part.answer.starts_with("Yes: over 3 seeds, those of 4 that are complete, the mean return of 100 episodes rose from 10.70 to 60.20 on average, by +49.50 (95% ")
             && part.answer.ends_with("), in 100,000 steps."),
         "{}",
         part.answer
     );
     assert_eq!(
         part.sentences[0],
-        "4 runs: the runs have 8,000 to 100,000 steps; the mean and its band are of those that are whole; at 8,000 steps, where all 4 are, return_mean is 14.25 on average."
+        "4 runs: the runs have 8,000 to 100,000 steps; the mean and its band are of those that are complete; at 8,000 steps, where all 4 are, return_mean is 14.25 on average."
     );
     assert!(part.figures[0].wide.contains("3 of 4 runs") && !part.figures[0].wide.contains("\n4 runs\n"));
     // Nobody knows what was to be, or the others went as far as they were to: they are the longest, no more.
@@ -91,11 +91,15 @@ fn runs_of_unequal_length_are_compared_where_they_can_be() {
     assert!(two.answer.contains("over 2 seeds, where the shortest ends, the mean return of 100 episodes rose from 10.80 to 14.30 on average"), "{}", two.answer);
     assert!(two.answer.ends_with(" in 8,000 steps."), "{}", two.answer);
     assert!(!two.figures[0].wide.contains("<polygon"));
-    assert!(two.sentences[0].contains(" steps; fewer than two are whole, so each"), "{}", two.sentences[0]);
+    assert!(
+        two.sentences[0].contains(" steps; fewer than two are complete, so each"),
+        "{}",
+        two.sentences[0]
+    );
     for planned in [None, Some(5000.0)] {
         let two = [whole("s1", 60.1), s4.clone()].map(|run| Training { planned, ..run });
         let remark = &parts(&two, None).unwrap()[0].sentences[0];
-        assert!(remark.contains(" steps; one alone went furthest, so each"), "{remark}");
+        assert!(remark.contains(" steps; only one went furthest, so each"), "{remark}");
     }
     // None of two that were killed at the same step is whole.
     let killed =
@@ -225,21 +229,18 @@ fn drift(name: &str, steps: u32, says: impl Fn(u32, f64) -> f64) -> Training {
 fn a_drift_is_judged_by_the_variance_of_each_quarter() {
     let answer = |drifts: &[Training]| drift_part(drifts).unwrap().answer;
     let zero = answer(&[drift("zero", 2000, |_, _| 0.0)]);
-    assert!(zero.starts_with("No: in no quarter was the squared error below half the variance of that quarter's target; worst is the third quarter, with "), "{zero}");
+    assert!(zero.starts_with("No: no quarter had a squared error below half the variance of the quarter's target; worst is the third quarter, at "), "{zero}");
     let near = answer(&[drift("near", 2000, |_, target| 0.9 * target)]);
-    assert!(near.starts_with("Yes: in each quarter was"), "{near}");
+    assert!(near.starts_with("Yes: each quarter had"), "{near}");
     let late = answer(&[drift("late", 2000, |step, target| if step < 500 { 0.0 } else { target })]);
-    assert!(
-        late.starts_with("Only in part: in the second and third and fourth quarters alone was"),
-        "{late}"
-    );
-    assert!(late.contains("worst is the first quarter, with 1.0"), "{late}");
+    assert!(late.starts_with("Only in part: only the second and third and fourth quarters had"), "{late}");
+    assert!(late.contains("worst is the first quarter, at 1.0"), "{late}");
     // Half of it and nothing more is known of the rest; of the target nothing at all.
     let stopped = answer(&[drift("stopped", 1000, |_, target| target)]);
-    assert!(stopped.starts_with("Yes, as far as it went: in the first and second quarters was"), "{stopped}");
+    assert!(stopped.starts_with("Yes, as far as it went: the first and second quarters had"), "{stopped}");
     let mut silent = drift("silent", 2000, |_, _| 0.0);
     silent.log.columns.truncate(1);
-    assert!(answer(&[silent]).starts_with("That cannot be said: the log does not tell the target"));
+    assert!(answer(&[silent]).starts_with("That cannot be said: the log does not contain the target"));
     // The target is told; that there is too little of it, or of the error, is another thing.
     let mut lost = drift("nan", 2000, |_, _| 0.0);
     lost.log.columns[0] = Column { name: "gap_R", ..Column::default() };
@@ -265,22 +266,22 @@ fn a_drift_of_several_seeds_says_no_more_than_its_intervals() {
     let told = |drifts: &[Training]| drift_part(drifts).unwrap();
     let apart = told(&[of("a", 0.9), of("b", 0.5)]);
     assert!(
-        apart.answer.starts_with("Not shown: over 2 seeds in each quarter was")
+        apart.answer.starts_with("Not shown: over 2 seeds each quarter had")
             && apart.answer.contains("0.31 times the variance (95% 0.00 to 3.88)"),
         "{}",
         apart.answer
     );
     assert_eq!(apart.findings["groups"][0]["verdict"], "not shown");
     let near = told(&[of("a", 0.9), of("b", 0.91), of("c", 0.92)]).answer;
-    assert!(near.starts_with("Yes: over 3 seeds in each quarter was"), "{near}");
+    assert!(near.starts_with("Yes: over 3 seeds each quarter had"), "{near}");
     let far = told(&[of("a", 0.0), of("b", 0.01), of("c", 0.02)]).answer;
-    assert!(far.starts_with("No: over 3 seeds in no quarter was"), "{far}");
+    assert!(far.starts_with("No: over 3 seeds no quarter had"), "{far}");
     // What the longer one did where the shorter had ended already is no part of it.
     let long = drift("long", 2000, |step, target| if step < 1200 { 0.9 * target } else { 9.0 });
     let short = drift("short", 1200, |_, target| 0.91 * target);
     let both = told(&[long, short]).answer;
     assert!(
-        both.starts_with("Yes, as far as it went: over 2 seeds, where the shortest ends, in the first and second and third quarters was"),
+        both.starts_with("Yes, as far as it went: over 2 seeds, where the shortest ends, the first and second and third quarters had"),
         "{both}"
     );
 }
@@ -354,7 +355,7 @@ fn copies_are_no_seeds_and_a_rate_of_zero_learns_nothing() {
     assert_eq!(part.answer, "The mean return of 100 episodes fell from 20.00 to 19.00 in 2 steps.");
     assert!(
         part.sentences.contains(
-            &"b, c and 3 more: the same settings and the same seed as a, which alone is counted and drawn."
+            &"b, c and 3 more: the same settings and the same seed as a; only that one is counted and drawn."
                 .to_owned()
         ),
         "{:?}",
@@ -400,7 +401,7 @@ fn gains_begin_without_bias() {
     assert!(
         told.sentences
             .iter()
-            .any(|text| text.starts_with("Mean returns begin where long episodes have ended too"))
+            .any(|text| text.starts_with("Mean returns start once long episodes have also ended"))
     );
     // Three more episodes than at first, all lost early, or one time with more: neither says anything.
     for ended in [(32.0, 35.0), (100.0, 140.0)] {
@@ -411,7 +412,7 @@ fn gains_begin_without_bias() {
     none.log.columns.clear();
     assert_eq!(
         answer(&[none]).answer,
-        "That cannot be said of the mean return of 100 episodes in 40,960 steps: too few episodes had ended for a mean that is not of those lost early alone, at two steps."
+        "That cannot be said of the mean return of 100 episodes in 40,960 steps: too few episodes had ended, at two steps, for a mean that does not cover only early losses."
     );
     let sampled = |last: Option<f64>| {
         let mut run = training("one", "all", &[(16_384.0, 40.0), (40_960.0, 50.0)]);
@@ -480,7 +481,7 @@ fn what_is_not_whole_is_told_beside_the_answer() {
         ..training(name, name, &[(1.0, 2.0), (2.0, 5.0)])
     };
     let answer = parts(&["a", "b", "c", "d", "e"].map(run), None).unwrap().remove(0).answer;
-    assert!(answer.ends_with(" a was killed: 2 of 9 steps. b was killed: 2 of 9 steps. c was killed: 2 of 9 steps. So it is with 2 more: see the notes."), "{answer}");
+    assert!(answer.ends_with(" a was killed: 2 of 9 steps. b was killed: 2 of 9 steps. c was killed: 2 of 9 steps. The same holds for 2 more: see the notes."), "{answer}");
 }
 
 /// Returns of a garden are thousands, those of a cluster tens: each has its own axis.

@@ -47,7 +47,7 @@ fn libtorch() -> String {
     let folder = device::folder();
     let version = folder.as_deref().and_then(device::version);
     format!(
-        "libtorch   {} in {}, {} threads where nothing else is asked for\ncuda       {}",
+        "libtorch   {} in {}, {} threads by default\ncuda       {}",
         version.as_deref().unwrap_or("of unknown version"),
         folder.map_or_else(|| "an unknown folder".to_owned(), |folder| folder.display().to_string()),
         device::threads(),

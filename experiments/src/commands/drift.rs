@@ -164,7 +164,7 @@ fn refuse_lost(checkpoints: &Checkpoints, csv: &Path) -> Result<(), Error> {
 
 fn resume(dir: &Path, args: &DriftArgs, context: Context) -> Result<(), Error> {
     let Plan::Drift(plan) = Plan::of_stopped(dir)? else {
-        return Err(Error::Refused(format!("{} is no drift: nothing to resume", dir.display())));
+        return Err(Error::Refused(format!("{} is not a drift: nothing to resume", dir.display())));
     };
     checkpoints(dir)?.refuse_edited()?;
     if finished(dir)? {

@@ -36,7 +36,7 @@ const EXPERIMENTS: [(&str, &str); 18] = [
     ),
     (
         "cargo run --release -- drift --steps 2000 --seed 1",
-        "does a learning rate that listens to a predicted risk follow a target that drifts?",
+        "does a learning rate driven by predicted risk track a drifting target?",
     ),
     (
         "cargo run --release -- benchmark --preset storm --agents random,heuristic --episodes 1000 --seed 1",

@@ -145,8 +145,8 @@ fn difference(recorded: &Path, again: &Path) -> Result<Option<String>, Error> {
     let same = then.iter().zip(&now).take_while(|(then, now)| then == now).count();
     let line = then[..same].split(|&byte| byte == b'\n').count();
     Ok(Some(match (same == then.len(), same == now.len()) {
-        (true, _) => format!("the recorded one ends at {same} of {} bytes, in line {line}", now.len()),
-        (_, true) => format!("the recorded one goes on behind line {line}, the end of this one"),
+        (true, _) => format!("the recorded file ends at {same} of {} bytes, in line {line}", now.len()),
+        (_, true) => format!("the recorded file continues after line {line}, where this one ends"),
         _ => format!("from line {line} on"),
     }))
 }
@@ -165,7 +165,7 @@ fn changed(run: &Path, config: &str, seed: u64) -> Vec<String> {
     let record = match read_record(run) {
         Ok(record) => record,
         Err(problem) => {
-            changed.push(format!("what made it is not known: {problem}"));
+            changed.push(format!("what made it is unknown: {problem}"));
             return changed;
         }
     };
@@ -173,10 +173,10 @@ fn changed(run: &Path, config: &str, seed: u64) -> Vec<String> {
     match (word("status"), ended(run).as_deref()) {
         ("finished", _) => {}
         ("running", Some("running")) if held(run) == Some(true) => {
-            changed.push("the recorded run is still at work".to_owned());
+            changed.push("the recorded run is still running".to_owned());
         }
         ("running", _) => changed.push("the recorded run was killed before its end".to_owned()),
-        (status, _) => changed.push(format!("the recorded run did not come to its end: it is `{status}`")),
+        (status, _) => changed.push(format!("the recorded run did not finish: it is `{status}`")),
     }
     let (version, made_by, this) = (word("version"), word("commit"), commit());
     if (version, made_by) != (env!("CARGO_PKG_VERSION"), this) {
@@ -198,7 +198,7 @@ fn changed(run: &Path, config: &str, seed: u64) -> Vec<String> {
         None => record.get("seed").and_then(Value::as_u64).is_some_and(|recorded| recorded != seed),
     };
     if edited {
-        changed.push("config.toml was edited since it was written".to_owned());
+        changed.push("config.toml has been edited since it was written".to_owned());
     }
     changed
 }

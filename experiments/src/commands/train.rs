@@ -110,7 +110,7 @@ fn came_out(plan: &Train, dir: &Path, interrupted: bool) -> Result<String, Error
         _ => returns += "nothing else was measured yet",
     }
     if interrupted {
-        return Ok(format!("{returns}\nto go on: {resume}"));
+        return Ok(format!("{returns}\nto resume: {resume}"));
     }
     let prophet = format!("random,heuristic,prophet:{name}");
     let mut benchmark = vec!["benchmark", "--agents", &prophet];

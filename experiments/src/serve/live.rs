@@ -92,7 +92,7 @@ pub(super) async fn live(
         // It may have to play many steps before the first scene.
         Ok(Query(asked)) => spawn_blocking(move || open(&dir, &env, &asked, seen))
             .await
-            .unwrap_or_else(|error| Err(Error::Failed(format!("the episode broke off: {error}")))),
+            .unwrap_or_else(|error| Err(Error::Failed(format!("the episode stopped: {error}")))),
         Err(rejection) => Err(Error::Refused(rejection.body_text())),
     };
     match opened {
@@ -116,7 +116,7 @@ fn open(dir: &path::Path, env: &str, asked: &Asked, seen: Option<String>) -> Res
         && of != now.to_string()
     {
         return Err(Error::Refused(format!(
-            "{} has another best checkpoint now, of step {now}: this episode, of step {of}'s, cannot go on; start one anew",
+            "{} has another best checkpoint now, of step {now}: this episode, of step {of}'s, cannot continue; start a new one",
             asked.agent
         )));
     }

@@ -77,12 +77,15 @@ impl Server {
         }
         let (dir, opened) = places(dir, run)?;
         if dir.exists() && !dir.is_dir() {
-            return Err(Error::Refused(format!("{} is no directory; give --dir one of runs", dir.display())));
+            return Err(Error::Refused(format!(
+                "{} is not a directory; give --dir one of runs",
+                dir.display()
+            )));
         }
         let at = SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or(USUAL)));
         let refused = |error: io::Error| {
             Error::Refused(format!(
-                "cannot listen at {at}: {error}; choose another port with --port (0 draws a free one)"
+                "cannot listen at {at}: {error}; choose another port with --port (0 picks a free one)"
             ))
         };
         let (listener, address) = listen(at.ip(), port, USUAL).map_err(refused)?;
@@ -133,7 +136,7 @@ fn places(dir: Option<&Path>, run: Option<&Path>) -> Result<(PathBuf, Option<Str
         }
     }
     let place = dir.map_or_else(String::new, |dir| format!(" in {}", dir.display()));
-    Err(Error::Refused(format!("{} is no run{place}: give a folder that holds a run.json", run.display())))
+    Err(Error::Refused(format!("{} is not a run{place}: give a folder that holds a run.json", run.display())))
 }
 
 /// All routes, with the runs below `dir`; requests for another host than `address` are refused.

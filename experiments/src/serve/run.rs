@@ -183,11 +183,11 @@ fn named(asked: Question) -> Result<Vec<String>, Refusal> {
         }
     }
     if names.is_empty() || !only {
-        return refuse("give run, as /runs lists them, once or more often".to_owned());
+        return refuse("give run one or more times, with names from /runs".to_owned());
     }
     if names.len() > COMPARED {
         return refuse(format!(
-            "{} runs are too many to compare here: {COMPARED} at most; `resonetics report` takes more",
+            "{} runs are too many to compare: the limit here is {COMPARED}; `resonetics report` takes more",
             names.len()
         ));
     }
@@ -240,7 +240,7 @@ pub(super) fn not_led_away(run: &Path, path: &Path) -> Result<(), Error> {
     let inside = path.strip_prefix(run).map(|below| whole.join(below));
     match path.canonicalize().ok() {
         Some(led) if Some(&led) != inside.as_ref().ok() => {
-            Err(Error::Refused(format!("{} is a link: it is not followed here", path.display())))
+            Err(Error::Refused(format!("{} is a link, and links are not followed here", path.display())))
         }
         _ => Ok(()),
     }

@@ -73,7 +73,7 @@ pub(super) async fn list(State(runs): State<Arc<Runs>>) -> Response {
     match found {
         Ok(rows) => answer(&json!({"dir": runs.dir.display().to_string(), "runs": rows})),
         Err(problem) => {
-            refused(StatusCode::INTERNAL_SERVER_ERROR, format!("the list broke off: {problem}\n"))
+            refused(StatusCode::INTERNAL_SERVER_ERROR, format!("the list was cut short: {problem}\n"))
         }
     }
 }

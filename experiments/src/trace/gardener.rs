@@ -87,7 +87,7 @@ pub fn replay(trace: &Trace) -> Result<Compared, String> {
     for (number, Recorded { inputs, expected }) in trace.generations.iter().enumerate() {
         let place = format!("generation {}", number + 1);
         if inputs.dirt_uniform.len() != cells || inputs.flow_noise.len() != cells {
-            return Err(format!("{place}: its noise has not one value for each of the {cells} cells"));
+            return Err(format!("{place}: its noise does not have one value for each of the {cells} cells"));
         }
         let size = world.config().grid_size;
         if let Some(cell) = inputs.spawn.iter().find(|cell| cell[0] >= size || cell[1] >= size) {

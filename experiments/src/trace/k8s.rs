@@ -78,7 +78,9 @@ pub fn replay(trace: &Trace) -> Result<Compared, String> {
     deviations.numbers("observation", TOLERANCE, &observation, &trace.initial.observation);
     for (number, recorded) in trace.steps.iter().enumerate() {
         if recorded.cpu_noise.len() != nodes || recorded.memory_noise.len() != nodes {
-            return Err(format!("step {number}: its noise has not one value for each of the {nodes} nodes"));
+            return Err(format!(
+                "step {number}: its noise does not have one value for each of the {nodes} nodes"
+            ));
         }
         let step = env
             .step_with_noise(recorded.action, &recorded.cpu_noise, &recorded.memory_noise)

@@ -79,7 +79,7 @@ impl Replay {
 /// sections these are findings about the section instead.)
 pub fn replay(text: &str, backends: &[Backend]) -> Result<Replay, String> {
     let value: Value =
-        serde_json::from_str(text).map_err(|error| format!("not a whole JSON file: {error}"))?;
+        serde_json::from_str(text).map_err(|error| format!("not a complete JSON file: {error}"))?;
     let rules = value.get("rules").and_then(Value::as_str).unwrap_or_default().to_owned();
     let compared = match rules.as_str() {
         "v4.5" | "v4.6" => k8s::replay(&read::<k8s::Trace>(value)?),

@@ -48,9 +48,9 @@ impl Drop for Screen {
 pub fn check() -> Result<(), Error> {
     let term = std::env::var("TERM").unwrap_or_default();
     let problem = if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-        "this is no terminal to watch on: run it in one"
+        "this is not a terminal to watch in: run it in one"
     } else if matches!(term.as_str(), "" | "dumb" | "unknown") {
-        "by TERM this terminal cannot move its cursor: run it in one that can"
+        "according to TERM this terminal cannot move its cursor: run it in one that can"
     } else {
         return Ok(());
     };

@@ -239,8 +239,8 @@ impl Checkpoints {
         let files = |name: &String| format!("{name}.json and {name}.safetensors");
         let bad = bad.iter().map(files).collect::<Vec<_>>().join(", ");
         let remedy = match older.last() {
-            Some(whole) => format!("delete {bad} to go on from {whole}, which is whole"),
-            None => format!("none is whole: put {bad} back{}, or {}", self.way_from_best(), self.anew()),
+            Some(whole) => format!("delete {bad} to continue from {whole}, which is intact"),
+            None => format!("none is intact: put {bad} back{}, or {}", self.way_from_best(), self.anew()),
         };
         Err(Error::Refused(format!("{problem}; {remedy}")))
     }
@@ -271,7 +271,7 @@ impl Checkpoints {
         }
         let mut found = Vec::new();
         if done > 0 {
-            found.push(format!("{} and its timings tell of {done} updates or steps", csv.display()));
+            found.push(format!("{} and its timings record {done} updates or steps", csv.display()));
         }
         if best {
             found.push("the best checkpoint is there".to_owned());
@@ -327,7 +327,7 @@ impl Checkpoints {
         } else {
             text += "; put it back as it was";
         }
-        text += " (other settings are for a run of its own)";
+        text += " (start a new run for other settings)";
         Some(text)
     }
 
@@ -474,7 +474,7 @@ fn sealed<N: Serialize>(record: &Record<N>) -> Result<Vec<u8>, Error> {
 /// The record in a text.
 fn opened<N: DeserializeOwned>(text: &str) -> Result<Record<N>, String> {
     let mut value: Value =
-        serde_json::from_str(text).map_err(|error| format!("it is no whole JSON file ({error})"))?;
+        serde_json::from_str(text).map_err(|error| format!("it is not a complete JSON file ({error})"))?;
     let format = value.get("format").and_then(Value::as_u64);
     if format != Some(FORMAT.into()) {
         let found = format.map_or_else(|| "none".to_owned(), |format| format.to_string());

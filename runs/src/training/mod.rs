@@ -72,7 +72,7 @@ impl Stopped {
     /// a file is not as its last checkpoint says, with what to do.
     pub fn open(dir: &Path, device: &str) -> Result<Option<Stopped>, Error> {
         let Plan::Train(plan) = Plan::of_stopped(dir)? else {
-            return Err(Error::Refused(format!("{} is no training: nothing to resume", dir.display())));
+            return Err(Error::Refused(format!("{} is not a training: nothing to resume", dir.display())));
         };
         plan.checkpoints(dir)?.refuse_edited()?;
         if status(dir)?.as_deref() == Some("finished") {

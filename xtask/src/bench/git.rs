@@ -17,7 +17,7 @@ pub(super) fn git(arguments: &[&str]) -> Result<String, String> {
 pub(super) fn hash(revision: &str) -> Result<String, String> {
     let commit = format!("{revision}^{{commit}}");
     git(&["rev-parse", "--verify", "--quiet", "--short=12", "--end-of-options", &commit]).map_err(|_| {
-        format!("--compare: `{revision}` is no commit of this repository; `git log --oneline` lists them")
+        format!("--compare: `{revision}` is not a commit of this repository; `git log --oneline` lists them")
     })
 }
 
@@ -28,6 +28,6 @@ mod tests {
     #[test]
     fn what_is_no_commit_is_refused() {
         let problem = hash("no-such-branch").unwrap_err();
-        assert!(problem.starts_with("--compare: `no-such-branch` is no commit"), "{problem}");
+        assert!(problem.starts_with("--compare: `no-such-branch` is not a commit"), "{problem}");
     }
 }

@@ -13,8 +13,8 @@ pub(crate) const USAGE: &str =
 
   Measures the speed, as medians of ratios of interleaved runs with bootstrap intervals, into
   results/performance/: criterion's benches; instruction counts, where there is valgrind; the cluster
-  by size, by threads and beside other implementations; training with a sure policy beside the
-  default settings, and training beside Stable-Baselines3. The peers in Python live in a virtual
+  by size, by threads and compared with other implementations; training with a sure policy compared
+  with the default settings, and training compared with Stable-Baselines3. The peers in Python live in a virtual
   environment that pip fills, target/bench-venv. PyTorch for Linux on x86-64 comes with its CUDA
   part, 2.5 GB; a PyTorch of the same version installed there before, for the CPU alone, does too.
   What cannot be had is skipped with a note.

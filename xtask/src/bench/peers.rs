@@ -230,7 +230,7 @@ fn table(options: &Options, rows: &[Row]) -> String {
     );
     for row in rows {
         let game = row.game.map_or_else(
-            || "not looked at".to_owned(),
+            || "not tested".to_owned(),
             |game| format!("{:.1} in {:.0} steps", game.earned, game.steps),
         );
         text += &format!(
@@ -245,7 +245,7 @@ fn table(options: &Options, rows: &[Row]) -> String {
         "\nRules v4.5, random actions, each cluster reset in the step that ends it, observations written. Ours and theirs took \
          turns. The ratio is that of a pair, then\nthe median over the pairs; the interval is that of {} bootstraps of the pairs. The \
          rates are this machine's with whatever else ran on it: quote the ratios.\n\
-         *Its game* is what random actions earned in the peer's clusters, looked at beforehand: 28.6 (within 1.5) in 480 steps \
+         *Its game* is what random actions earned in the peer's clusters, measured beforehand: 28.6 (within 1.5) in 480 steps \
          (within 15) are the rules'.\nThe `SyncVectorEnv` steps single environments in Python.\n\n\
          Each pair, in the order of the run (steps/s):\n\n| peer | resonetics / peer |\n|---|---|\n",
         stats::grouped(f64::from(stats::RESAMPLES))
@@ -292,7 +292,7 @@ mod tests {
         for part in [
             "$ cargo xtask bench --pairs 2 --seconds 0.5\n",
             "| scalar C | 4,096 | 1 / 1 | 6,500,000 | 1,500,000 | **4.25** | 4.00 to 4.50 | 2 | 28.6 in 480 steps |\n",
-            "| JAX, rbg | 4,096 | 1 / 1 | 6,500,000 | 1,500,000 | **4.25** | 4.00 to 4.50 | 2 | not looked at |\n",
+            "| JAX, rbg | 4,096 | 1 / 1 | 6,500,000 | 1,500,000 | **4.25** | 4.00 to 4.50 | 2 | not tested |\n",
             "| scalar C | 9,000,000 / 2,000,000 = 4.50, 4,000,000 / 1,000,000 = 4.00 |\n",
         ] {
             assert!(text.contains(part), "{part}\nis not in\n{text}");

@@ -106,7 +106,7 @@ fn threads(tools: &Tools, options: &Options) -> Result<String, String> {
                 let one = || speed(&tools.binary, "1", clusters / 2, more, options.seconds);
                 let other = scope.spawn(one);
                 let first = one()?;
-                let second = other.join().map_err(|_| "a run beside another failed".to_owned())??;
+                let second = other.join().map_err(|_| "a run next to another failed".to_owned())??;
                 Ok::<f64, String>(first + second)
             })?;
             pairs.rates.push((together, apart));
