@@ -55,7 +55,7 @@ impl Piped {
         };
         let folder = self.place.insert(place).path().join(&name);
         fs::create_dir(&folder).map_err(error::io("create", &folder))?;
-        let file = folder.join("piped.csv");
+        let file = folder.join(&name);
         self.copies.push((file.clone(), name));
         copy(path, &file)?;
         Ok(file)
