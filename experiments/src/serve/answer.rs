@@ -8,13 +8,16 @@ use axum::response::{IntoResponse, Response};
 const ALONE: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox allow-scripts";
 
+/// The kind of a page.
+pub const HTML: &str = "text/html; charset=utf-8";
+
 pub fn of_kind<T: IntoResponse>(kind: &'static str, body: T) -> Response {
     ([(CONTENT_TYPE, kind)], body).into_response()
 }
 
 /// HTML that is not of this page.
 pub fn alone<T: IntoResponse>(body: T) -> Response {
-    let mut response = of_kind("text/html; charset=utf-8", body);
+    let mut response = of_kind(HTML, body);
     response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(ALONE));
     response
 }

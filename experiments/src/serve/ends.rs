@@ -1,9 +1,10 @@
-//! Files as far as a list looks at them: small ones whole, of others the end.
+//! Files of runs as far as the page looks at them: small ones whole, of others the end, and none behind a link.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use resonetics_runs::error::{self, Error};
 use resonetics_runs::files;
 use serde_json::Value;
 
@@ -34,4 +35,19 @@ pub fn end(path: &Path, most: u64) -> io::Result<(u64, Vec<u8>)> {
     let mut bytes = Vec::new();
     file.take(most).read_to_end(&mut bytes)?;
     Ok((from, bytes))
+}
+
+/// Refuses a file of a run that a link has put there: what is read here is quoted, and must be the run's.
+///
+/// # Errors
+/// [`Error::Refused`] for a link.
+pub fn not_led_away(run: &Path, path: &Path) -> Result<(), Error> {
+    let whole = run.canonicalize().map_err(error::io("read", run))?;
+    let inside = path.strip_prefix(run).map(|below| whole.join(below));
+    match path.canonicalize().ok() {
+        Some(led) if Some(&led) != inside.as_ref().ok() => {
+            Err(Error::Refused(format!("{} is a link, and links are not followed here", path.display())))
+        }
+        _ => Ok(()),
+    }
 }

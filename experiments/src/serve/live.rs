@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
 use super::answer::refused;
-use super::run::not_led_away;
+use super::ends::not_led_away;
 use super::runs;
 use crate::view::scene::Scene;
 use crate::view::show::{Player, RATES, Show, pace};

@@ -35,7 +35,7 @@ use resonetics_runs::setup::Setup;
 use serde_json::json as object;
 use tokio::runtime;
 
-use self::answer::{json, of_kind, refused};
+use self::answer::{HTML, json, of_kind, refused};
 use crate::view::colour::cividis;
 use crate::view::show::RATES;
 
@@ -144,7 +144,7 @@ fn router(dir: &Path, address: SocketAddr) -> Router {
     let fixed = |kind: &'static str, text: &'static str| get(move || async move { of_kind(kind, text) });
     let script = |text| fixed("text/javascript; charset=utf-8", text);
     Router::new()
-        .route("/", fixed("text/html; charset=utf-8", include_str!("page.html")))
+        .route("/", fixed(HTML, include_str!("page.html")))
         .route("/page.css", fixed("text/css; charset=utf-8", include_str!("page.css")))
         .route("/page.js", script(include_str!("page.js")))
         .route("/common.js", script(include_str!("common.js")))

@@ -28,6 +28,7 @@ const FILES: [&str; 9] = [
 ];
 /// What a training is played from.
 const BEST: &str = "checkpoints/best.json";
+
 /// A run as the page lists it. Numbers that a browser would round are texts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(super) struct Row {

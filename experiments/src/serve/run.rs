@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream::{Stream, unfold};
 use resonetics_analysis::chart::themed;
 use resonetics_analysis::report::{Cell, Figure, Part, Report, Table, page};
-use resonetics_runs::error::{self, Error};
+use resonetics_runs::Error;
 use resonetics_runs::findings;
 use resonetics_runs::inputs::{Inputs, of_run};
 use resonetics_runs::shell::command_line;
@@ -24,7 +24,7 @@ use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
 use super::answer::{alone, json, refused};
-use super::ends::regular;
+use super::ends::{not_led_away, regular};
 use super::row::at_work;
 use super::runs::{self, Run};
 
@@ -229,19 +229,4 @@ fn made(runs: &[PathBuf]) -> Result<Report, Error> {
     let told = runs.iter().map(|run| run.display().to_string());
     let again = command_line(["report".to_owned()].into_iter().chain(told));
     findings::report(inputs, None, &again)
-}
-
-/// Refuses a file of a run that a link has put there: what is read here is quoted, and must be the run's.
-///
-/// # Errors
-/// [`Error::Refused`] for a link.
-pub(super) fn not_led_away(run: &Path, path: &Path) -> Result<(), Error> {
-    let whole = run.canonicalize().map_err(error::io("read", run))?;
-    let inside = path.strip_prefix(run).map(|below| whole.join(below));
-    match path.canonicalize().ok() {
-        Some(led) if Some(&led) != inside.as_ref().ok() => {
-            Err(Error::Refused(format!("{} is a link, and links are not followed here", path.display())))
-        }
-        _ => Ok(()),
-    }
 }

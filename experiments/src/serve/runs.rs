@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::Mutex;
 
-use super::answer::{alone, json as answer, of_kind, refused};
+use super::answer::{HTML, alone, json as answer, of_kind, refused};
 use super::ends::regular;
 use super::row::{Known, Row};
 
@@ -98,8 +98,6 @@ pub(super) async fn file(
         None => refused(StatusCode::NOT_FOUND, "no such file of a run; see /runs\n".to_owned()),
     }
 }
-
-const HTML: &str = "text/html; charset=utf-8";
 
 /// As what a browser shows a file; none for those that it cannot show.
 fn kind(name: &str) -> Option<&'static str> {

@@ -1,12 +1,12 @@
 //! Recorded traces (RULES.md: the formats and tolerances), replayed through the production rules.
 
-pub mod brain;
+mod brain;
 pub mod compared;
 pub mod gardener;
 mod given;
 pub mod k8s;
 pub mod kernel;
-pub mod prophet;
+mod prophet;
 
 use serde_json::{Map, Value, json};
 

@@ -4,12 +4,11 @@ use std::process::Command;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use ratatui::style::{Color, Modifier};
 use resonetics_runs::setup::Setup;
 
 use super::draw::{Ink, READINGS, draw};
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-
 use super::shown::PAST;
 use super::*;
 use crate::view::colour::cividis;
