@@ -1,6 +1,5 @@
 //! `analyze` and `report`: what runs wrote, as tables, figures and one page.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use resonetics_analysis::picture::Pictures;
@@ -18,7 +17,7 @@ use super::context::Context;
 use super::piped::Piped;
 use super::reported::described;
 use crate::cli::AnalyzeArgs;
-use crate::out::say;
+use crate::out::{complain, say};
 use crate::progress::Bar;
 
 /// Reads everything and only then creates a directory: what is refused leaves nothing behind.
@@ -58,8 +57,7 @@ fn warn(report: &Report) {
     let refused = report.notes.iter().filter_map(|note| note.strip_prefix(REFUSED));
     let refused: Vec<String> = refused.map(str::to_owned).collect();
     if !refused.is_empty() {
-        // It may be closed, and eprintln! would panic.
-        let _ = writeln!(std::io::stderr(), "warning: left out: {}", first_of(&refused, 4));
+        complain(&format!("warning: left out: {}", first_of(&refused, 4)));
     }
 }
 

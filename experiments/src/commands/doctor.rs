@@ -2,7 +2,7 @@
 
 use resonetics_envs::cpu::CpuPath;
 use resonetics_runs::Error;
-use resonetics_runs::run_dir::cpu_model;
+use resonetics_runs::run_dir::{commit, cpu_model};
 
 use super::context::Context;
 use super::reported::{Report, described, reported};
@@ -16,7 +16,7 @@ pub fn run(args: &DoctorArgs, context: Context) -> Result<(), Error> {
     let text = format!(
         "resonetics {} (commit {})\nsystem     {} {}\ncpu        {}\nvectors    {} in use, of {}; results do not depend on it\nthreads    {} (processors: {})\n{}\n",
         env!("CARGO_PKG_VERSION"),
-        option_env!("RESONETICS_COMMIT").unwrap_or("unknown"),
+        commit(),
         std::env::consts::OS,
         std::env::consts::ARCH,
         cpu_model().unwrap_or_else(|| "unknown".to_owned()),
