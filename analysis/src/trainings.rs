@@ -43,7 +43,10 @@ pub fn baseline(trainings: &[Training], name: &str) -> Result<(), String> {
             known.push(&training.group);
         }
     }
-    Err(format!("no training is called `{name}`; there are: {}", known.join("; ")))
+    Err(format!(
+        "no training or group of trainings is called `{name}`; groups: {}; a run by its name stands for its group",
+        known.join("; ")
+    ))
 }
 
 /// What a report says of the trainings, of which there is at least one: a part an environment. The groups of each
@@ -109,8 +112,14 @@ fn said(
     });
     if let Some(beside) = &beside {
         sentences.splice(0..0, beside.sentences());
-        tables.insert(0, beside.table());
+        let table = beside.table();
+        if !table.rows.is_empty() {
+            tables.insert(0, table);
+        }
         findings["against_baseline"] = beside.found();
+    } else if let Some(name) = baseline {
+        sentences
+            .insert(0, format!("{name} is not among these trainings: nothing is compared with it here."));
     }
     Ok(Part {
         question: format!("{}{place}", shown.question),

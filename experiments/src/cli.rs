@@ -350,7 +350,7 @@ pub struct EvalArgs {
 
 #[derive(Debug, Args)]
 pub struct AnalyzeArgs {
-    /// Run directories; analyze also takes CSV files and folders of runs. A file given here that cannot be
+    /// Run directories; analyze also takes CSV files, folders of runs, and - for a table from a pipe. A file given here that cannot be
     /// read is an error; one inside a folder is skipped and named
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,

@@ -624,6 +624,12 @@ fn the_standard_input_is_read_like_a_file() {
         empty.code == Some(2) && empty.stderr.contains("standard input, line 1: the file is empty"),
         "{empty:?}"
     );
+    // What is of no use is refused by its first line, however much follows.
+    let endless = piped("yes 1,2,3,4 | \"$1\" analyze -");
+    let first = endless.stderr.starts_with("error: standard input, line 1: there is no header");
+    assert!(endless.code == Some(2) && first, "{endless:?}");
+    let evaluation = piped("printf '{\"run\": 1}\\n' | \"$1\" analyze -");
+    assert!(evaluation.code == Some(2) && evaluation.stderr.contains("by its path"), "{evaluation:?}");
     let device = piped("\"$1\" analyze /dev/stdin < /dev/null");
     assert!(device.code == Some(2) && device.stderr.contains("it is a device"), "{device:?}");
     place.ok("record k8s --steps 3 --seed 1 --out traced -q");

@@ -90,12 +90,23 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
 }
 
 /// Copies what is read at `path`, such as a pipe of this process, into the new file `into`, however long it is.
+/// `look` sees it as soon as its first line is there, so that what is of no use does not fill the disk.
 ///
 /// # Errors
-/// As [`open`], [`Error::Interrupted`], and any I/O error.
-pub fn copy(path: &Path, into: &Path) -> Result<(), Error> {
+/// As [`open`], those of `look`, [`Error::Interrupted`], and any I/O error.
+pub fn copy(path: &Path, into: &Path, look: &dyn Fn(&Path) -> Result<(), Error>) -> Result<(), Error> {
+    const LINE: usize = 1 << 16;
     let mut file = File::create_new(into).map_err(error::io("create", into))?;
-    chunks(path, u64::MAX, |chunk| file.write_all(chunk).map_err(error::io("write", into)))
+    let (mut seen, mut copied) = (false, 0);
+    chunks(path, u64::MAX, |chunk| {
+        file.write_all(chunk).map_err(error::io("write", into))?;
+        copied += chunk.len();
+        if !seen && (copied > LINE || chunk.contains(&b'\n')) {
+            seen = true;
+            look(into)?;
+        }
+        Ok(())
+    })
 }
 
 /// Gives `take` the bytes of the file at `path` in order, `limit` at most. Asks for signals as it reads.

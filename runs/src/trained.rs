@@ -122,7 +122,7 @@ fn training(dir: &Path) -> Result<(Train, Checkpoints), Error> {
         Ok(None) => {
             let (dir, config) = (dir.display(), config.display());
             return Err(Error::Refused(format!(
-                "{dir} is not a training: {config} belongs to another command"
+                "{dir} is not a training: the `command` of {config} is not train"
             )));
         }
         Err(problem) => {

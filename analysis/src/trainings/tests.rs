@@ -573,5 +573,8 @@ fn what_a_baseline_cannot_show_is_not_said() {
     assert!(beside(&one, "a").1[0].contains("too few seeds to say"));
     assert!(beside(&seeded("a", &[1.0, 2.0]), "a").1[0].starts_with("There is nothing to compare"));
     let problem = baseline(&runs, "nobody").unwrap_err();
-    assert_eq!(problem, "no training is called `nobody`; there are: a; b");
+    assert_eq!(
+        problem,
+        "no training or group of trainings is called `nobody`; groups: a; b; a run by its name stands for its group"
+    );
 }

@@ -1,9 +1,11 @@
 //! Pipes of this process as files: a table is read twice, which a pipe cannot be.
 
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
+use resonetics_analysis::read::{ReadError, open};
 use resonetics_runs::error::{self, Error};
 use resonetics_runs::files::copy;
 use tempfile::TempDir;
@@ -57,7 +59,13 @@ impl Piped {
         fs::create_dir(&folder).map_err(error::io("create", &folder))?;
         let file = folder.join(&name);
         self.copies.push((file.clone(), name));
-        copy(path, &file)?;
+        copy(path, &file, &|file| begins(file, &self.copies)).map_err(|error| match error {
+            refused if refused.is_refusal() && path == Path::new(STDIN) && !is_pipe => Error::Refused(format!(
+                "nothing comes through the standard input: it is {}; pipe a table into it, or give a file",
+                if fs::metadata(path).is_ok_and(|metadata| metadata.is_dir()) { "a folder" } else { "a device" }
+            )),
+            other => other,
+        })?;
         Ok(file)
     }
 
@@ -74,5 +82,23 @@ impl Piped {
             return failure;
         }
         Error::Refused(self.named(&failure.to_string()))
+    }
+}
+
+/// Refuses what cannot be read, by the lines that have come through the pipe so far.
+fn begins(file: &Path, copies: &[(PathBuf, String)]) -> Result<(), Error> {
+    let name = copies.iter().find(|(copy, _)| copy == file).map_or("a pipe", |(_, name)| name);
+    if fs::File::open(file).is_ok_and(|mut file| {
+        let mut first = [0];
+        file.read_exact(&mut first).is_ok() && first == *b"{"
+    }) {
+        return Err(Error::Refused(format!(
+            "{name} is JSON: only tables are read from a pipe; give an eval.json by its path"
+        )));
+    }
+    match open(file) {
+        // More may come.
+        Ok(_) | Err(ReadError::Empty { .. }) => Ok(()),
+        Err(problem) => Err(Error::Refused(problem.to_string().replace(&file.display().to_string(), name))),
     }
 }

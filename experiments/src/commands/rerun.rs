@@ -10,12 +10,14 @@ use resonetics_runs::files::{self, sha256};
 use resonetics_runs::plan::Plan;
 use resonetics_runs::run_dir::{commit, ended, held, read_record};
 use resonetics_runs::trained::PROPHET;
+use resonetics_runs::training;
 use serde_json::{Map, Value};
 
 use super::context::Context;
 use super::kept::kept;
 use super::{benchmark, controls, drift, eval, gardener, record, train};
 use crate::cli::RerunArgs;
+use crate::drift::make as drift_learner;
 use crate::out::say;
 
 pub fn run(args: &RerunArgs, context: Context) -> Result<(), Error> {
@@ -30,6 +32,12 @@ pub fn run(args: &RerunArgs, context: Context) -> Result<(), Error> {
         })
         .and_then(|plan| plan.check().map(|()| plan).map_err(|failure| failure.to_string()))
         .map_err(|problem| Error::Refused(format!("cannot repeat {}: {problem}", config.display())))?;
+    let possible = match &plan {
+        Plan::Train(plan) => training::check(plan, "auto"),
+        Plan::Drift(plan) => drift_learner(plan.learner, plan.seed, "auto").map(drop),
+        _ => Ok(()),
+    };
+    possible.map_err(|problem| Error::Refused(format!("cannot repeat {}: {problem}", config.display())))?;
     let before = compared_files(&args.run)?;
     if before.is_empty() {
         return Err(Error::Failed(format!("{} holds no CSV file to compare", args.run.display())));
