@@ -253,7 +253,21 @@ fn the_learner_is_part_of_the_settings_where_it_is_not_the_native_one() {
 fn without_libtorch_a_drift_on_it_is_refused_with_a_remedy() {
     let place = Place::new();
     let said = place.refused("drift --seed 1 --learner torch --out out");
-    for part in ["--learner torch", "cargo xtask libtorch", "--features torch"] {
-        assert!(said.contains(part), "{said}");
+    let again = |config: &str| {
+        std::fs::create_dir(place.path("copy")).unwrap();
+        std::fs::write(place.path("copy/config.toml"), config).unwrap();
+        std::fs::write(place.path("copy/run.json"), "{}").unwrap();
+        std::fs::write(place.path("copy/drift.csv"), "step\n").unwrap();
+        // Refused before there is a folder.
+        let said = place.refused("rerun copy --out again");
+        assert!(!place.path("again").exists());
+        said
+    };
+    place.ok("drift --steps 2 --seed 1 --no-monitor --out native -q");
+    let config = place.text("native/config.toml").replace("seed = 1\n", "seed = 1\nlearner = \"torch\"\n");
+    for said in [said, again(&config)] {
+        for part in ["--learner torch", "cargo xtask libtorch", "--features torch"] {
+            assert!(said.contains(part), "{said}");
+        }
     }
 }
