@@ -57,6 +57,8 @@ impl Error {
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         match self {
+            Self::Read(ReadError::Io { source, .. }) => remedy(source).1,
+            Self::Read(ReadError::Stopped) => false,
             Self::Refused(_) | Self::Setting(_) | Self::Read(_) => true,
             Self::File(file) => remedy(&file.source).1,
             Self::Chart(_) | Self::Learner(_) | Self::Failed(_) | Self::Interrupted(_) => false,
@@ -154,6 +156,18 @@ mod tests {
         {
             assert!(!of(kind).is_refusal(), "{kind:?}");
         }
+    }
+
+    /// The same, whether a table's reader says it or a file's.
+    #[test]
+    fn what_the_system_refuses_to_a_reader_is_told_apart() {
+        let path = || Path::new("some/where.csv").to_path_buf();
+        for (kind, refusal) in [(ErrorKind::NotFound, true), (ErrorKind::Other, false)] {
+            let error = Error::from(ReadError::Io { path: path(), source: kind.into() });
+            assert_eq!(error.is_refusal(), refusal, "{kind:?}");
+        }
+        assert!(!Error::from(ReadError::Stopped).is_refusal());
+        assert!(Error::from(ReadError::NoFile { path: path() }).is_refusal());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use tch::{Device, Tensor, no_grad};
 
+use super::mlp::numbers;
 use super::{Answer, TchError, Weights, flow, loss};
 
 /// A dense layer: weight `[outputs, inputs]` row-major, bias `[outputs]`.
@@ -171,12 +172,6 @@ fn dense(
     let linear = |x: &Tensor, pair: &[Tensor]| x.f_linear(&pair[0], Some(&pair[1]));
     let first = layers.next().map_or_else(|| Ok(x.shallow_clone()), |pair| linear(x, pair))?;
     layers.try_fold(first, |x, pair| linear(&activation(&x)?, pair))
-}
-
-fn numbers(tensor: &Tensor) -> Answer<Vec<f32>> {
-    let mut numbers = vec![0.0; tensor.numel()];
-    tensor.f_to_device(Device::Cpu)?.f_contiguous()?.f_copy_data(&mut numbers, tensor.numel())?;
-    Ok(numbers)
 }
 
 #[cfg(test)]
