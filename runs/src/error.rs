@@ -58,10 +58,13 @@ impl Error {
     pub fn is_refusal(&self) -> bool {
         match self {
             Self::Read(ReadError::Io { source, .. }) => remedy(source).1,
-            Self::Read(ReadError::Stopped) => false,
-            Self::Refused(_) | Self::Setting(_) | Self::Read(_) => true,
             Self::File(file) => remedy(&file.source).1,
-            Self::Chart(_) | Self::Learner(_) | Self::Failed(_) | Self::Interrupted(_) => false,
+            Self::Read(ReadError::Stopped)
+            | Self::Chart(_)
+            | Self::Learner(_)
+            | Self::Failed(_)
+            | Self::Interrupted(_) => false,
+            Self::Refused(_) | Self::Setting(_) | Self::Read(_) => true,
         }
     }
 }
