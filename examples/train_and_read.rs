@@ -19,7 +19,7 @@ use resonetics_runs::{Error, trained};
 fn train(dir: &Path, watch: &dyn Fn(&Watched<'_>) -> Result<(), Error>) -> Result<(), Error> {
     let world = Setup::preset("k8s", "reference")?.with(None, &["max_steps=100".to_owned()])?;
     let plan =
-        Train { seed: 1, steps: 8192, learner: LearnerKind::Native, train: world.training(), env: world };
+        Train { seed: 1, steps: 8192, learner: LearnerKind::Native, train: world.training(8192), env: world };
     let runtime = Runtime { watch, ..Runtime::default() };
     Training::begin(&plan, Some(dir), &runtime)?.run(&runtime)
 }

@@ -42,6 +42,7 @@
 pub mod checker;
 pub mod config;
 pub mod control;
+pub mod doses;
 pub mod env;
 pub mod gardener;
 pub mod k8s;

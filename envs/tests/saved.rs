@@ -5,6 +5,7 @@ use std::fmt::Debug;
 
 use crc::{CRC_32_ISCSI, Crc};
 use proptest::prelude::*;
+use resonetics_envs::doses::{Doses, Draw};
 use resonetics_envs::env::{Agents, Ending, ParallelEnv};
 use resonetics_envs::gardener::{GardenerConfig, GardenerEnv, LifeEvent};
 use resonetics_envs::k8s::{K8sConfig, K8sEnv, Schedule};
@@ -189,6 +190,13 @@ fn clusters_go_on_within_every_drift() {
         config.drift.schedule = schedule;
         goes_on(&K8sEnv::new(config));
     }
+}
+
+#[test]
+fn worlds_go_on_under_their_episodes_own_drift() {
+    let doses = |low: f64, high: f64| Doses { draw: Draw::Range, values: vec![low, high] };
+    goes_on(&K8sEnv::with_doses(K8sConfig::default(), doses(0.01, 0.05)));
+    goes_on(&GardenerEnv::with_doses(lively(), doses(0.01, 0.3)));
 }
 
 /// A small garden with births, deaths, newcomers, cleared memories and control.

@@ -4,6 +4,7 @@
 use std::sync::Mutex;
 
 use rayon::ThreadPoolBuilder;
+use resonetics_envs::doses::{Doses, Draw};
 use resonetics_envs::env::{Agents, ParallelEnv};
 use resonetics_envs::gardener::{GardenerConfig, GardenerEnv};
 use resonetics_envs::k8s::{K8sConfig, K8sEnv};
@@ -130,6 +131,39 @@ fn shielded_clusters_are_the_same_on_any_number_of_threads() {
     let mut config = K8sConfig { max_steps: 40, ..K8sConfig::default() };
     config.control.enabled = true;
     same_everywhere("shield", &K8sEnv::new(config), 300, 100);
+}
+
+#[test]
+fn drawn_drifts_are_the_same_on_any_number_of_threads() {
+    let doses = |values: &[f64]| Doses { draw: Draw::Range, values: values.to_vec() };
+    let config = K8sConfig { max_steps: 40, ..K8sConfig::default() };
+    same_everywhere("doses", &K8sEnv::with_doses(config, doses(&[0.005, 0.05])), 300, 100);
+    let garden = GardenerConfig { grid_size: 12, max_generations: 20, ..GardenerConfig::default() };
+    same_everywhere("doses of dirt", &GardenerEnv::with_doses(garden, doses(&[0.005, 0.05])), 40, 50);
+}
+
+/// Both first episodes of many seeds: with a drawn drift they are those of a world that has this drift.
+#[test]
+fn an_episode_with_a_drawn_drift_is_one_of_a_world_that_has_it() {
+    let values = [0.004, 0.03];
+    let doses = Doses { draw: Draw::List, values: values.to_vec() };
+    let config = K8sConfig { max_steps: 60, ..K8sConfig::default() };
+    let worlds = values.map(|mem_drift_mu| K8sEnv::new(K8sConfig { mem_drift_mu, ..config.clone() }));
+    which_of(&K8sEnv::with_doses(config, doses.clone()), &worlds, 100);
+    let config = GardenerConfig { grid_size: 9, max_generations: 20, ..GardenerConfig::default() };
+    let worlds = values.map(|dirt_growth| GardenerEnv::new(GardenerConfig { dirt_growth, ..config.clone() }));
+    which_of(&GardenerEnv::with_doses(config, doses), &worlds, 20);
+}
+
+/// Each lane's episode is that of one of `worlds`, and each of them is met.
+fn which_of<E: ParallelEnv + Clone>(env: &E, worlds: &[E], lanes: usize) {
+    let mut met = vec![0; worlds.len()];
+    for lane in 0..lanes {
+        let drawn = alone(env, lane, 20);
+        let same = worlds.iter().position(|world| alone(world, lane, 20) == drawn);
+        met[same.unwrap()] += 1;
+    }
+    assert!(met.iter().all(|&met| met > lanes / 5), "{met:?}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::files::text;
-use crate::setup::{EnvTable, Setup, WorldSettings};
+use crate::setup::{EnvTable, STEPS, Setup, WorldSettings};
 
 /// A file of settings and settings on top of it; the default is none.
 #[derive(Clone, Debug, Default)]
@@ -46,8 +46,8 @@ impl Overlay {
         // A key that a training alone has is still unknown where it is typed.
         let trained = self.sets.iter().any(|set| set.trim_start().starts_with("train."));
         if file.as_ref().is_some_and(|file| file.trains) && !trained {
-            let train = world.training();
-            return self.lay(file, world, train).map(|(setup, _)| setup);
+            let train = world.training(STEPS);
+            return self.lay(file.as_ref(), world, train).map(|(setup, _)| setup);
         }
         let preset = file.as_ref().and_then(|file| file.preset.clone());
         let source = file.as_ref().map(SettingsFile::source);
@@ -55,29 +55,30 @@ impl Overlay {
         Ok(Setup { preset: preset.unwrap_or(setup.preset), ..setup })
     }
 
-    /// `world` and the settings `train` of a training in it, with the file and then the settings on top of both:
-    /// those of the training have keys below `train.`.
+    /// `world` and the settings of a training in it, with the file and then the settings on top of both: those of
+    /// the training have keys below `train.`. `train` gives what they are laid on, for the world as it then is.
     ///
     /// # Errors
     /// As [`Overlay::over`].
     pub fn over_training(
         &self,
         world: Setup,
-        train: TrainConfig,
+        train: &dyn Fn(&Setup) -> TrainConfig,
         note: &dyn Fn(&str),
     ) -> Result<(Setup, TrainConfig), Error> {
         let file = SettingsFile::of(self.file.as_deref(), &world.name, true, note)?;
-        self.lay(file, world, train)
+        let (settled, _) = self.lay(file.as_ref(), world.clone(), train(&world))?;
+        self.lay(file.as_ref(), world, train(&settled))
     }
 
     fn lay(
         &self,
-        file: Option<SettingsFile>,
+        file: Option<&SettingsFile>,
         world: Setup,
         train: TrainConfig,
     ) -> Result<(Setup, TrainConfig), Error> {
-        let source = file.as_ref().map(SettingsFile::source);
-        let refused = |error: ConfigError| refused(error, file.as_ref());
+        let source = file.map(SettingsFile::source);
+        let refused = |error: ConfigError| refused(error, file);
         let Setup { name, preset, settings } = world;
         let (settings, train) = match settings {
             WorldSettings::K8s(world) => {
@@ -89,7 +90,7 @@ impl Overlay {
                 (WorldSettings::Gardener(both.world), both.train)
             }
         };
-        let preset = file.and_then(|file| file.preset).unwrap_or(preset);
+        let preset = file.and_then(|file| file.preset.clone()).unwrap_or(preset);
         Ok((Setup { name, preset, settings }, train))
     }
 }

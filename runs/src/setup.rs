@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 
+/// Steps of a training where it is not said how many.
+pub const STEPS: u64 = 400_000;
+
 /// An environment's settings with those of its heuristic agent, under `agent.`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WithAgent<W, A> {
@@ -82,10 +85,10 @@ impl TryFrom<EnvTable> for Setup {
 }
 
 impl Setup {
-    /// The settings of a training in this world, with the native learner and the standard recipe.
-    pub fn training(&self) -> TrainConfig {
+    /// The settings of a training of `steps` steps in this world, with the native learner and the standard recipe.
+    pub fn training(&self, steps: u64) -> TrainConfig {
         match &self.settings {
-            WorldSettings::K8s(_) => TrainConfig::default(),
+            WorldSettings::K8s(settings) => TrainConfig::recipe(settings.env.max_steps, steps),
             WorldSettings::Gardener(_) => TrainConfig::garden(),
         }
     }
@@ -143,10 +146,10 @@ impl Setup {
         .unwrap_or_default()
     }
 
-    /// The same with those of a training in it, below `train`.
+    /// The same with those of a training of [`STEPS`] steps in it, below `train`.
     pub fn all_settings(&self) -> toml::Table {
         let mut table = self.settings_table();
-        if let Ok(train) = toml::Value::try_from(self.training()) {
+        if let Ok(train) = toml::Value::try_from(self.training(STEPS)) {
             table.insert("train".to_owned(), train);
         }
         table

@@ -1,6 +1,7 @@
 //! Every number of the training, by name.
 
 use resonetics_envs::config::{Allowed, Settings};
+use resonetics_envs::doses::Doses;
 use resonetics_kernel::risk_predictor::RiskTarget;
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +49,10 @@ pub struct TrainConfig {
     pub num_envs: usize,
     /// Steps of each environment in a rollout, T, at least 1.
     pub horizon: usize,
+    /// Share of the environments, in [0, 1), that begin a new episode with each rollout: where lives are long, what
+    /// happens early in them is rare otherwise. The rest plays whole episodes, of which the means are.
+    #[serde(default)]
+    pub restart: f64,
     /// Times that each sample of a rollout is used, at least 1.
     pub epochs: usize,
     /// Samples in a minibatch, at least 1: an epoch is cut into equal parts of about this many.
@@ -86,6 +91,9 @@ pub struct TrainConfig {
     pub network: Network,
     /// The kernel.
     pub kernel: KernelConfig,
+    /// What the drift of each episode is drawn from; trainings from before it had none.
+    #[serde(default)]
+    pub doses: Doses,
     /// Updates from one checkpoint to the next.
     pub checkpoint_every: usize,
     /// Checkpoints that are kept, beside the best.
@@ -98,15 +106,38 @@ pub struct TrainConfig {
     pub max_rollbacks: u32,
 }
 
+/// Longest episode, in steps, and steps of a training that [`TrainConfig::default`] is the recipe for: those of the
+/// reference cluster.
+const REFERENCE: (u32, u64) = (500, 400_000);
+
 impl Default for TrainConfig {
     fn default() -> TrainConfig {
+        let (life, steps) = REFERENCE;
+        TrainConfig::recipe(life, steps)
+    }
+}
+
+impl TrainConfig {
+    /// For a training of `steps` steps in episodes of `life` steps at most (RULES section 3.2 has the curves).
+    ///
+    /// How far credit reaches is a share of the life that is at stake: 1 / (1 - gamma) is a tenth of it, 1 / (1 -
+    /// lambda) a hundredth. Where lives are longer than the reference's, half of the environments begin anew with
+    /// each rollout. The more steps there are, the larger are rollouts and minibatches, whose gradients are less
+    /// noisy; each rollout has some 40 minibatches to learn from.
+    pub fn recipe(life: u32, steps: u64) -> TrainConfig {
+        let life = f64::from(life);
+        let num_envs = (steps / 25_000).clamp(16, 128) as usize / 16 * 16;
+        let horizon = (life / 16.0).clamp(32.0, 64.0) as usize;
+        let rollout = num_envs * horizon;
+        let minibatch = (rollout / 4).min(1024);
         TrainConfig {
-            num_envs: 16,
-            horizon: 64,
-            epochs: 10,
-            minibatch: 256,
-            gamma: 0.8,
-            lambda: 0.8,
+            num_envs,
+            horizon,
+            restart: (1.0 - 500.0 / life).clamp(0.0, 0.5),
+            epochs: 40 * minibatch / rollout,
+            minibatch,
+            gamma: short_of_one(10.0 / life, 0.2),
+            lambda: short_of_one(100.0 / life, 0.2),
             learning_rate: 3e-3,
             learning_rate_final: 0.0,
             schedule: Schedule::Linear,
@@ -129,23 +160,25 @@ impl Default for TrainConfig {
                 period: 3.0,
                 tune: false,
             },
-            checkpoint_every: 16,
+            doses: Doses::default(),
+            checkpoint_every: (16_384 / rollout).max(16),
             keep: 3,
             eval_every: 1,
             eval_episodes: 100,
             max_rollbacks: 3,
         }
     }
-}
 
-impl TrainConfig {
     /// For one policy shared by all gardeners of a garden.
     pub fn garden() -> TrainConfig {
         TrainConfig {
             num_envs: 4,
             horizon: 128,
+            restart: 0.0,
             minibatch: 4096,
             epochs: 4,
+            gamma: 0.8,
+            lambda: 0.8,
             learning_rate: 1e-3,
             // An update is a second of work; playing whole episodes is more.
             checkpoint_every: 1,
@@ -166,7 +199,8 @@ impl TrainConfig {
     #[must_use]
     pub fn large(self) -> TrainConfig {
         TrainConfig {
-            num_envs: 64 * self.num_envs,
+            // However many a long training would have.
+            num_envs: 64 * self.num_envs.min(16),
             horizon: 64,
             minibatch: self.minibatch.max(8192),
             epochs: 4,
@@ -192,6 +226,11 @@ impl TrainConfig {
         }
     }
 
+    /// Environments that begin a new episode with each rollout; one at least does not.
+    pub fn restarting(&self) -> usize {
+        ((self.restart * self.num_envs as f64) as usize).min(self.num_envs.saturating_sub(1))
+    }
+
     /// Updates in a training of `total_steps` steps: whole rollouts, never more steps than asked for
     /// unless that is not enough for one.
     pub fn updates(&self, total_steps: u64) -> u64 {
@@ -199,10 +238,16 @@ impl TrainConfig {
     }
 }
 
+/// 1 less `share`, of which at most `most` counts, to four decimals.
+fn short_of_one(share: f64, most: f64) -> f64 {
+    ((1.0 - share.min(most)) * 1e4).round() / 1e4
+}
+
 impl Settings for TrainConfig {
     fn check(&self, allowed: &mut Allowed) {
         allowed.integer("num_envs", self.num_envs as u64, 1..=1_048_576);
         allowed.integer("horizon", self.horizon as u64, 1..=65_536);
+        allowed.number("restart", self.restart, 0.0..=0.99);
         allowed.integer("epochs", self.epochs as u64, 1..=1000);
         allowed.integer("minibatch", self.minibatch as u64, 1..=16_777_216);
         allowed.number("gamma", self.gamma, 0.0..=1.0);
@@ -233,6 +278,7 @@ impl Settings for TrainConfig {
             allowed.number("eps", self.kernel.eps, 1e-4..=10.0);
             allowed.number("period", self.kernel.period, 1e-3..=1e6);
         });
+        allowed.table("doses", |allowed| self.doses.check(allowed));
         allowed.integer("checkpoint_every", self.checkpoint_every as u64, 1..=1_000_000);
         allowed.integer("keep", self.keep as u64, 1..=1000);
         allowed.integer("eval_every", self.eval_every as u64, 1..=1_000_000);

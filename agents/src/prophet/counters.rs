@@ -23,13 +23,16 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    /// Counts the episodes that have ended in the step that `batch` is of.
-    pub(super) fn count_episodes(&mut self, batch: &Batch) {
+    /// Counts the episodes that have ended in the step that `batch` is of. The means are of those that are played
+    /// to their end: not of the first `restarting` environments.
+    pub(super) fn count_episodes(&mut self, batch: &Batch, restarting: usize) {
         for env in 0..batch.terminated.len() {
             if batch.terminated[env] || batch.truncated[env] {
                 self.episodes += 1;
-                let outcome = (batch.episode_return[env], batch.episode_length[env]);
-                self.order.ended(env, outcome, &mut self.recent);
+                if let Some(whole) = env.checked_sub(restarting) {
+                    let outcome = (batch.episode_return[env], batch.episode_length[env]);
+                    self.order.ended(whole, outcome, &mut self.recent);
+                }
             }
         }
     }

@@ -28,6 +28,8 @@ pub(super) enum Purpose {
     SampledEpisodes = 6,
     /// Its actions there.
     SampledActions = 7,
+    /// Episodes that begin with a rollout.
+    Restarts = 8,
 }
 
 impl Purpose {

@@ -121,8 +121,9 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         let (_, bytes) = environments.ok_or_else(|| format!("there is no tensor `{ENVIRONMENTS}`"))?;
         self.envs.restore(bytes, &mut self.batch).map_err(|error| format!("`{ENVIRONMENTS}`: {error}"))?;
         self.counters = numbers.counters.clone();
-        if self.counters.order.environments() != self.envs.len() {
-            self.counters.order = Order::new(self.envs.len());
+        let whole = self.envs.len() - self.config.restarting();
+        if self.counters.order.environments() != whole {
+            self.counters.order = Order::new(whole);
         }
         self.tuner = numbers.tuner;
         Ok(())

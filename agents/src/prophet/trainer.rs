@@ -6,6 +6,7 @@
 
 use ndarray::ArrayView2;
 use resonetics_envs::env::ParallelEnv;
+use resonetics_envs::stream::lane_seed;
 use resonetics_envs::vector::{Autoreset, Batch, VecEnv};
 use resonetics_kernel::pid::KernelPidTuner;
 
@@ -28,7 +29,7 @@ pub use super::update::{NonFinite, Update, UpdateError};
 
 /// A training in progress.
 pub struct Trainer<E> {
-    config: TrainConfig,
+    pub(super) config: TrainConfig,
     seed: u64,
     total_steps: u64,
     pub(super) learner: Box<dyn Learner>,
@@ -83,7 +84,7 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
             discounted: vec![0.0; rows],
             counters: Counters {
                 learning_rate: config.learning_rate,
-                order: Order::new(config.num_envs),
+                order: Order::new(config.num_envs - config.restarting()),
                 ..Counters::default()
             },
             tuner: KernelPidTuner { eps: config.kernel.eps, ..KernelPidTuner::default() },
@@ -151,7 +152,8 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         let rows = self.batch.rewards.len();
         let width = self.batch.observations.ncols();
         let actions = self.envs.action_space().n;
-        let horizon = self.config.horizon;
+        let (horizon, restarting) = (self.config.horizon, self.config.restarting());
+        self.restart(restarting);
         self.rollout.resize(horizon, rows, width, actions, self.batch.action_mask.nrows() > 0);
         let mut logits = vec![0.0; rows * actions];
         let mut chosen = vec![0; rows];
@@ -179,9 +181,23 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
                 let finals = self.normalized(self.batch.final_observations.view());
                 self.learner.act(&finals, &mut logits, &mut self.rollout.bootstrap[at])?;
             }
-            self.counters.count_episodes(&self.batch);
+            self.counters.count_episodes(&self.batch, restarting);
         }
         Ok(())
+    }
+
+    /// Begins new episodes in the first environments, but for the first rollout, which begins with new ones. What
+    /// goes on there is cut as at the end of any rollout, with the value of what would follow.
+    fn restart(&mut self, restarting: usize) {
+        if restarting == 0 || self.counters.updates == 0 {
+            return;
+        }
+        let (envs, root) = (self.config.num_envs, Purpose::Restarts.seed(self.seed));
+        let first = self.counters.updates * envs as u64;
+        let seeds: Vec<Option<u64>> =
+            (0..envs).map(|env| (env < restarting).then(|| lane_seed(root, first + env as u64))).collect();
+        self.envs.reset_lanes(&seeds, &mut self.batch);
+        self.discounted[..restarting * self.envs.agents()].fill(0.0);
     }
 
     fn normalized(&self, observations: ArrayView2<'_, f32>) -> Vec<f32> {

@@ -100,8 +100,12 @@ pub struct RewardConfig {
     /// Weight of a gardener's energy from cleaning less what it paid to move, to collide and to
     /// live (not to breed).
     pub energy_weight: f64,
+    /// Weight of what it paid in that: 1 rewards the energy itself, less rewards cleaning.
+    pub cost_weight: f64,
     /// Weight of the dirt that all gardeners removed together, in cells.
     pub team_weight: f64,
+    /// Reward of the parent for a child.
+    pub birth_weight: f64,
 }
 
 /// The settings of a garden.
@@ -209,7 +213,12 @@ impl Default for GardenerConfig {
             },
             memory: MemoryConfig { reset_interval: 0, reset_on_collapse: false },
             lost: LostConfig { dirt_share: 0.75, generations: 50 },
-            reward: RewardConfig { energy_weight: 1.0, team_weight: 0.1 },
+            reward: RewardConfig {
+                energy_weight: 1.0,
+                cost_weight: 1.0,
+                team_weight: 0.1,
+                birth_weight: 0.0,
+            },
         }
     }
 }
@@ -275,6 +284,8 @@ impl GardenerConfig {
         });
         allowed.table("reward", |allowed| {
             allowed.number("energy_weight", self.reward.energy_weight, -1e3..=1e3);
+            allowed.number("cost_weight", self.reward.cost_weight, -1e3..=1e3);
+            allowed.number("birth_weight", self.reward.birth_weight, -1e3..=1e3);
             allowed.number("team_weight", self.reward.team_weight, -1e3..=1e3);
         });
     }

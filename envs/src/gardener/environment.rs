@@ -4,8 +4,9 @@
 mod saved;
 
 use crate::cpu::{CpuPath, Work};
+use crate::doses::Doses;
 use crate::env::{Agents, Ending, InvalidAction, ParallelEnv};
-use crate::gardener::config::GardenerConfig;
+use crate::gardener::config::{GardenerConfig, RewardConfig};
 use crate::gardener::world::{Gardener, Generation, GenerationNoise, LifeEvent, World};
 use crate::risk::RiskState;
 use crate::saved::SaveError;
@@ -35,6 +36,7 @@ enum Purpose {
     Damping = 2,
     Spawn = 3,
     Start = 4,
+    Dose = 5,
 }
 
 impl Purpose {
@@ -61,12 +63,19 @@ pub struct GardenerEnv {
     saturated: u32,
     last: Generation,
     space: BoxSpace,
+    doses: Doses,
 }
 
 impl GardenerEnv {
     /// A garden of checked settings: those of [`crate::config::resolve`] are, and it checks those that
     /// were put together by hand (`resolve(&config, None, &[])`).
     pub fn new(config: GardenerConfig) -> GardenerEnv {
+        GardenerEnv::with_doses(config, Doses::default())
+    }
+
+    /// The same, where each episode draws its `dirt_growth` from `doses`, of which it then is a pure function of
+    /// the episode's stream.
+    pub fn with_doses(config: GardenerConfig, doses: Doses) -> GardenerEnv {
         let view = config.view_size * config.view_size;
         let mut high = vec![1.0; view + features::COUNT];
         high[view + features::ENERGY] = 10.0;
@@ -87,6 +96,7 @@ impl GardenerEnv {
             last: Generation::default(),
             // The bounds are ordered as written above.
             space: BoxSpace::new(low, high).unwrap_or_else(|_| BoxSpace::unit(view + features::COUNT)),
+            doses,
         };
         env.start(0, 0);
         env
@@ -133,9 +143,18 @@ impl GardenerEnv {
         let (key, size) = (self.key, config.grid_size);
         let cells = (0..config.init_agents).map(|k| cell(key, size, 0, Purpose::Start, k));
         self.world = World::new(config, cells);
+        self.take_dose();
         self.saturated = 0;
         self.last = Generation::default();
         self.begin();
+    }
+
+    /// Gives the garden its episode's own growth of dirt, where one is drawn.
+    fn take_dose(&mut self) {
+        if !self.doses.is_empty() {
+            let own = self.world.config().dirt_growth as f32;
+            self.world.set_dirt_growth(self.doses.of(own, self.key, Purpose::Dose.index(0)).into());
+        }
     }
 
     fn begin(&mut self) {
@@ -249,10 +268,17 @@ impl ParallelEnv for GardenerEnv {
         for (position, gardener) in self.world.gardeners().iter().enumerate() {
             // Children of this generation stand behind those that acted.
             if gardener.age > 0 {
-                let gain = config.reward.energy_weight * self.world.gain(position);
+                let (earned, paid) = self.world.balance(position);
+                let RewardConfig { energy_weight, cost_weight, .. } = config.reward;
+                let gain = energy_weight * (earned - cost_weight * paid);
                 out.rewards[gardener.slot] = (gain + team) as f32;
             }
             out.died[gardener.slot] = gardener.energy <= 0.0;
+        }
+        for event in self.world.events() {
+            if let LifeEvent::Born { parent: Some(parent), .. } = *event {
+                out.rewards[parent] += config.reward.birth_weight as f32;
+            }
         }
         let lost = &config.lost;
         self.saturated = if self.world.mean_dirt() >= lost.dirt_share { self.saturated + 1 } else { 0 };

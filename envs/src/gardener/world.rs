@@ -107,7 +107,8 @@ struct Turn {
     may_breed: bool,
     target: usize,
     /// Energy from cleaning less what moving, colliding and living cost.
-    gain: f64,
+    earned: f64,
+    paid: f64,
 }
 
 /// A garden.
@@ -189,6 +190,10 @@ impl World {
             gardeners,
             config,
         }
+    }
+
+    pub(super) fn set_dirt_growth(&mut self, growth: f64) {
+        self.config.dirt_growth = growth;
     }
 
     /// Bytes of one garden beyond `size_of`.
@@ -312,10 +317,10 @@ impl World {
         self.judge(emergency_moves, removed, &noise.flow)
     }
 
-    /// What the gardener in `position` of the list gained in the last generation: energy from
-    /// cleaning less what moving, colliding and living cost.
-    pub fn gain(&self, position: usize) -> f64 {
-        self.turns.get(position).map_or(0.0, |turn| turn.gain)
+    /// What the gardener in `position` of the list earned by cleaning in the last generation, and what it paid to
+    /// move, to collide and to live, in energy.
+    pub fn balance(&self, position: usize) -> (f64, f64) {
+        self.turns.get(position).map_or((0.0, 0.0), |turn| (turn.earned, turn.paid))
     }
 
     /// Step 3; yields the number of emergency moves.
@@ -426,7 +431,7 @@ impl World {
                 cost +=
                     if turn.emergency_move { self.config.emergency_move_cost } else { self.config.move_cost };
             }
-            turn.gain = -cost;
+            (turn.earned, turn.paid) = (0.0, cost);
             gardener.energy -= cost;
             gardener.age += 1;
         }
@@ -461,7 +466,7 @@ impl World {
                         && self.index(self.gardeners[later].cell) == cell
                     {
                         self.gardeners[later].energy += share;
-                        self.turns[later].gain += share;
+                        self.turns[later].earned += share;
                     }
                 }
                 self.cleaners[cell] = 0;

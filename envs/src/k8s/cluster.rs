@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::control::Restraint;
+use crate::doses::Doses;
 use crate::env::{InvalidAction, Step};
 use crate::k8s::config::K8sConfig;
 use crate::k8s::noise::{Drawn, Noise, Recorded};
@@ -68,7 +69,13 @@ impl K8sEnv {
     /// A cluster of checked settings: those of [`crate::config::resolve`] are, and it checks those that
     /// were put together by hand (`resolve(&config, None, &[])`).
     pub fn new(config: K8sConfig) -> K8sEnv {
-        let params = Params::new(config);
+        K8sEnv::with_doses(config, Doses::default())
+    }
+
+    /// The same, where each episode draws its `mem_drift_mu` from `doses`, of which it then is a pure function of
+    /// the episode's stream.
+    pub fn with_doses(config: K8sConfig, doses: Doses) -> K8sEnv {
+        let params = Params { doses, ..Params::new(config) };
         let beyond = if params.blocks() == 1 { 0 } else { params.blocks() };
         let shield = params.config.control.enabled.then(|| Shield::new(&params));
         let extra = (beyond > 0 || shield.is_some())

@@ -16,6 +16,7 @@ pub(super) enum Purpose {
     Drift = 4,
     Shield = 5,
     Perturbation = 6,
+    Dose = 7,
 }
 
 impl Purpose {
@@ -60,8 +61,13 @@ pub(super) struct Drawn<'a, const N: usize> {
 impl<'a, const N: usize> Drawn<'a, N> {
     #[inline(always)]
     pub(super) fn new(params: &'a Params, keys: &'a Keys<N>, steps: [u32; N]) -> Drawn<'a, N> {
-        let Params { config, numbers, .. } = params;
+        let Params { config, doses, numbers, .. } = params;
         let mut mean = [numbers.mem_drift_mu; N];
+        if !doses.is_empty() {
+            for (lane, mean) in mean.iter_mut().enumerate() {
+                *mean = doses.of(*mean, keys.get(lane), Purpose::Dose.index(0));
+            }
+        }
         if config.drift.schedule != Schedule::Constant {
             for (lane, mean) in mean.iter_mut().enumerate() {
                 *mean = config.drift.mean(*mean, keys.get(lane), steps[lane], Purpose::Drift.index(0));

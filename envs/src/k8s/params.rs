@@ -1,5 +1,6 @@
 //! A cluster's settings in the form in which a step reads them.
 
+use crate::doses::Doses;
 use crate::k8s::config::{K8sConfig, Rules};
 use crate::math::{LANES, Lanes};
 
@@ -8,6 +9,8 @@ use crate::math::{LANES, Lanes};
 pub(super) struct Params {
     /// As they were given.
     pub(super) config: K8sConfig,
+    /// What each episode's drift is drawn from.
+    pub(super) doses: Doses,
     /// Those that every step needs, in f32.
     pub(super) numbers: Numbers,
     /// What the agent sees from each node, by number.
@@ -98,7 +101,14 @@ impl Params {
         let in_last = height * width - (height * width - 1) / LANES * LANES;
         let limit = std::array::from_fn(|lane| if lane < in_last { 1.0 } else { 0.0 });
         let per_max_budget = 1.0 / config.max_budget;
-        Params { numbers: Numbers::new(&config), config, places, limit, per_max_budget }
+        Params {
+            numbers: Numbers::new(&config),
+            config,
+            doses: Doses::default(),
+            places,
+            limit,
+            per_max_budget,
+        }
     }
 
     /// Blocks of nodes.

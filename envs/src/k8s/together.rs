@@ -24,8 +24,10 @@ struct Sixteen {
 
 /// Takes clusters from the front of `envs`, sixteen at a time, as long as they can lie side by side.
 pub(super) fn take(envs: &mut Vec<K8sEnv>) -> Vec<Box<dyn Together<K8sEnv>>> {
-    let fits =
-        |sixteen: &&[K8sEnv]| sixteen.iter().all(|env| env.is_plain() && env.config() == sixteen[0].config());
+    let alike = |env: &K8sEnv, first: &K8sEnv| {
+        env.config() == first.config() && env.shared.params.doses == first.shared.params.doses
+    };
+    let fits = |sixteen: &&[K8sEnv]| sixteen.iter().all(|env| env.is_plain() && alike(env, &sixteen[0]));
     let count = envs.chunks_exact(LANES).take_while(fits).count();
     let rest = envs.split_off(count * LANES);
     let taken = std::mem::replace(envs, rest);

@@ -9,7 +9,7 @@ use resonetics_envs::k8s::K8sEnv;
 use resonetics_envs::stream::{Domain, Key, scale};
 use resonetics_envs::vector::{Autoreset, VecEnv};
 use resonetics_runs::Error;
-use resonetics_runs::setup::WorldSettings;
+use resonetics_runs::setup::{self, WorldSettings};
 use resonetics_runs::training::{Train, fresh, make};
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ use crate::progress::Bar;
 const STEPS: u64 = 1_000_000_000_000;
 
 pub fn run(args: &ThroughputArgs, context: Context) -> Result<(), Error> {
-    let (env, train) = args.world.training(&args.env, args.learner, args.recipe)?;
+    let (env, train) = args.world.training(&args.env, args.learner, args.recipe, setup::STEPS)?;
     let plan = Train { seed: args.seed.seed, steps: STEPS, learner: args.learner.into(), train, env };
     plan.fits()?;
     let table = toml::Table::try_from(&plan).map_err(|error| Error::Failed(error.to_string()))?;

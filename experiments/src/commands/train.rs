@@ -19,7 +19,7 @@ pub fn run(args: &TrainArgs, context: Context) -> Result<(), Error> {
     if let Some(dir) = &args.resume {
         return resume(dir, args, context);
     }
-    let (env, train) = args.world.training(&args.env, args.learner, args.recipe)?;
+    let (env, train) = args.world.training(&args.env, args.learner, args.recipe, args.steps)?;
     let learner = args.learner.into();
     let plan = Train { seed: seed(&args.seed)?, steps: args.steps, learner, train, env };
     training::check(&plan, &args.device)?;

@@ -32,7 +32,7 @@ impl WorldArgs {
         self.overlay().over(self.preset(name)?, &|text| note(format_args!("{text}")))
     }
 
-    /// The world `name` and the settings of a training in it.
+    /// The world `name` and the settings of a training of `steps` steps in it.
     ///
     /// # Errors
     /// As [`WorldArgs::world`].
@@ -41,10 +41,10 @@ impl WorldArgs {
         name: &str,
         learner: Learner,
         recipe: Recipe,
+        steps: u64,
     ) -> Result<(Setup, TrainConfig), Error> {
-        let base = self.preset(name)?;
-        let defaults = defaults(&base, learner, recipe);
-        self.overlay().over_training(base, defaults, &|text| note(format_args!("{text}")))
+        let defaults = |env: &Setup| defaults(env, learner, recipe, steps);
+        self.overlay().over_training(self.preset(name)?, &defaults, &|text| note(format_args!("{text}")))
     }
 
     fn preset(&self, name: &str) -> Result<Setup, Error> {
@@ -66,10 +66,10 @@ impl From<Learner> for LearnerKind {
 }
 
 /// The settings that a training in this world starts from.
-fn defaults(env: &Setup, learner: Learner, recipe: Recipe) -> TrainConfig {
+fn defaults(env: &Setup, learner: Learner, recipe: Recipe, steps: u64) -> TrainConfig {
     let config = match &env.settings {
-        WorldSettings::Gardener(_) if learner == Learner::Torch => env.training().with_convolution(),
-        WorldSettings::K8s(_) | WorldSettings::Gardener(_) => env.training(),
+        WorldSettings::Gardener(_) if learner == Learner::Torch => env.training(steps).with_convolution(),
+        WorldSettings::K8s(_) | WorldSettings::Gardener(_) => env.training(steps),
     };
     match recipe {
         Recipe::Standard => config,

@@ -3,7 +3,7 @@
 use toml::{Table, Value};
 
 use crate::plan::Plan;
-use crate::setup::Setup;
+use crate::setup::{STEPS, Setup};
 
 /// What `text` plans with the program's own values for settings that it lacks, and which these are; `None` where it
 /// plans nothing for another reason. How much was asked for, such as steps, is not guessed.
@@ -13,7 +13,9 @@ pub(super) fn filled(text: &str) -> Option<(Plan, Vec<String>)> {
     let mut defaults = Table::from_iter([("seed".to_owned(), 0.into())]);
     if let Some((name, preset)) = world(&table) {
         if command == "train" {
-            let train = Setup::preset(name, preset).ok()?.training();
+            let steps = table.get("steps").and_then(Value::as_integer);
+            let steps = steps.and_then(|steps| u64::try_from(steps).ok()).unwrap_or(STEPS);
+            let train = Setup::preset(name, preset).ok()?.training(steps);
             defaults.insert("train".to_owned(), Table::try_from(train).ok()?.into());
             defaults.insert("learner".to_owned(), "native".into());
         }

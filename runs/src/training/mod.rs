@@ -116,12 +116,13 @@ pub fn check(plan: &Train, device: &str) -> Result<(), Error> {
 /// # Errors
 /// Those of [`Training::run`].
 pub fn train_in(plan: &Train, dir: &Path, runtime: &Runtime<'_>) -> Result<(), Error> {
+    let doses = plan.train.doses.clone();
     match &plan.env.settings {
         WorldSettings::K8s(settings) => {
-            session::train(plan, dir, &K8sEnv::new(settings.env.clone()), runtime)
+            session::train(plan, dir, &K8sEnv::with_doses(settings.env.clone(), doses), runtime)
         }
         WorldSettings::Gardener(settings) => {
-            session::train(plan, dir, &GardenerEnv::new(settings.env.clone()), runtime)
+            session::train(plan, dir, &GardenerEnv::with_doses(settings.env.clone(), doses), runtime)
         }
     }
 }

@@ -39,6 +39,7 @@ impl GardenerEnv {
         self.world.restore(&saved.world);
         (self.seed, self.episode) = (saved.seed, saved.episode);
         self.key = Key::new(saved.seed, Domain::Episode, saved.episode);
+        self.take_dose();
         self.saturated = saved.saturated;
         self.last = saved.last;
         Ok(())

@@ -46,7 +46,7 @@ impl World {
     }
 
     /// Goes back to a state that [`World::check_saved`] found possible; what the gardeners gained in
-    /// the last generation ([`World::gain`]) is forgotten.
+    /// the last generation ([`World::balance`]) is forgotten.
     pub(in crate::gardener) fn restore(&mut self, saved: &SavedWorld) {
         // Within the room that the lists have, so that no generation allocates.
         self.grid.copy_from_slice(&saved.grid);
