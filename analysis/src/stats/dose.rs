@@ -7,16 +7,23 @@
 //!
 //! The scale of the doses is the caller's: bioassays give logarithms of concentrations, a drift is given as it is.
 
+mod karber;
+mod logistic;
+#[cfg(test)]
+mod tests;
+
+pub use karber::{least_trim, pool_adjacent_violators, spearman_karber};
+pub use logistic::{Logistic, logistic};
+
 use rand::RngExt;
 use serde::Serialize;
 use statrs::distribution::{Binomial, DiscreteCDF};
 
+use karber::ascend;
+
 use super::bootstrap::{Resampled, resamples, tail};
 use super::paired::holm;
 use super::{FEW, as_f64};
-
-/// Newton's steps at most; a fit that exists needs a dozen.
-const STEPS: usize = 100;
 
 /// Outcomes of one agent at several doses, with the same episodes at each.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,15 +58,6 @@ pub struct Limits {
     pub monotone: bool,
 }
 
-/// A logistic curve: the share that survives at `dose` is 1 / (1 + exp(-(intercept + slope * dose))).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Logistic {
-    /// The log odds of survival at dose 0.
-    pub intercept: f64,
-    /// What a unit of dose adds to the log odds.
-    pub slope: f64,
-}
-
 /// How a limit is estimated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Method {
@@ -78,6 +76,16 @@ impl Method {
         match self {
             Method::SpearmanKarber => "spearman-karber",
             Method::Logistic => "logistic",
+        }
+    }
+}
+
+impl Limits {
+    /// The estimate by `method`.
+    pub fn of(&self, method: Method) -> Estimate {
+        match method {
+            Method::SpearmanKarber => self.spearman_karber,
+            Method::Logistic => self.logistic,
         }
     }
 }
@@ -186,183 +194,10 @@ impl Range {
     }
 }
 
-fn ascend(doses: &[f64]) -> bool {
-    !doses.is_empty()
-        && doses.iter().all(|dose| dose.is_finite())
-        && doses.windows(2).all(|pair| pair[0] < pair[1])
-}
-
-/// The nearest sequence that never falls: neighbours that do are replaced by their mean, weighed, until none is left
-/// (Ayer, Brunk, Ewing, Reid and Silverman 1955, "An empirical distribution function for sampling with incomplete
-/// information").
-///
-/// `None` for different lengths, a value that is not finite, or a weight that is not above 0.
-pub fn pool_adjacent_violators(values: &[f64], weights: &[f64]) -> Option<Vec<f64>> {
-    let usable = values.iter().all(|value| value.is_finite())
-        && weights.iter().all(|weight| weight.is_finite() && *weight > 0.0);
-    if values.len() != weights.len() || !usable {
-        return None;
-    }
-    // Weight, weighed sum and number of the values of each block.
-    let mut blocks: Vec<(f64, f64, usize)> = Vec::new();
-    for (value, weight) in values.iter().zip(weights) {
-        let mut block = (*weight, value * weight, 1);
-        while let Some(before) = blocks.last().filter(|before| before.1 / before.0 > block.1 / block.0) {
-            block = (before.0 + block.0, before.1 + block.1, before.2 + block.2);
-            blocks.pop();
-        }
-        blocks.push(block);
-    }
-    Some(blocks.iter().flat_map(|block| vec![block.1 / block.0; block.2]).collect())
-}
-
-/// The least trim in [0, 0.5) with which [`spearman_karber`] has a value: shares below it and above 1 - it were not seen.
-///
-/// This is the automatic trim of the program that the method is known by (US EPA, "Trimmed Spearman-Karber",
-/// version 1.5). `None` unless `lost` begins below a half and ends above it.
-pub fn least_trim(lost: &[f64]) -> Option<f64> {
-    let trim = lost.first()?.max(1.0 - lost.last()?).max(0.0);
-    (trim < 0.5).then_some(trim)
-}
-
-/// The trimmed Spearman-Karber estimate of the dose at which half are lost, in the unit of `doses`.
-///
-/// The mean of the distribution whose share up to each of `doses` is that of `lost`, straight in between, without the
-/// share `trim` at each end. `lost` are shares in [0, 1] that never fall ([`pool_adjacent_violators`]).
-/// `None` for doses that do not ascend, other shares, a trim outside [0, 0.5), and where `lost` does not
-/// reach from `trim` to 1 - `trim`.
-pub fn spearman_karber(doses: &[f64], lost: &[f64], trim: f64) -> Option<f64> {
-    let shares = lost.iter().all(|share| (0.0..=1.0).contains(share));
-    let rise = lost.windows(2).all(|pair| pair[0] <= pair[1]);
-    if !ascend(doses) || doses.len() != lost.len() || !shares || !rise || !(0.0..0.5).contains(&trim) {
-        return None;
-    }
-    let (bottom, top) = (trim, 1.0 - trim);
-    if *lost.first()? > bottom || *lost.last()? < top {
-        return None;
-    }
-    // Each piece is straight, so the mean of what it keeps is the middle of where it is cut.
-    let piece = |(dose, lost): (&[f64], &[f64])| {
-        let (from, to) = (lost[0].max(bottom), lost[1].min(top));
-        if to <= from {
-            return 0.0;
-        }
-        let at = |share: f64| dose[0] + (dose[1] - dose[0]) * (share - lost[0]) / (lost[1] - lost[0]);
-        (to - from) * f64::midpoint(at(from), at(to))
-    };
-    let sum: f64 = doses.windows(2).zip(lost.windows(2)).map(piece).sum();
-    let limit = sum / (top - bottom);
-    limit.is_finite().then_some(limit)
-}
-
-impl Logistic {
-    /// The share that survives at `dose`, in [0, 1].
-    pub fn share(self, dose: f64) -> f64 {
-        1.0 / (1.0 + (-(self.intercept + self.slope * dose)).exp())
-    }
-
-    /// The dose at which half survive; `None` unless fewer do at a higher dose.
-    pub fn limit(self) -> Option<f64> {
-        let limit = -self.intercept / self.slope;
-        (self.slope < 0.0 && limit.is_finite()).then_some(limit)
-    }
-}
-
-/// The logistic curve of the greatest likelihood for `survived` out of `episodes` at each of `doses`, by Newton's
-/// method (iteratively reweighted least squares).
-///
-/// `None` for fewer than two doses, doses that do not ascend, a dose without episodes or with more survivors than
-/// episodes, and where there is no such curve: all alive, all lost, or outcomes that a dose separates, for which
-/// steeper is always likelier (Albert and Anderson 1984, "On the existence of maximum likelihood estimates in
-/// logistic regression models").
-pub fn logistic(doses: &[f64], survived: &[u64], episodes: &[u64]) -> Option<Logistic> {
-    let counts = survived.len() == doses.len()
-        && episodes.len() == doses.len()
-        && survived.iter().zip(episodes).all(|(alive, of)| *of > 0 && alive <= of);
-    if !ascend(doses) || doses.len() < 2 || !counts || separated(survived, episodes) {
-        return None;
-    }
-    // Doses from -1 to 1: the two numbers sought are then of one size.
-    let (lowest, highest) = (doses[0], doses[doses.len() - 1]);
-    let (center, scale) = (f64::midpoint(lowest, highest), (highest - lowest) / 2.0);
-    let rows: Vec<[f64; 3]> = doses
-        .iter()
-        .zip(survived.iter().zip(episodes))
-        .map(|(dose, (alive, of))| [(dose - center) / scale, *alive as f64, *of as f64])
-        .collect();
-    let [intercept, slope] = newton(&rows)?;
-    let fit = Logistic { intercept: intercept - slope * center / scale, slope: slope / scale };
-    (fit.intercept.is_finite() && fit.slope.is_finite()).then_some(fit)
-}
-
-/// Whether a dose separates the alive from the lost, on whichever sides they are, or there is but one kind.
-fn separated(survived: &[u64], episodes: &[u64]) -> bool {
-    let alive = |i: &usize| survived[*i] > 0;
-    let lost = |i: &usize| survived[*i] < episodes[*i];
-    let places = || 0..survived.len();
-    let ends = |first: Option<usize>, last: Option<usize>| first.zip(last);
-    let alive = ends(places().find(alive), places().rev().find(alive));
-    let lost = ends(places().find(lost), places().rev().find(lost));
-    match (alive, lost) {
-        (Some((first_alive, last_alive)), Some((first_lost, last_lost))) => {
-            last_alive <= first_lost || last_lost <= first_alive
-        }
-        _ => true,
-    }
-}
-
-/// Intercept and slope of the greatest likelihood; each row has a dose, how many are alive there, and of how many.
-fn newton(rows: &[[f64; 3]]) -> Option<[f64; 2]> {
-    let mut at = [0.0, 0.0];
-    let mut likelihood = log_likelihood(rows, at);
-    for _ in 0..STEPS {
-        let (mut gradient, mut hessian) = ([0.0; 2], [0.0; 3]);
-        for [dose, alive, of] in rows {
-            let share = 1.0 / (1.0 + (-(at[0] + at[1] * dose)).exp());
-            let (residual, weight) = (alive - of * share, of * share * (1.0 - share));
-            gradient = [gradient[0] + residual, gradient[1] + residual * dose];
-            hessian = [hessian[0] + weight, hessian[1] + weight * dose, hessian[2] + weight * dose * dose];
-        }
-        let determinant = hessian[0] * hessian[2] - hessian[1] * hessian[1];
-        let step = [
-            (hessian[2] * gradient[0] - hessian[1] * gradient[1]) / determinant,
-            (hessian[0] * gradient[1] - hessian[1] * gradient[0]) / determinant,
-        ];
-        if !step.iter().all(|part| part.is_finite()) {
-            return None;
-        }
-        let size = |of: [f64; 2]| of[0].abs().max(of[1].abs());
-        if size(step) <= 1e-12 * (1.0 + size(at)) {
-            return Some([at[0] + step[0], at[1] + step[1]]);
-        }
-        // A whole step may overshoot where the curve is nearly a jump.
-        let tried = (0..60).find_map(|halvings| {
-            let part = 0.5_f64.powi(halvings);
-            let next = [at[0] + part * step[0], at[1] + part * step[1]];
-            let found = log_likelihood(rows, next);
-            (found >= likelihood).then_some((next, found))
-        });
-        // No step is better: what is left is rounding.
-        let Some((next, found)) = tried else { return Some(at) };
-        (at, likelihood) = (next, found);
-    }
-    Some(at)
-}
-
-fn log_likelihood(rows: &[[f64; 3]], [intercept, slope]: [f64; 2]) -> f64 {
-    // ln(1 + exp(x)) without overflow.
-    let softplus = |x: f64| x.max(0.0) + (-x.abs()).exp().ln_1p();
-    let of_row = |[dose, alive, of]: &[f64; 3]| {
-        let odds = intercept + slope * dose;
-        -alive * softplus(-odds) - (of - alive) * softplus(odds)
-    };
-    rows.iter().map(of_row).sum()
-}
-
 /// The pairs of doses between which more survive at the higher one by more than chance at the level `level`, each as
 /// the places of the two.
 ///
-/// Every pair has McNemar's exact test on the episodes with different outcomes (McNemar 1947), on the side of a rise;
+/// Every pair has the exact sign test of the episodes whose outcomes differ (`McNemar` 1947), on the side of a rise;
 /// Holm's correction for all pairs.
 pub fn rises(curve: &DoseCurve, level: f64) -> Vec<(usize, usize)> {
     let places = 0..curve.doses.len();
@@ -471,25 +306,4 @@ fn quantile_of(ends: Vec<f64>, q: f64) -> f64 {
     let below = position.floor() as usize;
     let (low, high) = (sorted[below], sorted[(below + 1).min(last)]);
     if low == high { low } else { low + (high - low) * position.fract() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::test_data::assert_close;
-    use super::*;
-
-    /// By hand: shares lost 0, 1/4, 3/4, 1 at 1, 2, 3, 4 are symmetric about 2.5. With 1/4, 1/2, 1 at 0, 1, 3 the trim is
-    /// 1/4: the pieces kept are [0, 1] with 1/4 and [1, 2] with 1/4, whose middles are 1/2 and 3/2.
-    #[test]
-    fn spearman_karber_by_hand() {
-        assert_close(
-            spearman_karber(&[1.0, 2.0, 3.0, 4.0], &[0.0, 0.25, 0.75, 1.0], 0.0).unwrap(),
-            2.5,
-            1e-15,
-        );
-        let lost = [0.25, 0.5, 1.0];
-        assert_eq!(least_trim(&lost), Some(0.25));
-        assert_close(spearman_karber(&[0.0, 1.0, 3.0], &lost, 0.25).unwrap(), 1.0, 1e-15);
-        assert_eq!(spearman_karber(&[0.0, 1.0, 3.0], &lost, 0.2), None);
-    }
 }
