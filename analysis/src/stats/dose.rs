@@ -11,9 +11,11 @@ mod karber;
 mod logistic;
 #[cfg(test)]
 mod tests;
+mod trainings;
 
 pub use karber::{least_trim, pool_adjacent_violators, spearman_karber};
 pub use logistic::{Logistic, logistic};
+pub use trainings::{mean_difference, mean_limit};
 
 use rand::RngExt;
 use serde::Serialize;
@@ -21,7 +23,7 @@ use statrs::distribution::{Binomial, DiscreteCDF};
 
 use karber::ascend;
 
-use super::bootstrap::{Resampled, resamples, tail};
+use super::bootstrap::{Resampled, resamples, tail_among};
 use super::paired::holm;
 use super::{FEW, as_f64};
 
@@ -114,6 +116,12 @@ impl DoseCurve {
     /// How many survived at each dose.
     pub fn survived(&self) -> Vec<u64> {
         self.alive.iter().map(|row| row.iter().filter(|&&alive| alive).count() as u64).collect()
+    }
+
+    /// The same with the episodes at `kept` alone, in that order. `None` for none, or one that is not there.
+    pub fn only(&self, kept: &[usize]) -> Option<DoseCurve> {
+        let row = |row: &Vec<bool>| kept.iter().map(|&i| row.get(i).copied()).collect::<Option<Vec<bool>>>();
+        DoseCurve::new(self.doses.clone(), self.alive.iter().map(row).collect::<Option<_>>()?)
     }
 
     /// How many of the `drawn` episodes survive at each dose.
@@ -229,14 +237,15 @@ pub fn limits(curve: &DoseCurve) -> Limits {
     };
     let found = ranges(&curve.survived());
     let [spearman_karber, logistic] =
-        estimates(found, curve.episodes(), |drawn| ranges(&curve.survived_of(drawn)));
+        estimates(found, curve.episodes(), 1, |drawn| ranges(&curve.survived_of(drawn)));
     Limits { spearman_karber, logistic, monotone: rises(curve, 0.05).is_empty() }
 }
 
-/// By how much the limit of `curve` is above that of `other`, by `method`: the same episodes are drawn for both.
+/// By how much the limit of `curve` is above that of `other`, by `method`: the same episodes are drawn for both. The
+/// interval is one of `among` that are looked at together (Bonferroni).
 ///
 /// `None` unless both have as many episodes; episode i must have the same seed in both.
-pub fn difference(curve: &DoseCurve, other: &DoseCurve, method: Method) -> Option<Estimate> {
+pub fn difference(curve: &DoseCurve, other: &DoseCurve, method: Method, among: usize) -> Option<Estimate> {
     let episodes = curve.episodes();
     if episodes != other.episodes() {
         return None;
@@ -248,7 +257,7 @@ pub fn difference(curve: &DoseCurve, other: &DoseCurve, method: Method) -> Optio
     };
     let found = between(&curve.survived(), &other.survived());
     let range = |drawn: &[usize]| between(&curve.survived_of(drawn), &other.survived_of(drawn));
-    let [estimate] = estimates(found, episodes, range);
+    let [estimate] = estimates(found, episodes, among, range);
     Some(estimate)
 }
 
@@ -256,16 +265,11 @@ pub fn difference(curve: &DoseCurve, other: &DoseCurve, method: Method) -> Optio
 fn estimates<const N: usize>(
     found: [Range; N],
     episodes: usize,
+    among: usize,
     ranges: impl Fn(&[usize]) -> [Range; N],
 ) -> [Estimate; N] {
-    let tail = if episodes < FEW { None } else { tail(episodes, episodes - 1) };
-    let mut stream = Resampled::Limits.stream();
-    let mut resample = || {
-        let drawn: Vec<usize> = (0..episodes).map(|_| stream.random_range(0..episodes)).collect();
-        ranges(&drawn)
-    };
-    let count = if tail.is_none() { 0 } else { resamples(episodes) };
-    let replicates: Vec<[Range; N]> = (0..count).map(|_| resample()).collect();
+    let tail = if episodes < FEW { None } else { tail_among(episodes, episodes - 1, among) };
+    let replicates = if tail.is_none() { Vec::new() } else { replicates(episodes, ranges) };
     let mut estimates = [Estimate::default(); N];
     for (i, estimate) in estimates.iter_mut().enumerate() {
         let of_one = |end: fn(&Range) -> f64| replicates.iter().map(|ranges| end(&ranges[i])).collect();
@@ -278,6 +282,16 @@ fn estimates<const N: usize>(
         *estimate = Estimate::of(found[i], ends);
     }
     estimates
+}
+
+/// What `of` says of each resample of the episodes.
+fn replicates<T>(episodes: usize, of: impl Fn(&[usize]) -> T) -> Vec<T> {
+    let mut stream = Resampled::Limits.stream();
+    let mut replicate = || {
+        let drawn: Vec<usize> = (0..episodes).map(|_| stream.random_range(0..episodes)).collect();
+        of(&drawn)
+    };
+    (0..resamples(episodes)).map(|_| replicate()).collect()
 }
 
 impl Estimate {

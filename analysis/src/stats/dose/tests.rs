@@ -123,16 +123,16 @@ fn a_difference_is_of_the_same_episodes() {
     let high = curve(&doses, &[40, 40, 30, 10, 0], 40);
     // Alike but for a dose: each resample shifts both limits by as much. The logistic curves differ in the ends that they see.
     for (method, tolerance) in [(Method::SpearmanKarber, 1e-9), (Method::Logistic, 0.02)] {
-        let found = difference(&high, &low, method).unwrap();
-        let back = difference(&low, &high, method).unwrap();
+        let found = difference(&high, &low, method, 1).unwrap();
+        let back = difference(&low, &high, method, 1).unwrap();
         for (found, back) in [(found.limit, back.limit), (found.low, back.high), (found.high, back.low)] {
             assert_close(found.unwrap(), 1.0, tolerance);
             assert_close(back.unwrap(), -1.0, tolerance);
         }
         // One whose half lies beyond 5 is better by more than 5 - 2.5.
-        let beyond = difference(&curve(&doses, &[40; 5], 40), &low, method).unwrap();
+        let beyond = difference(&curve(&doses, &[40; 5], 40), &low, method, 1).unwrap();
         assert_eq!((beyond.limit, beyond.high), (None, None));
         assert!((2.0..=2.5).contains(&beyond.low.unwrap()), "{beyond:?}");
     }
-    assert_eq!(difference(&low, &curve(&doses, &[4; 5], 4), Method::Logistic), None);
+    assert_eq!(difference(&low, &curve(&doses, &[4; 5], 4), Method::Logistic, 1), None);
 }
