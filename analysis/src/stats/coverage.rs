@@ -8,7 +8,7 @@ use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::bootstrap::bootstrap_interval;
 use super::compare::improvement_interval;
-use super::dose::{DoseCurve, Estimate, Limits, Method, limits};
+use super::dose::{DoseCurve, Estimate, Limits, Method, difference, limits};
 use super::restricted_mean::paired_restricted_mean_interval;
 use super::student::mean_interval;
 use super::summary::{interquartile_mean, quantile};
@@ -181,5 +181,27 @@ fn coverage_of_a_limit() {
             assert_eq!(shares[..3], [None; 3], "too few");
             assert!(shares.into_iter().flatten().all(|share| share > 0.92), "{method:?}, {name}: {shares:?}");
         }
+    }
+}
+
+/// Two agents of which every episode bears as much drift as any other.
+#[test]
+fn coverage_of_no_difference_between_limits() {
+    let rng = &mut StdRng::seed_from_u64(18);
+    let doses: Vec<f64> = (0..9).map(|i| 0.012 + 0.002 * f64::from(i)).collect();
+    for method in Method::ALL {
+        let shares = row("yes or no on noise", &format!("drift limits, {}", method.name()), |n| {
+            let mut curve = || {
+                let borne: Vec<f64> = (0..n).map(|_| 0.02 + 0.002 * z(rng.random())).collect();
+                let alive = doses.iter().map(|&dose| borne.iter().map(|own| *own > dose).collect()).collect();
+                DoseCurve::new(doses.clone(), alive).unwrap()
+            };
+            let mut told = || {
+                let found = difference(&curve(), &curve(), method, 1);
+                found.is_some_and(|found| found.low > Some(0.0) || found.high.is_some_and(|high| high < 0.0))
+            };
+            (n >= FEW).then(|| (0..200).filter(|_| told()).count() as f64 / 200.0)
+        });
+        assert!(shares.into_iter().flatten().all(|share| share < 0.08), "{method:?}: {shares:?}");
     }
 }
