@@ -215,13 +215,6 @@ fn remarks(world: &World, found: &[Limits]) -> Vec<String> {
                 "{name}: the two methods differ by more than their intervals: the curve has not the logistic shape, and the limit by Spearman-Karber is the one to go by."
             ));
         }
-        if !agent.unfinished.is_empty() {
-            let doses: Vec<String> = agent.unfinished.iter().map(f64::to_string).collect();
-            remarks.push(format!(
-                "{name}: fewer episodes were played at {}; left out.",
-                at_most(8, &doses, ", ", "doses")
-            ));
-        }
     }
     remarks
 }
@@ -288,7 +281,8 @@ fn json_of(world: &World, found: &[Limits], sides: &[Side], beside: &[Beside]) -
     let agent = |(agent, limits): (&Doses, &Limits)| {
         json!({
             "agent": agent.agent, "episodes": agent.curve.episodes(), "doses": agent.curve.doses(),
-            "survived": agent.curve.survived(), "mean_life": agent.mean_life, "spearman_karber": limits.spearman_karber,
+            "survived": agent.curve.survived(), "mean_life": agent.mean_life,
+            "doses_with_fewer_episodes": agent.unfinished, "spearman_karber": limits.spearman_karber,
             "logistic": limits.logistic, "monotone": limits.monotone,
         })
     };

@@ -54,6 +54,8 @@ pub enum Command {
     Train(Box<TrainArgs>),
     /// Evaluate a trained Prophet, optionally with observation noise or a faster drift
     Eval(EvalArgs),
+    /// Answer a question with many runs, or list the questions; a study that was stopped goes on
+    Study(StudyArgs),
     /// Analyze runs, folders of runs or CSV files: statistics, figures, one HTML page
     Analyze(AnalyzeArgs),
     /// The same as analyze for whole runs, side by side
@@ -86,6 +88,29 @@ pub struct DoctorArgs {
     /// With --learners: device of the torch learner: auto, cpu, cuda or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "auto", requires = "learners")]
     pub device: String,
+    #[command(flatten)]
+    pub out: OutArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").required(true).args(["name", "list"]))]
+pub struct StudyArgs {
+    /// The study, one of those that --list names
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// List the studies with what they cost
+    #[arg(long)]
+    pub list: bool,
+    /// Training seeds [default: as the study has it]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u32>(RUNS))]
+    pub seeds: Option<u32>,
+    /// Steps of each training [default: as the study has it]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u64>(TRAINING_STEPS))]
+    pub steps: Option<u64>,
+    /// Episodes of whatever is measured [default: as the study has it]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u32>(EPISODES))]
+    pub episodes: Option<u32>,
+    /// Folder of the study [default: runs/study-NAME]; one that holds it is gone on with
     #[command(flatten)]
     pub out: OutArgs,
 }

@@ -150,10 +150,11 @@ impl Inputs {
     pub fn world_at_doses(&self, run: usize) -> String {
         let dose = self.setting(run, "dose").unwrap_or_default();
         let is_dose = |key: &str| !dose.is_empty() && key.ends_with(dose);
-        let of_world = |key: &str| key == "life" || key == "dose" || (key.starts_with("env.") && !is_dose(key));
+        let of_world =
+            |key: &str| key == "life" || key == "dose" || (key.starts_with("env.") && !is_dose(key));
         let settings = self.settings[run].iter().filter(|(key, _)| of_world(key));
-        let text: String = settings.map(|(key, value)| format!("{key}={value}\n")).collect();
-        if text.is_empty() { run.to_string() } else { text }
+        let lines: Vec<String> = settings.map(|(key, value)| format!("{key}={value}")).collect();
+        if lines.is_empty() { run.to_string() } else { lines.join("\n") }
     }
 
     fn read_settings(&mut self) -> Result<(), Error> {

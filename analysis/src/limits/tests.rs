@@ -122,7 +122,8 @@ fn curves_that_are_not_as_they_should_be_are_told() {
         "{:?}",
         part.sentences
     );
-    assert_eq!(part.sentences[1], "k8s, odd: fewer episodes were played at 0.027, 0.028; left out.");
+    let told = &part.findings["worlds"][0]["agents"][0];
+    assert_eq!(told["doses_with_fewer_episodes"], serde_json::json!([0.027, 0.028]));
     assert_eq!(part.tables[0].rows[0][5].text, "no");
 }
 

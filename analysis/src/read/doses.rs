@@ -30,7 +30,8 @@ pub struct Doses {
     pub seeds: Vec<u64>,
     /// Mean length of a life at each dose, in steps.
     pub mean_life: Vec<f64>,
-    /// Doses with fewer episodes, which the curve is without.
+    /// Doses with fewer episodes, which the curve is without: those that chose the others, or that were being played when
+    /// the run was stopped.
     pub unfinished: Vec<f64>,
     /// Episodes in the file.
     pub episodes: u64,

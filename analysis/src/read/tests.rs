@@ -469,8 +469,8 @@ fn lives_that_contradict_each_other_are_refused() {
         let refused = doses(rows).unwrap_err();
         assert!(refused.ends_with(said), "{refused}");
     }
-    let many: String = (0..=100).map(|dose| format!("a,{dose},0,7,9,true\n")).collect();
-    assert!(doses(&many).unwrap_err().ends_with("at most 100 different doses of an agent"));
-    let many: String = (0..=64).map(|agent| format!("a{agent},1,0,7,9,true\n")).collect();
-    assert!(doses(&many).unwrap_err().ends_with("at most 64 different agents in a file"));
+    let many: Vec<String> = (0..=100).map(|dose| format!("a,{dose},0,7,9,true\n")).collect();
+    assert!(doses(&many.concat()).unwrap_err().ends_with("at most 100 different doses of an agent"));
+    let many: Vec<String> = (0..=64).map(|agent| format!("a{agent},1,0,7,9,true\n")).collect();
+    assert!(doses(&many.concat()).unwrap_err().ends_with("at most 64 different agents in a file"));
 }

@@ -21,6 +21,7 @@ mod replay;
 mod reported;
 mod rerun;
 mod serve;
+mod study;
 mod throughput;
 mod throughput_train;
 mod train;
@@ -47,6 +48,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Controls(args) => controls::run(&args, context),
         Command::Drift(args) => drift::run(&args, context),
         Command::Record(args) => record::run(&args, context),
+        Command::Study(args) => study::run(&args, context),
         Command::Train(args) => train::run(&args, context),
         Command::Eval(args) => eval::run(&args, context),
         Command::Serve(args) => serve::run(&args, context),

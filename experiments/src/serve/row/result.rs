@@ -170,13 +170,18 @@ fn limit(folder: &Path) -> Option<Found> {
     let table = Table::whole(&folder.join("limits.csv"))?;
     let first = |row: &&csv::StringRecord| table.cell(row, "method") == Some("spearman-karber");
     let rows: Vec<_> = table.rows.iter().filter(first).collect();
-    let of = |row: &&csv::StringRecord| Some((table.cell(row, "agent")?.to_owned(), table.number(row, "limit")?));
+    let of =
+        |row: &&csv::StringRecord| Some((table.cell(row, "agent")?.to_owned(), table.number(row, "limit")?));
     let (agent, limit) = rows.iter().filter_map(of).max_by(|(_, a), (_, b)| a.total_cmp(b))?;
     let among = match rows.len() {
         1 => String::new(),
         n => format!(", the highest of {n}"),
     };
-    Some(Found { steps: None, text: Some(format!("limit {} ({agent}{among})", shown(limit))), value: Some(limit) })
+    Some(Found {
+        steps: None,
+        text: Some(format!("limit {} ({agent}{among})", shown(limit))),
+        value: Some(limit),
+    })
 }
 
 fn evaluation(folder: &Path) -> Option<Found> {
