@@ -121,9 +121,9 @@ pub struct WorldArgs {
     /// config.toml of a run, of which the settings of this environment are used
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Set a value of the environment, such as max_steps=1000 or risk.ema_alpha=0.2, of its heuristic
-    /// agent, such as agent.clean_memory=0.4 (k8s) or agent.clean_above=0.2 (gardener), or, for `train`,
-    /// of the training, such as train.learning_rate=0.001; overrides the file; can be repeated
+    /// Set a value of the environment, such as max_steps=1000 or risk.ema_alpha=0.2, of its agents: heuristic,
+    /// such as agent.clean_memory=0.4 (k8s) or agent.clean_above=0.2 (gardener), and patrol, below agent.patrol,
+    /// or, for `train`, of the training, such as train.learning_rate=0.001; overrides the file; can be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
 }
@@ -152,7 +152,7 @@ pub struct GardenerArgs {
     /// Generations in each run
     #[arg(long, value_name = "N", default_value_t = 2000, allow_negative_numbers = true, value_parser = whole::<u32>(GENERATIONS))]
     pub generations: u32,
-    /// Agent: evolved, heuristic, random, idle, or prophet:DIR for a trained one
+    /// Agent: evolved, heuristic, patrol, random, idle, or prophet:DIR for a trained one
     #[arg(long, value_name = "NAME", default_value = "evolved")]
     pub agent: String,
     /// Number of runs, each with its own seed
