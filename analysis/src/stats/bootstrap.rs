@@ -25,6 +25,8 @@ pub enum Resampled {
     Overall = 3,
     /// Interquartile mean of learning curves.
     Curves = 5,
+    /// Drift limits, of one agent or the difference of two.
+    Limits = 6,
 }
 
 impl Resampled {

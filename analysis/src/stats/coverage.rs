@@ -6,13 +6,14 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use statrs::distribution::{ContinuousCDF, Normal};
 
-use super::Interval;
 use super::bootstrap::bootstrap_interval;
 use super::compare::improvement_interval;
+use super::dose::{DoseCurve, Estimate, Limits, Method, limits};
 use super::restricted_mean::paired_restricted_mean_interval;
 use super::student::mean_interval;
 use super::summary::{interquartile_mean, quantile};
 use super::survival::Lifetime;
+use super::{FEW, Interval};
 
 /// A distribution: its name, a draw of it from a uniform number, its mean, its interquartile mean and its
 /// median (scipy 1.17.1: integrals of the quantile function).
@@ -144,4 +145,41 @@ fn coverage_of_restricted_means() {
         })
     });
     assert!(shares.into_iter().flatten().all(|share| share > 0.92), "{shares:?}");
+}
+
+/// Systems that bear a drift of about 0.02 (a logistic distribution: both methods have that limit), at nine doses. At every
+/// dose a system meets the same drift or, `luck` of 1, one of its own.
+#[test]
+fn coverage_of_a_limit() {
+    let rng = &mut StdRng::seed_from_u64(16);
+    let doses: Vec<f64> = (0..9).map(|i| 0.012 + 0.002 * f64::from(i)).collect();
+    let logistic = |rng: &mut StdRng| {
+        let u: f64 = rng.random();
+        0.02 + 0.0012 * (u / (1.0 - u)).ln()
+    };
+    for (name, luck) in [("the same drift at every dose", 0.0), ("a drift of its own at every dose", 1.0)] {
+        let mut found = |n: usize| {
+            let borne: Vec<f64> = (0..n).map(|_| logistic(rng)).collect();
+            let mut alive = |dose: f64| {
+                borne.iter().map(|own| if luck > 0.0 { logistic(rng) } else { *own } > dose).collect()
+            };
+            let alive = doses.iter().map(|&dose| alive(dose)).collect();
+            limits(&DoseCurve::new(doses.clone(), alive).unwrap())
+        };
+        let of: Vec<Vec<Limits>> = NUMBERS.iter().map(|&n| (0..200).map(|_| found(n)).collect()).collect();
+        for method in Method::ALL {
+            let mut of = of.iter();
+            let shares = row(&format!("drift limit, {}", method.name()), name, |n| {
+                let mut found = of.next()?.iter().map(|limits| limits.of(method));
+                let interval = || {
+                    let Estimate { low, high, .. } = found.next()?;
+                    // Of few systems only bounds are known.
+                    low.zip(high).filter(|_| n >= FEW).map(|(low, high)| Interval { low, high })
+                };
+                covered(200, 0.02, interval)
+            });
+            assert_eq!(shares[..3], [None; 3], "too few");
+            assert!(shares.into_iter().flatten().all(|share| share > 0.92), "{method:?}, {name}: {shares:?}");
+        }
+    }
 }
