@@ -178,8 +178,13 @@ const EDITS: &[(&str, &str, &str, &[&str])] = &[
     (CLUSTER, "episodes = 3\n", "", &["missing field `episodes`"]),
     (CLUSTER, "seed = 3", "seed = 9223372036854775808", &["9223372036854775808"]),
     (CLUSTER, "seed = 3", "seed = \"x\"", &["line 2: `seed = \"x\"`", "expected u64"]),
-    (CLUSTER, "[\"random\", \"heuristic\"]", "[]", &["`agents = []`", "random, heuristic, planner, idle"]),
-    (CLUSTER, "\"heuristic\"]", "\"evolved\"]", &["`evolved`", "random, heuristic, planner, idle"]),
+    (
+        CLUSTER,
+        "[\"random\", \"heuristic\"]",
+        "[]",
+        &["`agents = []`", "random, heuristic, patrol, planner, idle"],
+    ),
+    (CLUSTER, "\"heuristic\"]", "\"evolved\"]", &["`evolved`", "random, heuristic, patrol, planner, idle"]),
     (CLUSTER, "\"heuristic\"]", "\"random\"]", &["`random`", "twice"]),
     (CLUSTER, "\"heuristic\"]", "\"heuristic\"", &["config.toml", "line"]),
     (
@@ -212,7 +217,12 @@ const EDITS: &[(&str, &str, &str, &[&str])] = &[
         &["env.settings: `mem_drift_mu = nan`", "from -1 to 1"],
     ),
     (LIVES, "episodes = 3", "episodes = 1", &["`episodes = 1`", "from 2 to 1000000"]),
-    (LIVES, "agent = \"random\"", "agent = \"evolved\"", &["`evolved`", "random, heuristic, planner, idle"]),
+    (
+        LIVES,
+        "agent = \"random\"",
+        "agent = \"evolved\"",
+        &["`evolved`", "random, heuristic, patrol, planner, idle"],
+    ),
     (LIVES, "max_steps = 2000", "max_steps = -1", &["`max_steps = -1`"]),
 ];
 
@@ -237,7 +247,7 @@ fn an_edited_configuration_of_a_garden_is_refused() {
     for (old, new, part) in [
         ("\nruns = 2", "\nruns = 0", "`runs = 0`: allowed are whole numbers from 1 to 9999"),
         ("\ngenerations = 40", "\ngenerations = 0", "`generations = 0`: allowed are whole numbers from 1 to"),
-        ("\nagent = \"evolved\"", "\nagent = \"planner\"", "evolved, heuristic, random, idle"),
+        ("\nagent = \"evolved\"", "\nagent = \"planner\"", "evolved, heuristic, patrol, random, idle"),
         ("grid_size = 8", "grid_size = 4", "`grid_size = 4`: allowed are whole numbers from 5 to 512"),
     ] {
         let place = started(&garden());

@@ -14,6 +14,7 @@ mod experiments;
 mod gardener;
 mod kept;
 mod lifespan;
+mod limit;
 mod list;
 mod piped;
 mod record;
@@ -45,6 +46,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
     pool.install(|| match cli.command {
         Command::Gardener(args) => gardener::run(&args, context),
         Command::Benchmark(args) => benchmark::run(&args, context),
+        Command::Limit(args) => limit::run(&args, context),
         Command::Controls(args) => controls::run(&args, context),
         Command::Drift(args) => drift::run(&args, context),
         Command::Record(args) => record::run(&args, context),
