@@ -95,6 +95,11 @@ impl Cell {
         Cell { name, words, needs: Vec::new(), steps: 0, seconds: 1.0 }
     }
 
+    /// What is run.
+    pub fn command(&self) -> &str {
+        self.words.first().map_or("", String::as_str)
+    }
+
     /// A training of the cluster.
     pub fn training(name: String, seed: u32, steps: u64, sets: &[&str]) -> Cell {
         let (seed, typed) = (seed.to_string(), steps.to_string());
@@ -124,7 +129,7 @@ impl Cell {
     }
 
     /// Any other command, of so many steps.
-    pub fn command(name: &str, words: &[&str], needs: Vec<String>, steps: u64) -> Cell {
+    pub fn other(name: &str, words: &[&str], needs: Vec<String>, steps: u64) -> Cell {
         let cell = Cell::new(name.to_owned(), words);
         Cell { needs, steps, seconds: 1.0 + steps as f64 / PLAYED, ..cell }
     }

@@ -8,7 +8,7 @@ use resonetics_runs::Error;
 use super::cell::{Cell, Measure, Size, Study, Value, played, prophet};
 
 const DRIFTS: [&str; 3] = ["calm", "reference", "storm"];
-const AGENTS: [&str; 3] = ["random", "heuristic", "planner"];
+const AGENTS: [&str; 4] = ["random", "heuristic", "patrol", "planner"];
 /// What is typed without control and with it; the first is what the other is compared with.
 const SIDES: [(&str, &str); 2] = [("off", "control.enabled=false"), ("on", "control.enabled=true")];
 

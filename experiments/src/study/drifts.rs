@@ -18,7 +18,7 @@ const DRIFTS: [(&str, &[&str]); 7] = [
     ("shocks", &["--set", "drift.schedule=shocks"]),
 ];
 
-const AGENTS: [&str; 3] = ["heuristic", "planner", "random"];
+const AGENTS: [&str; 4] = ["heuristic", "patrol", "planner", "random"];
 
 pub const STUDY: Study = Study {
     name: "drifts",

@@ -37,11 +37,11 @@ fn cells(dir: &Path, size: Size) -> Vec<Cell> {
         agents.iter().for_each(|agent| words.extend(["--agents", agent]));
         // Some ten doses, at which half of the lives are short.
         let steps = 5 * LIFE * u64::from(size.episodes) * agents.len() as u64;
-        cells.push(Cell::command(name, &words, names.clone(), steps));
+        cells.push(Cell::other(name, &words, names.clone(), steps));
     }
     let needs = vec!["limit".to_owned(), "limit-control".to_owned()];
     let paths = [below(dir, &needs[0]), below(dir, &needs[1])];
-    cells.push(Cell::command("report", &["analyze", &paths[0], &paths[1]], needs, 0));
+    cells.push(Cell::other("report", &["analyze", &paths[0], &paths[1]], needs, 0));
     cells
 }
 

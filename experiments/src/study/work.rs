@@ -17,6 +17,9 @@ use crate::progress::Bar;
 /// Between two looks at a process.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// Commands whose runs go on where they were stopped; of others the run begins anew.
+const RESUMED: [&str; 2] = ["train", "limit"];
+
 /// Where the work stands.
 struct Board<'a> {
     waiting: Vec<&'a Cell>,
@@ -28,7 +31,7 @@ struct Board<'a> {
 /// What is there of a cell.
 enum State {
     Finished,
-    /// A training that goes on.
+    /// A run that goes on.
     Stopped,
     /// Nothing that goes on.
     New,
@@ -111,9 +114,7 @@ fn state(dir: &Path, cell: &Cell) -> Result<State, Error> {
             "{} is still running: wait for it, or stop it, and try again",
             folder.display()
         ))),
-        Some("killed" | "interrupted") if cell.words.first().is_some_and(|word| word == "train") => {
-            Ok(State::Stopped)
-        }
+        Some("killed" | "interrupted") if RESUMED.contains(&cell.command()) => Ok(State::Stopped),
         _ => Ok(State::New),
     }
 }
@@ -128,7 +129,10 @@ fn run(dir: &Path, program: &Path, cell: &Cell) -> Result<bool, Error> {
     let folder = dir.join(&cell.name);
     let mut command = Command::new(program);
     if let State::Stopped = state(dir, cell)? {
-        command.args(["train", "--no-monitor", "--resume"]).arg(&folder);
+        command.arg(cell.command()).arg("--resume").arg(&folder);
+        if cell.command() == "train" {
+            command.arg("--no-monitor");
+        }
     } else {
         put_aside(&folder)?;
         command.args(&cell.words).arg("--out").arg(&folder);
