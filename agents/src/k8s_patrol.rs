@@ -100,7 +100,7 @@ impl K8sPatrol {
 /// half of an even number of lines forward and half backward or, of odd sizes, as many more forward as a line is long,
 /// for which there are lines enough along the longer side.
 fn tour(height: usize, width: usize) -> Vec<Action> {
-    let by_columns = height % 2 == 1 && (width % 2 == 0 || width > height);
+    let by_columns = height % 2 == 1 && (width.is_multiple_of(2) || width > height);
     let (lines, length) = if by_columns { (width, height) } else { (height, width) };
     let forward_first = if lines % 2 == 1 { length } else { 0 };
     let [forward, backward, next] = if by_columns {
@@ -111,7 +111,7 @@ fn tour(height: usize, width: usize) -> Vec<Action> {
     let mut moves = vec![next; height * width];
     let mut start = 0;
     for line in 0..lines {
-        let is_forward = line < forward_first || (line - forward_first) % 2 == 0;
+        let is_forward = line < forward_first || (line - forward_first).is_multiple_of(2);
         let end = (start + if is_forward { length - 1 } else { 1 }) % length;
         for place in (0..length).filter(|&place| place != end) {
             let node = if by_columns { place * width + line } else { line * width + place };

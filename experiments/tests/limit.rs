@@ -121,12 +121,13 @@ fn the_dose_that_half_survive_is_found() {
             ran.stdout.lines().any(|line| line.starts_with(&format!("{agent} | mem_drift_mu limit 0.0")))
         );
     }
+    assert!(ran.stdout.contains("Which agent carries the most drift? k8s: patrol carries the most: "));
     let patrol = limits.only("agent", "patrol").numbers("limit");
     assert!(patrol[0] > limits.only("agent", "heuristic").numbers("limit")[0]);
     // The same from the settings, on any number of threads.
     place.ok("rerun out --out again");
     place.ok(&format!("{} --threads 3", QUICK.replace("--out out", "--out three")));
-    for file in ["lives.csv", "doses.csv", "limits.csv", "limits.json"] {
+    for file in ["lives.csv", "doses.csv", "limits.csv", "limits.json", "limit-k8s.svg"] {
         let bytes = place.bytes(&format!("out/{file}"));
         assert!(
             bytes == place.bytes(&format!("again/{file}")) && bytes == place.bytes(&format!("three/{file}"))
@@ -143,6 +144,7 @@ fn a_garden_has_a_limit_and_any_number_can_be_the_dose() {
     place.ok(&format!("{garden} --life 80 {lost}"));
     check_files(&place, &["heuristic", "idle"], 20);
     assert_eq!(place.json("out/limits.json")["dose"], "dirt_growth");
+    assert!(place.path("out/limit-gardener.svg").exists());
     let limit = |agent: &str| place.csv("out/limits.csv").only("agent", agent).numbers("limit")[0];
     assert!(limit("heuristic") > limit("idle"));
     fs::remove_dir_all(place.path("out")).unwrap();
@@ -188,7 +190,7 @@ fn a_killed_run_goes_on_as_if_it_had_not_been() {
     let start = Instant::now();
     place.ok(&long("whole"));
     let alone = start.elapsed();
-    let files = ["lives.csv", "doses.csv", "limits.csv", "limits.json"];
+    let files = ["lives.csv", "doses.csv", "limits.csv", "limits.json", "limit-k8s.svg"];
     let (mut kills, mut met) = (0, 0);
     for shares in [&[0.2_f64][..], &[0.4, 0.3, 0.5], &[0.8]] {
         let mut arguments = long("out");

@@ -12,6 +12,7 @@ fn garden() -> String {
 }
 
 const CLUSTER: &str = "benchmark --episodes 3 --seed 3 --set max_steps=50 --out out";
+const LIMIT: &str = "limit --agents heuristic,patrol --life 50 --episodes 5 --seed 3 --out out";
 const LIVES: &str = "controls --env k8s --episodes 3 --seed 3 --out out";
 
 fn started(arguments: &str) -> Place {
@@ -28,9 +29,10 @@ fn told(ran: &Ran) -> Vec<&str> {
 #[test]
 fn every_kind_of_run_repeats() {
     let garden = garden();
-    let cases: [(&str, &[&str]); 7] = [
+    let cases: [(&str, &[&str]); 8] = [
         (&garden, &["run-0001/resonetics_data.csv", "run-0002/resonetics_data.csv", "summary.csv"]),
         (CLUSTER, &["benchmark.csv", "episodes.csv"]),
+        (LIMIT, &["doses.csv", "limits.csv", "lives.csv"]),
         (LIVES, &["lifetimes.csv", "summary.csv", "survival.csv"]),
         ("drift --steps 200 --seed 3 --out out --no-monitor", &["drift.csv"]),
         (
@@ -191,13 +193,13 @@ const EDITS: &[(&str, &str, &str, &[&str])] = &[
         CLUSTER,
         "command = \"benchmark\"",
         "command = \"list\"",
-        &["`list`", "gardener, benchmark, controls, drift, record, eval or train"],
+        &["`list`", "gardener, benchmark, controls, drift, record, eval, limit or train"],
     ),
     (
         CLUSTER,
         "command = \"benchmark\"\n",
         "",
-        &["`command`", "gardener, benchmark, controls, drift, record, eval or train"],
+        &["`command`", "gardener, benchmark, controls, drift, record, eval, limit or train"],
     ),
     (CLUSTER, "name = \"k8s\"", "name = \"k9s\"", &["`k9s`", "k8s, k8s-v4.6, gardener"]),
     (
@@ -224,6 +226,11 @@ const EDITS: &[(&str, &str, &str, &[&str])] = &[
         &["`evolved`", "random, heuristic, patrol, planner, idle"],
     ),
     (LIVES, "max_steps = 2000", "max_steps = -1", &["`max_steps = -1`"]),
+    (LIMIT, "life = 50", "life = 0", &["`life = 0`", "from 1 to 1000000000"]),
+    (LIMIT, "life = 50", "life = 60", &["`env.settings.max_steps = 50`", "60"]),
+    (LIMIT, "dose = \"mem_drift_mu\"", "dose = \"mem_drift\"", &["`mem_drift`", "`mem_drift_mu`"]),
+    (LIMIT, "mem_drift_mu = 0.005", "mem_drift_mu = 0.0", &["mem_drift_mu = 0", "above 0"]),
+    (LIMIT, "\"patrol\"]", "\"heuristic\"]", &["`heuristic`", "twice"]),
 ];
 
 #[test]

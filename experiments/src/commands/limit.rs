@@ -4,7 +4,7 @@ use std::path::Path;
 
 use resonetics_runs::Error;
 use resonetics_runs::files::{sha256, text};
-use resonetics_runs::limit::{FILE, Found, Lives, found, planned, write};
+use resonetics_runs::limit::{FILE, Found, Lives, answer, found, planned, write};
 use resonetics_runs::plan::{Limit, Plan, check_agents};
 use resonetics_runs::progress::Progress;
 use resonetics_runs::run_dir::{RunDir, RunRecord, exclusive, read_record};
@@ -58,13 +58,15 @@ pub fn execute(plan: &Limit, dir: &Path, context: Context) -> Result<(), Error> 
     lives.finish()?;
     let found = found(&responses);
     write(plan, &responses, &found, dir)?;
-    tell(plan, &found)
+    tell(plan, &found)?;
+    say(format_args!("{}", answer(plan, &responses)?))
 }
 
 fn tell(plan: &Limit, found: &[Found]) -> Result<(), Error> {
     let (env, life, episodes) = (&plan.env.name, plan.life, plan.episodes);
     let doses = found.first().map_or(0, |first| first.curve.doses().len());
-    say(format_args!("{env}, {life} steps to live, {episodes} episodes at each of {doses} doses"))?;
+    let steps = plan.steps();
+    say(format_args!("{env}, {life} {steps} to live, {episodes} episodes at each of {doses} doses"))?;
     for found in found {
         say(format_args!("{}", found.line(&plan.dose)))?;
     }

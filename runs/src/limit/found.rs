@@ -3,7 +3,11 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use resonetics_analysis::chart::Size;
+use resonetics_analysis::limits::{Shown, World, chart, part};
+use resonetics_analysis::read::doses::Doses;
 use resonetics_analysis::stats::dose::{DoseCurve, Estimate, Limits, Method, limits};
+use resonetics_envs::stream::lane_seed;
 use serde_json::{Value, json};
 
 use super::{Life, Response};
@@ -45,10 +49,11 @@ pub fn found(responses: &[Response]) -> Vec<Found> {
     responses.iter().filter_map(of).collect()
 }
 
-/// Writes `doses.csv`, `limits.csv` and `limits.json` into `dir`, in place of those that a run left that was stopped.
+/// Writes `doses.csv`, `limits.csv`, `limits.json` and the figure `limit-ENV.svg` into `dir`, in place of those that a run
+/// left that was stopped.
 ///
 /// # Errors
-/// Any I/O error, naming the file.
+/// Any I/O error, naming the file, and that the figure cannot be drawn.
 pub fn write(plan: &Limit, responses: &[Response], found: &[Found], dir: &Path) -> Result<(), Error> {
     let rows = responses.iter().flat_map(|response| {
         response.doses.iter().map(|(dose, lives)| {
@@ -69,7 +74,44 @@ pub fn write(plan: &Limit, responses: &[Response], found: &[Found], dir: &Path) 
         })
     });
     write_atomic(&dir.join("limits.csv"), &table(LIMITS, rows)?)?;
-    write_atomic(&dir.join("limits.json"), format!("{}\n", summary(plan, responses, found)).as_bytes())
+    let json = format!("{}\n", summary(plan, responses, found));
+    write_atomic(&dir.join("limits.json"), json.as_bytes())?;
+    let shown: Vec<Shown<'_>> = found
+        .iter()
+        .map(|found| Shown { name: &found.agent, curve: &found.curve, limits: &found.limits })
+        .collect();
+    if shown.is_empty() {
+        return Ok(());
+    }
+    let title = format!("{}: share that lives {} {}", plan.env.name, plan.life, plan.steps());
+    let svg = chart(&title, &plan.dose, &shown, Size::Wide)?;
+    write_atomic(&dir.join(format!("limit-{}.svg", plan.env.name)), svg.as_bytes())
+}
+
+/// Which agent carries the most, in words: as a report says it.
+///
+/// # Errors
+/// That a figure cannot be drawn.
+pub fn answer(plan: &Limit, responses: &[Response]) -> Result<String, Error> {
+    let agent = |response: &Response| {
+        let curve = response.curve()?;
+        let episodes = curve.episodes();
+        let (whole, part): (Vec<_>, Vec<_>) =
+            response.doses.iter().partition(|(_, lives)| lives.len() == episodes);
+        Some(Doses {
+            agent: response.agent.clone(),
+            training: None,
+            seeds: (0..episodes as u64).map(|i| lane_seed(plan.seed, i)).collect(),
+            mean_life: whole.iter().map(|(_, lives)| mean_life(lives)).collect(),
+            unfinished: part.iter().map(|(dose, _)| *dose).collect(),
+            episodes: response.doses.iter().map(|(_, lives)| lives.len() as u64).sum(),
+            curve,
+        })
+    };
+    let agents = responses.iter().filter_map(agent).collect();
+    let (name, dose, life) = (plan.env.name.clone(), Some(plan.dose.clone()), Some(plan.life.into()));
+    let part = part(&[World { name, dose, life, agents }], &|| true)?;
+    Ok(format!("{} {}", part.question, part.answer))
 }
 
 fn mean_life(lives: &[Life]) -> f64 {

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use resonetics_analysis::stats::dose::DoseCurve;
 use resonetics_envs::stream::lane_seed;
 
-pub use self::found::{Found, found, write};
+pub use self::found::{Found, answer, found, write};
 pub use self::lives::{COLUMNS, FILE, Lives};
 use self::search::Search;
 use crate::error::Error;

@@ -150,14 +150,10 @@ mod tests {
         (tried, union(&[search], &dose))
     }
 
-    fn any(dose: f64) -> Option<f64> {
-        Some(dose)
-    }
-
     #[test]
     fn doubles_then_closes_in_on_where_survivors_fall() {
         let falls = |dose: f64| ((0.026 - dose) / 0.002 + 0.5).clamp(0.0, 1.0);
-        let (tried, doses) = searched(0.005, &falls, &any);
+        let (tried, doses) = searched(0.005, &falls, &Some);
         assert_eq!(tried[..4], [0.005, 0.01, 0.02, 0.04]);
         // 0.03 is lost, 0.025 is carried, 0.0275 is lost; 0.02625 is neither, nor is 0.025625, but 0.026875 is lost.
         assert_eq!(tried[4..8], [0.03, 0.025, 0.0275, 0.02625]);
@@ -168,7 +164,7 @@ mod tests {
 
     #[test]
     fn halves_where_the_first_dose_is_lost() {
-        let (tried, doses) = searched(1.0, &|dose| if dose < 0.1 { 1.0 } else { 0.0 }, &any);
+        let (tried, doses) = searched(1.0, &|dose| if dose < 0.1 { 1.0 } else { 0.0 }, &Some);
         assert_eq!(tried[..5], [1.0, 0.5, 0.25, 0.125, 0.0625]);
         assert!(doses[0] < 0.1 && doses[8] >= 0.1 && doses[8] - doses[0] <= doses[8] / 64.0, "{doses:?}");
     }
@@ -177,7 +173,7 @@ mod tests {
     fn stops_at_what_is_allowed_and_at_the_ends() {
         let (tried, doses) = searched(1.0, &|_| 1.0, &|dose| (dose <= 5.0).then_some(dose));
         assert_eq!((tried, doses), (vec![1.0, 2.0, 4.0], vec![4.0]));
-        let (tried, doses) = searched(1.0, &|_| 0.0, &any);
+        let (tried, doses) = searched(1.0, &|_| 0.0, &Some);
         assert_eq!((tried.len(), doses), (21, vec![1.0 / 1024.0]));
         // Whole numbers.
         let (tried, doses) =
@@ -188,7 +184,7 @@ mod tests {
     /// The statistics say that this is no fall.
     #[test]
     fn looks_up_where_nothing_lives_below() {
-        let (tried, doses) = searched(1.0, &|dose| if dose < 6.0 { 0.0 } else { 1.0 }, &any);
+        let (tried, doses) = searched(1.0, &|dose| if dose < 6.0 { 0.0 } else { 1.0 }, &Some);
         assert_eq!(tried[11..], [2.0, 4.0, 8.0]);
         assert_eq!((doses[0], doses[8]), (4.0, 8.0));
     }

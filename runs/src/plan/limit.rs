@@ -48,6 +48,14 @@ impl Limit {
         }
     }
 
+    /// What a life is counted in.
+    pub fn steps(&self) -> &'static str {
+        match self.env.settings {
+            WorldSettings::K8s(_) => "steps",
+            WorldSettings::Gardener(_) => "generations",
+        }
+    }
+
     /// Refuses what the command line refuses.
     ///
     /// # Errors
