@@ -21,7 +21,7 @@ const WORDS: [(&str, &str); 4] = [
     ("drift limit", "the dose at which half of the systems are lost within the length of a life"),
     (
         "Spearman-Karber",
-        "the limit as the mean dose that a system bears, without the shares at both ends that were not seen; no shape of the curve is assumed but that more are lost at a higher dose",
+        "the limit as the mean dose that a system bears, without a fifth at each end; no shape of the curve is assumed but that more are lost at a higher dose",
     ),
     ("logistic", "the limit by a logistic curve through all doses"),
 ];
@@ -113,18 +113,11 @@ pub fn part(worlds: &[World], go_on: GoOn<'_>) -> Result<Part, ChartError> {
     })
 }
 
-/// Decimals that tell a hundredth of the smallest step between doses apart.
+/// Decimals that show four digits of the largest dose.
 fn decimals(world: &World) -> usize {
-    let gaps =
-        world.agents.iter().flat_map(|agent| agent.curve.doses().windows(2).map(|pair| pair[1] - pair[0]));
-    let gap = gaps.fold(f64::INFINITY, f64::min);
-    if !gap.is_finite() {
-        return 6;
-    }
-    // At least 0, and no dose needs more digits than a number has.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let decimals = (2.0 - gap.log10()).ceil().clamp(0.0, 15.0) as usize;
-    decimals
+    let doses = world.agents.iter().flat_map(|agent| agent.curve.doses());
+    let largest = doses.fold(0.0_f64, |largest, dose| largest.max(dose.abs()));
+    if largest > 0.0 { (3.0 - largest.log10().floor()).clamp(0.0, 15.0) as usize } else { 3 }
 }
 
 fn row(world: &World, agent: &Doses, limits: &Limits, above: Option<&Beside>, decimals: usize) -> Vec<Cell> {

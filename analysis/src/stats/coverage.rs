@@ -147,21 +147,26 @@ fn coverage_of_restricted_means() {
     assert!(shares.into_iter().flatten().all(|share| share > 0.92), "{shares:?}");
 }
 
-/// Systems that bear a drift of about 0.02 (a logistic distribution: both methods have that limit), at nine doses. At every
-/// dose a system meets the same drift or, `luck` of 1, one of its own.
+/// What a system bears: a name, whether it is drawn anew at every dose, a draw from a uniform number, and its median.
+type Borne = (&'static str, bool, fn(f64) -> f64, f64);
+
+/// Systems at nine doses. Of a logistic distribution both methods have the limit; a skewed one has another shape than the
+/// logistic fit assumes, and a median that is not its mean.
 #[test]
 fn coverage_of_a_limit() {
     let rng = &mut StdRng::seed_from_u64(16);
     let doses: Vec<f64> = (0..9).map(|i| 0.012 + 0.002 * f64::from(i)).collect();
-    let logistic = |rng: &mut StdRng| {
-        let u: f64 = rng.random();
-        0.02 + 0.0012 * (u / (1.0 - u)).ln()
-    };
-    for (name, luck) in [("the same drift at every dose", 0.0), ("a drift of its own at every dose", 1.0)] {
+    let logistic: fn(f64) -> f64 = |u| 0.02 + 0.0012 * (u / (1.0 - u)).ln();
+    let cases: [Borne; 3] = [
+        ("the same drift at every dose", false, logistic, 0.02),
+        ("a drift of its own at every dose", true, logistic, 0.02),
+        ("skewed", false, |u| 0.014 + 0.004 * (0.6 * z(u)).exp(), 0.018),
+    ];
+    for (name, anew, draw, truth) in cases {
         let mut found = |n: usize| {
-            let borne: Vec<f64> = (0..n).map(|_| logistic(rng)).collect();
+            let borne: Vec<f64> = (0..n).map(|_| draw(rng.random())).collect();
             let mut alive = |dose: f64| {
-                borne.iter().map(|own| if luck > 0.0 { logistic(rng) } else { *own } > dose).collect()
+                borne.iter().map(|own| if anew { draw(rng.random()) } else { *own } > dose).collect()
             };
             let alive = doses.iter().map(|&dose| alive(dose)).collect();
             limits(&DoseCurve::new(doses.clone(), alive).unwrap())
@@ -176,10 +181,12 @@ fn coverage_of_a_limit() {
                     // Of few systems only bounds are known.
                     low.zip(high).filter(|_| n >= FEW).map(|(low, high)| Interval { low, high })
                 };
-                covered(200, 0.02, interval)
+                covered(200, truth, interval)
             });
             assert_eq!(shares[..3], [None; 3], "too few");
-            assert!(shares.into_iter().flatten().all(|share| share > 0.92), "{method:?}, {name}: {shares:?}");
+            let fits = method == Method::SpearmanKarber || name != "skewed";
+            let held = shares.into_iter().flatten().all(|share| share > if fits { 0.92 } else { 0.85 });
+            assert!(held, "{method:?}, {name}: {shares:?}");
         }
     }
 }

@@ -27,6 +27,11 @@ use super::bootstrap::{Resampled, resamples, tail_among};
 use super::paired::holm;
 use super::{FEW, as_f64};
 
+/// The least share that is cut off at each end of the distribution whose mean is a limit: half are lost at its median, and
+/// tails draw its mean away from that. Trims of 10% to 20% are advised for irregular tails (Environment Canada 2005, "Guidance
+/// document on statistical methods for environmental toxicity tests", EPS 1/RM/46).
+pub const TRIM: f64 = 0.2;
+
 /// Outcomes of one agent at several doses, with the same episodes at each.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DoseCurve {
@@ -52,7 +57,7 @@ pub struct Estimate {
 /// What is known of the limit of one agent.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Limits {
-    /// By the trimmed Spearman-Karber method.
+    /// By the trimmed Spearman-Karber method, with a trim of [`TRIM`], or more where the shares need it ([`least_trim`]).
     pub spearman_karber: Estimate,
     /// By the logistic fit.
     pub logistic: Estimate,
@@ -172,7 +177,7 @@ impl Range {
             (true, false) => Range::below(doses[0]),
             (false, true) => Range::above(doses[doses.len() - 1]),
             (false, false) => least_trim(&lost)
-                .and_then(|trim| spearman_karber(doses, &lost, trim))
+                .and_then(|trim| spearman_karber(doses, &lost, trim.max(TRIM)))
                 .map_or(Range::UNKNOWN, Range::at),
         }
     }

@@ -94,7 +94,7 @@ alive = np.array([borne + rng.normal(0, 0.0008, 60) > dose for dose in doses])
 
 def sk_limit(alive):
     lost = isotonic((1 - alive.mean(axis=1)).tolist(), [1] * len(doses))
-    trim = max(lost[0], 1 - lost[-1], 0)
+    trim = max(lost[0], 1 - lost[-1], 0.2)
     return spearman_karber(doses, lost, trim)
 
 

@@ -42,7 +42,7 @@ pub fn run(args: &StudyArgs, context: Context) -> Result<(), Error> {
     let dir = args.out.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(format!("study-{name}")));
     let _held = opened(&dir, &Described { study: name.clone(), size })?;
     let cells = (study.cells)(&dir, size);
-    let bar = Bar::new(cells.iter().map(weight).sum(), "tenths of a second of work", context.quiet);
+    let bar = Bar::new(cells.iter().map(weight).sum(), "core seconds", context.quiet);
     let worked = work(&dir, &cells, context.threads, &bar);
     bar.finish();
     worked?;

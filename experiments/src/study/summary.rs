@@ -130,7 +130,7 @@ pub fn answers(rows: &[Row], measures: &[Measure]) -> Vec<String> {
         let measure = measures[row.measure];
         let (difference, decimals) = (row.difference?, measure.decimals);
         let text = match row.difference_interval {
-            None => format!("{difference:+.decimals$} than {}, too few units for an interval", first(row)),
+            None => format!("{difference:+.decimals$} from {}, too few units for an interval", first(row)),
             Some(Interval { low, high }) => {
                 let word = match (low > 0.0, high < 0.0) {
                     (false, false) => "no difference is shown from",
@@ -202,6 +202,6 @@ mod tests {
     #[test]
     fn one_unit_has_no_interval() {
         let found = rows(&[value("a", 1, 1.0), value("b", 1, 2.0)], 1);
-        assert_eq!(answers(&found, &LIFE), ["b, life: +1.0 than a, too few units for an interval."]);
+        assert_eq!(answers(&found, &LIFE), ["b, life: +1.0 from a, too few units for an interval."]);
     }
 }

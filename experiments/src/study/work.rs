@@ -65,9 +65,9 @@ pub fn work(dir: &Path, cells: &[Cell], threads: usize, bar: &Bar) -> Result<(),
     if board.failed.is_empty() { Ok(()) } else { Err(Error::Failed(board.failed.join("; "))) }
 }
 
-/// How much of the whole a cell is.
+/// How much of the whole a cell is: seconds of a core, at least 1.
 pub fn weight(cell: &Cell) -> u64 {
-    (10.0 * cell.seconds).ceil() as u64
+    cell.seconds.ceil().max(1.0) as u64
 }
 
 fn worker(dir: &Path, program: &Path, board: &Mutex<Board<'_>>, bar: &Bar) -> Result<(), Error> {

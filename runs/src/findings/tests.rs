@@ -120,12 +120,12 @@ fn limits_of_one_world_are_compared() {
     assert_eq!(part.question, "Which agent carries the most drift?");
     assert!(
         part.answer
-            .starts_with("k8s: patrol carries the most: half are lost at a mem_drift_mu of 0.0300 (95%"),
+            .starts_with("k8s: patrol carries the most: half are lost at a mem_drift_mu of 0.03000 (95%"),
         "{}",
         part.answer
     );
     assert!(
-        part.answer.contains("k8s (c): patrol: half are lost at a mem_drift_mu of 0.0300"),
+        part.answer.contains("k8s (c): patrol: half are lost at a mem_drift_mu of 0.03000"),
         "{}",
         part.answer
     );
