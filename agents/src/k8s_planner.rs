@@ -1,4 +1,4 @@
-//! An upper reference for the cluster: it sees every node, which no agent may.
+//! A reference for the return in the cluster: it sees every node, which no agent may.
 
 use resonetics_envs::k8s::{Action, K8sConfig};
 
@@ -6,8 +6,10 @@ use crate::policy::{Observations, Policy};
 
 /// Goes for the node with the largest gain / (distance + 1), and cleans it.
 ///
-/// It needs the state ([`Policy::needs_state`]). On grids much larger than 4x4 it is no upper bound:
-/// the way to a node then costs more than the greedy score knows.
+/// It needs the state ([`Policy::needs_state`]). An upper reference for the return at the reference drift on about
+/// 4x4 nodes, and for nothing else: it is greedy, and greed is no bound. On grids much larger the way to a node costs more
+/// than its score knows, and under overload it loses nodes that are far away and nearly full to near ones that pay more:
+/// there [`K8sPatrol`](crate::K8sPatrol) and even a rule of thumb live longer.
 ///
 /// The gain of a node is the reward of cleaning it now; the distance is the number of moves on
 /// the torus.

@@ -3,8 +3,8 @@
 //! # Where to start
 //!
 //! - [`Policy`]: what a policy is, and what one of your own implements; [`Observations`] is what it sees.
-//! - [`Random`] and [`Idle`] (baselines), [`K8sHeuristic`], [`K8sPlanner`] and [`GardenerHeuristic`], [`Evolved`]:
-//!   those that are here. [`Noisy`] shows another policy noisy observations.
+//! - [`Random`] and [`Idle`] (baselines), [`K8sHeuristic`], [`K8sPatrol`], [`K8sPlanner`], [`GardenerHeuristic`],
+//!   [`GardenerPatrol`], [`Evolved`]: those that are here. [`Noisy`] shows another policy noisy observations.
 //! - [`prophet::trainer::Trainer`]: a training, update by update; its settings are
 //!   [`prophet::config::TrainConfig`].
 //! - [`prophet::policy::Prophet`]: trained networks as a policy; [`prophet::state`] saves and resumes a training.
@@ -24,7 +24,9 @@
 mod baseline;
 mod evolved;
 mod gardener_heuristic;
+mod gardener_patrol;
 mod k8s_heuristic;
+mod k8s_patrol;
 mod k8s_planner;
 mod noisy;
 mod policy;
@@ -33,7 +35,9 @@ pub mod prophet;
 pub use baseline::{Idle, Random};
 pub use evolved::Evolved;
 pub use gardener_heuristic::{GardenerHeuristic, GardenerHeuristicConfig};
+pub use gardener_patrol::{GardenerPatrol, GardenerPatrolConfig};
 pub use k8s_heuristic::{K8sHeuristic, K8sHeuristicConfig};
+pub use k8s_patrol::{K8sPatrol, K8sPatrolConfig};
 pub use k8s_planner::K8sPlanner;
 pub use noisy::Noisy;
 pub use policy::{Observations, Policy};

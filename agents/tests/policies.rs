@@ -3,6 +3,7 @@
 
 mod gardener_goals;
 mod k8s_goals;
+mod k8s_patrol;
 mod prophet_learners;
 mod prophet_learning;
 mod prophet_native;

@@ -28,6 +28,7 @@ pub mod agents;
 pub mod chart;
 pub mod evaluations;
 pub mod garden;
+pub mod limits;
 pub mod lives;
 pub mod picture;
 pub mod read;

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use resonetics_analysis::garden::{Garden, Rules};
-use resonetics_analysis::read::{Kind, ReadError, episodes, log, open};
+use resonetics_analysis::read::{Kind, ReadError, doses, episodes, log, open};
 
 struct Counting;
 
@@ -79,6 +79,7 @@ fn read(path: &Path) -> Result<(), ReadError> {
             drop(Garden::read(&mut table, "one", "all", rules, None, &|| true)?);
         }
         Kind::Episodes => drop(episodes::read(&mut table, &|| true)?),
+        Kind::Doses => drop(doses::read(&mut table, &|| true)?),
         _ => drop(log::read(&mut table, None, &|| true)?),
     }
     Ok(())
@@ -136,9 +137,17 @@ fn ten_times_the_rows_take_no_more_memory() {
     let drift = "step,risk,smoothed_risk,mode,lr,gap_R,kernel,flow";
     let step =
         |n: u64, text: &mut String| writeln!(text, "{n},0.5,0.4,alert,0.01,0.{},0.2,0.1", n % 97).unwrap();
-    for (header, row) in
-        [(GARDEN, &generation as &dyn Fn(u64, &mut String)), (episodes, &episode), (drift, &step)]
-    {
+    // Three doses in turn.
+    let doses = "agent,dose,episode,seed,steps,survived";
+    let life = |n: u64, text: &mut String| {
+        writeln!(text, "patrol,0.0{},{},{},500,{}", n % 3, n / 3, n / 3, n % 7 > 2).unwrap();
+    };
+    for (header, row) in [
+        (GARDEN, &generation as &dyn Fn(u64, &mut String)),
+        (episodes, &episode),
+        (drift, &step),
+        (doses, &life),
+    ] {
         let [short, long] = [60_000, 600_000].map(|rows| peak(file(header, rows, row).path()));
         assert!(long <= short + 4_096, "{header}: {short} bytes for 60,000 rows, {long} for 600,000");
         assert!(long < 4_000_000, "{header}: {long} bytes");

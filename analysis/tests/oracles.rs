@@ -1,6 +1,9 @@
 //! The statistics beside rliable, scipy and scikit-learn on recorded data (oracles/record.py).
 #![allow(clippy::unwrap_used)] // helpers of tests
 
+#[path = "oracles/dose.rs"]
+mod dose;
+
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use resonetics_analysis::stats::Interval;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use resonetics_runs::plan::range::{
-    BATCH, CELLS, DRIFT_STEPS, EPISODES, GENERATIONS, PAIRS, RUNS, SEED, STEPS, TRAINING_STEPS, allowed,
+    BATCH, CELLS, DRIFT_STEPS, EPISODES, GENERATIONS, LIFE, PAIRS, RUNS, SEED, STEPS, TRAINING_STEPS, allowed,
 };
 
 /// Ports to listen at.
@@ -44,6 +44,8 @@ pub enum Command {
     Gardener(GardenerArgs),
     /// Compare agents on paired seeds
     Benchmark(BenchmarkArgs),
+    /// Find how much drift each agent carries: the dose at which half of the systems are lost
+    Limit(LimitArgs),
     /// Compare survival with and without the control layer, on paired seeds
     Controls(ControlsArgs),
     /// Track a drifting target with a learning rate that follows a predicted risk
@@ -54,6 +56,8 @@ pub enum Command {
     Train(Box<TrainArgs>),
     /// Evaluate a trained Prophet, optionally with observation noise or a faster drift
     Eval(EvalArgs),
+    /// Answer a question with many runs, or list the questions; a study that was stopped goes on
+    Study(StudyArgs),
     /// Analyze runs, folders of runs or CSV files: statistics, figures, one HTML page
     Analyze(AnalyzeArgs),
     /// The same as analyze for whole runs, side by side
@@ -91,6 +95,29 @@ pub struct DoctorArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").required(true).args(["name", "list"]))]
+pub struct StudyArgs {
+    /// The study, one of those that --list names
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// List the studies with what they cost
+    #[arg(long)]
+    pub list: bool,
+    /// Training seeds [default: as the study has it]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u32>(RUNS))]
+    pub seeds: Option<u32>,
+    /// Steps of each training [default: as the study has it]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u64>(TRAINING_STEPS))]
+    pub steps: Option<u64>,
+    /// Episodes of whatever is measured [default: as the study has it]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u32>(EPISODES))]
+    pub episodes: Option<u32>,
+    /// Folder of the study [default: runs/study-NAME]; one that holds it is gone on with
+    #[command(flatten)]
+    pub out: OutArgs,
+}
+
+#[derive(Debug, Args)]
 pub struct OutArgs {
     /// Output directory; must be new or empty
     #[arg(long, value_name = "DIR")]
@@ -121,9 +148,9 @@ pub struct WorldArgs {
     /// config.toml of a run, of which the settings of this environment are used
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Set a value of the environment, such as max_steps=1000 or risk.ema_alpha=0.2, of its heuristic
-    /// agent, such as agent.clean_memory=0.4 (k8s) or agent.clean_above=0.2 (gardener), or, for `train`,
-    /// of the training, such as train.learning_rate=0.001; overrides the file; can be repeated
+    /// Set a value of the environment, such as max_steps=1000 or risk.ema_alpha=0.2, of its agents: heuristic,
+    /// such as agent.clean_memory=0.4 (k8s) or agent.clean_above=0.2 (gardener), and patrol, below agent.patrol,
+    /// or, for `train`, of the training, such as train.learning_rate=0.001; overrides the file; can be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
 }
@@ -152,7 +179,7 @@ pub struct GardenerArgs {
     /// Generations in each run
     #[arg(long, value_name = "N", default_value_t = 2000, allow_negative_numbers = true, value_parser = whole::<u32>(GENERATIONS))]
     pub generations: u32,
-    /// Agent: evolved, heuristic, random, idle, or prophet:DIR for a trained one
+    /// Agent: evolved, heuristic, patrol, random, idle, or prophet:DIR for a trained one
     #[arg(long, value_name = "NAME", default_value = "evolved")]
     pub agent: String,
     /// Number of runs, each with its own seed
@@ -181,6 +208,36 @@ pub struct BenchmarkArgs {
     pub agents: Vec<String>,
     /// Episodes for each agent, on the same seeds
     #[arg(long, value_name = "N", default_value_t = 50, allow_negative_numbers = true, value_parser = whole::<u32>(EPISODES))]
+    pub episodes: u32,
+    #[command(flatten)]
+    pub seed: SeedArgs,
+    #[command(flatten)]
+    pub world: WorldArgs,
+    #[command(flatten)]
+    pub out: OutArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct LimitArgs {
+    /// Resume the run in this directory; only --threads may be given with it
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["env", "agents", "life", "dose", "episodes", "seed", "preset", "config", "sets", "out"])]
+    pub resume: Option<PathBuf>,
+    /// Environment: k8s, k8s-v4.6 or gardener
+    #[arg(long, value_name = "NAME", default_value = "k8s")]
+    pub env: String,
+    /// Agents, separated by commas, or one for each --agents. prophet:DIR is a trained one; if DIR contains
+    /// commas, the longest match that is a run is used
+    #[arg(long, value_name = "NAMES", default_value = "heuristic,patrol")]
+    pub agents: Vec<String>,
+    /// Steps (generations of a garden) that a system has to live
+    #[arg(long, value_name = "N", default_value_t = 2000, allow_negative_numbers = true, value_parser = whole::<u32>(LIFE))]
+    pub life: u32,
+    /// Setting whose value is the dose, any number of the environment; it is doubled and halved from its present
+    /// value until survivors fall [default: mem_drift_mu in the cluster, dirt_growth in the garden]
+    #[arg(long, value_name = "KEY")]
+    pub dose: Option<String>,
+    /// Episodes for each agent at each dose, on the same seeds; a tenth of them chooses the doses
+    #[arg(long, value_name = "N", default_value_t = 200, allow_negative_numbers = true, value_parser = whole::<u32>(EPISODES))]
     pub episodes: u32,
     #[command(flatten)]
     pub seed: SeedArgs,

@@ -8,6 +8,7 @@ mod exit;
 mod out;
 mod progress;
 mod serve;
+mod study;
 mod trace;
 mod view;
 

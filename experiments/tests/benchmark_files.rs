@@ -94,10 +94,14 @@ fn check_files(place: &Place, agents: &[&str], episodes: usize) {
 #[test]
 fn the_files_agree_in_every_world() {
     for (world, agents, episodes) in [
-        ("--env k8s", "random,heuristic,planner,idle", 30),
+        ("--env k8s", "random,heuristic,patrol,planner,idle", 30),
         ("--env k8s --preset storm", "heuristic,random", 30),
         ("--env k8s-v4.6 --set height=3 --set width=6 --set max_steps=300", "idle,random", 21),
-        (&format!("--env gardener --set max_generations=150 {TINY}"), "random,heuristic,evolved,idle", 9),
+        (
+            &format!("--env gardener --set max_generations=150 {TINY}"),
+            "random,heuristic,patrol,evolved,idle",
+            9,
+        ),
     ] {
         let place = Place::new();
         place.ok(&format!("benchmark {world} --agents {agents} --episodes {episodes} --seed 1 --out out"));

@@ -17,7 +17,7 @@ fn decimals(text: &str) -> usize {
 
 #[test]
 fn the_log_has_the_columns_and_decimals_of_the_rules() {
-    for agent in ["evolved", "heuristic", "random", "idle"] {
+    for agent in ["evolved", "heuristic", "patrol", "random", "idle"] {
         let place = Place::new();
         place.ok(&format!("gardener --generations 250 --seed 3 --agent {agent} --out out {TINY}"));
         let log = place.csv("out/resonetics_data.csv");

@@ -14,6 +14,7 @@ mod garden_log;
 #[cfg(feature = "torch")]
 mod gpu;
 mod guide;
+mod limit;
 mod monitoring;
 mod prophet_trace;
 mod refused_checkpoints;

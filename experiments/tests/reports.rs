@@ -55,11 +55,13 @@ fn throughput_ends_with_one_json_object() {
 fn list_names_everything_that_can_be_typed() {
     let place = Place::new();
     let listed = place.ok("list").stdout;
-    for part in ["k8s ", "k8s-v4.6 ", "gardener ", "calm ", "reference ", "storm ", "planner", "evolved"] {
+    for part in
+        ["k8s ", "k8s-v4.6 ", "gardener ", "calm ", "reference ", "storm ", "planner", "patrol", "evolved"]
+    {
         assert!(listed.contains(part), "no {part} in {listed}");
     }
     for line in listed.lines().filter_map(|line| line.trim().strip_prefix("agents: ")) {
-        assert_eq!(line.split(", ").count(), 5, "{line}");
+        assert_eq!(line.split(", ").count(), 6, "{line}");
         assert!(line.ends_with(", prophet:DIR"), "{line}");
     }
     for command in ["train", "eval", "analyze", "report", "serve", "watch", "drift", "rerun", "benchmark"] {

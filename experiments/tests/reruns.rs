@@ -12,6 +12,7 @@ fn garden() -> String {
 }
 
 const CLUSTER: &str = "benchmark --episodes 3 --seed 3 --set max_steps=50 --out out";
+const LIMIT: &str = "limit --agents heuristic,patrol --life 50 --episodes 5 --seed 3 --out out";
 const LIVES: &str = "controls --env k8s --episodes 3 --seed 3 --out out";
 
 fn started(arguments: &str) -> Place {
@@ -28,9 +29,10 @@ fn told(ran: &Ran) -> Vec<&str> {
 #[test]
 fn every_kind_of_run_repeats() {
     let garden = garden();
-    let cases: [(&str, &[&str]); 7] = [
+    let cases: [(&str, &[&str]); 8] = [
         (&garden, &["run-0001/resonetics_data.csv", "run-0002/resonetics_data.csv", "summary.csv"]),
         (CLUSTER, &["benchmark.csv", "episodes.csv"]),
+        (LIMIT, &["doses.csv", "limits.csv", "lives.csv"]),
         (LIVES, &["lifetimes.csv", "summary.csv", "survival.csv"]),
         ("drift --steps 200 --seed 3 --out out --no-monitor", &["drift.csv"]),
         (
@@ -178,21 +180,26 @@ const EDITS: &[(&str, &str, &str, &[&str])] = &[
     (CLUSTER, "episodes = 3\n", "", &["missing field `episodes`"]),
     (CLUSTER, "seed = 3", "seed = 9223372036854775808", &["9223372036854775808"]),
     (CLUSTER, "seed = 3", "seed = \"x\"", &["line 2: `seed = \"x\"`", "expected u64"]),
-    (CLUSTER, "[\"random\", \"heuristic\"]", "[]", &["`agents = []`", "random, heuristic, planner, idle"]),
-    (CLUSTER, "\"heuristic\"]", "\"evolved\"]", &["`evolved`", "random, heuristic, planner, idle"]),
+    (
+        CLUSTER,
+        "[\"random\", \"heuristic\"]",
+        "[]",
+        &["`agents = []`", "random, heuristic, patrol, planner, idle"],
+    ),
+    (CLUSTER, "\"heuristic\"]", "\"evolved\"]", &["`evolved`", "random, heuristic, patrol, planner, idle"]),
     (CLUSTER, "\"heuristic\"]", "\"random\"]", &["`random`", "twice"]),
     (CLUSTER, "\"heuristic\"]", "\"heuristic\"", &["config.toml", "line"]),
     (
         CLUSTER,
         "command = \"benchmark\"",
         "command = \"list\"",
-        &["`list`", "gardener, benchmark, controls, drift, record, eval or train"],
+        &["`list`", "gardener, benchmark, controls, drift, record, eval, limit or train"],
     ),
     (
         CLUSTER,
         "command = \"benchmark\"\n",
         "",
-        &["`command`", "gardener, benchmark, controls, drift, record, eval or train"],
+        &["`command`", "gardener, benchmark, controls, drift, record, eval, limit or train"],
     ),
     (CLUSTER, "name = \"k8s\"", "name = \"k9s\"", &["`k9s`", "k8s, k8s-v4.6, gardener"]),
     (
@@ -212,8 +219,18 @@ const EDITS: &[(&str, &str, &str, &[&str])] = &[
         &["env.settings: `mem_drift_mu = nan`", "from -1 to 1"],
     ),
     (LIVES, "episodes = 3", "episodes = 1", &["`episodes = 1`", "from 2 to 1000000"]),
-    (LIVES, "agent = \"random\"", "agent = \"evolved\"", &["`evolved`", "random, heuristic, planner, idle"]),
+    (
+        LIVES,
+        "agent = \"random\"",
+        "agent = \"evolved\"",
+        &["`evolved`", "random, heuristic, patrol, planner, idle"],
+    ),
     (LIVES, "max_steps = 2000", "max_steps = -1", &["`max_steps = -1`"]),
+    (LIMIT, "life = 50", "life = 0", &["`life = 0`", "from 1 to 1000000000"]),
+    (LIMIT, "life = 50", "life = 60", &["`env.settings.max_steps = 50`", "60"]),
+    (LIMIT, "dose = \"mem_drift_mu\"", "dose = \"mem_drift\"", &["`mem_drift`", "`mem_drift_mu`"]),
+    (LIMIT, "mem_drift_mu = 0.005", "mem_drift_mu = 0.0", &["mem_drift_mu = 0", "above 0"]),
+    (LIMIT, "\"patrol\"]", "\"heuristic\"]", &["`heuristic`", "twice"]),
 ];
 
 #[test]
@@ -237,7 +254,7 @@ fn an_edited_configuration_of_a_garden_is_refused() {
     for (old, new, part) in [
         ("\nruns = 2", "\nruns = 0", "`runs = 0`: allowed are whole numbers from 1 to 9999"),
         ("\ngenerations = 40", "\ngenerations = 0", "`generations = 0`: allowed are whole numbers from 1 to"),
-        ("\nagent = \"evolved\"", "\nagent = \"planner\"", "evolved, heuristic, random, idle"),
+        ("\nagent = \"evolved\"", "\nagent = \"planner\"", "evolved, heuristic, patrol, random, idle"),
         ("grid_size = 8", "grid_size = 4", "`grid_size = 4`: allowed are whole numbers from 5 to 512"),
     ] {
         let place = started(&garden());

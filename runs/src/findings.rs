@@ -6,8 +6,9 @@ use resonetics_analysis::agents::{self, Benchmark};
 use resonetics_analysis::chart::ChartError;
 use resonetics_analysis::evaluations::{self, Evaluation};
 use resonetics_analysis::garden::{self, Garden, Rules};
+use resonetics_analysis::limits;
 use resonetics_analysis::lives;
-use resonetics_analysis::read::{GoOn, Kind, ReadError, Table, episodes, lifetimes, log};
+use resonetics_analysis::read::{GoOn, Kind, ReadError, Table, doses, episodes, lifetimes, log};
 use resonetics_analysis::report::{Part, Report, some_of, thousands};
 use resonetics_analysis::trainings::{self, Training};
 use resonetics_envs::gardener::GardenerConfig;
@@ -32,6 +33,8 @@ struct Found {
     trainings: Vec<Training>,
     drifts: Vec<Training>,
     worlds: Vec<lifetimes::World>,
+    /// Agents at several doses, each with its run.
+    doses: Vec<(usize, doses::Doses)>,
     /// Groups of which a garden was read.
     settings: HashSet<String>,
     /// Names of `worlds` as their files have them.
@@ -136,6 +139,11 @@ pub fn report(mut inputs: Inputs, baseline: Option<&str>, made_by: &str) -> Resu
     if !found.worlds.is_empty() {
         let part = lives::part(&found.worlds).map_err(drawn)?;
         report.parts.push(found.with_unfinished(Kind::Lifetimes, part));
+    }
+    if !found.doses.is_empty() {
+        let part = limits::part(&dose_worlds(&inputs, &found.doses), &go_on).map_err(drawn)?;
+        interrupt::check()?;
+        report.parts.push(found.with_unfinished(Kind::Doses, part));
     }
     if !found.drifts.is_empty() {
         let part = trainings::drift_part(&found.drifts).map_err(drawn)?;
@@ -287,6 +295,7 @@ fn add(
         Kind::Episodes => benchmark(found, inputs, table, input, world),
         Kind::Training | Kind::Drift => training(found, inputs, kind, table, input, group, among),
         Kind::Lifetimes => lives(found, inputs, table, input),
+        Kind::Doses => doses(found, inputs, table, input),
     }
 }
 
@@ -403,6 +412,51 @@ fn lives(found: &mut Found, inputs: &Inputs, table: &mut Table, input: &Input) -
     }
     found.worlds.extend(worlds);
     Ok(())
+}
+
+fn doses(found: &mut Found, inputs: &Inputs, table: &mut Table, input: &Input) -> Result<(), Error> {
+    let Some(agents) = found.rows(input, doses::read(table, &|| goes_on(inputs)))? else { return Ok(()) };
+    let run = &inputs.runs[input.run];
+    let lives: u64 = agents.iter().map(|agent| agent.episodes).sum();
+    // How many doses there are to be the command decides as it goes.
+    let text = unfinished::unplanned(run, &format!("{} lives are there", thousands(lives as f64)));
+    found.unfinished.extend(text.map(|text| (Kind::Doses, text)));
+    for mut agent in agents {
+        agent.training = folder(&agent.agent)
+            .map(|dir| inputs.training(dir, input.run).unwrap_or_else(|| agent.agent.clone()));
+        found.doses.push((input.run, agent));
+    }
+    Ok(())
+}
+
+/// The worlds in which agents were tried at several doses: those of runs that agree in all of the world but the dose
+/// itself. An agent that several runs have is told apart by its run.
+fn dose_worlds(inputs: &Inputs, all: &[(usize, doses::Doses)]) -> Vec<limits::World> {
+    let mut worlds: Vec<(String, limits::World)> = Vec::new();
+    for (run, agent) in all {
+        let settings = inputs.world_at_doses(*run);
+        let place = worlds.iter().position(|(known, _)| *known == settings).unwrap_or_else(|| {
+            let setting = |key: &str| inputs.setting(*run, key);
+            let name = match (setting("env.name"), setting("env.preset")) {
+                (None, _) => inputs.runs[*run].name.clone(),
+                (Some(name), None | Some("reference")) => name.to_owned(),
+                (Some(name), Some(preset)) => format!("{name}, {preset}"),
+            };
+            let taken = worlds.iter().any(|(_, world)| world.name == name);
+            let name = if taken { format!("{name} ({})", inputs.runs[*run].name) } else { name };
+            let dose = setting("dose").map(|key| key.rsplit('.').next().unwrap_or(key).to_owned());
+            let life = setting("life").and_then(|life| life.parse().ok());
+            worlds.push((settings, limits::World { name, dose, life, agents: Vec::new() }));
+            worlds.len() - 1
+        });
+        let mut agent = agent.clone();
+        let agents = &mut worlds[place].1.agents;
+        if agents.iter().any(|known| known.agent == agent.agent) {
+            agent.agent = format!("{} ({})", agent.agent, inputs.runs[*run].name);
+        }
+        agents.push(agent);
+    }
+    worlds.into_iter().map(|(_, world)| world).collect()
 }
 
 /// What there is to say of the gardens of runs that are not whole.

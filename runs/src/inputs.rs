@@ -66,12 +66,13 @@ pub struct Inputs {
 }
 
 /// The names of the files that are read.
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 7] = [
     Kind::Garden.file(),
     Kind::Episodes.file(),
     Kind::Training.file(),
     Kind::Drift.file(),
     Kind::Lifetimes.file(),
+    Kind::Doses.file(),
     evaluations::FILE,
 ];
 
@@ -142,6 +143,18 @@ impl Inputs {
     /// What the config.toml of a run says of `key`, whether or not it plans anything.
     pub fn setting(&self, run: usize, key: &str) -> Option<&str> {
         self.settings[run].get(key).map(|value| &**value)
+    }
+
+    /// The world in which a run tried several doses, as text that is the same for the same world: its settings without
+    /// the dose. Of a run whose settings are not known, its number.
+    pub fn world_at_doses(&self, run: usize) -> String {
+        let dose = self.setting(run, "dose").unwrap_or_default();
+        let is_dose = |key: &str| !dose.is_empty() && key.ends_with(dose);
+        let of_world =
+            |key: &str| key == "life" || key == "dose" || (key.starts_with("env.") && !is_dose(key));
+        let settings = self.settings[run].iter().filter(|(key, _)| of_world(key));
+        let lines: Vec<String> = settings.map(|(key, value)| format!("{key}={value}")).collect();
+        if lines.is_empty() { run.to_string() } else { lines.join("\n") }
     }
 
     fn read_settings(&mut self) -> Result<(), Error> {
@@ -326,7 +339,7 @@ pub fn opened(path: &Path) -> Result<(Kind, Table), ReadError> {
 /// Whether a file has the name of those that sum up what another of the same run holds row by row.
 fn sums_up(path: &Path) -> bool {
     let name = path.file_name().and_then(OsStr::to_str);
-    matches!(name, Some("benchmark.csv" | "summary.csv" | "survival.csv"))
+    matches!(name, Some("benchmark.csv" | "summary.csv" | "survival.csv" | "doses.csv" | "limits.csv"))
 }
 
 fn folder_of(path: &Path) -> &Path {

@@ -33,9 +33,13 @@ pub trait Playable: ParallelEnv + Clone + Sync {
         &[]
     }
     /// See [`Snapshot`].
-    fn snapshot(&self) -> Snapshot;
+    fn snapshot(&self) -> Snapshot {
+        Snapshot::default()
+    }
     /// Bytes of one environment beyond `size_of`.
-    fn heap_bytes(&self) -> usize;
+    fn heap_bytes(&self) -> usize {
+        0
+    }
 }
 
 impl Playable for K8sEnv {
@@ -202,7 +206,11 @@ pub fn play_with(
     }
 }
 
-fn play_in<E: Playable + Clone>(
+/// As [`play_with`], in copies of `env`, which may be one of your own, `lanes` of them side by side.
+///
+/// # Errors
+/// As [`play_with`], and [`Error::Refused`] for more environments than there is memory for.
+pub fn play_in<E: Playable>(
     env: &E,
     policy: &MakePolicy<'_>,
     seeds: &[u64],

@@ -2,8 +2,8 @@
 
 use resonetics_agents::prophet::config::TrainConfig;
 use resonetics_agents::{
-    Evolved, GardenerHeuristic, GardenerHeuristicConfig, Idle, K8sHeuristic, K8sHeuristicConfig, K8sPlanner,
-    Policy, Random,
+    Evolved, GardenerHeuristic, GardenerHeuristicConfig, GardenerPatrol, GardenerPatrolConfig, Idle,
+    K8sHeuristic, K8sHeuristicConfig, K8sPatrol, K8sPatrolConfig, K8sPlanner, Policy, Random,
 };
 use resonetics_envs::config::{Allowed, ConfigError, Settings, Source, resolve};
 use resonetics_envs::gardener::{self, GardenerConfig};
@@ -16,20 +16,33 @@ use crate::error::Error;
 /// Steps of a training where it is not said how many.
 pub const STEPS: u64 = 400_000;
 
-/// An environment's settings with those of its heuristic agent, under `agent.`.
+/// An environment's settings with those of its agents, under `agent.`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct WithAgent<W, A> {
+pub struct WithAgents<W, H, P> {
     /// The environment's settings.
     #[serde(flatten)]
     pub env: W,
-    /// Its heuristic agent's.
-    pub agent: A,
+    /// Its agents'.
+    pub agent: AgentSettings<H, P>,
 }
 
-impl<W: Settings, A: Settings> Settings for WithAgent<W, A> {
+/// The settings of a world's agents, as far as they have any.
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+pub struct AgentSettings<H, P> {
+    /// The heuristic agent's, under `agent.`.
+    #[serde(flatten)]
+    pub heuristic: H,
+    /// Those of the one that patrols, under `agent.patrol.`.
+    pub patrol: P,
+}
+
+impl<W: Settings, H: Settings, P: Settings> Settings for WithAgents<W, H, P> {
     fn check(&self, allowed: &mut Allowed) {
         self.env.check(allowed);
-        allowed.table("agent", |allowed| self.agent.check(allowed));
+        allowed.table("agent", |allowed| {
+            self.agent.heuristic.check(allowed);
+            allowed.table("patrol", |allowed| self.agent.patrol.check(allowed));
+        });
     }
 }
 
@@ -37,9 +50,9 @@ impl<W: Settings, A: Settings> Settings for WithAgent<W, A> {
 #[derive(Clone, Debug, PartialEq)]
 pub enum WorldSettings {
     /// The K8s smart-tensor cluster.
-    K8s(WithAgent<K8sConfig, K8sHeuristicConfig>),
+    K8s(WithAgents<K8sConfig, K8sHeuristicConfig, K8sPatrolConfig>),
     /// The Gardener.
-    Gardener(WithAgent<GardenerConfig, GardenerHeuristicConfig>),
+    Gardener(WithAgents<GardenerConfig, GardenerHeuristicConfig, GardenerPatrolConfig>),
 }
 
 /// A named world, fully resolved; written into config.toml as `[env]`.
@@ -99,9 +112,9 @@ impl Setup {
     /// [`Error::Refused`] if there is no such world or preset; the names that there are.
     pub fn preset(name: &str, preset: &str) -> Result<Setup, Error> {
         let settings = match world(name, preset).map_err(Error::Refused)? {
-            World::K8s(env) => WorldSettings::K8s(WithAgent { env, agent: K8sHeuristicConfig::default() }),
+            World::K8s(env) => WorldSettings::K8s(WithAgents { env, agent: AgentSettings::default() }),
             World::Gardener(env) => {
-                WorldSettings::Gardener(WithAgent { env, agent: GardenerHeuristicConfig::default() })
+                WorldSettings::Gardener(WithAgents { env, agent: AgentSettings::default() })
             }
         };
         Ok(Setup { name: name.to_owned(), preset: preset.to_owned(), settings })
@@ -186,7 +199,12 @@ impl Setup {
         match &self.settings {
             WorldSettings::K8s(settings) => match name {
                 "random" => return Ok(Box::new(Random::new(envs, 1, k8s::ACTIONS))),
-                "heuristic" => return Ok(Box::new(K8sHeuristic { config: settings.agent.clone() })),
+                "heuristic" => {
+                    return Ok(Box::new(K8sHeuristic { config: settings.agent.heuristic.clone() }));
+                }
+                "patrol" => {
+                    return Ok(Box::new(K8sPatrol::new(settings.agent.patrol.clone(), &settings.env)));
+                }
                 "planner" => return Ok(Box::new(K8sPlanner::new(settings.env.clone()))),
                 "idle" => return Ok(Box::new(Idle { action: Action::Right as usize })),
                 _ => {}
@@ -194,7 +212,11 @@ impl Setup {
             WorldSettings::Gardener(settings) => match name {
                 "evolved" => return Ok(Box::new(Evolved::new(envs, &settings.env))),
                 "heuristic" => {
-                    return Ok(Box::new(GardenerHeuristic::new(settings.agent.clone(), &settings.env)));
+                    let config = settings.agent.heuristic.clone();
+                    return Ok(Box::new(GardenerHeuristic::new(config, &settings.env)));
+                }
+                "patrol" => {
+                    return Ok(Box::new(GardenerPatrol::new(settings.agent.patrol.clone(), &settings.env)));
                 }
                 "random" => {
                     return Ok(Box::new(Random::new(envs, settings.env.max_population, gardener::ACTIONS)));
@@ -230,7 +252,7 @@ impl Setup {
 
 fn agent_names(settings: &WorldSettings) -> &'static [&'static str] {
     match settings {
-        WorldSettings::K8s(_) => &["random", "heuristic", "planner", "idle"],
-        WorldSettings::Gardener(_) => &["evolved", "heuristic", "random", "idle"],
+        WorldSettings::K8s(_) => &["random", "heuristic", "patrol", "planner", "idle"],
+        WorldSettings::Gardener(_) => &["evolved", "heuristic", "patrol", "random", "idle"],
     }
 }

@@ -65,7 +65,7 @@ pub(crate) fn nothing(run: &Run, plan: Option<&Plan>) -> Option<(Kind, String)> 
             let none = Benchmark { run: String::new(), world: String::new(), agents: Vec::new() };
             (Kind::Episodes, benchmark(run, plan, &none))
         }
-        Plan::Record(_) | Plan::Eval(_) => return None,
+        Plan::Record(_) | Plan::Eval(_) | Plan::Limit(_) => return None,
     };
     Some((kind, text?))
 }

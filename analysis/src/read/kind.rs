@@ -1,7 +1,7 @@
 //! What a file holds, by its header.
 
 use super::table::shortened;
-use super::{ReadError, Table, episodes, garden, lifetimes, log};
+use super::{ReadError, Table, doses, episodes, garden, lifetimes, log};
 
 /// What a file holds, by its header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,10 +16,13 @@ pub enum Kind {
     Drift,
     /// Lives with and without the control layer.
     Lifetimes,
+    /// Lives at several doses of drift.
+    Doses,
 }
 
 impl Kind {
-    const ALL: [Kind; 5] = [Kind::Garden, Kind::Episodes, Kind::Training, Kind::Drift, Kind::Lifetimes];
+    const ALL: [Kind; 6] =
+        [Kind::Garden, Kind::Episodes, Kind::Training, Kind::Drift, Kind::Lifetimes, Kind::Doses];
 
     /// The name that the program gives to such a file.
     pub const fn file(self) -> &'static str {
@@ -29,6 +32,7 @@ impl Kind {
             Kind::Training => "training.csv",
             Kind::Drift => "drift.csv",
             Kind::Lifetimes => "lifetimes.csv",
+            Kind::Doses => "lives.csv",
         }
     }
 
@@ -40,16 +44,19 @@ impl Kind {
             Kind::Training => &log::TRAINING,
             Kind::Drift => &log::DRIFT,
             Kind::Lifetimes => &lifetimes::COLUMNS,
+            Kind::Doses => &doses::COLUMNS,
         }
     }
 
     /// Files of the program that sum up: their first columns, what they are, and where the rows behind
     /// them are.
-    const SUMMARIES: [(&[&str], &str, Kind); 4] = [
+    const SUMMARIES: [(&[&str], &str, Kind); 6] = [
         (&["agent", "episodes", "return_mean"], "benchmark.csv of `benchmark`", Kind::Episodes),
         (&["run", "seed", "generations", "lost_at"], "summary.csv of `gardener`", Kind::Garden),
         (&["world", "agent", "episodes", "horizon"], "summary.csv of `controls`", Kind::Lifetimes),
         (&["world", "control", "time", "at_risk"], "survival.csv of `controls`", Kind::Lifetimes),
+        (&["agent", "dose", "episodes"], "doses.csv of `limit`", Kind::Doses),
+        (&["agent", "limit", "low", "high"], "limits.csv of `limit`", Kind::Doses),
     ];
 
     /// What `table` holds.

@@ -8,6 +8,7 @@ mod kind;
 mod magic;
 mod table;
 
+pub mod doses;
 pub mod episodes;
 pub mod garden;
 pub mod lifetimes;

@@ -192,6 +192,14 @@ fn a_header_that_is_none_is_told_what_is_nearest() {
             "world,control,time,at_risk,lost,censored".to_owned(),
             ", line 1: is the survival.csv of `controls`, a summary; give the rows behind it, in lifetimes.csv",
         ),
+        (
+            "agent,dose,episodes,survived,mean_life".to_owned(),
+            ", line 1: is the doses.csv of `limit`, a summary; give the rows behind it, in lives.csv of the same run",
+        ),
+        (
+            "agent,limit,low,high,method".to_owned(),
+            ", line 1: is the limits.csv of `limit`, a summary; give the rows behind it, in lives.csv of the same run",
+        ),
     ] {
         let refused = refused(&format!("{header}\n1,2,3\n"));
         assert!(refused.starts_with(said), "{refused}");
@@ -401,4 +409,68 @@ fn lives_come_world_by_world() {
         ),
         "{said}"
     );
+}
+
+const LIVES: &str = "agent,dose,episode,seed,steps,survived";
+
+fn doses(rows: &str) -> Result<(Vec<doses::Doses>, Vec<String>), String> {
+    let file = file(format!("{LIVES}\n{rows}"));
+    let (kind, mut table) = open(&file.path).unwrap();
+    assert_eq!(kind, Kind::Doses);
+    let shown = |error: ReadError| error.to_string().split_once("some.csv").unwrap().1.to_owned();
+    let read = doses::read(&mut table, &|| true).map_err(shown)?;
+    Ok((read, table.notes().to_vec()))
+}
+
+/// Doses come in any order and are sorted; one that was not finished is left out, and the cut row with it.
+#[test]
+fn lives_at_doses_come_agent_by_agent() {
+    let rows = "\
+        b,0.02,0,7,100,true\nb,0.02,1,8,50,false\n\
+        a,0.03,0,7,10,false\na,0.03,1,8,30,false\n\
+        b,0.01,1,8,100,true\nb,0.01,0,7,100,true\n\
+        b,0.015,0,7,100,true\nb,0.015,1,8,9";
+    let (read, notes) = doses(rows).unwrap();
+    let [b, a] = &read[..] else { panic!("two agents") };
+    assert_eq!((b.agent.as_str(), b.curve.doses(), b.curve.survived()), ("b", &[0.01, 0.02][..], vec![2, 1]));
+    assert_eq!(
+        (&b.seeds[..], &b.mean_life[..], &b.unfinished[..]),
+        (&[7, 8][..], &[100.0, 75.0][..], &[0.015][..])
+    );
+    assert_eq!((a.curve.survived(), &a.mean_life[..], a.episodes), (vec![0], &[20.0][..], 2));
+    assert!(notes.len() == 1 && notes[0].contains("the last line was cut"), "{notes:?}");
+}
+
+/// An episode that is not at every dose is in no curve.
+#[test]
+fn episodes_are_those_of_all_doses() {
+    let rows = "a,1,0,7,9,true\na,1,1,8,9,false\na,2,1,8,9,true\na,2,2,9,9,true\n";
+    let (read, _) = doses(rows).unwrap();
+    assert_eq!((read[0].curve.survived(), &read[0].seeds[..]), (vec![0, 1], &[8][..]));
+    let none = doses("a,1,0,7,9,true\na,2,1,8,9,true\n").unwrap_err();
+    assert!(none.ends_with("`a` has no episode that was played at all of its doses"), "{none}");
+}
+
+#[test]
+fn lives_that_contradict_each_other_are_refused() {
+    for (rows, said) in [
+        (
+            "a,1,0,7,9,true\na,1,0,7,9,true\n",
+            "line 3, column `episode`: found `0`; allowed: no episode that `a` played at this dose before",
+        ),
+        (
+            "a,1,0,7,9,true\na,2,0,8,9,true\n",
+            "line 3, column `seed`: found `8`; allowed: the seed that episode 0 of `a` has in an earlier line",
+        ),
+        ("a,inf,0,7,9,true\n", "line 2, column `dose`: found `inf`; allowed: a number that is not infinite"),
+        ("a,1,0,7,9,maybe\n", "line 2, column `survived`: found `maybe`; allowed: true, false"),
+        ("", "a header and no life: there is nothing to look at"),
+    ] {
+        let refused = doses(rows).unwrap_err();
+        assert!(refused.ends_with(said), "{refused}");
+    }
+    let many: Vec<String> = (0..=100).map(|dose| format!("a,{dose},0,7,9,true\n")).collect();
+    assert!(doses(&many.concat()).unwrap_err().ends_with("at most 100 different doses of an agent"));
+    let many: Vec<String> = (0..=64).map(|agent| format!("a{agent},1,0,7,9,true\n")).collect();
+    assert!(doses(&many.concat()).unwrap_err().ends_with("at most 64 different agents in a file"));
 }

@@ -79,8 +79,10 @@ pub fn profile_intervals(scores: &[f64], thresholds: &[f64]) -> Option<Vec<Inter
     thresholds.iter().map(interval).collect()
 }
 
-fn share_interval(count: usize, of: usize) -> Option<Interval> {
-    let (rest, count) = (as_f64(of - count), as_f64(count));
+/// 95% interval of the share of which `count` of `of` were seen (Clopper and Pearson 1934). `None` for none, and for more than
+/// there are.
+pub fn share_interval(count: usize, of: usize) -> Option<Interval> {
+    let (rest, count) = (as_f64(of.checked_sub(count).filter(|_| of > 0)?), as_f64(count));
     let end = |a: f64, b: f64, q: f64| Some(Beta::new(a, b).ok()?.inverse_cdf(q));
     let low = if count > 0.0 { end(count, rest + 1.0, 0.025)? } else { 0.0 };
     let high = if rest > 0.0 { end(count + 1.0, rest, 0.975)? } else { 1.0 };

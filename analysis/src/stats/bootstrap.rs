@@ -11,7 +11,7 @@ use rand::{Rng, RngExt};
 use resonetics_numerics::stream::{Domain, Key, Stream};
 use statrs::distribution::{ContinuousCDF, Normal};
 
-use super::student::t_95;
+use super::student::t_point;
 use super::summary::quantile;
 use super::{FEW, Interval, as_f64};
 
@@ -25,6 +25,8 @@ pub enum Resampled {
     Overall = 3,
     /// Interquartile mean of learning curves.
     Curves = 5,
+    /// Drift limits, of one agent or the difference of two.
+    Limits = 6,
 }
 
 impl Resampled {
@@ -44,8 +46,13 @@ pub fn resamples(len: usize) -> usize {
 /// The share of the replicates beyond each end of a 95% interval of `n` values, at least 2, of which
 /// `freedom`, at least 1, are free to vary once their centres are known: 0.025 for many, less for few.
 pub(super) fn tail(n: usize, freedom: usize) -> Option<f64> {
+    tail_among(n, freedom, 1)
+}
+
+/// The same for one of `among` intervals that are looked at together (Bonferroni).
+pub(super) fn tail_among(n: usize, freedom: usize, among: usize) -> Option<f64> {
     let n = as_f64(n);
-    Some(Normal::standard().cdf(-(n / (n - 1.0)).sqrt() * t_95(as_f64(freedom))?))
+    Some(Normal::standard().cdf(-(n / (n - 1.0)).sqrt() * t_point(as_f64(freedom), among)?))
 }
 
 /// 95% interval of `statistic` on one sample, widened for small samples.

@@ -11,6 +11,7 @@ pub mod aggregate;
 pub mod bootstrap;
 pub mod compare;
 pub mod correlation;
+pub mod dose;
 pub mod log_rank;
 pub mod paired;
 pub mod restricted_mean;

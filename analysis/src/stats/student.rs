@@ -12,7 +12,7 @@ pub(super) fn t_95(freedom: f64) -> Option<f64> {
 }
 
 /// The point above which 2.5% / `among` lie.
-fn t_point(freedom: f64, among: usize) -> Option<f64> {
+pub(super) fn t_point(freedom: f64, among: usize) -> Option<f64> {
     let below = 1.0 - 0.025 / as_f64(among.max(1));
     // From here on statrs loses digits, and two terms of Fisher's expansion by 1 / freedom have all.
     if freedom > 2000.0 {
@@ -79,7 +79,7 @@ pub fn welch_interval_among(x: &[f64], y: &[f64], among: usize) -> Option<Interv
     summed_interval_among(mean(x)? - mean(y)?, &[error(x)?, error(y)?], among)
 }
 
-fn summed_interval_among(center: f64, errors: &[(f64, f64)], among: usize) -> Option<Interval> {
+pub(super) fn summed_interval_among(center: f64, errors: &[(f64, f64)], among: usize) -> Option<Interval> {
     let variance: f64 = errors.iter().map(|error| error.0).sum();
     let freedom = variance.powi(2) / errors.iter().map(|(part, freedom)| part * part / freedom).sum::<f64>();
     // 0 / 0 if nothing varies.

@@ -61,7 +61,7 @@ pub fn run(args: &BenchmarkArgs, context: Context) -> Result<(), Error> {
 /// The agents of what was typed, with each `--agents` one or several between commas. A trained one's folder
 /// may have commas in its name: the longest one that is a run's is meant. Where `--agents` is repeated and
 /// there is none, all of it is the name of one.
-fn named(typed: &[String]) -> Vec<String> {
+pub(super) fn named(typed: &[String]) -> Vec<String> {
     let is_folder = |name: &str| {
         let dir = name.strip_prefix(PROPHET);
         dir.is_some_and(|dir| Path::new(dir).join("config.toml").is_file())

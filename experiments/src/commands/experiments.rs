@@ -4,11 +4,19 @@ use resonetics_runs::Error;
 
 use crate::out::say;
 
-const EXPERIMENTS: [(&str, &str); 18] = [
+const EXPERIMENTS: [(&str, &str); 20] = [
     ("cargo xtask demo", "two gardens, a training, a benchmark, and a report of all"),
     (
         "cargo run --release -- benchmark --env k8s --agents random,heuristic,planner --episodes 50 --seed 1",
         "agents on paired seeds, with intervals",
+    ),
+    (
+        "cargo run --release -- benchmark --agents patrol,planner,heuristic --set mem_drift_mu=0.02 --set max_steps=2000",
+        "who keeps a cluster alive whose memory leaks four times as fast?",
+    ),
+    (
+        "cargo run --release -- limit --env k8s --agents heuristic,planner,patrol --life 2000 --seed 1",
+        "how much drift does each agent carry? the dose at which half of the systems are lost",
     ),
     (
         "cargo run --release -- gardener --generations 2000 --seed 1 --agent heuristic",

@@ -24,8 +24,8 @@ fn settings(name: &str, preset: &str) -> Result<String, Error> {
     let setup = Setup::preset(name, preset)?;
     Ok(format!(
         "# {name}, preset {preset}: write this into a file for --config FILE and change what you like.\n\
-         # [agent] is of the heuristic agent; [train] is of `train` (native learner, recipe standard), and other\n\
-         # commands leave it out.\n{}",
+         # [agent] is of the heuristic agent, [agent.patrol] of patrol; [train] is of `train` (native learner, recipe\n\
+         # standard), and other commands leave it out.\n{}",
         setup.all_settings()
     ))
 }

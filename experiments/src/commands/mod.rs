@@ -14,6 +14,7 @@ mod experiments;
 mod gardener;
 mod kept;
 mod lifespan;
+mod limit;
 mod list;
 mod piped;
 mod record;
@@ -21,6 +22,7 @@ mod replay;
 mod reported;
 mod rerun;
 mod serve;
+mod study;
 mod throughput;
 mod throughput_train;
 mod train;
@@ -44,9 +46,11 @@ pub fn run(cli: Cli) -> Result<(), Error> {
     pool.install(|| match cli.command {
         Command::Gardener(args) => gardener::run(&args, context),
         Command::Benchmark(args) => benchmark::run(&args, context),
+        Command::Limit(args) => limit::run(&args, context),
         Command::Controls(args) => controls::run(&args, context),
         Command::Drift(args) => drift::run(&args, context),
         Command::Record(args) => record::run(&args, context),
+        Command::Study(args) => study::run(&args, context),
         Command::Train(args) => train::run(&args, context),
         Command::Eval(args) => eval::run(&args, context),
         Command::Serve(args) => serve::run(&args, context),

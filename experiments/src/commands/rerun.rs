@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use super::context::Context;
 use super::kept::kept;
-use super::{benchmark, controls, drift, eval, gardener, record, train};
+use super::{benchmark, controls, drift, eval, gardener, limit, record, train};
 use crate::cli::RerunArgs;
 use crate::drift::make as drift_learner;
 use crate::out::say;
@@ -79,6 +79,7 @@ fn execute(plan: &Plan, dir: &Path, context: Context) -> Result<(), Error> {
         Plan::Drift(plan) => drift::execute(plan, dir, "auto", None),
         Plan::Record(plan) => record::execute(plan, dir, context),
         Plan::Eval(plan) => eval::execute(plan, dir, context),
+        Plan::Limit(plan) => limit::execute(plan, dir, context),
         Plan::Train(plan) => train::execute(plan, dir, context),
     }
 }

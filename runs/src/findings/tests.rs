@@ -80,3 +80,59 @@ fn the_work_grows_with_the_runs() {
         assert_eq!(counted(runs), (runs, 2 * runs));
     }
 }
+
+/// Three runs of `limit`: two in one world, whose agents are compared, and one with longer lives, which is another.
+/// `mem_drift_mu` itself is what is varied: that it differs makes no other world.
+#[test]
+fn limits_of_one_world_are_compared() {
+    let dir = tempfile::tempdir().unwrap();
+    // By hand: half are lost at 0.03, and at 0.02.
+    for (name, agent, life, drift, alive) in [
+        ("a", "patrol", 2000, "0.005", [12, 12, 6, 0]),
+        ("b", "planner", 2000, "0.006", [12, 6, 0, 0]),
+        ("c", "patrol", 500, "0.005", [12, 12, 6, 0]),
+    ] {
+        let folder = dir.path().join(name);
+        fs::create_dir(&folder).unwrap();
+        let config = format!(
+            "command = \"limit\"\nseed = 1\nlife = {life}\ndose = \"mem_drift_mu\"\nepisodes = 12\n\
+             [env]\nname = \"k8s\"\npreset = \"reference\"\n[env.settings]\nmem_drift_mu = {drift}\n"
+        );
+        let mut rows = "agent,dose,episode,seed,steps,survived\n".to_owned();
+        for (dose, alive) in [0.01, 0.02, 0.03, 0.04].into_iter().zip(alive) {
+            for episode in 0..12 {
+                let survived = episode < alive;
+                rows += &format!("{agent},{dose},{episode},{},9,{survived}\n", 100 + episode);
+            }
+        }
+        fs::write(folder.join("config.toml"), config).unwrap();
+        fs::write(folder.join("run.json"), "{\"status\":\"killed\"}").unwrap();
+        fs::write(folder.join("lives.csv"), rows).unwrap();
+        fs::write(folder.join("doses.csv"), "agent,dose,episodes,survived,mean_life\n").unwrap();
+    }
+    let of = |paths: &[&str]| {
+        let paths: Vec<_> = paths.iter().map(|path| dir.path().join(path)).collect();
+        report(Inputs::find(&paths, false).unwrap(), None, "").unwrap()
+    };
+    let all = of(&[""]);
+    assert_eq!(all.parts.len(), 1);
+    let part = &all.parts[0];
+    assert_eq!(part.question, "Which agent carries the most drift?");
+    assert!(
+        part.answer
+            .starts_with("k8s: patrol carries the most: half are lost at a mem_drift_mu of 0.03000 (95%"),
+        "{}",
+        part.answer
+    );
+    assert!(
+        part.answer.contains("k8s (c): patrol: half are lost at a mem_drift_mu of 0.03000"),
+        "{}",
+        part.answer
+    );
+    assert!(part.answer.contains("a was killed: 48 lives are there."), "{}", part.answer);
+    assert_eq!(part.findings["worlds"][0]["life"], 2000);
+    // The summary that was typed leads to the rows, and so does the run.
+    for path in ["a", "a/doses.csv", "a/lives.csv"] {
+        assert!(of(&[path]).parts[0].answer.starts_with("k8s: patrol: half are lost at"), "{path}");
+    }
+}

@@ -5,6 +5,7 @@ mod controls;
 mod drift;
 mod eval;
 mod gardener;
+mod limit;
 pub mod range;
 mod record;
 
@@ -18,6 +19,7 @@ pub use self::controls::{Controls, WorldPlan};
 pub use self::drift::Drift;
 pub use self::eval::Eval;
 pub use self::gardener::Gardener;
+pub use self::limit::Limit;
 use self::range::{SEED, within};
 pub use self::record::Record;
 use crate::config_toml;
@@ -45,6 +47,8 @@ pub enum Plan {
     Record(Record),
     /// `eval`
     Eval(Eval),
+    /// `limit`
+    Limit(Limit),
     /// `train`
     Train(Box<Train>),
 }
@@ -63,10 +67,11 @@ impl Plan {
             "drift" => Drift::deserialize(table).map(Plan::Drift),
             "record" => Record::deserialize(table).map(Plan::Record),
             "eval" => Eval::deserialize(table).map(Plan::Eval),
+            "limit" => Limit::deserialize(table).map(Plan::Limit),
             "train" => Train::deserialize(table).map(Box::new).map(Plan::Train),
             _ => {
                 return Err(format!(
-                    "its `command` is `{command}`; what can be repeated is gardener, benchmark, controls, drift, record, eval or train"
+                    "its `command` is `{command}`; what can be repeated is gardener, benchmark, controls, drift, record, eval, limit or train"
                 ));
             }
         }
@@ -82,6 +87,7 @@ impl Plan {
             Plan::Drift(plan) => ("drift", plan.seed),
             Plan::Record(plan) => ("record", plan.seed),
             Plan::Eval(plan) => ("eval", plan.seed),
+            Plan::Limit(plan) => ("limit", plan.seed),
             Plan::Train(plan) => ("train", plan.seed),
         }
     }
@@ -100,6 +106,7 @@ impl Plan {
             Plan::Drift(plan) => plan.check(),
             Plan::Record(plan) => plan.check(),
             Plan::Eval(plan) => plan.check(),
+            Plan::Limit(plan) => plan.check(),
             Plan::Train(plan) => plan.check(),
         }
     }
@@ -118,6 +125,7 @@ impl Plan {
         match self {
             Plan::Gardener(plan) => Some((vec![plan.agent.clone()], &mut plan.checkpoints)),
             Plan::Benchmark(plan) => Some((plan.agents.clone(), &mut plan.checkpoints)),
+            Plan::Limit(plan) => Some((plan.agents.clone(), &mut plan.checkpoints)),
             Plan::Controls(plan) => {
                 let agents = plan.worlds.iter().map(|world| world.agent.clone());
                 Some((agents.collect(), &mut plan.checkpoints))

@@ -12,6 +12,8 @@ pub const GENERATIONS: RangeInclusive<u64> = 1..=1_000_000_000;
 pub const RUNS: RangeInclusive<u64> = 1..=9999;
 /// Episodes of an agent.
 pub const EPISODES: RangeInclusive<u64> = 1..=10_000_000;
+/// Steps or generations that a system has to live.
+pub const LIFE: RangeInclusive<u64> = 1..=1_000_000_000;
 /// Pairs of lives.
 pub const PAIRS: RangeInclusive<u64> = 2..=1_000_000;
 /// Steps of single environments in a training.

@@ -31,6 +31,7 @@ pub(super) fn of(folder: &Path, command: &str) -> Found {
         "gardener" => garden(folder),
         "controls" => controls(folder),
         "eval" => evaluation(folder),
+        "limit" => limit(folder),
         "throughput" => throughput(folder),
         _ => None,
     };
@@ -163,6 +164,24 @@ fn controls(folder: &Path) -> Option<Found> {
     let alone = table.rows.first().filter(|_| table.rows.len() == 1);
     let value = alone.and_then(|row| table.number(row, "difference"));
     Some(Found { steps: None, text: Some(told.join("; ")), value })
+}
+
+fn limit(folder: &Path) -> Option<Found> {
+    let table = Table::whole(&folder.join("limits.csv"))?;
+    let first = |row: &&csv::StringRecord| table.cell(row, "method") == Some("spearman-karber");
+    let rows: Vec<_> = table.rows.iter().filter(first).collect();
+    let of =
+        |row: &&csv::StringRecord| Some((table.cell(row, "agent")?.to_owned(), table.number(row, "limit")?));
+    let (agent, limit) = rows.iter().filter_map(of).max_by(|(_, a), (_, b)| a.total_cmp(b))?;
+    let among = match rows.len() {
+        1 => String::new(),
+        n => format!(", the highest of {n}"),
+    };
+    Some(Found {
+        steps: None,
+        text: Some(format!("limit {} ({agent}{among})", shown(limit))),
+        value: Some(limit),
+    })
 }
 
 fn evaluation(folder: &Path) -> Option<Found> {

@@ -1,0 +1,106 @@
+//! `limit`: how much drift each agent carries.
+
+use std::path::Path;
+
+use resonetics_runs::Error;
+use resonetics_runs::files::{sha256, text};
+use resonetics_runs::limit::{FILE, Found, Lives, answer, found, planned, write};
+use resonetics_runs::plan::{Limit, Plan, check_agents};
+use resonetics_runs::progress::Progress;
+use resonetics_runs::run_dir::{RunDir, RunRecord, exclusive, read_record};
+use resonetics_runs::trained::TrainedAgents;
+
+use super::benchmark::named;
+use super::context::Context;
+use super::kept::{finished, kept, told};
+use super::typed::seed;
+use crate::cli::LimitArgs;
+use crate::out::say;
+use crate::progress::Bar;
+
+pub fn run(args: &LimitArgs, context: Context) -> Result<(), Error> {
+    if let Some(dir) = &args.resume {
+        return resume(dir, context);
+    }
+    let env = args.world.world(&args.env)?;
+    let key = Limit::life_key(&env);
+    let sets_life = |set: &&String| set.split('=').next().is_some_and(|typed| typed.trim() == key);
+    if let Some(set) = args.world.sets.iter().find(sets_life) {
+        return Err(Error::Refused(format!("--set {set}: how long a system has to live is --life N here")));
+    }
+    let dose = args.dose.clone().unwrap_or_else(|| Limit::usual_dose(&env).to_owned());
+    let agents = named(&args.agents);
+    let names: Vec<&str> = agents.iter().map(String::as_str).collect();
+    let env = env.with_limit(args.life);
+    let plan = Limit {
+        seed: 0,
+        life: args.life,
+        episodes: args.episodes,
+        dose,
+        checkpoints: TrainedAgents::default(),
+        agents: Vec::new(),
+        env,
+    };
+    plan.start()?;
+    let checkpoints = TrainedAgents::default().open(&names)?;
+    check_agents(&agents, &checkpoints, &plan.env)?;
+    let plan = Limit { seed: seed(&args.seed)?, agents, checkpoints, ..plan };
+    let all = Plan::Limit(plan.clone());
+    kept(&all, args.out.out.as_deref(), context, None, |dir| execute(&plan, dir, context)).map(drop)
+}
+
+/// Works in `dir`, from the lives on that are there.
+pub fn execute(plan: &Limit, dir: &Path, context: Context) -> Result<(), Error> {
+    let _lock = exclusive(dir)?;
+    let mut lives = Lives::at(&dir.join(FILE))?;
+    let shows = |unit: &str, total: u64| Box::new(Bar::new(total, unit, context.quiet)) as Box<dyn Progress>;
+    let responses = planned(plan, &mut lives, &shows)?;
+    lives.finish()?;
+    let found = found(&responses);
+    write(plan, &responses, &found, dir)?;
+    tell(plan, &found)?;
+    say(format_args!("{}", answer(plan, &responses)?))
+}
+
+fn tell(plan: &Limit, found: &[Found]) -> Result<(), Error> {
+    let (env, life, episodes) = (&plan.env.name, plan.life, plan.episodes);
+    let doses = found.first().map_or(0, |first| first.curve.doses().len());
+    let steps = plan.steps();
+    say(format_args!("{env}, {life} {steps} to live, {episodes} episodes at each of {doses} doses"))?;
+    for found in found {
+        say(format_args!("{}", found.line(&plan.dose)))?;
+    }
+    Ok(())
+}
+
+fn resume(dir: &Path, context: Context) -> Result<(), Error> {
+    let Plan::Limit(_) = Plan::of_stopped(dir)? else {
+        return Err(Error::Refused(format!("{} is not a run of limit: nothing to resume", dir.display())));
+    };
+    refuse_edited(dir)?;
+    if finished(dir)? {
+        return Ok(());
+    }
+    // Its trained agents as they were recorded.
+    let Plan::Limit(plan) = Plan::of_stopped(dir)?.opened()? else { return Ok(()) };
+    let lock = exclusive(dir)?;
+    let record = RunRecord::new("limit", Some(plan.seed));
+    let run = RunDir::resume(dir, record, &|line| say(format_args!("{line}")))?;
+    drop(lock);
+    let outcome = execute(&plan, dir, context);
+    told(run.finish(outcome), dir, context)
+}
+
+/// The lives that are there were played with the settings of the beginning.
+fn refuse_edited(dir: &Path) -> Result<(), Error> {
+    let config = dir.join("config.toml");
+    let sum = sha256(text(&config)?.as_bytes());
+    let recorded = read_record(dir)?;
+    match recorded.get("config_sha256").and_then(serde_json::Value::as_str) {
+        Some(recorded) if recorded != sum => Err(Error::Refused(format!(
+            "cannot resume: {} has been edited since the run began; put it back as it was, or start anew with another --out",
+            config.display()
+        ))),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,151 @@
+//! `study`: a question that many runs answer together.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use resonetics_runs::error::io;
+use resonetics_runs::files::{CsvFile, cell, text, write_atomic, write_new};
+use resonetics_runs::{Error, claim};
+use serde::{Deserialize, Serialize};
+
+use super::context::Context;
+use crate::cli::StudyArgs;
+use crate::out::say;
+use crate::progress::Bar;
+use crate::study::all::{ALL, named};
+use crate::study::cell::{Cell, Measure, Size, Study, Value, answers};
+use crate::study::summary;
+use crate::study::work::{weight, work};
+
+/// What a study's folder says of itself: it goes on with this alone.
+const FILE: &str = "study.toml";
+
+#[derive(PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Described {
+    study: String,
+    #[serde(flatten)]
+    size: Size,
+}
+
+pub fn run(args: &StudyArgs, context: Context) -> Result<(), Error> {
+    let size = |study: &Study| Size {
+        seeds: args.seeds.unwrap_or(study.size.seeds),
+        steps: args.steps.unwrap_or(study.size.steps),
+        episodes: args.episodes.unwrap_or(study.size.episodes),
+    };
+    let Some(name) = &args.name else {
+        return ALL.iter().try_for_each(|study| listed(study, size(study)));
+    };
+    let study = named(name)?;
+    let size = size(study);
+    let dir = args.out.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(format!("study-{name}")));
+    let _held = opened(&dir, &Described { study: name.clone(), size })?;
+    let cells = (study.cells)(&dir, size);
+    let bar = Bar::new(cells.iter().map(weight).sum(), "core seconds", context.quiet);
+    let worked = work(&dir, &cells, context.threads, &bar);
+    bar.finish();
+    worked?;
+    told(study, &dir, size)?;
+    if !context.quiet {
+        say(format_args!("wrote {}", dir.display()))?;
+    }
+    Ok(())
+}
+
+/// A study in the list, with what it costs.
+fn listed(study: &Study, size: Size) -> Result<(), Error> {
+    let cells = (study.cells)(Path::new("runs"), size);
+    let steps: u64 = cells.iter().map(|cell| cell.steps).sum();
+    let minutes = cells.iter().map(|cell: &Cell| cell.seconds).sum::<f64>() / 2.0 / 60.0;
+    say(format_args!(
+        "{}: {}\n    {} runs, {:.1} million steps, about {:.0} minutes on two cores",
+        study.name,
+        study.question,
+        cells.len(),
+        steps as f64 / 1e6,
+        minutes.ceil()
+    ))
+}
+
+/// Makes the folder of a study, or takes the one in which it was begun, and holds off others until it is dropped.
+fn opened(dir: &Path, described: &Described) -> Result<File, Error> {
+    let path = dir.join(FILE);
+    if path.is_file() {
+        let found: Described = toml::from_str(&text(&path)?)
+            .map_err(|problem| Error::Refused(format!("{}: {}", path.display(), problem.message())))?;
+        if found != *described {
+            let Described { study, size: Size { seeds, steps, episodes } } = found;
+            return Err(Error::Refused(format!(
+                "{} holds the study {study} with --seeds {seeds} --steps {steps} --episodes {episodes}: go on with these, or choose another --out",
+                dir.display()
+            )));
+        }
+    } else {
+        claim::claim(Some(dir), "study")?;
+        let words = toml::to_string(described)
+            .map_err(|error| Error::Failed(format!("cannot write the settings as TOML: {error}")))?;
+        write_new(&path, words.as_bytes())?;
+    }
+    // For writing, or NFS would refuse the lock.
+    let file = File::options().append(true).open(&path).map_err(io("open", &path))?;
+    match file.try_lock() {
+        Err(std::fs::TryLockError::WouldBlock) => {
+            let wait = "wait for it, or stop it, and try again";
+            Err(Error::Refused(format!("another process works on the study in {}: {wait}", dir.display())))
+        }
+        // A file system without locks holds nobody off.
+        _ => Ok(file),
+    }
+}
+
+/// Writes the tables of a study that is finished and says what they answer.
+fn told(study: &Study, dir: &Path, size: Size) -> Result<(), Error> {
+    let values = (study.values)(dir, size)?;
+    let rows = summary::rows(&values, study.measures.len());
+    let mut said = match study.report {
+        Some(cell) => answers(dir, cell)?,
+        None => Vec::new(),
+    };
+    said.extend(summary::answers(&rows, study.measures));
+    let mut text = format!("{}\n\n", study.question);
+    if !rows.is_empty() {
+        written(dir, &values, &rows, study.measures)?;
+        text += &summary::table(&rows, study.measures).text();
+        text += "\n";
+    }
+    text += &said.join("\n");
+    text += "\n";
+    write_atomic(&dir.join("answers.txt"), text.as_bytes())?;
+    say(format_args!("{}", text.trim_end()))
+}
+
+/// values.csv, a row a unit and measure, and summary.csv.
+fn written(dir: &Path, values: &[Value], rows: &[summary::Row], measures: &[Measure]) -> Result<(), Error> {
+    // A study that was finished before writes the same again.
+    for name in ["values.csv", "summary.csv"] {
+        let path = dir.join(name);
+        if path.is_file() {
+            std::fs::remove_file(&path).map_err(io("replace", &path))?;
+        }
+    }
+    let mut csv =
+        CsvFile::create(&dir.join("values.csv"), &["group", "variant", "seed", "measure", "value"])?;
+    for value in values {
+        let Value { group, variant, seed, measure, value } = value;
+        csv.row([group, variant, &seed.to_string(), measures[*measure].name, &value.to_string()])?;
+    }
+    csv.finish()?;
+    let mut csv = CsvFile::create(&dir.join("summary.csv"), &summary::COLUMNS)?;
+    for row in rows {
+        let ends = |interval: Option<resonetics_analysis::stats::Interval>| {
+            [cell(interval.map(|ends| ends.low)), cell(interval.map(|ends| ends.high))]
+        };
+        let ([low, high], [from, to]) = (ends(row.interval), ends(row.difference_interval));
+        let (measure, units) = (measures[row.measure].name.to_owned(), row.units.to_string());
+        let (mean, difference) = (cell(row.mean), cell(row.difference));
+        let (group, variant) = (row.group.clone(), row.variant.clone());
+        csv.row([group, variant, measure, units, mean, low, high, difference, from, to])?;
+    }
+    csv.finish()
+}

@@ -1,0 +1,186 @@
+//! What a study is made of.
+
+use std::fs;
+use std::path::Path;
+
+use resonetics_analysis::evaluations::{self, Evaluation};
+use resonetics_analysis::read::{episodes, open};
+use resonetics_runs::Error;
+use resonetics_runs::error::io;
+use resonetics_runs::interrupt;
+use serde::{Deserialize, Serialize};
+
+/// The seed of whatever is played to measure; trainings have the seeds from 1 on.
+const MEASURED: u64 = 1_000_001;
+
+/// Steps that a core trains in a second, and steps of a cluster that it plays, as measured on a machine of today: for
+/// what a study says of its cost.
+const TRAINED: f64 = 50_000.0;
+const PLAYED: f64 = 300_000.0;
+
+/// How large a study is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Size {
+    /// Training seeds, from 1 on.
+    pub seeds: u32,
+    /// Steps of each training.
+    pub steps: u64,
+    /// Episodes of whatever is measured.
+    pub episodes: u32,
+}
+
+/// A run of a study.
+#[derive(Clone, Debug)]
+pub struct Cell {
+    /// Its folder, below that of the study.
+    pub name: String,
+    /// The command and its options, without those that every cell has.
+    pub words: Vec<String>,
+    /// Cells that must be finished before.
+    pub needs: Vec<String>,
+    /// Environment steps.
+    pub steps: u64,
+    /// Seconds of one core, roughly.
+    pub seconds: f64,
+}
+
+/// A number that is measured, and which way is better.
+#[derive(Clone, Copy, Debug)]
+pub struct Measure {
+    /// Its name, with its unit.
+    pub name: &'static str,
+    /// Decimals that are shown.
+    pub decimals: usize,
+    /// Whether more of it is better.
+    pub more_is_better: bool,
+}
+
+/// What was measured of one unit: a training, or an episode of an agent that is not trained.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Value {
+    /// What is compared among itself, such as a drift.
+    pub group: String,
+    /// What is compared; the first of a group is what the others are compared with.
+    pub variant: String,
+    /// Which unit: those of two variants with the same seed are a pair.
+    pub seed: u64,
+    /// Its number among the measures of the study.
+    pub measure: usize,
+    /// The number.
+    pub value: f64,
+}
+
+/// A study.
+pub struct Study {
+    /// What is typed.
+    pub name: &'static str,
+    /// What it asks.
+    pub question: &'static str,
+    /// How large it is unless something else is typed.
+    pub size: Size,
+    /// The runs that it is made of, with the paths that they have below `dir`.
+    pub cells: fn(dir: &Path, size: Size) -> Vec<Cell>,
+    /// What is measured.
+    pub measures: &'static [Measure],
+    /// What was measured, from the files of the cells below `dir`.
+    pub values: fn(dir: &Path, size: Size) -> Result<Vec<Value>, Error>,
+    /// The cell, an `analyze`, whose answers are its own.
+    pub report: Option<&'static str>,
+}
+
+impl Cell {
+    fn new(name: String, words: &[&str]) -> Cell {
+        let words = words.iter().map(|word| (*word).to_owned()).collect();
+        Cell { name, words, needs: Vec::new(), steps: 0, seconds: 1.0 }
+    }
+
+    /// What is run.
+    pub fn command(&self) -> &str {
+        self.words.first().map_or("", String::as_str)
+    }
+
+    /// A training of the cluster.
+    pub fn training(name: String, seed: u32, steps: u64, sets: &[&str]) -> Cell {
+        let (seed, typed) = (seed.to_string(), steps.to_string());
+        let mut words = vec!["train", "--env", "k8s", "--no-monitor", "--seed", &seed, "--steps", &typed];
+        sets.iter().for_each(|set| words.extend(["--set", *set]));
+        let cell = Cell::new(name, &words);
+        Cell { steps, seconds: steps as f64 / TRAINED, ..cell }
+    }
+
+    /// The evaluation, seeing with so much noise, of the training `of`.
+    pub fn evaluation(dir: &Path, name: String, of: &str, size: Size, noise: &str) -> Cell {
+        let (run, episodes, seed) = (below(dir, of), size.episodes.to_string(), MEASURED.to_string());
+        let words = ["eval", "--run", &run, "--episodes", &episodes, "--seed", &seed, "--obs-noise", noise];
+        let steps = 500 * u64::from(size.episodes);
+        let needs = vec![of.to_owned()];
+        Cell { needs, steps, seconds: steps as f64 / PLAYED, ..Cell::new(name, &words) }
+    }
+
+    /// A benchmark of `agents`, some of which are of the cells `needs`, with further `words`.
+    pub fn benchmark(name: String, agents: &[String], needs: &[String], size: Size, words: &[&str]) -> Cell {
+        let (episodes, seed) = (size.episodes.to_string(), MEASURED.to_string());
+        let mut all = vec!["benchmark", "--episodes", &episodes, "--seed", &seed];
+        agents.iter().for_each(|agent| all.extend(["--agents", agent]));
+        all.extend(words);
+        let steps = 500 * u64::from(size.episodes) * agents.len() as u64;
+        Cell { needs: needs.to_vec(), steps, seconds: steps as f64 / PLAYED, ..Cell::new(name, &all) }
+    }
+
+    /// Any other command, of so many steps.
+    pub fn other(name: &str, words: &[&str], needs: Vec<String>, steps: u64) -> Cell {
+        let cell = Cell::new(name.to_owned(), words);
+        Cell { needs, steps, seconds: 1.0 + steps as f64 / PLAYED, ..cell }
+    }
+}
+
+/// The path of a cell as it is typed.
+pub fn below(dir: &Path, cell: &str) -> String {
+    dir.join(cell).display().to_string()
+}
+
+/// The name of a trained agent of the cell `of`.
+pub fn prophet(dir: &Path, of: &str) -> String {
+    format!("prophet:{}", below(dir, of))
+}
+
+/// What the evaluation in a cell found.
+///
+/// # Errors
+/// That it cannot be read.
+pub fn evaluated(dir: &Path, cell: &str) -> Result<Evaluation, Error> {
+    Ok(Evaluation::read(&dir.join(cell).join(evaluations::FILE))?)
+}
+
+/// The episodes of the benchmark in a cell, agent by agent.
+///
+/// # Errors
+/// That they cannot be read.
+pub fn played(dir: &Path, cell: &str) -> Result<Vec<episodes::Played>, Error> {
+    let (_, mut table) = open(&dir.join(cell).join("episodes.csv"))?;
+    Ok(episodes::read(&mut table, &|| interrupt::check().is_ok())?)
+}
+
+/// Seconds that the run in a cell took.
+///
+/// # Errors
+/// That its run.json cannot be read.
+pub fn seconds(dir: &Path, cell: &str) -> Result<Option<f64>, Error> {
+    let record = resonetics_runs::run_dir::read_record(&dir.join(cell))?;
+    Ok(record.get("wall_seconds").and_then(serde_json::Value::as_f64))
+}
+
+/// The answers in the analysis.json of a cell.
+///
+/// # Errors
+/// That it cannot be read.
+pub fn answers(dir: &Path, cell: &str) -> Result<Vec<String>, Error> {
+    let path = dir.join(cell).join("analysis.json");
+    let text = fs::read_to_string(&path).map_err(io("read", &path))?;
+    let found: serde_json::Value = serde_json::from_str(&text)
+        .map_err(|problem| Error::Failed(format!("{}: {problem}", path.display())))?;
+    let parts = found["parts"].as_array().cloned().unwrap_or_default();
+    let text = |part: &serde_json::Value, key: &str| part[key].as_str().unwrap_or_default().to_owned();
+    Ok(parts.iter().map(|part| format!("{} {}", text(part, "question"), text(part, "answer"))).collect())
+}

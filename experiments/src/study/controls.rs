@@ -1,0 +1,76 @@
+//! What the control layer saves, and what it costs where nothing threatens.
+
+use std::path::Path;
+
+use resonetics_analysis::stats::summary::mean;
+use resonetics_runs::Error;
+
+use super::cell::{Cell, Measure, Size, Study, Value, played, prophet};
+
+const DRIFTS: [&str; 3] = ["calm", "reference", "storm"];
+const AGENTS: [&str; 4] = ["random", "heuristic", "patrol", "planner"];
+/// What is typed without control and with it; the first is what the other is compared with.
+const SIDES: [(&str, &str); 2] = [("off", "control.enabled=false"), ("on", "control.enabled=true")];
+
+pub const STUDY: Study = Study {
+    name: "controls",
+    question: "For each agent, how much life and return does the control layer of the cluster save, and what does it cost where nothing threatens?",
+    size: Size { seeds: 10, steps: 400_000, episodes: 1000 },
+    cells,
+    measures: &[
+        Measure { name: "life, steps", decimals: 1, more_is_better: true },
+        Measure { name: "return", decimals: 2, more_is_better: true },
+    ],
+    values,
+    report: None,
+};
+
+fn training(seed: u32) -> String {
+    format!("train-seed-{seed}")
+}
+
+fn benchmark(drift: &str, side: &str) -> String {
+    format!("benchmark-{drift}-{side}")
+}
+
+fn cells(dir: &Path, size: Size) -> Vec<Cell> {
+    let trainings: Vec<String> = (1..=size.seeds).map(training).collect();
+    let agents = AGENTS.map(str::to_owned).into_iter();
+    let agents: Vec<String> = agents.chain(trainings.iter().map(|name| prophet(dir, name))).collect();
+    let mut cells: Vec<Cell> =
+        (1..=size.seeds).map(|seed| Cell::training(training(seed), seed, size.steps, &[])).collect();
+    for drift in DRIFTS {
+        for (side, set) in SIDES {
+            let words = ["--preset", drift, "--set", set];
+            cells.push(Cell::benchmark(benchmark(drift, side), &agents, &trainings, size, &words));
+        }
+    }
+    cells
+}
+
+fn values(dir: &Path, _: Size) -> Result<Vec<Value>, Error> {
+    let mut values = Vec::new();
+    for drift in DRIFTS {
+        for (side, _) in SIDES {
+            let mut trainings = 0;
+            for agent in played(dir, &benchmark(drift, side))? {
+                let trained = !AGENTS.contains(&agent.agent.as_str());
+                let name = if trained { "prophet" } else { agent.agent.as_str() };
+                let group = format!("{drift}, {name}");
+                for (measure, all) in [&agent.steps, &agent.returns].into_iter().enumerate() {
+                    let of = |seed, value| {
+                        let (group, variant) = (group.clone(), format!("control {side}"));
+                        Value { group, variant, seed, measure, value }
+                    };
+                    if trained {
+                        values.extend(mean(all).map(|value| of(trainings, value)));
+                    } else {
+                        values.extend(agent.seeds.iter().zip(all).map(|(seed, value)| of(*seed, *value)));
+                    }
+                }
+                trainings += u64::from(trained);
+            }
+        }
+    }
+    Ok(values)
+}
