@@ -165,6 +165,7 @@ fn compared(
             |target: f64| played.returns.iter().map(|score| (target - score).max(0.0)).collect::<Vec<_>>();
         compared.push(Agent {
             name: played.agent.clone(),
+            recipe: played.recipe.clone(),
             episodes: played.episodes,
             mean: mean(&played.returns),
             mean_interval: mean_interval(&played.returns),

@@ -104,6 +104,14 @@ pub struct SeedArgs {
     pub seed: Option<u64>,
 }
 
+/// For commands in which trained agents act.
+#[derive(Debug, Args)]
+pub struct ActingArgs {
+    /// Draw the actions of trained agents from their policies instead of taking the likeliest
+    #[arg(long)]
+    pub sample: bool,
+}
+
 /// For commands that measure or check, where another seed makes little difference.
 #[derive(Debug, Args)]
 pub struct FixedSeedArgs {
@@ -152,7 +160,8 @@ pub struct GardenerArgs {
     /// Generations in each run
     #[arg(long, value_name = "N", default_value_t = 2000, allow_negative_numbers = true, value_parser = whole::<u32>(GENERATIONS))]
     pub generations: u32,
-    /// Agent: evolved, heuristic, random, idle, or prophet:DIR for a trained one
+    /// Agent: evolved, heuristic, random, idle, or prophet:DIR for a trained one, prophet:DIR@last or
+    /// prophet:DIR@STEP for another checkpoint of it than the best
     #[arg(long, value_name = "NAME", default_value = "evolved")]
     pub agent: String,
     /// Number of runs, each with its own seed
@@ -175,10 +184,12 @@ pub struct BenchmarkArgs {
     #[arg(long, value_name = "NAME", default_value = "k8s")]
     pub env: String,
     /// Agents, separated by commas, or one for each --agents. The first is the baseline that the others are
-    /// compared with. prophet:DIR is a trained one; if DIR contains commas, the longest match that is a run
-    /// is used
+    /// compared with. prophet:DIR is a trained one, prophet:DIR@last and prophet:DIR@STEP are other checkpoints
+    /// of it than the best; if DIR contains commas, the longest match that is a run is used
     #[arg(long, value_name = "NAMES", default_value = "random,heuristic")]
     pub agents: Vec<String>,
+    #[command(flatten)]
+    pub acting: ActingArgs,
     /// Episodes for each agent, on the same seeds
     #[arg(long, value_name = "N", default_value_t = 50, allow_negative_numbers = true, value_parser = whole::<u32>(EPISODES))]
     pub episodes: u32,
@@ -330,9 +341,12 @@ pub struct TrainArgs {
 
 #[derive(Debug, Args)]
 pub struct EvalArgs {
-    /// Run directory of the training; its best checkpoint acts, greedily
+    /// Run directory of the training; its best checkpoint acts, or the one behind an @: DIR@last, or DIR@STEP
+    /// for that of a step of training
     #[arg(long, value_name = "DIR")]
     pub run: PathBuf,
+    #[command(flatten)]
+    pub acting: ActingArgs,
     /// Number of episodes
     #[arg(long, value_name = "N", default_value_t = 1000, allow_negative_numbers = true, value_parser = whole::<u32>(EPISODES))]
     pub episodes: u32,
@@ -380,9 +394,12 @@ pub struct ReplayArgs {
 pub struct WatchArgs {
     /// Environment: gardener, k8s or k8s-v4.6
     pub env: String,
-    /// Agent, prophet:DIR for a trained one [default: evolved in the garden, heuristic in the cluster]
+    /// Agent, prophet:DIR for a trained one, prophet:DIR@last or prophet:DIR@STEP for another checkpoint than the
+    /// best [default: evolved in the garden, heuristic in the cluster]
     #[arg(long, value_name = "NAME")]
     pub agent: Option<String>,
+    #[command(flatten)]
+    pub acting: ActingArgs,
     #[command(flatten)]
     pub seed: SeedArgs,
     #[command(flatten)]

@@ -5,6 +5,7 @@ mod common;
 
 mod analyze;
 mod benchmark_files;
+mod checkpoint_choice;
 mod controls_files;
 mod drift;
 mod drift_checkpoints;

@@ -7,6 +7,7 @@ use resonetics_analysis::chart::ChartError;
 use resonetics_analysis::evaluations::{self, Evaluation};
 use resonetics_analysis::garden::{self, Garden, Rules};
 use resonetics_analysis::lives;
+use resonetics_analysis::read::episodes::Recipe;
 use resonetics_analysis::read::{GoOn, Kind, ReadError, Table, episodes, lifetimes, log};
 use resonetics_analysis::report::{Part, Report, some_of, thousands};
 use resonetics_analysis::trainings::{self, Training};
@@ -18,7 +19,7 @@ use crate::inputs::{Input, Inputs, REFUSED, first_of, opened};
 use crate::interrupt;
 use crate::plan::Plan;
 use crate::setup::WorldSettings;
-use crate::trained::folder;
+use crate::trained::PROPHET;
 use crate::unfinished;
 
 /// What the files hold, kind by kind.
@@ -331,11 +332,24 @@ fn benchmark(
     let Some(plan) = found.usable(input, plan(inputs, input))? else { return Ok(()) };
     let world = world.unwrap_or(&input.name).clone();
     let mut agents = found.rows(input, episodes::read(table, &|| goes_on(inputs)))?;
+    let acted = plan.and_then(Plan::trained);
     for played in agents.iter_mut().flatten() {
         // One whose training is not there any more is one of its own.
-        let training = folder(&played.agent)
-            .map(|dir| inputs.training(dir, input.run).unwrap_or_else(|| played.agent.clone()));
+        let training = played
+            .agent
+            .strip_prefix(PROPHET)
+            .map(|typed| inputs.training(typed, input.run).unwrap_or_else(|| played.agent.clone()));
         played.training = training;
+        let checkpoint = acted.and_then(|acted| acted.checkpoint(&played.agent));
+        played.recipe = checkpoint.map(|checkpoint| Recipe {
+            name: acted.and_then(|acted| acted.recipe(&played.agent)).map(str::to_owned),
+            steps: checkpoint.step,
+        });
+        // Another policy than the same agent's greedy one.
+        if acted.is_some_and(|acted| acted.is_sampled(&played.agent)) {
+            played.agent += ", sampled";
+            played.training.iter_mut().for_each(|training| *training += ", sampled");
+        }
     }
     let benchmark = agents.map(|agents| Benchmark { world, run: input.name.clone(), agents });
     if let (Some(benchmark), Some(plan)) = (&benchmark, plan) {

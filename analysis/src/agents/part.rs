@@ -10,6 +10,7 @@ use super::{Agent, Side, World, overall};
 use crate::chart::{
     CURVES, ChartError, Curve, Estimate, Labels, intervals, lines, picked, picked_estimates, range,
 };
+use crate::read::episodes::Recipe;
 use crate::report::{Cell, Figure, Part, Table, p_text};
 use crate::stats::aggregate::{performance_profile, profile_intervals};
 use crate::stats::bootstrap::resamples;
@@ -62,17 +63,19 @@ pub fn part(worlds: &[World]) -> Result<Part, ChartError> {
             part.figures.extend(profile_figure(world, number)?);
         }
     }
+    let named = Named::of(worlds);
     if worlds.len() > DRAWN {
         let tables = [aggregate_table, episodes_table];
-        part.tables.extend(tables.iter().filter_map(|table| below(worlds, |world| Some(table(world)))));
-        part.tables.extend(below(worlds, comparison_table));
-        part.tables.extend(below(worlds, trained_table));
+        part.tables
+            .extend(tables.iter().filter_map(|table| below(worlds, |world| Some(table(world, named)))));
+        part.tables.extend(below(worlds, |world| comparison_table(world, named)));
+        part.tables.extend(below(worlds, |world| trained_table(world, named)));
     } else {
         for world in worlds {
-            part.tables.push(aggregate_table(world));
-            part.tables.push(episodes_table(world));
-            part.tables.extend(comparison_table(world));
-            part.tables.extend(trained_table(world));
+            part.tables.push(aggregate_table(world, named));
+            part.tables.push(episodes_table(world, named));
+            part.tables.extend(comparison_table(world, named));
+            part.tables.extend(trained_table(world, named));
         }
     }
     let over_all = overall(worlds);
@@ -82,29 +85,61 @@ pub fn part(worlds: &[World]) -> Result<Part, ChartError> {
     if !over_all.is_empty() {
         let mut table = Table::new(
             "Over all worlds, on a scale where 0 is the baseline's mean and 1 the best mean of each world",
-            &[
+            &named.columns(
                 "agent",
-                "mean",
-                "median",
-                "interquartile mean",
-                "optimality gap",
-                "probability of improvement",
-            ],
+                &["mean", "median", "interquartile mean", "optimality gap", "probability of improvement"],
+            ),
         );
         for agent in &over_all {
-            table.rows.push(vec![
-                Cell::text(&agent.name),
-                Cell::number(agent.mean, 3),
-                Cell::number(agent.median, 3),
-                Cell::estimate(agent.iqm, agent.iqm_interval, 3),
-                Cell::number(agent.optimality_gap, 3),
-                Cell::number(agent.improvement, 3),
-            ]);
+            let recipe = worlds[0].agent(&agent.name).and_then(|agent| agent.recipe.as_ref());
+            table.rows.push(named.row(
+                &agent.name,
+                recipe,
+                vec![
+                    Cell::number(agent.mean, 3),
+                    Cell::number(agent.median, 3),
+                    Cell::estimate(agent.iqm, agent.iqm_interval, 3),
+                    Cell::number(agent.optimality_gap, 3),
+                    Cell::number(agent.improvement, 3),
+                ],
+            ));
         }
         part.tables.push(table);
     }
     part.findings = json!({ "kind": "agents", "worlds": worlds, "over_all_worlds": over_all });
     Ok(part)
+}
+
+/// How agents are named in a table: beside trained ones stands how they came about.
+#[derive(Clone, Copy)]
+struct Named {
+    /// Whether there is a trained agent of which that is known.
+    trained: bool,
+}
+
+impl Named {
+    fn of(worlds: &[World]) -> Named {
+        let mut agents = worlds.iter().flat_map(|world| &world.agents);
+        Named { trained: agents.any(|agent| agent.recipe.is_some()) }
+    }
+
+    /// The columns of a table whose first one is `first`.
+    fn columns<'a>(self, first: &'a str, others: &[&'a str]) -> Vec<&'a str> {
+        let of_recipe: &[&str] = if self.trained { &["recipe", "training steps"] } else { &[] };
+        [&[first], of_recipe, others].concat()
+    }
+
+    /// A row of it.
+    fn row(self, name: &str, recipe: Option<&Recipe>, others: Vec<Cell>) -> Vec<Cell> {
+        let mut row = vec![Cell::text(name)];
+        if self.trained {
+            let words = recipe.and_then(|recipe| recipe.name.as_deref());
+            row.push(Cell::text(words.unwrap_or("–")));
+            row.push(recipe.map_or_else(|| Cell::text("–"), |recipe| Cell::count(recipe.steps)));
+        }
+        row.extend(others);
+        row
+    }
 }
 
 /// In how many of many worlds each agent is the best.
@@ -334,79 +369,69 @@ fn remarks(world: &World) -> Vec<String> {
     remarks
 }
 
-fn episodes_table(world: &World) -> Table {
-    let mut table =
-        Table::new(format!("Episodes in {}", world.name), &["agent", "episodes", "lost", "steps, mean"]);
+fn episodes_table(world: &World, named: Named) -> Table {
+    let columns = named.columns("agent", &["episodes", "lost", "steps, mean"]);
+    let mut table = Table::new(format!("Episodes in {}", world.name), &columns);
     for agent in &world.agents {
-        table.rows.push(vec![
-            Cell::text(&agent.name),
-            Cell::count(agent.episodes),
-            Cell::share(Some(agent.lost)),
-            Cell::number(agent.steps, 1),
-        ]);
+        let cells =
+            vec![Cell::count(agent.episodes), Cell::share(Some(agent.lost)), Cell::number(agent.steps, 1)];
+        table.rows.push(named.row(&agent.name, agent.recipe.as_ref(), cells));
     }
     table
 }
 
-fn aggregate_table(world: &World) -> Table {
+fn aggregate_table(world: &World, named: Named) -> Table {
     let digits = decimals(world);
-    let mut table = Table::new(
-        format!("Returns in {}, with 95% intervals", world.name),
-        &["agent", "mean", "median", "interquartile mean", "optimality gap"],
-    );
+    let columns = named.columns("agent", &["mean", "median", "interquartile mean", "optimality gap"]);
+    let mut table = Table::new(format!("Returns in {}, with 95% intervals", world.name), &columns);
     for agent in &world.agents {
-        table.rows.push(vec![
-            Cell::text(&agent.name),
+        let cells = vec![
             Cell::estimate(agent.mean, agent.mean_interval, digits),
             Cell::estimate(agent.median, agent.median_interval, digits),
             Cell::estimate(agent.iqm, agent.iqm_interval, digits),
             Cell::estimate(agent.optimality_gap, agent.optimality_gap_interval, digits),
-        ]);
+        ];
+        table.rows.push(named.row(&agent.name, agent.recipe.as_ref(), cells));
     }
     table
 }
 
-fn comparison_table(world: &World) -> Option<Table> {
+fn comparison_table(world: &World, named: Named) -> Option<Table> {
     let digits = decimals(world);
+    let others = ["probability of improvement", "pairs", "mean difference", "signed-rank p", "p, Holm"];
     let mut table = Table::new(
         format!("Compared with the baseline {} in {}, with 95% intervals", world.baseline, world.name),
-        &["agent", "probability of improvement", "pairs", "mean difference", "signed-rank p", "p, Holm"],
+        &named.columns("agent", &others),
     );
     for agent in &world.agents {
         let Some(comparison) = &agent.against_baseline else { continue };
-        table.rows.push(vec![
-            Cell::text(&agent.name),
+        let cells = vec![
             Cell::estimate(comparison.improvement, comparison.improvement_interval, 3),
             Cell::count(comparison.pairs as u64),
             Cell::estimate(comparison.difference, comparison.difference_interval, digits),
             Cell::p(comparison.p),
             Cell::p(comparison.p_holm),
-        ]);
+        ];
+        table.rows.push(named.row(&agent.name, agent.recipe.as_ref(), cells));
     }
     (!table.rows.is_empty()).then_some(table)
 }
 
 /// Trainings that differ in the seed alone.
-fn trained_table(world: &World) -> Option<Table> {
+fn trained_table(world: &World, named: Named) -> Option<Table> {
     let digits = decimals(world);
+    let others =
+        ["trainings", "mean", "interquartile mean", "shared episodes", "mean difference from the baseline"];
     let mut table = Table::new(
         format!(
             "Trainings in {} that differ only in the seed, with 95% intervals over trainings",
             world.name
         ),
-        &[
-            "agents",
-            "trainings",
-            "mean",
-            "interquartile mean",
-            "shared episodes",
-            "mean difference from the baseline",
-        ],
+        &named.columns("agents", &others),
     );
     for side in &world.trained {
         let beside = side.against_baseline.as_ref();
-        table.rows.push(vec![
-            Cell::text(&side.name),
+        let cells = vec![
             Cell::count(side.members.len() as u64),
             Cell::estimate(side.mean, side.mean_interval, digits),
             Cell::estimate(side.iqm, side.iqm_interval, digits),
@@ -416,7 +441,8 @@ fn trained_table(world: &World) -> Option<Table> {
                 beside.and_then(|beside| beside.difference_interval),
                 digits,
             ),
-        ]);
+        ];
+        table.rows.push(named.row(&side.name, side.recipe(), cells));
     }
     (!table.rows.is_empty()).then_some(table)
 }

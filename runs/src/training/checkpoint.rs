@@ -3,21 +3,23 @@
 //! The JSON file is written last, and a checkpoint without it is none. It holds the checksums of both. Beside
 //! them lies `config.toml` as it was when the training began: all checkpoints belong to it.
 
+mod chosen;
+
 use std::fmt::Write;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use resonetics_agents::prophet::state::{Arrays, Numbers, State};
+use resonetics_agents::prophet::state::{Arrays, Numbers};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::{self, Error};
 use crate::files::{self, sha256, text, write_atomic, write_new};
-use crate::run_dir::status;
 use crate::shell::quoted_path;
+
+pub use self::chosen::Which;
 
 /// Grows with each change of what is written.
 const FORMAT: u32 = 1;
@@ -341,36 +343,6 @@ impl Checkpoints {
         })
     }
 
-    /// The best checkpoint, and the SHA-256 of its safetensors file.
-    ///
-    /// # Errors
-    /// [`Error::Refused`] if there is none, or with the reason why it cannot be used.
-    pub fn best(&self) -> Result<(State, String), Error> {
-        if !self.path(BEST, "json").exists() {
-            let folder = self.folder.display();
-            // A training that is finished has had one.
-            return Err(Error::Refused(if status(&self.dir).ok().flatten().as_deref() == Some("finished") {
-                format!("{folder} holds no best checkpoint any more: put it back, or {}", self.anew())
-            } else {
-                format!("{folder} holds no best checkpoint yet: train on (`resonetics train --resume`)")
-            }));
-        }
-        // Who trains here may just be replacing its two files, one after the other.
-        for _ in 0..10 {
-            if let Ok((Checkpoint { numbers, arrays, .. }, sum)) = self.read(BEST) {
-                return Ok((State { numbers, arrays }, sum));
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        match self.read::<Numbers>(BEST) {
-            Ok((Checkpoint { numbers, arrays, .. }, sum)) => Ok((State { numbers, arrays }, sum)),
-            Err(problem) => Err(Error::Refused(format!(
-                "{}; train on (`resonetics train --resume`) if that training was stopped, or put the file back",
-                self.told(BEST, problem)?
-            ))),
-        }
-    }
-
     /// What is wrong with checkpoint `name`.
     ///
     /// # Errors
@@ -387,17 +359,6 @@ impl Checkpoints {
                 )),
             },
         }
-    }
-
-    /// The checkpoint whose safetensors file has this SHA-256, the best one or a numbered one, if it is kept.
-    pub fn with_sum(&self, sum: &str) -> Option<State> {
-        let numbered = self.names().unwrap_or_default();
-        [BEST.to_owned()].into_iter().chain(numbered).find_map(|name| {
-            let text = text(&self.path(&name, "json")).ok()?;
-            opened::<Numbers>(&text).ok().filter(|record| record.safetensors == sum)?;
-            let (Checkpoint { numbers, arrays, .. }, found) = self.read::<Numbers>(&name).ok()?;
-            (found == sum).then_some(State { numbers, arrays })
-        })
     }
 
     /// `problem` with the checkpoints at hand.

@@ -62,6 +62,29 @@ impl Train {
         self.fits()
     }
 
+    /// How it trains in a few words, for tables: learner, networks, discount, decay, rollout and minibatch.
+    pub fn recipe(&self) -> String {
+        let TrainConfig { num_envs, horizon, minibatch, gamma, lambda, network, .. } = &self.train;
+        let learner = match self.learner {
+            LearnerKind::Native => "ppo",
+            LearnerKind::Torch => "ppo torch",
+        };
+        let conv = if network.conv_channels > 0 {
+            format!("conv {} ", network.conv_channels)
+        } else {
+            String::new()
+        };
+        let hidden = match &network.hidden[..] {
+            [first, rest @ ..] if rest.iter().all(|width| width == first) => {
+                format!("{}x{first}", network.hidden.len())
+            }
+            widths => widths.iter().map(usize::to_string).collect::<Vec<_>>().join("-"),
+        };
+        format!(
+            "{learner} {conv}{hidden} gamma {gamma} lambda {lambda} envs {num_envs}x{horizon} minibatch {minibatch}"
+        )
+    }
+
     /// Steps of single environments in an update.
     pub fn steps_per_update(&self) -> u64 {
         (self.train.num_envs * self.train.horizon) as u64
