@@ -54,6 +54,8 @@ pub enum Command {
     Train(Box<TrainArgs>),
     /// Evaluate a trained Prophet, optionally with observation noise or a faster drift
     Eval(EvalArgs),
+    /// Export a trained policy as an ONNX file
+    Export(ExportArgs),
     /// Analyze runs, folders of runs or CSV files: statistics, figures, one HTML page
     Analyze(AnalyzeArgs),
     /// The same as analyze for whole runs, side by side
@@ -304,17 +306,23 @@ pub enum Recipe {
 
 #[derive(Debug, Args)]
 pub struct TrainArgs {
-    /// Resume the run in this directory from its last checkpoint; only --device, --threads, --tensorboard
-    /// and the monitoring options may be given with it
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["env", "steps", "learner", "recipe", "seed", "preset", "config", "sets", "out"])]
+    /// Resume the run in this directory from its last checkpoint; only --steps, --device, --threads,
+    /// --tensorboard and the monitoring options may be given with it
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["env", "from", "learner", "recipe", "seed", "preset", "config", "sets", "out"])]
     pub resume: Option<PathBuf>,
+    /// Start from the networks and normalisers of another training, of its best checkpoint or of DIR@last or
+    /// DIR@STEP, with other settings or in another environment; the networks must have the same shapes
+    #[arg(long, value_name = "DIR")]
+    pub from: Option<PathBuf>,
     /// Environment: k8s, k8s-v4.6 or gardener
     #[arg(long, value_name = "NAME", default_value = "k8s")]
     pub env: String,
     /// Environment steps (generations of a garden), rounded down to whole rollouts (train.num_envs x
-    /// train.horizon), but at least one rollout; if that differs from N, a note says so
-    #[arg(long, value_name = "N", default_value_t = 400_000, allow_negative_numbers = true, value_parser = whole::<u64>(TRAINING_STEPS))]
-    pub steps: u64,
+    /// train.horizon), but at least one rollout; if that differs from N, a note says so. With --resume the steps
+    /// of the whole training, those behind it counted: the learning rate continues on the line of a training of
+    /// that many [default: 400000]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u64>(TRAINING_STEPS))]
+    pub steps: Option<u64>,
     /// Library that computes the networks
     #[arg(long, value_enum, default_value_t = Learner::Native)]
     pub learner: Learner,
@@ -360,6 +368,17 @@ pub struct EvalArgs {
     pub seed: SeedArgs,
     #[command(flatten)]
     pub out: OutArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Run directory of the training; its best checkpoint is exported, or the one behind an @: DIR@last, or DIR@STEP
+    #[arg(value_name = "DIR")]
+    pub run: PathBuf,
+    /// ONNX file to write, with the normaliser inside and the action mask as an input; an existing file is not
+    /// overwritten
+    #[arg(long, value_name = "FILE")]
+    pub onnx: PathBuf,
 }
 
 #[derive(Debug, Args)]

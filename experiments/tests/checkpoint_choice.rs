@@ -139,7 +139,10 @@ fn drawn_actions_are_another_policy_and_the_same_in_any_batch() {
         "watch k8s --agent heuristic --seed 1 --steps 3 --png picture.png --sample",
     ] {
         let said = place.refused(command);
-        assert!(said.contains("--sample draws the actions of") && said.contains(" trained: name one"), "{said}");
+        assert!(
+            said.contains("--sample draws the actions of") && said.contains(" trained: name one"),
+            "{said}"
+        );
     }
     let pictures = ["", "--sample"].map(|options| {
         let name = format!("p{}.png", options.len());

@@ -11,6 +11,8 @@ mod drift;
 mod drift_checkpoints;
 mod evaluation;
 mod event_files;
+mod export;
+mod further_training;
 mod garden_log;
 #[cfg(feature = "torch")]
 mod gpu;

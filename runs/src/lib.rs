@@ -34,6 +34,7 @@ pub mod interrupt;
 pub mod listen;
 pub mod memory;
 pub mod monitor;
+pub mod onnx;
 pub mod overlay;
 pub mod plan;
 pub mod progress;

@@ -10,6 +10,8 @@ use resonetics_agents::prophet::policy::Prophet;
 use resonetics_agents::prophet::state::State;
 use serde::{Deserialize, Serialize};
 
+pub use crate::training::checkpoint::CheckpointName;
+
 use crate::error::Error;
 use crate::files::text;
 use crate::setup::Setup;
@@ -36,25 +38,6 @@ pub fn named(text: &str) -> Result<(&str, Which), Error> {
     }
 }
 
-/// A checkpoint by what tells it from every other.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CheckpointName {
-    /// Steps of training behind it.
-    pub step: u64,
-    /// Updates behind it.
-    pub update: u64,
-    /// SHA-256 of its safetensors file.
-    pub sha256: String,
-}
-
-impl std::fmt::Display for CheckpointName {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let short = self.sha256.get(..12).unwrap_or(&self.sha256);
-        write!(f, "step {}, SHA-256 {short}…", self.step)
-    }
-}
-
 /// A training's plan and one of its checkpoints.
 #[derive(Debug)]
 pub struct Trained {
@@ -63,7 +46,8 @@ pub struct Trained {
     pub plan: Train,
     /// Which of its checkpoints this is.
     pub checkpoint: CheckpointName,
-    state: State,
+    /// What it holds.
+    pub(crate) state: State,
 }
 
 impl Trained {
@@ -155,7 +139,7 @@ impl Trained {
 }
 
 /// The training in `dir` and its checkpoints.
-fn training(dir: &Path) -> Result<(Train, Checkpoints), Error> {
+pub(crate) fn training(dir: &Path) -> Result<(Train, Checkpoints), Error> {
     let config = dir.join("config.toml");
     let plan = match Train::parse(&text(&config)?) {
         Ok(Some(plan)) => plan,

@@ -3,11 +3,12 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use resonetics_agents::prophet::state::{Numbers, State};
+use resonetics_agents::prophet::state::{Arrays, Numbers, State};
+use serde::{Deserialize, Serialize};
 
 use super::{BEST, Checkpoint, Checkpoints, opened, step_name};
 use crate::error::Error;
-use crate::files::text;
+use crate::files::{self, sha256, text};
 use crate::run_dir::status;
 
 /// Steps that an error lists; of more the last ones.
@@ -49,6 +50,25 @@ impl std::fmt::Display for Which {
             Which::Last => f.write_str("last"),
             Which::Step(step) => write!(f, "{step}"),
         }
+    }
+}
+
+/// A checkpoint by what tells it from every other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckpointName {
+    /// Steps of training behind it.
+    pub step: u64,
+    /// Updates behind it.
+    pub update: u64,
+    /// SHA-256 of its safetensors file.
+    pub sha256: String,
+}
+
+impl std::fmt::Display for CheckpointName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let short = self.sha256.get(..12).unwrap_or(&self.sha256);
+        write!(f, "step {}, SHA-256 {short}…", self.step)
     }
 }
 
@@ -120,6 +140,29 @@ impl Checkpoints {
             (found == sum).then_some(State { numbers, arrays })
         })
     }
+
+    /// The bytes of the two files of that checkpoint, JSON and safetensors.
+    pub(in crate::training) fn files_with_sum(&self, sum: &str) -> Option<[Vec<u8>; 2]> {
+        let numbered = self.names().unwrap_or_default();
+        [BEST.to_owned()].into_iter().chain(numbered).find_map(|name| {
+            let json = files::read(&self.path(&name, "json"), files::TEXT).ok()?;
+            let arrays = files::read(&self.path(&name, "safetensors"), u64::MAX).ok()?;
+            state_of(&json, &arrays, sum).ok().map(|_| [json, arrays])
+        })
+    }
+}
+
+/// What the two files of a checkpoint hold, whichever training it belongs to, if its SHA-256 is `sum`.
+///
+/// # Errors
+/// What is wrong with them.
+pub(in crate::training) fn state_of(json: &[u8], arrays: &[u8], sum: &str) -> Result<State, String> {
+    let text = std::str::from_utf8(json).map_err(|error| format!("its JSON file is no text: {error}"))?;
+    let record = opened::<Numbers>(text)?;
+    if record.safetensors != sum || sha256(arrays) != sum {
+        return Err(format!("its SHA-256 is not {sum}"));
+    }
+    Ok(State { numbers: record.numbers, arrays: Arrays::from_bytes(arrays)? })
 }
 
 /// Which checkpoints are kept, in words.
