@@ -2,10 +2,12 @@
 //! improvement, paired tests.
 
 mod agent;
+mod named;
 mod part;
 mod trained;
 
 pub use agent::{Agent, Comparison};
+pub(crate) use named::Named;
 pub use part::part;
 pub use trained::{Side, trained_sides};
 

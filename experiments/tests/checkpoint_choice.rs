@@ -192,6 +192,12 @@ fn tables_say_how_a_trained_agent_came_about() {
         }
     }
     assert!(place.text("report/analysis.json").contains(&format!("\"name\":\"{RECIPE}\"")));
+    place.ok("controls --env k8s --agent prophet:out --episodes 8 --seed 1 --out controls");
+    assert_eq!(place.csv("controls/summary.csv").column("recipe"), [RECIPE]);
+    assert!(place.ok("rerun controls --out controls-again").stdout.contains("summary.csv: identical"));
+    place.ok("analyze controls --out controls-report");
+    let table = &place.json("controls-report/analysis.json")["parts"][0]["tables"][0];
+    assert_eq!(table["columns"][1], "recipe", "{table}");
     place.ok("benchmark --agents random,heuristic --episodes 9 --seed 1 --out plain");
     assert!(!place.text("plain/benchmark.csv").contains("recipe"));
     place.ok("analyze plain --out plain-report");

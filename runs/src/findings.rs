@@ -19,7 +19,7 @@ use crate::inputs::{Input, Inputs, REFUSED, first_of, opened};
 use crate::interrupt;
 use crate::plan::Plan;
 use crate::setup::WorldSettings;
-use crate::trained::PROPHET;
+use crate::trained::{PROPHET, TrainedAgents};
 use crate::unfinished;
 
 /// What the files hold, kind by kind.
@@ -322,6 +322,12 @@ fn garden(
     Ok(())
 }
 
+/// How the trained agent called `name` came about.
+fn recipe(trained: &TrainedAgents, name: &str) -> Option<Recipe> {
+    let checkpoint = trained.checkpoint(name)?;
+    Some(Recipe { name: trained.recipe(name).map(str::to_owned), steps: checkpoint.step })
+}
+
 fn benchmark(
     found: &mut Found,
     inputs: &Inputs,
@@ -340,11 +346,7 @@ fn benchmark(
             .strip_prefix(PROPHET)
             .map(|typed| inputs.training(typed, input.run).unwrap_or_else(|| played.agent.clone()));
         played.training = training;
-        let checkpoint = acted.and_then(|acted| acted.checkpoint(&played.agent));
-        played.recipe = checkpoint.map(|checkpoint| Recipe {
-            name: acted.and_then(|acted| acted.recipe(&played.agent)).map(str::to_owned),
-            steps: checkpoint.step,
-        });
+        played.recipe = acted.and_then(|acted| recipe(acted, &played.agent));
         // Another policy than the same agent's greedy one.
         if acted.is_some_and(|acted| acted.is_sampled(&played.agent)) {
             played.agent += ", sampled";
@@ -411,6 +413,10 @@ fn lives(found: &mut Found, inputs: &Inputs, table: &mut Table, input: &Input) -
         found.unfinished.extend(text.map(|text| (Kind::Lifetimes, text)));
     }
     for world in &mut worlds {
+        if let Some(Plan::Controls(plan)) = plan {
+            let of = plan.worlds.iter().find(|of| world.name == format!("{}, {}", of.env.name, of.agent));
+            world.recipe = of.and_then(|of| recipe(&plan.checkpoints, &of.agent));
+        }
         if !found.named.insert(world.name.clone()) {
             world.name = format!("{} ({})", world.name, input.name);
         }

@@ -263,6 +263,30 @@ impl TrainedAgents {
         self.known(name).is_some_and(|known| known.sample)
     }
 
+    /// Columns behind those of a table of agents that say how trained ones came about; none where there are none.
+    pub fn columns(&self) -> &'static [&'static str] {
+        if self.is_empty() { &[] } else { &["recipe", "training_steps", "checkpoint_sha256", "actions"] }
+    }
+
+    /// The cells of the agent called `name` in [`TrainedAgents::columns`], empty for one that was not trained.
+    pub fn cells(&self, name: &str) -> Vec<String> {
+        let Some(TrainedAgent { checkpoint, recipe, sample, .. }) = self.known(name) else {
+            return vec![String::new(); self.columns().len()];
+        };
+        let actions = if *sample { "sampled" } else { "greedy" };
+        let recipe = recipe.clone().unwrap_or_default();
+        vec![recipe, checkpoint.step.to_string(), checkpoint.sha256.clone(), actions.to_owned()]
+    }
+
+    /// How the agent called `name` came about, in words for a line about it; empty for one that was not trained.
+    pub fn told(&self, name: &str) -> String {
+        self.known(name).map_or_else(String::new, |known| {
+            let recipe = known.recipe.as_deref().unwrap_or("-");
+            let sampled = if known.sample { " | sampled" } else { "" };
+            format!(" | {recipe} | {} training steps{sampled}", known.checkpoint.step)
+        })
+    }
+
     /// The agent called `name`, for `envs` environments of `env`; a trained one as it was opened.
     ///
     /// # Errors

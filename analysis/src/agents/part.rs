@@ -5,12 +5,12 @@ use std::collections::HashMap;
 
 use serde_json::json;
 
+use super::named::Named;
 use super::trained::{beside, sides};
 use super::{Agent, Side, World, overall};
 use crate::chart::{
     CURVES, ChartError, Curve, Estimate, Labels, intervals, lines, picked, picked_estimates, range,
 };
-use crate::read::episodes::Recipe;
 use crate::report::{Cell, Figure, Part, Table, p_text};
 use crate::stats::aggregate::{performance_profile, profile_intervals};
 use crate::stats::bootstrap::resamples;
@@ -63,7 +63,7 @@ pub fn part(worlds: &[World]) -> Result<Part, ChartError> {
             part.figures.extend(profile_figure(world, number)?);
         }
     }
-    let named = Named::of(worlds);
+    let named = Named::of(worlds.iter().flat_map(|world| &world.agents).map(|agent| agent.recipe.as_ref()));
     if worlds.len() > DRAWN {
         let tables = [aggregate_table, episodes_table];
         part.tables
@@ -108,38 +108,6 @@ pub fn part(worlds: &[World]) -> Result<Part, ChartError> {
     }
     part.findings = json!({ "kind": "agents", "worlds": worlds, "over_all_worlds": over_all });
     Ok(part)
-}
-
-/// How agents are named in a table: beside trained ones stands how they came about.
-#[derive(Clone, Copy)]
-struct Named {
-    /// Whether there is a trained agent of which that is known.
-    trained: bool,
-}
-
-impl Named {
-    fn of(worlds: &[World]) -> Named {
-        let mut agents = worlds.iter().flat_map(|world| &world.agents);
-        Named { trained: agents.any(|agent| agent.recipe.is_some()) }
-    }
-
-    /// The columns of a table whose first one is `first`.
-    fn columns<'a>(self, first: &'a str, others: &[&'a str]) -> Vec<&'a str> {
-        let of_recipe: &[&str] = if self.trained { &["recipe", "training steps"] } else { &[] };
-        [&[first], of_recipe, others].concat()
-    }
-
-    /// A row of it.
-    fn row(self, name: &str, recipe: Option<&Recipe>, others: Vec<Cell>) -> Vec<Cell> {
-        let mut row = vec![Cell::text(name)];
-        if self.trained {
-            let words = recipe.and_then(|recipe| recipe.name.as_deref());
-            row.push(Cell::text(words.unwrap_or("–")));
-            row.push(recipe.map_or_else(|| Cell::text("–"), |recipe| Cell::count(recipe.steps)));
-        }
-        row.extend(others);
-        row
-    }
 }
 
 /// In how many of many worlds each agent is the best.

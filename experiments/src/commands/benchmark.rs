@@ -44,9 +44,6 @@ const SUMMARY_COLUMNS: [&str; 13] = [
     "probability_of_improvement",
 ];
 
-/// Behind them where a trained agent takes part; empty for the others.
-const RECIPE_COLUMNS: [&str; 4] = ["recipe", "training_steps", "checkpoint_sha256", "actions"];
-
 /// What was once published for the cluster: agent, return, steps. The rules do not yield it.
 const PUBLISHED: [(&str, f64, f64); 2] = [("random", -12.456, 312.4), ("heuristic", 18.912, 456.8)];
 
@@ -101,9 +98,7 @@ pub fn execute(plan: &Benchmark, dir: &Path, context: Context) -> Result<(), Err
     }
     episodes_csv.finish()?;
     progress.message("resampling");
-    // How trained ones came about stands beside them; where there are none, nothing is said of it.
-    let trained = !plan.checkpoints.is_empty();
-    let columns = [&SUMMARY_COLUMNS[..], if trained { &RECIPE_COLUMNS } else { &[] }].concat();
+    let columns = [&SUMMARY_COLUMNS[..], plan.checkpoints.columns()].concat();
     let mut csv = CsvFile::create(&dir.join("benchmark.csv"), &columns)?;
     let mut intervals = Vec::new();
     for (i, (agent, episodes)) in plan.agents.iter().zip(&all).enumerate() {
@@ -111,7 +106,7 @@ pub fn execute(plan: &Benchmark, dir: &Path, context: Context) -> Result<(), Err
         let interval = interval(episodes, &progress);
         interrupt::check()?;
         let mut row = summary_row(agent, episodes, first, interval).to_vec();
-        row.extend(recipe_cells(plan, agent).into_iter().filter(|_| trained));
+        row.extend(plan.checkpoints.cells(agent));
         csv.row(row)?;
         intervals.push(interval);
     }
@@ -122,12 +117,7 @@ pub fn execute(plan: &Benchmark, dir: &Path, context: Context) -> Result<(), Err
 
 fn tell(plan: &Benchmark, all: &[Vec<Episode>], intervals: &[Option<Interval>]) -> Result<(), Error> {
     for (agent, episodes) in plan.agents.iter().zip(all) {
-        let trained = plan.checkpoints.checkpoint(agent).map_or_else(String::new, |checkpoint| {
-            let recipe = plan.checkpoints.recipe(agent).unwrap_or("-");
-            let sampled = if plan.checkpoints.is_sampled(agent) { " | sampled" } else { "" };
-            format!(" | {recipe} | {} training steps{sampled}", checkpoint.step)
-        });
-        say(format_args!("{agent} | {}{trained}", line(plan, episodes)))?;
+        say(format_args!("{agent} | {}{}", line(plan, episodes), plan.checkpoints.told(agent)))?;
     }
     let first = (plan.agents[0].as_str(), all[0].as_slice());
     for (agent, episodes) in plan.agents.iter().zip(all).skip(1) {
@@ -279,15 +269,6 @@ fn summary_row(
         cell(wins.map(|counts| counts.wins as f64 / episodes.len() as f64)),
         cell(first.and_then(|first| probability_of_improvement(&returns, &first))),
     ]
-}
-
-/// The cells of [`RECIPE_COLUMNS`].
-fn recipe_cells(plan: &Benchmark, agent: &str) -> [String; 4] {
-    let trained = &plan.checkpoints;
-    let Some(checkpoint) = trained.checkpoint(agent) else { return [const { String::new() }; 4] };
-    let actions = if trained.is_sampled(agent) { "sampled" } else { "greedy" };
-    let recipe = trained.recipe(agent).unwrap_or_default().to_owned();
-    [recipe, checkpoint.step.to_string(), checkpoint.sha256.clone(), actions.to_owned()]
 }
 
 fn returns(episodes: &[Episode]) -> Vec<f64> {
