@@ -18,8 +18,7 @@ use resonetics_runs::{Error, trained};
 /// Trains in `dir`, a new folder, until `watch` ends it or it is done.
 fn train(dir: &Path, watch: &dyn Fn(&Watched<'_>) -> Result<(), Error>) -> Result<(), Error> {
     let world = Setup::preset("k8s", "reference")?.with(None, &["max_steps=100".to_owned()])?;
-    let plan =
-        Train { seed: 1, steps: 8192, learner: LearnerKind::Native, train: world.training(8192), env: world };
+    let plan = Train::new(1, 8192, LearnerKind::Native, world.training(8192), world);
     let runtime = Runtime { watch, ..Runtime::default() };
     Training::begin(&plan, Some(dir), &runtime)?.run(&runtime)
 }

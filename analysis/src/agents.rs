@@ -2,10 +2,12 @@
 //! improvement, paired tests.
 
 mod agent;
+mod named;
 mod part;
 mod trained;
 
 pub use agent::{Agent, Comparison};
+pub(crate) use named::Named;
 pub use part::part;
 pub use trained::{Side, trained_sides};
 
@@ -165,6 +167,7 @@ fn compared(
             |target: f64| played.returns.iter().map(|score| (target - score).max(0.0)).collect::<Vec<_>>();
         compared.push(Agent {
             name: played.agent.clone(),
+            recipe: played.recipe.clone(),
             episodes: played.episodes,
             mean: mean(&played.returns),
             mean_interval: mean_interval(&played.returns),

@@ -21,6 +21,15 @@ pub const FILE: &str = "eval.json";
 pub struct Evaluation {
     /// The training whose agent it is of.
     pub run: String,
+    /// How it was trained, in a few words; files of earlier versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<String>,
+    /// The checkpoint that acted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<Acted>,
+    /// Whether its actions were drawn from its policy.
+    #[serde(default)]
+    pub sample: bool,
     /// The world.
     pub env: String,
     /// The seed of its episodes; evaluations with the same seed played the same ones.
@@ -46,6 +55,13 @@ pub struct Evaluation {
     /// What its training has in common with those that differ from it in the seed alone; the file does not say.
     #[serde(skip)]
     pub training: Option<String>,
+}
+
+/// The checkpoint that acted, as far as a report tells it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Acted {
+    /// Steps of training behind it.
+    pub step: u64,
 }
 
 /// Evaluations under the same conditions of trainings that differ in the seed alone.
@@ -83,7 +99,8 @@ impl Evaluation {
     fn conditions(&self) -> String {
         let noise = (self.obs_noise > 0.0).then(|| format!(" with observation noise {}", self.obs_noise));
         let drift = (self.drift_scale != 1.0).then(|| format!(" with {} times the drift", self.drift_scale));
-        [noise, drift].into_iter().flatten().collect()
+        let sample = self.sample.then(|| " with sampled actions".to_owned());
+        [noise, drift, sample].into_iter().flatten().collect()
     }
 
     /// From mean, deviation and count: the ends in files of earlier versions are a bootstrap's, which of few
@@ -106,6 +123,9 @@ pub fn part(evaluations: &[(String, Evaluation)]) -> Result<Part, ChartError> {
         &[
             "run",
             "agent of",
+            "recipe",
+            "training steps",
+            "actions",
             "world",
             "episodes",
             "noise on observations",
@@ -157,6 +177,9 @@ pub fn part(evaluations: &[(String, Evaluation)]) -> Result<Part, ChartError> {
         table.rows.push(vec![
             Cell::text(name),
             Cell::text(&found.run),
+            Cell::text(found.recipe.as_deref().unwrap_or("–")),
+            found.checkpoint.as_ref().map_or_else(|| Cell::text("–"), |acted| Cell::count(acted.step)),
+            Cell::text(if found.sample { "sampled" } else { "greedy" }),
             Cell::text(&found.env),
             Cell::count(found.episodes),
             Cell::number(Some(found.obs_noise), 2),
@@ -295,7 +318,7 @@ mod tests {
         ), "{}", part.answer);
         let names: Vec<_> = part.figures.iter().map(|figure| figure.name.as_str()).collect();
         assert_eq!(names, ["evaluation-1", "evaluation-2"]);
-        assert_eq!(part.tables[0].rows[0][9].text, "25.0%");
+        assert_eq!(part.tables[0].rows[0][12].text, "25.0%");
     }
 
     // scipy 1.17.1: ttest_1samp([50, 55, 60], 0).confidence_interval(): 55 and 42.579 to 67.421

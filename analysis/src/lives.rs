@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::agents::Named;
 use crate::chart::{ChartError, Curve, Labels, lines, steps};
 use crate::read::lifetimes::World;
 use crate::report::{Cell, Figure, Part, Table, at_most, p_text};
@@ -28,9 +29,13 @@ const SAID: u32 = 6;
 /// # Errors
 /// That a figure cannot be drawn.
 pub fn part(worlds: &[World]) -> Result<Part, ChartError> {
+    let named = Named::of(worlds.iter().map(|world| world.recipe.as_ref()));
     let mut table = Table::new(
         "Lives without and with control, in steps (k8s) or generations (gardener)",
-        &["world, agent", "pairs", "lost", "median", "restricted mean", "difference (95%)", "log-rank p"],
+        &named.columns(
+            "world, agent",
+            &["pairs", "lost", "median", "restricted mean", "difference (95%)", "log-rank p"],
+        ),
     );
     let (mut answers, mut figures, mut findings) = (Vec::new(), Vec::new(), Vec::new());
     let mut sentences = Vec::new();
@@ -55,7 +60,7 @@ pub fn part(worlds: &[World]) -> Result<Part, ChartError> {
             figures.push(figure(world, number)?);
         }
         findings.push(found.json.clone());
-        table.rows.push(found.row);
+        table.rows.push(named.row(&world.name, world.recipe.as_ref(), found.row));
     }
     Ok(Part {
         question: "Does the system live longer with the control layer?".to_owned(),
@@ -95,7 +100,6 @@ fn found(world: &World) -> Found {
     let interval = paired_restricted_mean_interval(&on_pairs, &off_pairs, horizon);
     let p = log_rank_test(&on, &off).filter(LogRank::is_told).map(|test| test.p_value);
     let row = vec![
-        Cell::text(&world.name),
         Cell::count(pairs.len() as u64),
         Cell::change(Some(lost(&off) as f64), Some(lost(&on) as f64), 0),
         Cell::change(median(&off), median(&on), 0),
@@ -233,6 +237,7 @@ mod tests {
         let life = |time: f64| Lifetime { time, lost: true };
         let world = World {
             name: "k8s, random".to_owned(),
+            recipe: None,
             off: (0..20).map(|seed| (seed, life(10.0 + seed as f64))).collect(),
             on: (0..21).rev().map(|seed| (seed, life(15.0 + seed as f64))).collect(),
         };
@@ -251,7 +256,8 @@ mod tests {
             let life = |pair| Lifetime { time: f64::from(pick(pair).abs()), lost: pick(pair) > 0 };
             (0..).zip(lives).map(|(seed, pair)| (seed, life(pair))).collect()
         };
-        let world = World { name: "k8s, x".to_owned(), off: side(|pair| pair.0), on: side(|pair| pair.1) };
+        let (off, on) = (side(|pair| pair.0), side(|pair| pair.1));
+        let world = World { name: "k8s, x".to_owned(), recipe: None, off, on };
         let part = part(&[world]).unwrap();
         (part.answer, part.sentences, part.findings["worlds"][0].clone())
     }
@@ -296,6 +302,7 @@ mod tests {
         assert!(told(&[(100, 105), (120, 125)]).0.ends_with("2 pairs with equal differences are too few."));
         let apart = World {
             name: "k8s, x".to_owned(),
+            recipe: None,
             off: vec![(1, Lifetime { time: 5.0, lost: true })],
             on: vec![(2, Lifetime { time: 6.0, lost: true })],
         };

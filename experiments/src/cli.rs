@@ -58,6 +58,8 @@ pub enum Command {
     Eval(EvalArgs),
     /// Answer a question with many runs, or list the questions; a study that was stopped goes on
     Study(StudyArgs),
+    /// Export a trained policy as an ONNX file
+    Export(ExportArgs),
     /// Analyze runs, folders of runs or CSV files: statistics, figures, one HTML page
     Analyze(AnalyzeArgs),
     /// The same as analyze for whole runs, side by side
@@ -131,6 +133,14 @@ pub struct SeedArgs {
     pub seed: Option<u64>,
 }
 
+/// For commands in which trained agents act.
+#[derive(Debug, Args)]
+pub struct ActingArgs {
+    /// Draw the actions of trained agents from their policies instead of taking the likeliest
+    #[arg(long)]
+    pub sample: bool,
+}
+
 /// For commands that measure or check, where another seed makes little difference.
 #[derive(Debug, Args)]
 pub struct FixedSeedArgs {
@@ -179,7 +189,8 @@ pub struct GardenerArgs {
     /// Generations in each run
     #[arg(long, value_name = "N", default_value_t = 2000, allow_negative_numbers = true, value_parser = whole::<u32>(GENERATIONS))]
     pub generations: u32,
-    /// Agent: evolved, heuristic, patrol, random, idle, or prophet:DIR for a trained one
+    /// Agent: evolved, heuristic, patrol, random, idle, or prophet:DIR for a trained one, prophet:DIR@last or
+    /// prophet:DIR@STEP for another checkpoint of it than the best
     #[arg(long, value_name = "NAME", default_value = "evolved")]
     pub agent: String,
     /// Number of runs, each with its own seed
@@ -202,10 +213,12 @@ pub struct BenchmarkArgs {
     #[arg(long, value_name = "NAME", default_value = "k8s")]
     pub env: String,
     /// Agents, separated by commas, or one for each --agents. The first is the baseline that the others are
-    /// compared with. prophet:DIR is a trained one; if DIR contains commas, the longest match that is a run
-    /// is used
+    /// compared with. prophet:DIR is a trained one, prophet:DIR@last and prophet:DIR@STEP are other checkpoints
+    /// of it than the best; if DIR contains commas, the longest match that is a run is used
     #[arg(long, value_name = "NAMES", default_value = "random,heuristic")]
     pub agents: Vec<String>,
+    #[command(flatten)]
+    pub acting: ActingArgs,
     /// Episodes for each agent, on the same seeds
     #[arg(long, value_name = "N", default_value_t = 50, allow_negative_numbers = true, value_parser = whole::<u32>(EPISODES))]
     pub episodes: u32,
@@ -350,17 +363,23 @@ pub enum Recipe {
 
 #[derive(Debug, Args)]
 pub struct TrainArgs {
-    /// Resume the run in this directory from its last checkpoint; only --device, --threads, --tensorboard
-    /// and the monitoring options may be given with it
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["env", "steps", "learner", "recipe", "seed", "preset", "config", "sets", "out"])]
+    /// Resume the run in this directory from its last checkpoint; only --steps, --device, --threads,
+    /// --tensorboard and the monitoring options may be given with it
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["env", "from", "learner", "recipe", "seed", "preset", "config", "sets", "out"])]
     pub resume: Option<PathBuf>,
+    /// Start from the networks and normalisers of another training, of its best checkpoint or of DIR@last or
+    /// DIR@STEP, with other settings or in another environment; the networks must have the same shapes
+    #[arg(long, value_name = "DIR")]
+    pub from: Option<PathBuf>,
     /// Environment: k8s, k8s-v4.6 or gardener
     #[arg(long, value_name = "NAME", default_value = "k8s")]
     pub env: String,
     /// Environment steps (generations of a garden), rounded down to whole rollouts (train.num_envs x
-    /// train.horizon), but at least one rollout; if that differs from N, a note says so
-    #[arg(long, value_name = "N", default_value_t = 400_000, allow_negative_numbers = true, value_parser = whole::<u64>(TRAINING_STEPS))]
-    pub steps: u64,
+    /// train.horizon), but at least one rollout; if that differs from N, a note says so. With --resume the steps
+    /// of the whole training, those behind it counted: the learning rate continues on the line of a training of
+    /// that many [default: 400000]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u64>(TRAINING_STEPS))]
+    pub steps: Option<u64>,
     /// Library that computes the networks
     #[arg(long, value_enum, default_value_t = Learner::Native)]
     pub learner: Learner,
@@ -387,9 +406,12 @@ pub struct TrainArgs {
 
 #[derive(Debug, Args)]
 pub struct EvalArgs {
-    /// Run directory of the training; its best checkpoint acts, greedily
+    /// Run directory of the training; its best checkpoint acts, or the one behind an @: DIR@last, or DIR@STEP
+    /// for that of a step of training
     #[arg(long, value_name = "DIR")]
     pub run: PathBuf,
+    #[command(flatten)]
+    pub acting: ActingArgs,
     /// Number of episodes
     #[arg(long, value_name = "N", default_value_t = 1000, allow_negative_numbers = true, value_parser = whole::<u32>(EPISODES))]
     pub episodes: u32,
@@ -403,6 +425,17 @@ pub struct EvalArgs {
     pub seed: SeedArgs,
     #[command(flatten)]
     pub out: OutArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Run directory of the training; its best checkpoint is exported, or the one behind an @: DIR@last, or DIR@STEP
+    #[arg(value_name = "DIR")]
+    pub run: PathBuf,
+    /// ONNX file to write, with the normaliser inside and the action mask as an input; an existing file is not
+    /// overwritten
+    #[arg(long, value_name = "FILE")]
+    pub onnx: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -437,9 +470,12 @@ pub struct ReplayArgs {
 pub struct WatchArgs {
     /// Environment: gardener, k8s or k8s-v4.6
     pub env: String,
-    /// Agent, prophet:DIR for a trained one [default: evolved in the garden, heuristic in the cluster]
+    /// Agent, prophet:DIR for a trained one, prophet:DIR@last or prophet:DIR@STEP for another checkpoint than the
+    /// best [default: evolved in the garden, heuristic in the cluster]
     #[arg(long, value_name = "NAME")]
     pub agent: Option<String>,
+    #[command(flatten)]
+    pub acting: ActingArgs,
     #[command(flatten)]
     pub seed: SeedArgs,
     #[command(flatten)]

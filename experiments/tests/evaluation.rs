@@ -28,7 +28,9 @@ fn eval_tells_how_it_fares() {
         keys,
         [
             "run",
+            "recipe",
             "checkpoint",
+            "sample",
             "env",
             "seed",
             "episodes",

@@ -5,11 +5,14 @@ mod common;
 
 mod analyze;
 mod benchmark_files;
+mod checkpoint_choice;
 mod controls_files;
 mod drift;
 mod drift_checkpoints;
 mod evaluation;
 mod event_files;
+mod export;
+mod further_training;
 mod garden_log;
 #[cfg(feature = "torch")]
 mod gpu;

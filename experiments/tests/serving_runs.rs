@@ -430,6 +430,11 @@ fn a_trained_agent_plays_from_the_list_alone() {
     // It goes on with the same checkpoint only.
     let later = served.scenes(&format!("/live/k8s?{agent}"), &format!("Last-Event-ID: 11@{best}\r\n"), 2);
     assert!(later[..] == scenes[11..], "as it would have");
+    // Another checkpoint, and actions drawn from the policy.
+    let last = served.scenes(&format!("/live/k8s?{}", agent.replacen("%2Fp", "%2Fp@last", 1)), "", 3);
+    assert!(last.iter().all(|scene| scene["checkpoint"] == 6 * STEPS), "{last:?}");
+    let drawn = || served.scenes(&format!("/live/k8s?{agent}&sample=true"), "", 9);
+    assert!(drawn() == drawn() && drawn()[8] != scenes[8], "drawn by the seed");
     // Its own settings, not those of a preset.
     let own = served.scenes("/live/gardener?agent=prophet:g&preset=as+trained&rate=20", "", 1);
     assert_eq!(own[0]["grid"], Value::from(vec![8, 8]));
@@ -445,6 +450,11 @@ fn a_trained_agent_plays_from_the_list_alone() {
         ("k8s?agent=prophet:..%2Foutside%2Fp", "no such run in the list"),
         ("k8s?agent=prophet:%2Fetc", "no such run in the list"),
         ("k8s?agent=prophet:linked", "is a link"),
+        ("k8s?agent=prophet:linked@last", "is a link"),
+        ("k8s?agent=prophet:many%2Fp@7", "keeps no checkpoint of step 7: kept are 384, 768"),
+        ("k8s?agent=prophet:many%2Fp@first", "allowed are @best, @last and @STEP"),
+        ("k8s?agent=prophet:none@last", "no such run in the list"),
+        ("k8s?agent=planner&sample=true", "planner was not trained"),
         ("k8s?agent=prophet:trace", "is not a training"),
         ("k8s?agent=planner&preset=as+trained", "unknown preset `as trained`"),
         ("gardener?agent=prophet:many%2Fp", "was trained in k8s, with 30 numbers in an observation"),

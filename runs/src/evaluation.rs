@@ -54,9 +54,12 @@ fn found(plan: &Eval, episodes: &[Episode]) -> Value {
     let steps: Vec<f64> = episodes.iter().map(|episode| f64::from(episode.steps)).collect();
     let terminated = episodes.iter().filter(|episode| episode.terminated).count();
     let interval = mean_interval(&returns);
+    let agent = plan.agent();
     json!({
         "run": plan.run,
-        "checkpoint": plan.checkpoints.checkpoint(&plan.agent()),
+        "recipe": plan.checkpoints.recipe(&agent),
+        "checkpoint": plan.checkpoints.checkpoint(&agent),
+        "sample": plan.checkpoints.is_sampled(&agent),
         "env": plan.env.name,
         "seed": plan.seed,
         "episodes": plan.episodes,

@@ -8,6 +8,7 @@ use resonetics_analysis::evaluations::{self, Evaluation};
 use resonetics_analysis::garden::{self, Garden, Rules};
 use resonetics_analysis::limits;
 use resonetics_analysis::lives;
+use resonetics_analysis::read::episodes::Recipe;
 use resonetics_analysis::read::{GoOn, Kind, ReadError, Table, doses, episodes, lifetimes, log};
 use resonetics_analysis::report::{Part, Report, some_of, thousands};
 use resonetics_analysis::trainings::{self, Training};
@@ -19,7 +20,7 @@ use crate::inputs::{Input, Inputs, REFUSED, first_of, opened};
 use crate::interrupt;
 use crate::plan::Plan;
 use crate::setup::WorldSettings;
-use crate::trained::folder;
+use crate::trained::{PROPHET, TrainedAgents};
 use crate::unfinished;
 
 /// What the files hold, kind by kind.
@@ -330,6 +331,12 @@ fn garden(
     Ok(())
 }
 
+/// How the trained agent called `name` came about.
+fn recipe(trained: &TrainedAgents, name: &str) -> Option<Recipe> {
+    let checkpoint = trained.checkpoint(name)?;
+    Some(Recipe { name: trained.recipe(name).map(str::to_owned), steps: checkpoint.step })
+}
+
 fn benchmark(
     found: &mut Found,
     inputs: &Inputs,
@@ -340,11 +347,20 @@ fn benchmark(
     let Some(plan) = found.usable(input, plan(inputs, input))? else { return Ok(()) };
     let world = world.unwrap_or(&input.name).clone();
     let mut agents = found.rows(input, episodes::read(table, &|| goes_on(inputs)))?;
+    let acted = plan.and_then(Plan::trained);
     for played in agents.iter_mut().flatten() {
         // One whose training is not there any more is one of its own.
-        let training = folder(&played.agent)
-            .map(|dir| inputs.training(dir, input.run).unwrap_or_else(|| played.agent.clone()));
+        let training = played
+            .agent
+            .strip_prefix(PROPHET)
+            .map(|typed| inputs.training(typed, input.run).unwrap_or_else(|| played.agent.clone()));
         played.training = training;
+        played.recipe = acted.and_then(|acted| recipe(acted, &played.agent));
+        // Another policy than the same agent's greedy one.
+        if acted.is_some_and(|acted| acted.is_sampled(&played.agent)) {
+            played.agent += ", sampled";
+            played.training.iter_mut().for_each(|training| *training += ", sampled");
+        }
     }
     let benchmark = agents.map(|agents| Benchmark { world, run: input.name.clone(), agents });
     if let (Some(benchmark), Some(plan)) = (&benchmark, plan) {
@@ -406,6 +422,10 @@ fn lives(found: &mut Found, inputs: &Inputs, table: &mut Table, input: &Input) -
         found.unfinished.extend(text.map(|text| (Kind::Lifetimes, text)));
     }
     for world in &mut worlds {
+        if let Some(Plan::Controls(plan)) = plan {
+            let of = plan.worlds.iter().find(|of| world.name == format!("{}, {}", of.env.name, of.agent));
+            world.recipe = of.and_then(|of| recipe(&plan.checkpoints, &of.agent));
+        }
         if !found.named.insert(world.name.clone()) {
             world.name = format!("{} ({})", world.name, input.name);
         }

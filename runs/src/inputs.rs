@@ -53,7 +53,7 @@ pub struct Inputs {
     /// What the config.toml of each run plans and says; read once, however many ask.
     plans: Vec<Planned>,
     settings: Vec<Settings>,
-    /// What [`trained::identity`] says of the folders that were asked for.
+    /// What [`trained::agent_identity`] says of the folders that were asked for.
     trainings: RefCell<HashMap<PathBuf, Option<String>>>,
     /// What is in `files`, with no links: a file is read once.
     known: HashSet<PathBuf>,

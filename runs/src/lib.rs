@@ -36,6 +36,7 @@ pub mod limit;
 pub mod listen;
 pub mod memory;
 pub mod monitor;
+pub mod onnx;
 pub mod overlay;
 pub mod plan;
 pub mod progress;

@@ -100,6 +100,13 @@ impl RunRecord {
         }
     }
 
+    /// Of a run whose config.toml is `config_toml` from now on.
+    #[must_use]
+    pub fn with_settings(mut self, config_toml: &str) -> Self {
+        self.config_sha256 = sha256(config_toml.as_bytes());
+        self
+    }
+
     /// With the addresses at which it can be watched, for metrics and for health.
     #[must_use]
     pub fn watched_at(mut self, addresses: Option<[SocketAddr; 2]>) -> Self {
@@ -192,7 +199,9 @@ impl RunDir {
                 record.earlier_commits.push(other);
             }
         }
-        record.config_sha256 = before.get("config_sha256").and_then(text).unwrap_or_default();
+        if record.config_sha256.is_empty() {
+            record.config_sha256 = before.get("config_sha256").and_then(text).unwrap_or_default();
+        }
         let lock = lock(path);
         write_atomic(&path.join("run.json"), &json(&record)?)?;
         Ok(Self { path: path.to_path_buf(), record, started: Instant::now(), _lock: lock })

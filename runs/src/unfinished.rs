@@ -27,7 +27,7 @@ fn of(had: u64, planned: u64, what: &str) -> String {
 /// is 0.
 pub(crate) fn planned_steps(plan: &Plan) -> Option<u64> {
     match plan {
-        Plan::Train(plan) => Some(plan.train.updates(plan.steps) * plan.steps_per_update()),
+        Plan::Train(plan) => Some(plan.whole(plan.total())),
         Plan::Drift(plan) => Some(plan.steps),
         _ => None,
     }
@@ -36,7 +36,7 @@ pub(crate) fn planned_steps(plan: &Plan) -> Option<u64> {
 /// Of a training or a drift that got to `steps`, a drift's first step counted.
 pub(crate) fn steps(run: &Run, plan: &Plan, steps: u64) -> Option<String> {
     let typed = match plan {
-        Plan::Train(plan) => plan.steps,
+        Plan::Train(plan) => plan.total(),
         Plan::Drift(plan) => plan.steps,
         _ => return None,
     };

@@ -1,12 +1,14 @@
 //! A trained Prophet as a policy.
 
-use super::categorical::likeliest;
+use resonetics_envs::stream::{Domain, Key};
+
+use super::categorical::{choose, forbid, likeliest, log_softmax};
 use super::native::NativeLearner;
 use super::normalizer::Normalizer;
 use crate::policy::{Observations, Policy, contiguous};
 
-/// Networks that act greedily on normalised observations. They are those of the native learner, whichever
-/// trained them: it needs no device, and cannot fail.
+/// Networks that act on normalised observations, by their likeliest action unless they are [`Prophet::sampled`].
+/// They are those of the native learner, whichever trained them: it needs no device, and cannot fail.
 pub struct Prophet {
     learner: NativeLearner,
     normalizer: Normalizer,
@@ -14,17 +16,56 @@ pub struct Prophet {
     normalized: Vec<f32>,
     logits: Vec<f32>,
     values: Vec<f32>,
+    /// `[actions]`
+    probabilities: Vec<f32>,
+    /// Of each environment what its actions are drawn from, and the steps of its episode; none: nothing is drawn.
+    streams: Vec<(Key, u32)>,
 }
 
 impl Prophet {
     /// The policy of `learner`, which chooses from `actions` actions.
     pub fn new(learner: NativeLearner, normalizer: Normalizer, actions: usize) -> Prophet {
         let [normalized, logits, values] = [const { Vec::new() }; 3];
-        Prophet { learner, normalizer, actions, normalized, logits, values }
+        let (probabilities, streams) = (vec![0.0; actions], Vec::new());
+        Prophet { learner, normalizer, actions, normalized, logits, values, probabilities, streams }
+    }
+
+    /// The same with actions drawn from the policy, in `envs` environments: an episode draws from a stream of its
+    /// own, below the key that it begins with, so that it does not depend on those beside it.
+    #[must_use]
+    pub fn sampled(mut self, envs: usize) -> Prophet {
+        self.streams = (0..envs as u64).map(|env| (Key::new(0, Domain::Policy, env), 0)).collect();
+        self
+    }
+
+    /// Draws an action for each row that is asked.
+    fn draw(&mut self, seen: &Observations<'_>, actions: &mut [usize]) {
+        let n = self.actions;
+        let agents = actions.len() / self.streams.len();
+        let mask = contiguous(seen.action_mask);
+        for (env, (key, step)) in self.streams.iter_mut().enumerate() {
+            for agent in 0..agents {
+                let row = env * agents + agent;
+                if seen.asked(row) {
+                    let logits = &mut self.logits[row * n..][..n];
+                    forbid(logits, if mask.is_empty() { mask } else { &mask[row * n..][..n] });
+                    log_softmax(logits, &mut self.probabilities);
+                    actions[row] = choose(&self.probabilities, key.uniform(*step, agent as u32));
+                }
+            }
+            *step += 1;
+        }
     }
 }
 
 impl Policy for Prophet {
+    fn begin_episode(&mut self, env: usize, key: Key) {
+        // Beside what else is drawn in the episode, such as the noise of `Noisy`.
+        if let Some(stream) = self.streams.get_mut(env) {
+            *stream = (key.derive(Domain::Policy as u32, 2), 0);
+        }
+    }
+
     fn act(&mut self, seen: &Observations<'_>, actions: &mut [usize]) {
         let (rows, n) = (seen.rows(), self.actions);
         self.normalized.resize(seen.observations.len(), 0.0);
@@ -32,6 +73,9 @@ impl Policy for Prophet {
         self.values.resize(rows, 0.0);
         self.normalizer.apply(contiguous(seen.observations), &mut self.normalized);
         self.learner.act(&self.normalized, &mut self.logits, &mut self.values);
+        if !self.streams.is_empty() {
+            return self.draw(seen, actions);
+        }
         let mask = contiguous(seen.action_mask);
         for (row, action) in actions.iter_mut().enumerate() {
             if seen.asked(row) {
@@ -82,6 +126,47 @@ mod tests {
         let mut normalizer = Normalizer::new(3);
         normalizer.update(&[0.0, 5.0, 0.0], &[]);
         assert_eq!(act(&observations, &free, normalizer), [2, 2, 2]);
+    }
+
+    /// Each action as often as its probability says, a forbidden one never; the same in whichever batch.
+    #[test]
+    #[allow(clippy::disallowed_methods)] // an oracle's mathematics is the standard library's
+    fn actions_are_drawn_from_the_policy_by_each_episode_alone() {
+        const EPISODES: u64 = 4000;
+        let logits = [0.0_f32, 1.0, -0.5];
+        let draw = |episodes: std::ops::Range<u64>, mask: Option<[bool; 3]>| {
+            let count = (episodes.end - episodes.start) as usize;
+            let observations = Array2::from_shape_fn((count, 3), |(_, action)| logits[action]);
+            let rows = if mask.is_some() { count } else { 0 };
+            let mask = Array2::from_shape_fn((rows, 3), |(_, action)| mask.is_some_and(|mask| mask[action]));
+            let state = Array2::zeros((0, 0));
+            let (observations, action_mask) = (observations.view(), mask.view());
+            let seen = Observations { observations, action_mask, state: state.view() };
+            let mut prophet = Prophet::new(reader(), Normalizer::new(3), 3).sampled(count);
+            for (env, seed) in episodes.enumerate() {
+                prophet.begin_episode(env, Key::new(seed, Domain::Policy, 0));
+            }
+            let mut steps = [vec![9; count], vec![9; count]];
+            steps.iter_mut().for_each(|actions| prophet.act(&seen, actions));
+            steps
+        };
+        let [first, second] = draw(0..EPISODES, None);
+        let sum: f64 = logits.iter().map(|&x| f64::from(x).exp()).sum();
+        for (action, &logit) in logits.iter().enumerate() {
+            let p = f64::from(logit).exp() / sum;
+            let deviation = (p * (1.0 - p) / EPISODES as f64).sqrt();
+            for actions in [&first, &second] {
+                let share =
+                    actions.iter().filter(|&&chosen| chosen == action).count() as f64 / EPISODES as f64;
+                assert!((share - p).abs() < 5.0 * deviation, "{action}: {share}, expected {p}");
+            }
+        }
+        assert_ne!(first, second, "each step draws anew");
+        // Episodes 7 to 9 alone.
+        assert_eq!(draw(7..10, None), [first[7..10].to_vec(), second[7..10].to_vec()]);
+        let [masked, _] = draw(0..EPISODES, Some([true, false, true]));
+        assert!(masked.contains(&0) && masked.contains(&2) && !masked.contains(&1));
+        assert_eq!(draw(0..5, Some([false; 3]))[0], [9; 5], "who is not asked does not act");
     }
 
     /// It would act on what it saw before.

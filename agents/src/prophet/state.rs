@@ -129,6 +129,24 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         Ok(())
     }
 
+    /// Starts from the networks and the normalisers of another training: Adam's moments, counters, schedules and
+    /// environments stay those of a fresh one.
+    ///
+    /// # Errors
+    /// What does not fit; the training is then not to be used.
+    pub fn start_from(&mut self, state: &State) -> Result<(), String> {
+        let State { numbers, arrays } = state;
+        let mut tensors = self.learner.save().map_err(|error| error.to_string())?;
+        for tensor in tensors.iter_mut().filter(|tensor| !tensor.name.starts_with("adam.")) {
+            tensor.data.clone_from(&find(&arrays.tensors, &tensor.name, &tensor.shape)?.data);
+        }
+        self.learner.load(&tensors, 0)?;
+        self.observation_normalizer =
+            arrays.observation_normalizer(self.observation_normalizer.mean.len(), numbers)?;
+        self.return_normalizer = arrays.normalizer(2, 1, numbers.returns_seen)?;
+        Ok(())
+    }
+
     /// Notes that the training has gone back to a checkpoint `rollbacks` times; each halves its
     /// learning rate.
     pub fn set_rollbacks(&mut self, rollbacks: u32) {

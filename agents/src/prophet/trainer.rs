@@ -108,6 +108,12 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         self.config.updates(self.total_steps)
     }
 
+    /// Changes how many steps of single environments the whole training takes: the schedules go by it from the
+    /// next update on.
+    pub fn set_total_steps(&mut self, total_steps: u64) {
+        self.total_steps = total_steps;
+    }
+
     /// Steps of single environments in a rollout.
     pub fn steps_per_update(&self) -> u64 {
         (self.config.num_envs * self.config.horizon) as u64

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::read::episodes::Played;
+use crate::read::episodes::{Played, Recipe};
 use crate::stats::Interval;
 use crate::stats::compare::{improvement_interval, probability_of_improvement};
 use crate::stats::paired::{differences, holm, signed_rank_p};
@@ -16,6 +16,9 @@ use crate::stats::summary::mean;
 pub struct Agent {
     /// Its name; with its run where the same seeds were played twice.
     pub name: String,
+    /// Of a trained one how it came about, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<Recipe>,
     /// Episodes that were played.
     pub episodes: u64,
     /// Mean return.

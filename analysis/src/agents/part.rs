@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use serde_json::json;
 
+use super::named::Named;
 use super::trained::{beside, sides};
 use super::{Agent, Side, World, overall};
 use crate::chart::{
@@ -62,17 +63,19 @@ pub fn part(worlds: &[World]) -> Result<Part, ChartError> {
             part.figures.extend(profile_figure(world, number)?);
         }
     }
+    let named = Named::of(worlds.iter().flat_map(|world| &world.agents).map(|agent| agent.recipe.as_ref()));
     if worlds.len() > DRAWN {
         let tables = [aggregate_table, episodes_table];
-        part.tables.extend(tables.iter().filter_map(|table| below(worlds, |world| Some(table(world)))));
-        part.tables.extend(below(worlds, comparison_table));
-        part.tables.extend(below(worlds, trained_table));
+        part.tables
+            .extend(tables.iter().filter_map(|table| below(worlds, |world| Some(table(world, named)))));
+        part.tables.extend(below(worlds, |world| comparison_table(world, named)));
+        part.tables.extend(below(worlds, |world| trained_table(world, named)));
     } else {
         for world in worlds {
-            part.tables.push(aggregate_table(world));
-            part.tables.push(episodes_table(world));
-            part.tables.extend(comparison_table(world));
-            part.tables.extend(trained_table(world));
+            part.tables.push(aggregate_table(world, named));
+            part.tables.push(episodes_table(world, named));
+            part.tables.extend(comparison_table(world, named));
+            part.tables.extend(trained_table(world, named));
         }
     }
     let over_all = overall(worlds);
@@ -82,24 +85,24 @@ pub fn part(worlds: &[World]) -> Result<Part, ChartError> {
     if !over_all.is_empty() {
         let mut table = Table::new(
             "Over all worlds, on a scale where 0 is the baseline's mean and 1 the best mean of each world",
-            &[
+            &named.columns(
                 "agent",
-                "mean",
-                "median",
-                "interquartile mean",
-                "optimality gap",
-                "probability of improvement",
-            ],
+                &["mean", "median", "interquartile mean", "optimality gap", "probability of improvement"],
+            ),
         );
         for agent in &over_all {
-            table.rows.push(vec![
-                Cell::text(&agent.name),
-                Cell::number(agent.mean, 3),
-                Cell::number(agent.median, 3),
-                Cell::estimate(agent.iqm, agent.iqm_interval, 3),
-                Cell::number(agent.optimality_gap, 3),
-                Cell::number(agent.improvement, 3),
-            ]);
+            let recipe = worlds[0].agent(&agent.name).and_then(|agent| agent.recipe.as_ref());
+            table.rows.push(named.row(
+                &agent.name,
+                recipe,
+                vec![
+                    Cell::number(agent.mean, 3),
+                    Cell::number(agent.median, 3),
+                    Cell::estimate(agent.iqm, agent.iqm_interval, 3),
+                    Cell::number(agent.optimality_gap, 3),
+                    Cell::number(agent.improvement, 3),
+                ],
+            ));
         }
         part.tables.push(table);
     }
@@ -334,79 +337,69 @@ fn remarks(world: &World) -> Vec<String> {
     remarks
 }
 
-fn episodes_table(world: &World) -> Table {
-    let mut table =
-        Table::new(format!("Episodes in {}", world.name), &["agent", "episodes", "lost", "steps, mean"]);
+fn episodes_table(world: &World, named: Named) -> Table {
+    let columns = named.columns("agent", &["episodes", "lost", "steps, mean"]);
+    let mut table = Table::new(format!("Episodes in {}", world.name), &columns);
     for agent in &world.agents {
-        table.rows.push(vec![
-            Cell::text(&agent.name),
-            Cell::count(agent.episodes),
-            Cell::share(Some(agent.lost)),
-            Cell::number(agent.steps, 1),
-        ]);
+        let cells =
+            vec![Cell::count(agent.episodes), Cell::share(Some(agent.lost)), Cell::number(agent.steps, 1)];
+        table.rows.push(named.row(&agent.name, agent.recipe.as_ref(), cells));
     }
     table
 }
 
-fn aggregate_table(world: &World) -> Table {
+fn aggregate_table(world: &World, named: Named) -> Table {
     let digits = decimals(world);
-    let mut table = Table::new(
-        format!("Returns in {}, with 95% intervals", world.name),
-        &["agent", "mean", "median", "interquartile mean", "optimality gap"],
-    );
+    let columns = named.columns("agent", &["mean", "median", "interquartile mean", "optimality gap"]);
+    let mut table = Table::new(format!("Returns in {}, with 95% intervals", world.name), &columns);
     for agent in &world.agents {
-        table.rows.push(vec![
-            Cell::text(&agent.name),
+        let cells = vec![
             Cell::estimate(agent.mean, agent.mean_interval, digits),
             Cell::estimate(agent.median, agent.median_interval, digits),
             Cell::estimate(agent.iqm, agent.iqm_interval, digits),
             Cell::estimate(agent.optimality_gap, agent.optimality_gap_interval, digits),
-        ]);
+        ];
+        table.rows.push(named.row(&agent.name, agent.recipe.as_ref(), cells));
     }
     table
 }
 
-fn comparison_table(world: &World) -> Option<Table> {
+fn comparison_table(world: &World, named: Named) -> Option<Table> {
     let digits = decimals(world);
+    let others = ["probability of improvement", "pairs", "mean difference", "signed-rank p", "p, Holm"];
     let mut table = Table::new(
         format!("Compared with the baseline {} in {}, with 95% intervals", world.baseline, world.name),
-        &["agent", "probability of improvement", "pairs", "mean difference", "signed-rank p", "p, Holm"],
+        &named.columns("agent", &others),
     );
     for agent in &world.agents {
         let Some(comparison) = &agent.against_baseline else { continue };
-        table.rows.push(vec![
-            Cell::text(&agent.name),
+        let cells = vec![
             Cell::estimate(comparison.improvement, comparison.improvement_interval, 3),
             Cell::count(comparison.pairs as u64),
             Cell::estimate(comparison.difference, comparison.difference_interval, digits),
             Cell::p(comparison.p),
             Cell::p(comparison.p_holm),
-        ]);
+        ];
+        table.rows.push(named.row(&agent.name, agent.recipe.as_ref(), cells));
     }
     (!table.rows.is_empty()).then_some(table)
 }
 
 /// Trainings that differ in the seed alone.
-fn trained_table(world: &World) -> Option<Table> {
+fn trained_table(world: &World, named: Named) -> Option<Table> {
     let digits = decimals(world);
+    let others =
+        ["trainings", "mean", "interquartile mean", "shared episodes", "mean difference from the baseline"];
     let mut table = Table::new(
         format!(
             "Trainings in {} that differ only in the seed, with 95% intervals over trainings",
             world.name
         ),
-        &[
-            "agents",
-            "trainings",
-            "mean",
-            "interquartile mean",
-            "shared episodes",
-            "mean difference from the baseline",
-        ],
+        &named.columns("agents", &others),
     );
     for side in &world.trained {
         let beside = side.against_baseline.as_ref();
-        table.rows.push(vec![
-            Cell::text(&side.name),
+        let cells = vec![
             Cell::count(side.members.len() as u64),
             Cell::estimate(side.mean, side.mean_interval, digits),
             Cell::estimate(side.iqm, side.iqm_interval, digits),
@@ -416,7 +409,8 @@ fn trained_table(world: &World) -> Option<Table> {
                 beside.and_then(|beside| beside.difference_interval),
                 digits,
             ),
-        ]);
+        ];
+        table.rows.push(named.row(&side.name, side.recipe(), cells));
     }
     (!table.rows.is_empty()).then_some(table)
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde::Serialize;
 
 use super::agent::{Agent, Comparison, paired};
-use crate::read::episodes::Played;
+use crate::read::episodes::{Played, Recipe};
 use crate::stats::Interval;
 use crate::stats::student::{mean_interval, mean_interval_with, summed_interval};
 use crate::stats::summary::{interquartile_mean, mean, quantile, standard_deviation};
@@ -29,6 +29,14 @@ pub struct Side {
     pub against_baseline: Option<Comparison>,
     #[serde(skip)]
     pub(super) played: Vec<Played>,
+}
+
+impl Side {
+    /// How its agents came about: what they have in common, unless their best checkpoints are of different steps.
+    pub(super) fn recipe(&self) -> Option<&Recipe> {
+        let first = self.played.first()?.recipe.as_ref();
+        first.filter(|_| self.played.iter().all(|played| played.recipe.as_ref() == first))
+    }
 }
 
 /// All `agents` in the order in which they come, those of trainings that differ in the seed alone together.

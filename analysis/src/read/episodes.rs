@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use serde::Serialize;
+
 use super::table::FLAG_WORDS;
 use super::{GoOn, ReadError, Table};
 
@@ -14,6 +16,15 @@ pub const KEPT: usize = 50_000;
 /// Agents in one file.
 const AGENTS: usize = 64;
 
+/// How a trained agent came about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Recipe {
+    /// Learner, networks and settings in a few words; none where nobody wrote it down.
+    pub name: Option<String>,
+    /// Steps of training behind it.
+    pub steps: u64,
+}
+
 /// The episodes of one agent in one file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Played {
@@ -22,6 +33,8 @@ pub struct Played {
     /// Of a trained agent what its training has in common with those that differ from it in the seed alone;
     /// the file does not say.
     pub training: Option<String>,
+    /// Of a trained agent how it came about, where that is known; the file does not say.
+    pub recipe: Option<Recipe>,
     /// Episodes in the file; more than are kept where there are more than [`KEPT`].
     pub episodes: u64,
     /// The seed of each episode kept.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::episodes::Recipe;
 use super::table::FLAG_WORDS;
 use super::{GoOn, ReadError, Table};
 use crate::stats::survival::Lifetime;
@@ -17,6 +18,8 @@ pub const KEPT: usize = 50_000;
 pub struct World {
     /// Its name and who acted in it.
     pub name: String,
+    /// Of a trained agent how it came about, where that is known; the file does not say.
+    pub recipe: Option<Recipe>,
     /// Seeds and lives without control.
     pub off: Vec<(u64, Lifetime)>,
     /// Seeds and lives with control.

@@ -13,12 +13,12 @@ use resonetics_envs::stream::lane_seed;
 use resonetics_runs::Error;
 use resonetics_runs::episodes;
 use resonetics_runs::files::{CsvFile, cell};
-use resonetics_runs::inputs::trained::identity;
+use resonetics_runs::inputs::trained::agent_identity;
 use resonetics_runs::interrupt;
 use resonetics_runs::plan::{Benchmark, Plan, check_agents};
 use resonetics_runs::rollout::Episode;
 use resonetics_runs::setup::{Setup, WorldSettings};
-use resonetics_runs::trained::{PROPHET, TrainedAgents, folder};
+use resonetics_runs::trained::{PROPHET, TrainedAgents, named as training};
 
 use super::context::Context;
 use super::kept::kept;
@@ -51,7 +51,7 @@ pub fn run(args: &BenchmarkArgs, context: Context) -> Result<(), Error> {
     let env = args.world.world(&args.env)?;
     let agents = named(&args.agents);
     let names: Vec<&str> = agents.iter().map(String::as_str).collect();
-    let checkpoints = TrainedAgents::default().open(&names)?;
+    let checkpoints = TrainedAgents::default().open(&names)?.sampled(args.acting.sample)?;
     check_agents(&agents, &checkpoints, &env)?;
     let plan = Benchmark { seed: seed(&args.seed)?, episodes: args.episodes, agents, checkpoints, env };
     let all = Plan::Benchmark(plan.clone());
@@ -63,7 +63,7 @@ pub fn run(args: &BenchmarkArgs, context: Context) -> Result<(), Error> {
 /// there is none, all of it is the name of one.
 pub(super) fn named(typed: &[String]) -> Vec<String> {
     let is_folder = |name: &str| {
-        let dir = name.strip_prefix(PROPHET);
+        let dir = name.strip_prefix(PROPHET).map(|typed| training(typed).map_or(typed, |(dir, _)| dir));
         dir.is_some_and(|dir| Path::new(dir).join("config.toml").is_file())
     };
     let is_run = |name: &str| is_folder(name.trim_start()) || is_folder(name.trim());
@@ -98,13 +98,16 @@ pub fn execute(plan: &Benchmark, dir: &Path, context: Context) -> Result<(), Err
     }
     episodes_csv.finish()?;
     progress.message("resampling");
-    let mut csv = CsvFile::create(&dir.join("benchmark.csv"), &SUMMARY_COLUMNS)?;
+    let columns = [&SUMMARY_COLUMNS[..], plan.checkpoints.columns()].concat();
+    let mut csv = CsvFile::create(&dir.join("benchmark.csv"), &columns)?;
     let mut intervals = Vec::new();
     for (i, (agent, episodes)) in plan.agents.iter().zip(&all).enumerate() {
         let first = (i > 0).then_some(all[0].as_slice());
         let interval = interval(episodes, &progress);
         interrupt::check()?;
-        csv.row(summary_row(agent, episodes, first, interval))?;
+        let mut row = summary_row(agent, episodes, first, interval).to_vec();
+        row.extend(plan.checkpoints.cells(agent));
+        csv.row(row)?;
         intervals.push(interval);
     }
     csv.finish()?;
@@ -114,7 +117,7 @@ pub fn execute(plan: &Benchmark, dir: &Path, context: Context) -> Result<(), Err
 
 fn tell(plan: &Benchmark, all: &[Vec<Episode>], intervals: &[Option<Interval>]) -> Result<(), Error> {
     for (agent, episodes) in plan.agents.iter().zip(all) {
-        say(format_args!("{agent} | {}", line(plan, episodes)))?;
+        say(format_args!("{agent} | {}{}", line(plan, episodes), plan.checkpoints.told(agent)))?;
     }
     let first = (plan.agents[0].as_str(), all[0].as_slice());
     for (agent, episodes) in plan.agents.iter().zip(all).skip(1) {
@@ -158,8 +161,9 @@ fn tell_trained(plan: &Benchmark, all: &[Vec<Episode>]) -> Result<(), Error> {
         sum(agent).is_some() && before.into_iter().any(|other| sum(other) == sum(agent))
     };
     let played = |(agent, episodes): (&String, &Vec<Episode>)| {
-        let training = folder(agent)
-            .map(|dir| identity(Path::new(dir)).filter(|_| !is_copy(agent)).unwrap_or_else(|| agent.clone()));
+        let training = agent
+            .strip_prefix(PROPHET)
+            .map(|typed| agent_identity(typed).filter(|_| !is_copy(agent)).unwrap_or_else(|| agent.clone()));
         Played {
             agent: agent.clone(),
             training,

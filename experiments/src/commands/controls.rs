@@ -114,10 +114,12 @@ pub fn execute(plan: &Controls, dir: &Path, context: Context) -> Result<(), Erro
     for (plan, lives) in plan.worlds.iter().zip(&all) {
         draw_survival(dir, plan, lives)?;
     }
-    let mut csv = CsvFile::create(&dir.join("summary.csv"), &SUMMARY)?;
+    let checkpoints = &plan.checkpoints;
+    let mut csv = CsvFile::create(&dir.join("summary.csv"), &[&SUMMARY[..], checkpoints.columns()].concat())?;
     for (plan, lives) in plan.worlds.iter().zip(&all) {
         let finding = lives.finding(plan.env.limit().into());
-        csv.row(summary_row(plan, lives, &finding))?;
+        let row = summary_row(plan, lives, &finding);
+        csv.row(row.into_iter().chain(checkpoints.cells(&plan.agent)))?;
         tell(plan, lives, &finding)?;
     }
     csv.finish()

@@ -15,7 +15,7 @@ use crate::progress::Bar;
 
 pub fn run(args: &EvalArgs, context: Context) -> Result<(), Error> {
     let plan = Eval::new(&args.run, 0, args.episodes, args.obs_noise, args.drift_scale)?;
-    let checkpoints = TrainedAgents::default().open(&[&plan.agent()])?;
+    let checkpoints = TrainedAgents::default().open(&[&plan.agent()])?.sampled(args.acting.sample)?;
     let plan = Eval { seed: seed(&args.seed)?, checkpoints, ..plan };
     let out = args.out.out.as_deref();
     kept(&Plan::Eval(plan.clone()), out, context, None, |dir| execute(&plan, dir, context)).map(drop)

@@ -95,9 +95,10 @@ pub fn execute(plan: &Gardener, dir: &Path, context: Context) -> Result<(), Erro
         .collect();
     let runs = runs?;
     progress.finish();
-    let mut csv = CsvFile::create(&dir.join("summary.csv"), &SUMMARY)?;
+    let checkpoints = &plan.checkpoints;
+    let mut csv = CsvFile::create(&dir.join("summary.csv"), &[&SUMMARY[..], checkpoints.columns()].concat())?;
     for (run, summary) in (1..).zip(&runs) {
-        csv.row(summary.row(run))?;
+        csv.row(summary.row(run).into_iter().chain(checkpoints.cells(&plan.agent)))?;
     }
     csv.finish()?;
     let curves = runs.iter().map(|run| Curve {

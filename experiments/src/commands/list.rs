@@ -41,7 +41,7 @@ fn overview() -> Result<String, Error> {
     for (name, what) in PRESETS {
         text += &format!("  {name:<10} {what}\n");
     }
-    text += "agents\n  prophet:DIR trained by `train --out DIR`, wherever agents are named: its best checkpoint acts, greedily\n";
+    text += "agents\n  prophet:DIR trained by `train --out DIR`, wherever agents are named: its best checkpoint acts, greedily;\n              prophet:DIR@last and prophet:DIR@STEP are other checkpoints of it\n";
     text += "settings (--set KEY=VALUE, --config FILE): resonetics list --env NAME prints them all, train.* among them\n";
     text += "commands\n";
     for command in Cli::command().get_subcommands() {

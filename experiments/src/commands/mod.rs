@@ -11,6 +11,7 @@ mod doctor_learners;
 mod drift;
 mod eval;
 mod experiments;
+mod export;
 mod gardener;
 mod kept;
 mod lifespan;
@@ -53,6 +54,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Study(args) => study::run(&args, context),
         Command::Train(args) => train::run(&args, context),
         Command::Eval(args) => eval::run(&args, context),
+        Command::Export(args) => export::run(&args, context),
         Command::Serve(args) => serve::run(&args, context),
         Command::Watch(args) => watch::run(&args, context),
         Command::Analyze(args) => analyze::run("analyze", &args, context),

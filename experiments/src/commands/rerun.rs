@@ -9,7 +9,7 @@ use resonetics_runs::files::text;
 use resonetics_runs::files::{self, sha256};
 use resonetics_runs::plan::Plan;
 use resonetics_runs::run_dir::{commit, ended, held, read_record};
-use resonetics_runs::trained::PROPHET;
+use resonetics_runs::trained::folder;
 use resonetics_runs::training;
 use serde_json::{Map, Value};
 
@@ -33,7 +33,7 @@ pub fn run(args: &RerunArgs, context: Context) -> Result<(), Error> {
         .and_then(|plan| plan.check().map(|()| plan).map_err(|failure| failure.to_string()))
         .map_err(|problem| Error::Refused(format!("cannot repeat {}: {problem}", config.display())))?;
     let possible = match &plan {
-        Plan::Train(plan) => training::check(plan, "auto"),
+        Plan::Train(plan) => training::check(plan, "auto").and_then(|()| training::check_start(plan)),
         Plan::Drift(plan) => drift_learner(plan.learner, plan.seed, "auto").map(drop),
         _ => Ok(()),
     };
@@ -87,7 +87,7 @@ fn execute(plan: &Plan, dir: &Path, context: Context) -> Result<(), Error> {
 /// Whether the training of `agent` went on after `run`, by what both say of themselves.
 fn trained_since(run: &Path, agent: &str) -> bool {
     let at = |run: &Path, key: &str| Some(read_record(run).ok()?.get(key)?.as_str()?.to_owned());
-    let training = agent.strip_prefix(PROPHET).map(Path::new);
+    let training = folder(agent).map(Path::new);
     let trained = training.and_then(|training| at(training, "finished_at"));
     trained.zip(at(run, "started_at")).is_some_and(|(trained, ran)| trained > ran)
 }
@@ -148,7 +148,8 @@ fn difference(recorded: &Path, again: &Path) -> Result<Option<String>, Error> {
     }
     let bytes = |path: &Path| files::read(path, u64::MAX);
     let (then, now) = (bytes(recorded)?, bytes(again)?);
-    if recorded.ends_with(evaluations::FILE) && says_the_same(&then, &now) {
+    let same = if recorded.ends_with(evaluations::FILE) { says_the_same } else { has_the_same_columns };
+    if same(&then, &now) {
         return Ok(None);
     }
     let same = then.iter().zip(&now).take_while(|(then, now)| then == now).count();
@@ -165,6 +166,16 @@ fn says_the_same(then: &[u8], now: &[u8]) -> bool {
     let parsed = |bytes: &[u8]| serde_json::from_slice::<Map<String, Value>>(bytes);
     let (Ok(then), Ok(now)) = (parsed(then), parsed(now)) else { return false };
     then.iter().all(|(key, value)| now.get(key) == Some(value))
+}
+
+/// Whether a table has now what it had then, before columns that newer versions add to its lines.
+fn has_the_same_columns(then: &[u8], now: &[u8]) -> bool {
+    let begins = |(then, now): (&[u8], &[u8])| {
+        now.strip_prefix(then).is_some_and(|added| then.is_empty() || added.first() == Some(&b','))
+    };
+    let lines = |bytes: &[u8]| bytes.iter().filter(|&&byte| byte == b'\n').count();
+    let each = then.split(|&byte| byte == b'\n').zip(now.split(|&byte| byte == b'\n'));
+    lines(then) == lines(now) && then.ends_with(b"\n") && each.into_iter().all(begins)
 }
 
 /// What is not as it was when `run` was made, of what its result depends on. Threads and machine are not

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use resonetics_agents::prophet::config::TrainConfig;
+use resonetics_agents::prophet::config::{Schedule, TrainConfig};
+use resonetics_envs::config::short;
 use resonetics_runs::Error;
 use resonetics_runs::monitor::Monitor;
 use resonetics_runs::shell::command_line;
-use resonetics_runs::training::{self, Runtime, Stopped, Train, Training};
+use resonetics_runs::training::{self, Extension, Runtime, Start, Stopped, Train, Training};
 
 use super::context::Context;
 use super::kept::{tell_finished, told};
@@ -15,14 +16,20 @@ use crate::cli::TrainArgs;
 use crate::out::say;
 use crate::progress::Bar;
 
+/// Steps of single environments unless `--steps` says others.
+const STEPS: u64 = 400_000;
+
 pub fn run(args: &TrainArgs, context: Context) -> Result<(), Error> {
     if let Some(dir) = &args.resume {
         return resume(dir, args, context);
     }
     let (env, train) = args.world.training(&args.env, args.learner, args.recipe, args.steps)?;
     let learner = args.learner.into();
-    let plan = Train { seed: seed(&args.seed)?, steps: args.steps, learner, train, env };
+    let from = args.from.as_ref().map(|run| Start::of(&run.display().to_string())).transpose()?;
+    let plan = Train { from, ..Train::new(0, args.steps.unwrap_or(STEPS), learner, train, env) };
     training::check(&plan, &args.device)?;
+    training::check_start(&plan)?;
+    let plan = Train { seed: seed(&args.seed)?, ..plan };
     tell_whole_rollouts(&plan, context)?;
     let monitor = args.monitor.start(context.quiet)?;
     let bar = bar(&plan, context);
@@ -32,16 +39,51 @@ pub fn run(args: &TrainArgs, context: Context) -> Result<(), Error> {
 }
 
 fn resume(dir: &Path, args: &TrainArgs, context: Context) -> Result<(), Error> {
-    let Some(stopped) = Stopped::open(dir, &args.device)? else { return tell_finished(dir) };
+    let stopped = match args.steps {
+        Some(steps) => Stopped::extended(dir, steps, &args.device)?,
+        None => Stopped::open(dir, &args.device)?,
+    };
+    let Some(stopped) = stopped else { return tell_finished(dir) };
     let plan = stopped.plan().clone();
+    if let Some(extension) = stopped.extension() {
+        say(format_args!("{}", extended(&plan, extension)))?;
+    }
     let monitor = args.monitor.start(context.quiet)?;
     let bar = bar(&plan, context);
     let runtime = runtime(args, monitor.as_ref(), &bar);
     trained(stopped.resume(&runtime)?, &plan, &runtime, context)
 }
 
+/// What more steps mean, and what becomes of the learning rate.
+fn extended(plan: &Train, Extension { at_step, steps }: Extension) -> String {
+    let before = Train { extended: plan.extended[..plan.extended.len() - 1].to_vec(), ..plan.clone() };
+    let (was, whole) = (before.whole(before.total()), plan.whole(steps));
+    let rate = match (plan.linear_rate(at_step, steps), before.linear_rate(at_step, before.total())) {
+        (Some(now), Some(then)) => format!(
+            "the learning rate continues at {}, on the line of a training of {whole} steps, which ends at {}; on that of {was} steps it was {} here",
+            short(now),
+            short(plan.train.learning_rate_final),
+            short(then)
+        ),
+        _ => format!(
+            "the schedule of the learning rate is `{}`: it continues from where it was",
+            schedule(plan)
+        ),
+    };
+    format!("trains from step {at_step} to {whole} instead of {was}: {rate}")
+}
+
+fn schedule(plan: &Train) -> &'static str {
+    match plan.train.schedule {
+        Schedule::Fixed => "fixed",
+        Schedule::Linear => "linear",
+        Schedule::Kl => "kl",
+        Schedule::Prophet => "prophet",
+    }
+}
+
 fn bar(plan: &Train, context: Context) -> Bar {
-    Bar::new(plan.train.updates(plan.steps), "updates", context.quiet)
+    Bar::new(plan.train.updates(plan.total()), "updates", context.quiet)
 }
 
 fn runtime<'a>(args: &'a TrainArgs, monitor: Option<&'a Monitor>, bar: &'a Bar) -> Runtime<'a> {
@@ -99,7 +141,8 @@ fn came_out(plan: &Train, dir: &Path, interrupted: bool) -> Result<String, Error
         training::greedy_returns(dir)?.into_iter().partition(|&(step, _)| step == 0);
     let mut returns = format!("greedy return, mean of {} episodes: ", plan.train.eval_episodes);
     if let Some((_, mean)) = untrained.first() {
-        returns += &format!("untrained {mean:.2}, ");
+        let start = if plan.from.is_some() { "at the start" } else { "untrained" };
+        returns += &format!("{start} {mean:.2}, ");
     }
     // The first of equals, as the best checkpoint is.
     let better = |a: &&(u64, f64), b: &&(u64, f64)| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0));

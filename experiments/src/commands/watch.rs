@@ -26,7 +26,7 @@ const LAST_DELAY: u16 = 200;
 pub fn run(args: &WatchArgs, context: Context) -> Result<(), Error> {
     let env = args.world.world(&args.env)?;
     let agent = args.agent.as_deref().unwrap_or(env.shown_agent());
-    let player = Player::new(env.clone(), agent)?;
+    let player = Player::new(env.clone(), agent)?.sampled(args.acting.sample)?;
     let pictures = &args.pictures;
     if pictures.gif.is_some() || pictures.png.is_some() {
         let most = pictures.steps.unwrap_or(env.limit()).min(env.limit());

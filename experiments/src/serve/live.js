@@ -65,6 +65,7 @@ function presets() {
   const run = trained.find((run) => PROPHET + run.name === choice.agent.value);
   const before = choice.preset.value || "reference";
   options(choice.preset, run ? [known.trained, ...known.presets] : known.presets);
+  choice.checkpoint.disabled = choice.sample.disabled = !run;
   if (run) choice.preset.value = known.trained;
   else choice.preset.value = known.presets.includes(before) ? before : "reference";
   controlled();
@@ -127,7 +128,9 @@ function open(from) {
 
 /// What is shown, with the step of the checkpoint that acts.
 function what(checkpoint) {
-  const of = checkpoint === undefined ? "" : ` (best checkpoint, of step ${checkpoint})`;
+  const drawn = chosen.sample ? ", sampled" : "";
+  const which = chosen.agent.includes("@") ? "checkpoint" : "best checkpoint";
+  const of = checkpoint === undefined ? "" : ` (${which}, of step ${checkpoint}${drawn})`;
   return `${chosen.env}, ${chosen.preset}, ${chosen.agent}${of}, seed ${chosen.seed}, control ${chosen.control ? "on" : "off"}`;
 }
 
@@ -142,7 +145,9 @@ export function say(text) {
 
 export function start() {
   // A box that is not ticked is no part of a form.
-  chosen = { ...Object.fromEntries(new FormData(choice)), control: choice.control.checked };
+  const { checkpoint, ...form } = Object.fromEntries(new FormData(choice));
+  const agent = checkpoint && checkpoint !== "best" ? `${form.agent}@${checkpoint}` : form.agent;
+  chosen = { ...form, agent, control: choice.control.checked, sample: !choice.sample.disabled && choice.sample.checked };
   past = [];
   seen = "";
   open("");

@@ -13,6 +13,7 @@ use resonetics_runs::Error;
 use resonetics_runs::plan::range::{SEED, allowed};
 use resonetics_runs::setup::Setup;
 use resonetics_runs::trained::{PROPHET, Trained};
+use resonetics_runs::training::Which;
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
@@ -31,8 +32,10 @@ pub(super) struct Asked {
     /// [`TRAINED`] for the settings that a trained agent was trained with.
     preset: String,
     /// Empty: the one that the world is shown with; `prophet:` and the name of a run in the list: its best
-    /// checkpoint.
+    /// checkpoint, or the one behind an @.
     agent: String,
+    /// Whether the actions of a trained agent are drawn from its policy.
+    sample: bool,
     /// As it was typed: what is wrong with it is said in the words of the command line.
     seed: String,
     /// Whether the control layer is on; none: as it is in this world.
@@ -50,6 +53,7 @@ impl Default for Asked {
             env,
             preset: "reference".to_owned(),
             agent,
+            sample: false,
             seed: "1".to_owned(),
             control: None,
             rate: 10,
@@ -108,15 +112,16 @@ fn open(dir: &path::Path, env: &str, asked: &Asked, seen: Option<String>) -> Res
     if !RATES.contains(&asked.rate) {
         return Err(Error::Refused(format!("`rate = {}`: allowed are {RATES:?}", asked.rate)));
     }
-    let player = player(dir, env, asked)?;
+    let player = player(dir, env, asked)?.sampled(asked.sample)?;
     let checkpoint = player.checkpoint();
     let from = seen.unwrap_or_else(|| asked.from.clone());
     let (step, of) = from.split_once('@').map_or((from.as_str(), None), |(step, of)| (step, Some(of)));
     if let (Some(of), Some(now)) = (of, checkpoint)
         && of != now.to_string()
     {
+        let best = if asked.agent.contains('@') { "" } else { "best " };
         return Err(Error::Refused(format!(
-            "{} has another best checkpoint now, of step {now}: this episode, of step {of}'s, cannot continue; start a new one",
+            "{} has another {best}checkpoint now, of step {now}: this episode, of step {of}'s, cannot continue; start a new one",
             asked.agent
         )));
     }
@@ -146,14 +151,17 @@ fn player(dir: &path::Path, env: &str, asked: &Asked) -> Result<Player, Error> {
         let agent = agent.to_owned();
         return Player::new(setup, &agent);
     };
-    // A page must not name directories of this machine: only what is in the list.
-    let folder = runs::find(dir, name).ok_or_else(|| {
+    let (folder, which) = listed(dir, name)?.ok_or_else(|| {
         Error::Refused(format!("unknown agent `{}`: there is no such run in the list", asked.agent))
     })?;
-    for file in ["config.toml", "checkpoints/best.json", "checkpoints/best.safetensors"] {
-        not_led_away(&folder, &folder.join(file))?;
-    }
-    let trained = Trained::open(&folder)?;
+    not_led_away(&folder, &folder.join("config.toml"))?;
+    let checkpoints = folder.join("checkpoints");
+    let files: Vec<path::PathBuf> = match which {
+        Which::Best => ["best.json", "best.safetensors"].map(|name| checkpoints.join(name)).into(),
+        _ => checkpoints.read_dir().into_iter().flatten().flatten().map(|entry| entry.path()).collect(),
+    };
+    files.iter().try_for_each(|file| not_led_away(&folder, file))?;
+    let trained = Trained::chosen(&folder, which)?;
     if asked.preset != TRAINED {
         return Player::of(trained, preset()?);
     }
@@ -165,6 +173,17 @@ fn player(dir: &path::Path, env: &str, asked: &Asked) -> Result<Player, Error> {
         )));
     }
     Player::of(trained, setup)
+}
+
+/// The run called `name` in the list, and which of its checkpoints is meant; none if there is no such run. A page must
+/// not name directories of this machine: only what is in the list.
+fn listed(dir: &path::Path, name: &str) -> Result<Option<(path::PathBuf, Which)>, Error> {
+    if let Some(folder) = runs::find(dir, name) {
+        return Ok(Some((folder, Which::Best)));
+    }
+    let Some((name, which)) = name.rsplit_once('@') else { return Ok(None) };
+    let Some(folder) = runs::find(dir, name) else { return Ok(None) };
+    Ok(Some((folder, which.parse().map_err(Error::Refused)?)))
 }
 
 /// Steps only when the browser has taken the scene before: one that is slow, or gone, costs nothing.

@@ -125,7 +125,10 @@ impl Row {
             row.control = config
                 .get("env")
                 .and_then(|env| env.get("settings")?.get("control")?.get("enabled")?.as_bool());
-            let steps = ["steps", "generations"].into_iter().find_map(|key| config.get(key));
+            // What a training was begun for, or extended to since.
+            let extended = config.get("extended").and_then(toml::Value::as_array);
+            let last = extended.and_then(|all| all.last()?.get("steps"));
+            let steps = last.or(["steps", "generations"].into_iter().find_map(|key| config.get(key)));
             row.planned = steps.and_then(toml::Value::as_integer).and_then(|steps| steps.try_into().ok());
         }
         if let Some(command) = &row.command {

@@ -1,6 +1,5 @@
 //! An episode that somebody looks at.
 
-use std::path::Path;
 use std::time::Duration;
 
 use resonetics_agents::Policy;
@@ -47,6 +46,8 @@ pub struct Player {
     setup: Setup,
     agent: String,
     trained: Option<Trained>,
+    /// Whether the actions of a trained one are drawn from its policy.
+    sample: bool,
 }
 
 impl Player {
@@ -55,28 +56,44 @@ impl Player {
     /// # Errors
     /// [`Error::Refused`] for an unknown agent, and a training that cannot act in this world.
     pub fn new(setup: Setup, agent: &str) -> Result<Player, Error> {
-        let dir = agent.strip_prefix(PROPHET);
-        if let Some(dir) = dir {
-            return Player::of(Trained::open(Path::new(dir))?, setup);
+        if let Some(typed) = agent.strip_prefix(PROPHET) {
+            return Player::of(Trained::named(typed)?, setup);
         }
-        let player = Player { setup, agent: agent.to_owned(), trained: None };
+        let player = Player { setup, agent: agent.to_owned(), trained: None, sample: false };
         player.policy()?;
         Ok(player)
     }
 
-    /// The best checkpoint of `trained` in the world `setup`.
+    /// The checkpoint `trained` in the world `setup`.
     ///
     /// # Errors
     /// [`Error::Refused`] if it cannot act in this world.
     pub fn of(trained: Trained, setup: Setup) -> Result<Player, Error> {
-        let player = Player { setup, agent: "prophet".to_owned(), trained: Some(trained) };
+        let player = Player { setup, agent: "prophet".to_owned(), trained: Some(trained), sample: false };
         player.policy()?;
         Ok(player)
     }
 
+    /// The same, its actions drawn from its policy if `sample` says so.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if it was not trained: others draw as they always do.
+    pub fn sampled(self, sample: bool) -> Result<Player, Error> {
+        if sample && self.trained.is_none() {
+            return Err(Error::Refused(format!(
+                "--sample draws the actions of a trained agent from its policy, and {} was not trained: name one, such as prophet:DIR, or leave it out",
+                self.agent
+            )));
+        }
+        Ok(Player { sample, ..self })
+    }
+
     fn policy(&self) -> Result<Box<dyn Policy>, Error> {
         match &self.trained {
-            Some(trained) => Ok(Box::new(trained.policy(&self.setup)?)),
+            Some(trained) => {
+                let prophet = trained.policy(&self.setup)?;
+                Ok(Box::new(if self.sample { prophet.sampled(1) } else { prophet }))
+            }
             None => self.setup.policy(&self.agent, 1),
         }
     }

@@ -7,7 +7,7 @@ use resonetics_analysis::report::{Cell, Run, Table};
 
 use super::Inputs;
 use super::settings::Settings;
-use crate::trained::folder;
+use crate::trained::PROPHET;
 
 /// Keys in which runs of one group may differ: the seed, how many gardens were grown under it, and how many
 /// checkpoints were kept.
@@ -41,7 +41,8 @@ impl Inputs {
                 settings.retain(|key, _| !OF_NO_GROUP.contains(&&**key));
                 let agent = settings.get("agent").cloned();
                 if let Some(agent) = agent
-                    && let Some(training) = folder(&agent).and_then(|dir| self.training(dir, run))
+                    && let Some(training) =
+                        agent.strip_prefix(PROPHET).and_then(|typed| self.training(typed, run))
                 {
                     settings.insert("agent".into(), Arc::clone(trainings.entry(training).or_insert(agent)));
                     // Which checkpoint of it played goes with its seed.

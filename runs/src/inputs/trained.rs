@@ -8,28 +8,39 @@ use super::Inputs;
 use super::filled::filled;
 use crate::files::{sha256, text};
 use crate::plan::Plan;
+use crate::trained::named;
+use crate::training::Which;
 
 impl Inputs {
-    /// What the training in `dir`, as it was typed when `run` was made, has in common with those that differ from it
-    /// in the seed alone. `None` where it is not found any more.
-    pub fn training(&self, dir: &str, run: usize) -> Option<String> {
+    /// What the trained agent `typed`, a training's folder or with a checkpoint behind it, as it was typed when `run`
+    /// was made, has in common with those that differ from it in the seed alone. `None` where the training is not
+    /// found any more.
+    pub fn training(&self, typed: &str, run: usize) -> Option<String> {
         // Typed relative to a folder that is no longer known: often this one, or one above the run.
-        let above = self.folders[run].ancestors().map(|folder| folder.join(dir));
-        [PathBuf::from(dir)].into_iter().chain(above).find_map(|dir| {
+        let above = self.folders[run].ancestors().map(|folder| folder.join(typed));
+        [PathBuf::from(typed)].into_iter().chain(above).find_map(|path| {
             // Many runs are of one training.
-            if let Some(known) = self.trainings.borrow().get(&dir) {
+            if let Some(known) = self.trainings.borrow().get(&path) {
                 return known.clone();
             }
-            let found = identity(&dir);
-            self.trainings.borrow_mut().insert(dir, found.clone());
+            let found = path.to_str().and_then(agent_identity);
+            self.trainings.borrow_mut().insert(path, found.clone());
             found
         })
     }
 }
 
+/// The [`identity`] of the training that `typed` names, with the checkpoint where it is not the best one: others of
+/// the same training are no other seeds of it.
+pub fn agent_identity(typed: &str) -> Option<String> {
+    let (dir, which) = named(typed).ok()?;
+    let training = identity(Path::new(dir))?;
+    Some(if which == Which::Best { training } else { format!("{training}@{which}") })
+}
+
 /// The SHA-256 of the settings of the training in `dir` without its seed, and without how many checkpoints it keeps;
 /// `None` if there is none.
-pub fn identity(dir: &Path) -> Option<String> {
+fn identity(dir: &Path) -> Option<String> {
     let config = dir.join("config.toml");
     let text = config.is_file().then(|| text(&config).ok())??;
     // Whole where it lacks keys, so that a key that was lost makes no other training of it.

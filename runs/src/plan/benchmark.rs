@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::range::{EPISODES, within};
 use crate::error::Error;
 use crate::setup::Setup;
-use crate::trained::{TrainedAgents, folder};
+use crate::trained::{PROPHET, TrainedAgents, named};
 
 /// Everything that the run depends on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -50,7 +50,10 @@ pub fn check_agents(agents: &[String], trained: &TrainedAgents, env: &Setup) -> 
     }
     for (i, agent) in agents.iter().enumerate() {
         trained.policy(env, agent, 1)?;
-        let place = |agent: &String| Path::new(folder(agent)?).canonicalize().ok();
+        let place = |agent: &String| {
+            let (dir, which) = named(agent.strip_prefix(PROPHET)?).ok()?;
+            Some((Path::new(dir).canonicalize().ok()?, which))
+        };
         let same =
             |other: &&String| *other == agent || (place(agent).is_some() && place(agent) == place(other));
         if let Some(other) = agents[..i].iter().find(same) {

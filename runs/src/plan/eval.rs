@@ -17,7 +17,7 @@ use crate::trained::{PROPHET, Trained, TrainedAgents};
 pub struct Eval {
     /// Everything random follows from it.
     pub seed: u64,
-    /// The training's run directory.
+    /// The training's run directory, with a checkpoint behind an @ where it is not the best one.
     pub run: String,
     /// Episodes, each with a seed of its own.
     pub episodes: u32,
@@ -33,10 +33,11 @@ pub struct Eval {
 }
 
 impl Eval {
-    /// Of the training in `run`, in the world that it was trained in, `drift_scale` times as fast.
+    /// Of the training that `run` names (see [`named`](crate::trained::named)), in the world that it was trained in,
+    /// `drift_scale` times as fast.
     ///
     /// # Errors
-    /// [`Error::Refused`] if there is no training with a best checkpoint, or for a number out of its range.
+    /// [`Error::Refused`] if there is no training with such a checkpoint, or for a number out of its range.
     pub fn new(
         run: &Path,
         seed: u64,
@@ -45,10 +46,11 @@ impl Eval {
         drift_scale: f64,
     ) -> Result<Eval, Error> {
         check_factors("--obs-noise ", obs_noise, "--drift-scale ", drift_scale)?;
-        let trained = Trained::open(run)?;
+        let run = run.display().to_string();
+        let trained = Trained::named(&run)?;
         let env = scaled(&trained.plan.env, drift_scale)?;
         trained.policy(&env)?;
-        let (run, checkpoints) = (run.display().to_string(), TrainedAgents::default());
+        let checkpoints = TrainedAgents::default();
         Ok(Eval { seed, run, episodes, obs_noise, drift_scale, checkpoints, env })
     }
 

@@ -120,6 +120,15 @@ impl Plan {
         }
     }
 
+    /// What is written down of the trained agents of a benchmark or an evaluation.
+    pub fn trained(&self) -> Option<&TrainedAgents> {
+        match self {
+            Plan::Benchmark(plan) => Some(&plan.checkpoints),
+            Plan::Eval(plan) => Some(&plan.checkpoints),
+            _ => None,
+        }
+    }
+
     /// Its agents by name, and what is written down of those that were trained.
     fn cast(&mut self) -> Option<(Vec<String>, &mut TrainedAgents)> {
         match self {

@@ -3,21 +3,25 @@
 //! The JSON file is written last, and a checkpoint without it is none. It holds the checksums of both. Beside
 //! them lies `config.toml` as it was when the training began: all checkpoints belong to it.
 
+mod chosen;
+
 use std::fmt::Write;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use resonetics_agents::prophet::state::{Arrays, Numbers, State};
+use resonetics_agents::prophet::state::{Arrays, Numbers};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::{self, Error};
 use crate::files::{self, sha256, text, write_atomic, write_new};
-use crate::run_dir::status;
 use crate::shell::quoted_path;
+use crate::training::extension::{self, Extension};
+
+pub(super) use self::chosen::state_of;
+pub use self::chosen::{CheckpointName, Which};
 
 /// Grows with each change of what is written.
 const FORMAT: u32 = 1;
@@ -32,19 +36,37 @@ const TOLD: usize = 3;
 #[serde(deny_unknown_fields)]
 pub struct Identity {
     env: String,
-    /// SHA-256 of the run's config.toml.
+    /// SHA-256 of the run's config.toml as it was when the run began.
     config: String,
+    /// By what it was extended since, and before the checkpoint.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    extended: Vec<Extension>,
 }
 
 impl Identity {
     /// That of the training in `env` whose config.toml is in `dir`.
     ///
     /// # Errors
-    /// That config.toml cannot be read.
+    /// That config.toml cannot be read, or that more was added to it than what extends a training.
     pub fn of(env: &str, dir: &Path) -> Result<Identity, Error> {
-        let bytes = files::read(&dir.join(CONFIG), files::TEXT)?;
-        Ok(Identity { env: env.to_owned(), config: sha256(&bytes) })
+        let path = dir.join(CONFIG);
+        let text = text(&path)?;
+        let (begun, extended) = extension::split(&text).map_err(|problem| {
+            Error::Refused(format!("{} was edited: {problem}; take out what is not of it", path.display()))
+        })?;
+        Ok(Identity { env: env.to_owned(), config: sha256(begun.as_bytes()), extended })
     }
+
+    /// Whether a checkpoint that belongs to `other` was extended otherwise than this training.
+    fn extended_otherwise(&self, other: &Identity) -> bool {
+        self.config == other.config && !self.extended.starts_with(&other.extended)
+    }
+}
+
+/// The bytes of a config.toml as they were when the run began.
+fn begun(bytes: &[u8]) -> &[u8] {
+    let text = std::str::from_utf8(bytes).ok();
+    text.and_then(|text| extension::split(text).ok()).map_or(bytes, |(begun, _)| begun.as_bytes())
 }
 
 /// The best checkpoint so far, by the greedy policy's mean return on seeds of its own.
@@ -138,7 +160,7 @@ impl Checkpoints {
         }
         let kept = self.folder.join(CONFIG);
         if kept.symlink_metadata().is_err() {
-            write_new(&kept, &files::read(&self.dir.join(CONFIG), files::TEXT)?)?;
+            write_new(&kept, begun(&files::read(&self.dir.join(CONFIG), files::TEXT)?))?;
         }
         Ok(())
     }
@@ -250,8 +272,30 @@ impl Checkpoints {
     /// # Errors
     /// [`Error::Refused`] with what was changed, as far as it is known, and how to put it back.
     pub fn refuse_edited(&self) -> Result<(), Error> {
-        let found = self.identities().find(|identity| *identity != self.identity.config);
-        found.and_then(|found| self.edited(&found)).map_or(Ok(()), |edited| Err(Error::Refused(edited)))
+        if let Some(other) = self.identities().find(|identity| self.identity.extended_otherwise(identity)) {
+            return Err(Error::Refused(self.told_extended(&other)));
+        }
+        let found = self.identities().find(|identity| identity.config != self.identity.config);
+        found
+            .and_then(|found| self.edited(&found.config))
+            .map_or(Ok(()), |edited| Err(Error::Refused(edited)))
+    }
+
+    /// That the extensions in config.toml are not those that a checkpoint was made with.
+    fn told_extended(&self, other: &Identity) -> String {
+        let each =
+            |extension: &Extension| format!("{} steps from step {} on", extension.steps, extension.at_step);
+        let all = |identity: &Identity| match &identity.extended[..] {
+            [] => "none".to_owned(),
+            extended => extended.iter().map(each).collect::<Vec<_>>().join(", then "),
+        };
+        format!(
+            "{} was edited: its tables [[extended]] say {}, and a checkpoint in {} was made with {}; put them back",
+            self.dir.join(CONFIG).display(),
+            all(&self.identity),
+            self.folder.display(),
+            all(other)
+        )
     }
 
     /// Refuses to begin at the beginning what has been trained already, where there is no numbered
@@ -310,10 +354,11 @@ impl Checkpoints {
     fn edited(&self, found: &str) -> Option<String> {
         let (config, kept) = (self.dir.join(CONFIG), self.folder.join(CONFIG));
         let (now, then) = (files::read(&config, files::TEXT).ok()?, files::read(&kept, files::TEXT).ok());
-        let kept_now = then.as_ref().is_some_and(|then| *then == now);
+        let now = begun(&now);
+        let kept_now = then.as_ref().is_some_and(|then| then == now);
         // Runs of older versions keep none.
         let then = then.filter(|then| sha256(then) == found);
-        if kept_now || (then.is_none() && !self.identities().all(|identity| identity == found)) {
+        if kept_now || (then.is_none() && !self.identities().all(|identity| identity.config == found)) {
             return None;
         }
         let (path, folder) = (config.display(), self.folder.display());
@@ -323,7 +368,7 @@ impl Checkpoints {
         );
         if let Some(then) = then {
             let (kept, path) = (quoted_path(&kept), quoted_path(&config));
-            let _ = write!(text, "{}; put it back: `cp {kept} {path}`", changes(&then, &now));
+            let _ = write!(text, "{}; put it back: `cp {kept} {path}`", changes(&then, now));
         } else {
             text += "; put it back as it was";
         }
@@ -331,44 +376,14 @@ impl Checkpoints {
         Some(text)
     }
 
-    /// SHA-256 of the config.toml that each checkpoint says it belongs to.
-    fn identities(&self) -> impl Iterator<Item = String> {
+    /// What each checkpoint says it belongs to.
+    fn identities(&self) -> impl Iterator<Item = Identity> {
         let names = self.names().unwrap_or_default().into_iter().chain([BEST.to_owned()]);
         let paths: Vec<PathBuf> = names.map(|name| self.path(&name, "json")).collect();
         paths.into_iter().filter_map(|path| {
             let value: Value = serde_json::from_str(&text(&path).ok()?).ok()?;
-            Some(value.get("identity")?.get("config")?.as_str()?.to_owned())
+            serde_json::from_value(value.get("identity")?.clone()).ok()
         })
-    }
-
-    /// The best checkpoint, and the SHA-256 of its safetensors file.
-    ///
-    /// # Errors
-    /// [`Error::Refused`] if there is none, or with the reason why it cannot be used.
-    pub fn best(&self) -> Result<(State, String), Error> {
-        if !self.path(BEST, "json").exists() {
-            let folder = self.folder.display();
-            // A training that is finished has had one.
-            return Err(Error::Refused(if status(&self.dir).ok().flatten().as_deref() == Some("finished") {
-                format!("{folder} holds no best checkpoint any more: put it back, or {}", self.anew())
-            } else {
-                format!("{folder} holds no best checkpoint yet: train on (`resonetics train --resume`)")
-            }));
-        }
-        // Who trains here may just be replacing its two files, one after the other.
-        for _ in 0..10 {
-            if let Ok((Checkpoint { numbers, arrays, .. }, sum)) = self.read(BEST) {
-                return Ok((State { numbers, arrays }, sum));
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        match self.read::<Numbers>(BEST) {
-            Ok((Checkpoint { numbers, arrays, .. }, sum)) => Ok((State { numbers, arrays }, sum)),
-            Err(problem) => Err(Error::Refused(format!(
-                "{}; train on (`resonetics train --resume`) if that training was stopped, or put the file back",
-                self.told(BEST, problem)?
-            ))),
-        }
     }
 
     /// What is wrong with checkpoint `name`.
@@ -387,17 +402,6 @@ impl Checkpoints {
                 )),
             },
         }
-    }
-
-    /// The checkpoint whose safetensors file has this SHA-256, the best one or a numbered one, if it is kept.
-    pub fn with_sum(&self, sum: &str) -> Option<State> {
-        let numbered = self.names().unwrap_or_default();
-        [BEST.to_owned()].into_iter().chain(numbered).find_map(|name| {
-            let text = text(&self.path(&name, "json")).ok()?;
-            opened::<Numbers>(&text).ok().filter(|record| record.safetensors == sum)?;
-            let (Checkpoint { numbers, arrays, .. }, found) = self.read::<Numbers>(&name).ok()?;
-            (found == sum).then_some(State { numbers, arrays })
-        })
     }
 
     /// `problem` with the checkpoints at hand.
@@ -423,6 +427,9 @@ impl Checkpoints {
         }
         if record.identity.config != self.identity.config {
             return Err(Unusable::Foreign(record.identity.config));
+        }
+        if self.identity.extended_otherwise(&record.identity) {
+            return Err(Unusable::Refused(self.told_extended(&record.identity)));
         }
         let bytes = files::read(&arrays, u64::MAX)?;
         let sum = sha256(&bytes);

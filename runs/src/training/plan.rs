@@ -9,6 +9,8 @@ use resonetics_envs::gardener::GardenerEnv;
 use resonetics_envs::k8s::K8sEnv;
 use serde::{Deserialize, Serialize};
 
+use super::checkpoint::CheckpointName;
+use super::extension::Extension;
 use super::learner::LearnerKind;
 use crate::config_toml;
 use crate::error::Error;
@@ -23,17 +25,38 @@ use crate::setup::{Setup, WorldSettings};
 pub struct Train {
     /// Everything random follows from it.
     pub seed: u64,
-    /// Steps of single environments.
+    /// Steps of single environments that it was begun for; see [`Train::total`].
     pub steps: u64,
     /// The library that computes the networks.
     pub learner: LearnerKind,
     /// The training's settings.
     pub train: TrainConfig,
+    /// The checkpoint of another training that it starts from; none: from networks of its own seed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Start>,
     /// The world.
     pub env: Setup,
+    /// Other numbers of steps from checkpoints on, in their order; the last tables of config.toml.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extended: Vec<Extension>,
+}
+
+/// The checkpoint of another training that a training starts from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Start {
+    /// As typed: a training's run directory, with a checkpoint behind an @ where it is not the best one.
+    pub run: String,
+    /// Which one that was.
+    #[serde(flatten)]
+    pub checkpoint: CheckpointName,
 }
 
 impl Train {
+    /// A training of `steps` steps of single environments in `env`, from networks of its own.
+    pub fn new(seed: u64, steps: u64, learner: LearnerKind, train: TrainConfig, env: Setup) -> Train {
+        Train { seed, steps, learner, train, from: None, env, extended: Vec::new() }
+    }
+
     /// Reads the text of a config.toml; none if it is that of another command.
     ///
     /// # Errors
@@ -57,9 +80,84 @@ impl Train {
     /// A number or a setting out of its range, and more memory than there is.
     pub fn check(&self) -> Result<(), Error> {
         within("steps", self.steps, &TRAINING_STEPS)?;
+        self.check_extensions()?;
         let checked = resolve(&self.train, None, &[]);
         checked.map(drop).map_err(|error| Error::Refused(format!("[train]: {error}")))?;
         self.fits()
+    }
+
+    /// How it trains in a few words, for tables: learner, networks, discount, decay, rollout and minibatch.
+    pub fn recipe(&self) -> String {
+        let TrainConfig { num_envs, horizon, minibatch, gamma, lambda, network, .. } = &self.train;
+        let learner = match self.learner {
+            LearnerKind::Native => "ppo",
+            LearnerKind::Torch => "ppo torch",
+        };
+        let conv = if network.conv_channels > 0 {
+            format!("conv {} ", network.conv_channels)
+        } else {
+            String::new()
+        };
+        let hidden = match &network.hidden[..] {
+            [first, rest @ ..] if rest.iter().all(|width| width == first) => {
+                format!("{}x{first}", network.hidden.len())
+            }
+            widths => widths.iter().map(usize::to_string).collect::<Vec<_>>().join("-"),
+        };
+        let from = self
+            .from
+            .as_ref()
+            .map_or_else(String::new, |from| format!(" from step {}", from.checkpoint.step));
+        format!(
+            "{learner} {conv}{hidden} gamma {gamma} lambda {lambda} envs {num_envs}x{horizon} minibatch {minibatch}{from}"
+        )
+    }
+
+    /// Steps of single environments that are asked for in the end.
+    pub fn total(&self) -> u64 {
+        self.extended.last().map_or(self.steps, |extension| extension.steps)
+    }
+
+    /// Those that were asked for when `done` were done: the schedules go by them.
+    pub fn total_at(&self, done: u64) -> u64 {
+        let since = self.extended.iter().rfind(|extension| extension.at_step <= done);
+        since.map_or(self.steps, |extension| extension.steps)
+    }
+
+    /// Steps that a training goes to which is asked for `steps`: whole rollouts.
+    pub fn whole(&self, steps: u64) -> u64 {
+        self.train.updates(steps) * self.steps_per_update()
+    }
+
+    /// Each extension begins where there may be a checkpoint and goes further than that.
+    fn check_extensions(&self) -> Result<(), Error> {
+        let (mut from, mut total) = (0, self.steps);
+        for (number, &Extension { at_step, steps }) in (1..).zip(&self.extended) {
+            within(&format!("extended.{number}.steps"), steps, &TRAINING_STEPS)?;
+            let last = self.whole(total);
+            if !(from..=last).contains(&at_step) || at_step % self.steps_per_update() != 0 {
+                return Err(Error::Refused(format!(
+                    "`extended.{number}.at_step = {at_step}`: allowed are multiples of {} from {from} to {last}",
+                    self.steps_per_update()
+                )));
+            }
+            if self.whole(steps) <= at_step {
+                return Err(Error::Refused(format!(
+                    "`extended.{number}.steps = {steps}`: {} in whole rollouts is not more than the {at_step} that were done",
+                    self.whole(steps)
+                )));
+            }
+            (from, total) = (at_step, steps);
+        }
+        Ok(())
+    }
+
+    /// The learning rate of a linear schedule with `done` of `total` steps done; none for other schedules.
+    pub fn linear_rate(&self, done: u64, total: u64) -> Option<f64> {
+        let TrainConfig { learning_rate, learning_rate_final, schedule, .. } = self.train;
+        let progress = (done as f64 / self.whole(total) as f64).min(1.0);
+        (schedule == Schedule::Linear)
+            .then_some(learning_rate + (learning_rate_final - learning_rate) * progress)
     }
 
     /// Steps of single environments in an update.

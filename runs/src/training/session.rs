@@ -17,6 +17,7 @@ use super::checkpoint::{Best, Checkpoint, Checkpoints, Identity};
 use super::learner::make;
 use super::plan::Train;
 use super::row::{self, CSV, Measured, TIMING};
+use super::start::start_in;
 use crate::error::{self, Error};
 use crate::files::{CsvFile, begun, check_writable, first_line, last_number};
 use crate::interrupt;
@@ -79,6 +80,19 @@ impl Train {
         Ok(Checkpoints::at(dir, Identity::of(&self.env.name, dir)?, self.train.keep))
     }
 
+    /// Steps behind the last of its `checkpoints`.
+    ///
+    /// # Errors
+    /// That of [`Checkpoints::last`].
+    pub(super) fn done(&self, checkpoints: &Checkpoints) -> Result<u64, Error> {
+        Ok(checkpoints.last::<Numbers>()?.map_or(0, |last| last.numbers.steps()))
+    }
+
+    /// Whether a training that was finished once has done what it was extended by since.
+    pub(super) fn is_done(&self, checkpoints: &Checkpoints) -> Result<bool, Error> {
+        Ok(self.extended.is_empty() || self.done(checkpoints)? >= self.whole(self.total()))
+    }
+
     /// Refuses files in `dir` that a training cannot go on from; changes none.
     ///
     /// # Errors
@@ -102,6 +116,7 @@ impl Train {
 /// A training in its directory.
 struct Session<'a, E> {
     plan: &'a Train,
+    dir: PathBuf,
     prototype: &'a E,
     learner: NewLearner<'a>,
     checkpoints: Checkpoints,
@@ -142,7 +157,7 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
     ) -> Result<Session<'a, E>, Error> {
         let checkpoints = plan.checkpoints(dir)?;
         let csv_path = dir.join(CSV);
-        let (trainer, last) = start(plan, prototype, learner, &checkpoints, &csv_path)?;
+        let (trainer, last) = start(plan, dir, prototype, learner, &checkpoints)?;
         let (csv, best) = match last {
             Some(Last { csv_bytes, best }) => {
                 if best.is_some_and(|best| best.update == trainer.updates()) {
@@ -170,17 +185,31 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
             });
         }
         let board = Board::of(dir, runtime.tensorboard);
-        Ok(Session { plan, prototype, learner, checkpoints, trainer, csv, csv_path, timing, best, board })
+        let dir = dir.to_path_buf();
+        Ok(Session {
+            plan,
+            dir,
+            prototype,
+            learner,
+            checkpoints,
+            trainer,
+            csv,
+            csv_path,
+            timing,
+            best,
+            board,
+        })
     }
 
     /// Trains to the end.
     fn run(&mut self, runtime: &Runtime<'_>) -> Result<(), Error> {
-        let planned = self.trainer.planned_updates();
+        let planned = self.plan.train.updates(self.plan.total());
         let progress = runtime.progress;
         progress.begin_at(self.trainer.updates());
         self.begin(runtime)?;
         while self.trainer.updates() < planned {
             interrupt::check()?;
+            self.trainer.set_total_steps(self.plan.total_at(self.trainer.steps()));
             let start = Instant::now();
             match self.trainer.update() {
                 Ok(update) => {
@@ -275,7 +304,7 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
         // Rows that still wait in memory would otherwise be written behind the cut.
         self.csv.sync()?;
         let (mut trainer, last) =
-            start(self.plan, self.prototype, self.learner, &self.checkpoints, &self.csv_path)?;
+            start(self.plan, &self.dir, self.prototype, self.learner, &self.checkpoints)?;
         let (csv_bytes, best) = last.map_or_else(
             || (first_line(&row::COLUMNS).len() as u64, None),
             |Last { csv_bytes, best }| (csv_bytes, best),
@@ -301,14 +330,17 @@ struct Last {
 /// A trainer as it was at the last checkpoint, or at its start if none has been written yet.
 fn start<E: ParallelEnv + Clone + Sync>(
     plan: &Train,
+    dir: &Path,
     prototype: &E,
     learner: NewLearner<'_>,
     checkpoints: &Checkpoints,
-    csv_path: &Path,
 ) -> Result<(Trainer<E>, Option<Last>), Error> {
     let mut trainer = fresh(plan, prototype, learner()?)?;
     let Some(Checkpoint { csv_bytes, best, numbers, arrays }) = checkpoints.last()? else {
-        plan.refuse_lost(checkpoints, csv_path)?;
+        plan.refuse_lost(checkpoints, &dir.join(CSV))?;
+        if let Some(state) = start_in(plan, dir)? {
+            trainer.start_from(&state).map_err(|problem| checkpoints.refused(&problem))?;
+        }
         return Ok((trainer, None));
     };
     trainer.restore(&State { numbers, arrays }).map_err(|problem| checkpoints.refused(&problem))?;

@@ -93,7 +93,7 @@ fn plan() -> Train {
         ..TrainConfig::default()
     };
     let env = Setup::preset("k8s", "reference").unwrap();
-    Train { seed: 1, steps: 64 * UPDATES, learner: LearnerKind::Native, train, env }
+    Train::new(1, 64 * UPDATES, LearnerKind::Native, train, env)
 }
 
 /// Trains in `dir`, in the middle of update `at` with no number where the rate is above `above`; `watch`
