@@ -26,7 +26,7 @@ fn config(schedule: Schedule) -> TrainConfig {
         minibatch: 20,
         schedule,
         target_kl: if schedule == Schedule::Kl { 0.01 } else { 0.0 },
-        network: Network { hidden: vec![8], conv_channels: 0 },
+        network: Network { hidden: vec![8], conv_channels: 0, memory: 0 },
         kernel: KernelConfig {
             flow: 0.01,
             structure: 0.1,
@@ -178,8 +178,8 @@ fn another_seed_is_another_training() {
 fn a_state_of_another_shape_is_refused() {
     let base = config(Schedule::Prophet);
     let state = trainer(&cluster(), base.clone(), 1).save().unwrap();
-    let wider = Network { hidden: vec![9], conv_channels: 0 };
-    let deeper = Network { hidden: vec![8, 8], conv_channels: 0 };
+    let wider = Network { hidden: vec![9], conv_channels: 0, memory: 0 };
+    let deeper = Network { hidden: vec![8, 8], conv_channels: 0, memory: 0 };
     for (config, problem) in [
         (TrainConfig { network: wider, ..base.clone() }, "actor.0.weight"),
         (TrainConfig { network: deeper, ..base.clone() }, "actor.1.weight"),
@@ -572,11 +572,12 @@ impl Learner for Fallible {
     fn act(
         &mut self,
         observations: &[f32],
+        memory: &mut [f32],
         logits: &mut [f32],
         values: &mut [f32],
     ) -> Result<(), LearnerError> {
         self.answer("act")?;
-        Learner::act(&mut self.learner, observations, logits, values)
+        Learner::act(&mut self.learner, observations, memory, logits, values)
     }
 
     fn begin(&mut self, samples: &Samples<'_>) -> Result<(), LearnerError> {

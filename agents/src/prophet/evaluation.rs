@@ -73,7 +73,7 @@ impl<E: ParallelEnv + Clone + Sync> Measured<'_, E> {
         let mut step = 0;
         while !(0..seeds.len()).all(|env| batch.terminated[env] || batch.truncated[env]) {
             self.normalizer.apply(contiguous(batch.observations.view()), &mut normalized);
-            self.learner.act(&normalized, &mut logits, &mut values)?;
+            self.learner.act(&normalized, &mut [], &mut logits, &mut values)?;
             let mask = contiguous(batch.action_mask.view());
             for (env, actions) in actions.chunks_exact_mut(agents).enumerate() {
                 let of = env * agents * n..(env + 1) * agents * n;

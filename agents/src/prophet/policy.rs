@@ -31,7 +31,7 @@ impl Policy for Prophet {
         self.logits.resize(rows * n, 0.0);
         self.values.resize(rows, 0.0);
         self.normalizer.apply(contiguous(seen.observations), &mut self.normalized);
-        self.learner.act(&self.normalized, &mut self.logits, &mut self.values);
+        self.learner.act(&self.normalized, &mut [], &mut self.logits, &mut self.values);
         let mask = contiguous(seen.action_mask);
         for (row, action) in actions.iter_mut().enumerate() {
             if seen.asked(row) {
@@ -52,7 +52,7 @@ mod tests {
 
     /// Says that action a is worth the a-th number of the observation.
     fn reader() -> NativeLearner {
-        let network = Network { hidden: vec![], conv_channels: 0 };
+        let network = Network { hidden: vec![], conv_channels: 0, memory: 0 };
         let mut learner = NativeLearner::new(&network, Spaces { observation: 3, actions: 3, view: 0 });
         let mut tensors = learner.save();
         assert_eq!((&tensors[0].name[..], &tensors[0].shape[..]), ("actor.0.weight", &[3, 3][..]));

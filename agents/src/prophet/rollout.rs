@@ -6,7 +6,7 @@ use resonetics_envs::math;
 use resonetics_envs::vector::Batch;
 
 use super::advantage::{Steps, advantages};
-use super::learner::Samples;
+use super::learner::{Recurrent, Samples};
 use crate::policy::contiguous;
 
 /// A rollout of T steps in N rows, `[T * N]`, step by step.
@@ -130,6 +130,7 @@ impl Rollout {
             values: &self.values,
             advantages: &self.advantages,
             returns: &self.returns,
+            recurrent: Recurrent::default(),
         }
     }
 

@@ -163,7 +163,7 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
             let seen = at.start * width..at.end * width;
             self.observation_normalizer
                 .apply(&rollout.raw[seen.clone()], &mut rollout.observations[seen.clone()]);
-            self.learner.act(&rollout.observations[seen], &mut logits, &mut rollout.values[at.clone()])?;
+            self.learner.act(&rollout.observations[seen], &mut [], &mut logits, &mut rollout.values[at.clone()])?;
             let step = (self.counters.updates as usize * horizon + t) as u32;
             let (mask, log_probs) = (&rollout.action_mask[mask], &mut rollout.log_probs[at.clone()]);
             draw_actions(key, step, &logits, mask, &mut chosen, log_probs);
@@ -177,7 +177,7 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
             if self.batch.truncated.iter().any(|&truncated| truncated) {
                 // The values of the observations that truncated episodes ended with.
                 let finals = self.normalized(self.batch.final_observations.view());
-                self.learner.act(&finals, &mut logits, &mut self.rollout.bootstrap[at])?;
+                self.learner.act(&finals, &mut [], &mut logits, &mut self.rollout.bootstrap[at])?;
             }
             self.counters.count_episodes(&self.batch);
         }
@@ -208,7 +208,7 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         let mut last_values = vec![0.0; rows];
         let mut logits = vec![0.0; rows * self.envs.action_space().n];
         let last = self.normalized(self.batch.observations.view());
-        self.learner.act(&last, &mut logits, &mut last_values)?;
+        self.learner.act(&last, &mut [], &mut logits, &mut last_values)?;
         let (gamma, lambda) = (self.config.gamma as f32, self.config.lambda as f32);
         self.rollout.write_advantages(&last_values, gamma, lambda);
         Ok(())
@@ -244,7 +244,7 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
                 let rows = &rows[part];
                 let (advantage_mean, advantage_scale) = standardized(samples.advantages, rows);
                 let minibatch =
-                    Minibatch { rows, noise: &noise, advantage_mean, advantage_scale, loss: weights };
+                    Minibatch { rows, sequences: &[], noise: &noise, advantage_mean, advantage_scale, loss: weights };
                 lap.to(&mut self.timings.assembly);
                 let terms = self.learner.loss(&samples, &minibatch)?;
                 // What the learner does it says itself, see `take_timings`.
