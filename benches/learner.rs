@@ -60,8 +60,14 @@ fn main() -> ExitCode {
     for i in 0..count {
         let from = i * b % (n - b + 1);
         let rows = &rows[from..from + b];
-        let minibatch =
-            Minibatch { rows, sequences: &[], noise: &[], advantage_mean: 0.0, advantage_scale: 3.0, loss: WEIGHTS };
+        let minibatch = Minibatch {
+            rows,
+            sequences: &[],
+            noise: &[],
+            advantage_mean: 0.0,
+            advantage_scale: 3.0,
+            loss: WEIGHTS,
+        };
         loss = learner.loss(&samples, &minibatch).loss;
         learner.step(3e-4, 0.5);
     }

@@ -5,6 +5,7 @@ mod gardener_goals;
 mod k8s_goals;
 mod prophet_learners;
 mod prophet_learning;
+mod prophet_memory;
 mod prophet_native;
 mod prophet_trainer;
 mod random;

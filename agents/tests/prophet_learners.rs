@@ -123,7 +123,7 @@ fn both_learners_see_the_same_losses_and_gradients_and_take_the_same_steps() {
             let noise = if weights.flow > 0.0 { &case.noise[..] } else { &[] };
             let minibatch = Minibatch {
                 rows: &case.rows,
-            sequences: &[],
+                sequences: &[],
                 noise,
                 advantage_mean: 0.1,
                 advantage_scale: 0.8,

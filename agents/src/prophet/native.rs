@@ -407,13 +407,7 @@ fn each(groups: &mut [Group], b: usize, work: impl Fn(usize, &mut Group) + Sync)
 /// What a [`Learner`] does: here none of it fails.
 impl NativeLearner {
     /// See [`Learner::act`].
-    pub fn act(
-        &mut self,
-        observations: &[f32],
-        memory: &mut [f32],
-        logits: &mut [f32],
-        values: &mut [f32],
-    ) {
+    pub fn act(&mut self, observations: &[f32], memory: &mut [f32], logits: &mut [f32], values: &mut [f32]) {
         self.make_workspaces();
         let (width, actions, n) = (self.spaces.observation, self.spaces.actions, values.len());
         if n < PARALLEL_FROM {

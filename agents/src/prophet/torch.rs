@@ -367,7 +367,8 @@ impl Learner for TorchLearner {
         if values.is_empty() {
             return Ok(());
         }
-        self.evaluate(observations, memory, logits, values).map_err(failed("evaluate the networks", self.device))
+        self.evaluate(observations, memory, logits, values)
+            .map_err(failed("evaluate the networks", self.device))
     }
 
     fn begin(&mut self, samples: &Samples<'_>) -> Result<(), LearnerError> {

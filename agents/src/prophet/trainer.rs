@@ -163,7 +163,12 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
             let seen = at.start * width..at.end * width;
             self.observation_normalizer
                 .apply(&rollout.raw[seen.clone()], &mut rollout.observations[seen.clone()]);
-            self.learner.act(&rollout.observations[seen], &mut [], &mut logits, &mut rollout.values[at.clone()])?;
+            self.learner.act(
+                &rollout.observations[seen],
+                &mut [],
+                &mut logits,
+                &mut rollout.values[at.clone()],
+            )?;
             let step = (self.counters.updates as usize * horizon + t) as u32;
             let (mask, log_probs) = (&rollout.action_mask[mask], &mut rollout.log_probs[at.clone()]);
             draw_actions(key, step, &logits, mask, &mut chosen, log_probs);
@@ -243,8 +248,14 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
                 }
                 let rows = &rows[part];
                 let (advantage_mean, advantage_scale) = standardized(samples.advantages, rows);
-                let minibatch =
-                    Minibatch { rows, sequences: &[], noise: &noise, advantage_mean, advantage_scale, loss: weights };
+                let minibatch = Minibatch {
+                    rows,
+                    sequences: &[],
+                    noise: &noise,
+                    advantage_mean,
+                    advantage_scale,
+                    loss: weights,
+                };
                 lap.to(&mut self.timings.assembly);
                 let terms = self.learner.loss(&samples, &minibatch)?;
                 // What the learner does it says itself, see `take_timings`.

@@ -41,9 +41,8 @@ impl Cell {
     /// Where its parameters lie, in the order of [`Network::parameters`].
     pub(super) fn places(&self) -> [Place; 5] {
         let Cell { gates, head, .. } = self;
-        let [gate, candidate] = [0, self.padded()].map(|at| {
-            [Place::Transposed(gates.weight + at, gates.output), Place::Plain(gates.bias + at)]
-        });
+        let [gate, candidate] = [0, self.padded()]
+            .map(|at| [Place::Transposed(gates.weight + at, gates.output), Place::Plain(gates.bias + at)]);
         let ([gate, gate_bias], [candidate, candidate_bias]) = (gate, candidate);
         [gate, gate_bias, candidate, candidate_bias, Place::Transposed(head.weight, head.output)]
     }
@@ -110,7 +109,8 @@ impl Recalls {
             for i in first..end {
                 let begins = samples.recurrent.begins[part.rows[i] as usize];
                 self.continues[i] = i > first && !begins;
-                let state = (!begins).then(|| &samples.recurrent.states[sequence.state as usize * 2 * units..]);
+                let state =
+                    (!begins).then(|| &samples.recurrent.states[sequence.state as usize * 2 * units..]);
                 if !self.continues[i] {
                     self.set(i, units, state);
                 }
