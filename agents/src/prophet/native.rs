@@ -143,6 +143,11 @@ impl NativeLearner {
         }
     }
 
+    /// What its networks look like.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
     /// A workspace for each thread that may ask for one.
     fn make_workspaces(&mut self) {
         while self.workspaces.len() < rayon::current_num_threads() {

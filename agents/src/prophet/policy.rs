@@ -1,16 +1,23 @@
 //! A trained Prophet as a policy.
 
+use resonetics_envs::gardener::LifeEvent;
+use resonetics_envs::stream::Key;
+
 use super::categorical::likeliest;
 use super::native::NativeLearner;
 use super::normalizer::Normalizer;
 use crate::policy::{Observations, Policy, contiguous};
 
 /// Networks that act greedily on normalised observations. They are those of the native learner, whichever
-/// trained them: it needs no device, and cannot fail.
+/// trained them: it needs no device, and cannot fail. What they remember begins anew with each episode and life.
 pub struct Prophet {
     learner: NativeLearner,
     normalizer: Normalizer,
     actions: usize,
+    /// Rows of an environment.
+    agents: usize,
+    /// `[rows, M]`, as far as rows have been heard of.
+    memory: Vec<f32>,
     normalized: Vec<f32>,
     logits: Vec<f32>,
     values: Vec<f32>,
@@ -19,19 +26,49 @@ pub struct Prophet {
 impl Prophet {
     /// The policy of `learner`, which chooses from `actions` actions.
     pub fn new(learner: NativeLearner, normalizer: Normalizer, actions: usize) -> Prophet {
-        let [normalized, logits, values] = [const { Vec::new() }; 3];
-        Prophet { learner, normalizer, actions, normalized, logits, values }
+        let [memory, normalized, logits, values] = [const { Vec::new() }; 4];
+        Prophet { learner, normalizer, actions, agents: 1, memory, normalized, logits, values }
+    }
+
+    /// The same for environments of `agents` rows each.
+    #[must_use]
+    pub fn for_agents(self, agents: usize) -> Prophet {
+        Prophet { agents, ..self }
+    }
+
+    /// Forgets what so many rows from `first` on remember.
+    fn forget(&mut self, first: usize, rows: usize) {
+        let each = self.learner.network().remembered();
+        let end = (first + rows) * each;
+        self.memory.resize(self.memory.len().max(end), 0.0);
+        self.memory[first * each..end].fill(0.0);
     }
 }
 
 impl Policy for Prophet {
+    fn begin_episode(&mut self, env: usize, _key: Key) {
+        self.forget(env * self.agents, self.agents);
+    }
+
+    fn life(&mut self, env: usize, event: LifeEvent) {
+        let (LifeEvent::Born { slot, .. } | LifeEvent::Forget { slot }) = event;
+        self.forget(env * self.agents + slot, 1);
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.agents * self.learner.network().remembered() * size_of::<f32>()
+    }
+
     fn act(&mut self, seen: &Observations<'_>, actions: &mut [usize]) {
         let (rows, n) = (seen.rows(), self.actions);
         self.normalized.resize(seen.observations.len(), 0.0);
         self.logits.resize(rows * n, 0.0);
         self.values.resize(rows, 0.0);
         self.normalizer.apply(contiguous(seen.observations), &mut self.normalized);
-        self.learner.act(&self.normalized, &mut [], &mut self.logits, &mut self.values);
+        let remembered = rows * self.learner.network().remembered();
+        self.memory.resize(self.memory.len().max(remembered), 0.0);
+        let memory = &mut self.memory[..remembered];
+        self.learner.act(&self.normalized, memory, &mut self.logits, &mut self.values);
         let mask = contiguous(seen.action_mask);
         for (row, action) in actions.iter_mut().enumerate() {
             if seen.asked(row) {
