@@ -7,5 +7,6 @@ mod prophet_learners;
 mod prophet_learning;
 mod prophet_memory;
 mod prophet_native;
+mod prophet_remembering;
 mod prophet_trainer;
 mod random;

@@ -121,6 +121,54 @@ mod tests {
         assert_eq!(act(&observations, &free, normalizer), [2, 2, 2]);
     }
 
+    /// Says that action 1 is worth how much of the second number it has seen, of which all that comes is
+    /// remembered at once and for good where the first number is 1.
+    fn rememberer() -> NativeLearner {
+        let network = Network { hidden: vec![2], conv_channels: 0, memory: 1 };
+        let mut learner = NativeLearner::new(&network, Spaces { observation: 2, actions: 2, view: 0 });
+        let mut tensors = learner.save();
+        for (name, data) in [
+            ("actor.0.weight", &[9.0, 0.0, 0.0, 9.0][..]),
+            ("actor.memory.gate.weight", &[80.0, 0.0]),
+            ("actor.memory.gate.bias", &[-40.0]),
+            ("actor.memory.candidate.weight", &[0.0, 9.0]),
+            ("actor.memory.head.weight", &[0.0, 1.0]),
+        ] {
+            tensors.iter_mut().find(|tensor| tensor.name == name).unwrap().data = data.to_vec();
+        }
+        learner.load(&tensors, 0).unwrap();
+        learner
+    }
+
+    /// Two environments of two rows each. What they have seen they remember, until an episode or a life begins
+    /// where they are, or they have to forget.
+    #[test]
+    fn memories_are_those_of_an_episode_and_a_life() {
+        let mut policy = Prophet::new(rememberer(), Normalizer::new(2), 2).for_agents(2);
+        assert_eq!(policy.heap_bytes(), 2 * 2 * 4);
+        let (mask, state) = (Array2::default((0, 2)), Array2::zeros((0, 0)));
+        let act = |policy: &mut Prophet, seen: [f32; 2]| {
+            let observations = Array2::from_shape_fn((4, 2), |(_, column)| seen[column]);
+            let (observations, action_mask) = (observations.view(), mask.view());
+            let mut actions = vec![9; 4];
+            policy.act(&Observations { observations, action_mask, state: state.view() }, &mut actions);
+            actions
+        };
+        let key = Key::new(0, resonetics_envs::stream::Domain::Policy, 0);
+        (0..2).for_each(|env| policy.begin_episode(env, key));
+        assert_eq!(act(&mut policy, [0.0, 0.0]), [0; 4]);
+        assert_eq!(act(&mut policy, [1.0, 1.0]), [1; 4]);
+        assert_eq!(act(&mut policy, [0.0, 0.0]), [1; 4]);
+        policy.life(1, LifeEvent::Forget { slot: 0 });
+        assert_eq!(act(&mut policy, [0.0, 0.0]), [1, 1, 0, 1]);
+        policy.life(0, LifeEvent::Born { slot: 1, id: 7, parent: Some(0) });
+        assert_eq!(act(&mut policy, [0.0, 0.0]), [1, 0, 0, 1]);
+        policy.begin_episode(0, key);
+        assert_eq!(act(&mut policy, [0.0, 0.0]), [0, 0, 0, 1]);
+        policy.begin_episode(1, key);
+        assert_eq!(act(&mut policy, [0.0, 0.0]), [0; 4]);
+    }
+
     /// It would act on what it saw before.
     #[test]
     #[should_panic(expected = "standard layout")]
