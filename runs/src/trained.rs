@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::files::text;
 use crate::setup::Setup;
 use crate::training::checkpoint::{Checkpoints, Identity};
-use crate::training::plan::{Train, spaces};
+use crate::training::plan::{Train, agents, spaces};
 
 /// What the name of a trained agent begins with, before its run directory.
 pub const PROPHET: &str = "prophet:";
@@ -110,7 +110,7 @@ impl Trained {
         let State { numbers, arrays } = &self.state;
         learner.load(&arrays.tensors, 0).map_err(refuse)?;
         let normalizer = arrays.observation_normalizer(mine.observation, numbers).map_err(refuse)?;
-        Ok(Prophet::new(learner, normalizer, mine.actions))
+        Ok(Prophet::new(learner, normalizer, mine.actions).for_agents(agents(env)))
     }
 }
 
