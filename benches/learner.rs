@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use resonetics_agents::prophet::init::initial;
-use resonetics_agents::prophet::learner::{Learner, LossWeights, Minibatch, Samples};
+use resonetics_agents::prophet::learner::{Learner, LossWeights, Minibatch, Recurrent, Samples};
 use resonetics_agents::prophet::native::NativeLearner;
 use resonetics_agents::prophet::network::{Network, Spaces};
 use resonetics_envs::stream::{Domain, Key};
@@ -47,8 +47,9 @@ fn main() -> ExitCode {
         values: &numbers(2, n),
         advantages: &numbers(3, n),
         returns: &numbers(4, n),
+        recurrent: Recurrent::default(),
     };
-    let network = Network { hidden: vec![64, 64], conv_channels: 0 };
+    let network = Network { hidden: vec![64, 64], conv_channels: 0, memory: 0 };
     let mut learner = NativeLearner::new(&network, SPACES);
     learner.load(&initial(&network, SPACES, 1), 0).expect("its own tensors");
     learner.begin(&samples).expect("the native learner does not fail");
@@ -59,8 +60,14 @@ fn main() -> ExitCode {
     for i in 0..count {
         let from = i * b % (n - b + 1);
         let rows = &rows[from..from + b];
-        let minibatch =
-            Minibatch { rows, noise: &[], advantage_mean: 0.0, advantage_scale: 3.0, loss: WEIGHTS };
+        let minibatch = Minibatch {
+            rows,
+            sequences: &[],
+            noise: &[],
+            advantage_mean: 0.0,
+            advantage_scale: 3.0,
+            loss: WEIGHTS,
+        };
         loss = learner.loss(&samples, &minibatch).loss;
         learner.step(3e-4, 0.5);
     }

@@ -6,6 +6,8 @@ mod k8s_goals;
 mod k8s_patrol;
 mod prophet_learners;
 mod prophet_learning;
+mod prophet_memory;
 mod prophet_native;
+mod prophet_remembering;
 mod prophet_trainer;
 mod random;

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)] // helpers of tests
 
 use resonetics_agents::prophet::init::initial;
-use resonetics_agents::prophet::learner::{Learner, LossWeights, Minibatch, Samples};
+use resonetics_agents::prophet::learner::{Learner, LossWeights, Minibatch, Recurrent, Samples};
 use resonetics_agents::prophet::native::NativeLearner;
 use resonetics_agents::prophet::network::{Network, Spaces, Tensor};
 use resonetics_agents::prophet::torch::TorchLearner;
@@ -45,7 +45,7 @@ fn case(seed: u64, hidden: &[usize], spaces: Spaces, n: usize, b: usize, masked:
     let actions: Vec<u32> = (0..n).map(|i| key.below(spaces.actions as u32, 1, i as u32)).collect();
     let mask = |i: usize| i % spaces.actions == actions[i / spaces.actions] as usize || normal(8, i) > -0.5;
     Case {
-        network: Network { hidden: hidden.to_vec(), conv_channels: 0 },
+        network: Network { hidden: hidden.to_vec(), conv_channels: 0, memory: 0 },
         spaces,
         observations: normals(2, n * spaces.observation),
         mask: if masked { (0..n * spaces.actions).map(mask).collect() } else { Vec::new() },
@@ -72,6 +72,7 @@ impl Case {
             values,
             advantages,
             returns,
+            recurrent: Recurrent::default(),
         }
     }
 
@@ -122,6 +123,7 @@ fn both_learners_see_the_same_losses_and_gradients_and_take_the_same_steps() {
             let noise = if weights.flow > 0.0 { &case.noise[..] } else { &[] };
             let minibatch = Minibatch {
                 rows: &case.rows,
+                sequences: &[],
                 noise,
                 advantage_mean: 0.1,
                 advantage_scale: 0.8,
@@ -149,8 +151,8 @@ fn both_learners_see_the_same_losses_and_gradients_and_take_the_same_steps() {
         }
         let (mut logits, mut values) =
             ([vec![0.0; n * spaces.actions], vec![0.0; n * spaces.actions]], [vec![0.0; n], vec![0.0; n]]);
-        native.act(&case.observations, &mut logits[0], &mut values[0]).unwrap();
-        torch.act(&case.observations, &mut logits[1], &mut values[1]).unwrap();
+        native.act(&case.observations, &mut [], &mut logits[0], &mut values[0]).unwrap();
+        torch.act(&case.observations, &mut [], &mut logits[1], &mut values[1]).unwrap();
         logits[0].iter().zip(&logits[1]).for_each(|(a, b)| assert!((a - b).abs() < 1e-4, "{a}, {b}"));
         values[0].iter().zip(&values[1]).for_each(|(a, b)| assert!((a - b).abs() < 1e-4, "{a}, {b}"));
     }
@@ -164,8 +166,8 @@ fn the_native_learner_evaluates_a_convolution_as_torch_does() {
     case.network.conv_channels = 4;
     let [mut native, mut torch] = case.learners();
     let (mut logits, mut values) = ([vec![0.0; 240], vec![0.0; 240]], [vec![0.0; 40], vec![0.0; 40]]);
-    native.act(&case.observations, &mut logits[0], &mut values[0]).unwrap();
-    torch.act(&case.observations, &mut logits[1], &mut values[1]).unwrap();
+    native.act(&case.observations, &mut [], &mut logits[0], &mut values[0]).unwrap();
+    torch.act(&case.observations, &mut [], &mut logits[1], &mut values[1]).unwrap();
     for (a, b) in logits[0].iter().chain(&values[0]).zip(logits[1].iter().chain(&values[1])) {
         close("output", (*a).into(), (*b).into());
     }

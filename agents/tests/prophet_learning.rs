@@ -26,7 +26,7 @@ fn config() -> TrainConfig {
         entropy: 0.0,
         normalize_observations: false,
         normalize_returns: false,
-        network: Network { hidden: vec![16], conv_channels: 0 },
+        network: Network { hidden: vec![16], conv_channels: 0, memory: 0 },
         ..TrainConfig::default()
     }
 }
@@ -61,7 +61,7 @@ impl<E: ParallelEnv + Clone + Sync> Trained<E> {
         let mut learner = NativeLearner::new(&self.network, self.spaces);
         learner.load(&self.parameters(), 0).unwrap();
         let (mut logits, mut value) = (vec![0.0; self.spaces.actions], [0.0]);
-        learner.act(observation, &mut logits, &mut value);
+        learner.act(observation, &mut [], &mut logits, &mut value);
         let sum: f64 = logits.iter().map(|&x| exp(x)).sum();
         (logits.iter().map(|&x| exp(x) / sum).collect(), f64::from(value[0]))
     }

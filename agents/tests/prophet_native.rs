@@ -4,7 +4,7 @@
 #![allow(clippy::disallowed_methods)] // an oracle's mathematics is the standard library's
 
 use resonetics_agents::prophet::init::initial;
-use resonetics_agents::prophet::learner::{Learner, LossWeights, Minibatch, Samples, Terms};
+use resonetics_agents::prophet::learner::{Learner, LossWeights, Minibatch, Recurrent, Samples, Terms};
 use resonetics_agents::prophet::native::NativeLearner;
 use resonetics_agents::prophet::network::{Network, Spaces, Tensor};
 use resonetics_envs::cpu::CpuPath;
@@ -112,7 +112,7 @@ impl Case {
     /// Parameters and samples away from the places where the loss has no derivative.
     fn new(seed: u64, hidden: &[usize], b: usize, masked: bool, weights: LossWeights) -> Case {
         let mut numbers = Numbers::new(seed);
-        let network = Network { hidden: hidden.to_vec(), conv_channels: 0 };
+        let network = Network { hidden: hidden.to_vec(), conv_channels: 0, memory: 0 };
         let spaces = Spaces { observation: 6, actions: 4, view: 0 };
         let mut tensors = initial(&network, spaces, seed);
         let count = tensors.len() / 3;
@@ -191,9 +191,11 @@ impl Case {
             values: &self.old_values,
             advantages: &self.advantages,
             returns: &self.returns,
+            recurrent: Recurrent::default(),
         };
         let minibatch = Minibatch {
             rows: &self.rows,
+            sequences: &[],
             noise: &self.noise,
             advantage_mean: MEAN,
             advantage_scale: SCALE,
@@ -396,7 +398,7 @@ fn trained(case: &Case) -> (Vec<Terms>, Vec<Tensor>, Vec<f32>, Vec<f32>) {
     }
     let rows = case.actions.len();
     let (mut logits, mut values) = (vec![0.0; rows * 4], vec![0.0; rows]);
-    learner.act(&case.observations, &mut logits, &mut values);
+    learner.act(&case.observations, &mut [], &mut logits, &mut values);
     (terms, learner.save(), logits, values)
 }
 
@@ -450,7 +452,7 @@ fn acting_gives_the_networks_outputs_whatever_the_number_of_rows() {
     let mut alone = case.learner();
     for rows in [1, 63, 64, 65, 300, 1100] {
         let (mut logits, mut values) = (vec![0.0; rows * 4], vec![0.0; rows]);
-        learner.act(&case.observations[..rows * 6], &mut logits, &mut values);
+        learner.act(&case.observations[..rows * 6], &mut [], &mut logits, &mut values);
         for row in (0..rows).step_by(7) {
             let x = &case.observations[row * 6..][..6];
             let expected = [forward(&case.nets[0], &wide(x)), forward(&case.nets[1], &wide(x))].concat();
@@ -459,7 +461,7 @@ fn acting_gives_the_networks_outputs_whatever_the_number_of_rows() {
                 assert!((f64::from(*found) - expected).abs() < 1e-5, "{found} for {expected}");
             }
             let (mut one, mut value) = ([0.0; 4], [0.0]);
-            alone.act(x, &mut one, &mut value);
+            alone.act(x, &mut [], &mut one, &mut value);
             assert_eq!([&one[..], &value].concat(), found, "row {row} of {rows}");
         }
     }
@@ -558,7 +560,7 @@ fn a_wrong_name_or_shape_is_refused_and_changes_nothing() {
 #[test]
 fn the_convolution_is_that_of_plain_loops() {
     let mut numbers = Numbers::new(1);
-    let network = Network { hidden: vec![6], conv_channels: 3 };
+    let network = Network { hidden: vec![6], conv_channels: 3, memory: 0 };
     let spaces = Spaces { observation: 28, actions: 4, view: 5 };
     let mut tensors = initial(&network, spaces, 1);
     for tensor in &mut tensors {
@@ -569,7 +571,7 @@ fn the_convolution_is_that_of_plain_loops() {
     assert_eq!(learner.save(), tensors);
     let observations: Vec<f32> = (0..70 * 28).map(|_| numbers.around(1.0) as f32).collect();
     let (mut logits, mut values) = (vec![0.0; 70 * 4], vec![0.0; 70]);
-    learner.act(&observations, &mut logits, &mut values);
+    learner.act(&observations, &mut [], &mut logits, &mut values);
     for row in 0..70 {
         let x = wide(&observations[row * 28..][..28]);
         for (net, found) in [&logits[row * 4..][..4], &values[row..=row]].into_iter().enumerate() {
@@ -601,12 +603,12 @@ fn the_convolution_is_that_of_plain_loops() {
 #[test]
 fn a_view_smaller_than_the_kernel_has_no_features() {
     for view in 0..3 {
-        let network = Network { hidden: vec![6], conv_channels: 3 };
+        let network = Network { hidden: vec![6], conv_channels: 3, memory: 0 };
         let spaces = Spaces { observation: 12, actions: 4, view };
         let mut learner = NativeLearner::new(&network, spaces);
         learner.load(&initial(&network, spaces, 1), 0).unwrap();
         let (mut logits, mut values) = ([0.0; 4], [0.0]);
-        learner.act(&[0.5; 12], &mut logits, &mut values);
+        learner.act(&[0.5; 12], &mut [], &mut logits, &mut values);
         assert_ne!(values, [0.0]);
     }
 }

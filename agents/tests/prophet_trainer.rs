@@ -26,7 +26,7 @@ fn config(schedule: Schedule) -> TrainConfig {
         minibatch: 20,
         schedule,
         target_kl: if schedule == Schedule::Kl { 0.01 } else { 0.0 },
-        network: Network { hidden: vec![8], conv_channels: 0 },
+        network: Network { hidden: vec![8], conv_channels: 0, memory: 0 },
         kernel: KernelConfig {
             flow: 0.01,
             structure: 0.1,
@@ -36,6 +36,10 @@ fn config(schedule: Schedule) -> TrainConfig {
         },
         ..TrainConfig::default()
     }
+}
+
+fn with_memory(config: TrainConfig, memory: usize) -> TrainConfig {
+    TrainConfig { network: Network { memory, ..config.network }, ..config }
 }
 
 const SCHEDULES: [Schedule; 4] = [Schedule::Fixed, Schedule::Linear, Schedule::Kl, Schedule::Prophet];
@@ -79,7 +83,8 @@ fn through_files(state: &State) -> State {
     State { numbers: serde_json::from_str(&numbers).unwrap(), arrays: Arrays::from_bytes(&arrays).unwrap() }
 }
 
-fn goes_on_bit_for_bit<E: ParallelEnv + Clone + Sync + Send>(env: &E) {
+fn goes_on_bit_for_bit<E: ParallelEnv + Clone + Sync + Send>(env: &E, memory: usize) {
+    let config = |schedule| with_memory(config(schedule), memory);
     for schedule in SCHEDULES {
         let mut first = trainer(env, config(schedule), 1);
         let early = updates(&mut first, 7);
@@ -132,12 +137,14 @@ fn a_state_without_the_order_of_its_episodes_goes_on() {
 
 #[test]
 fn a_saved_training_in_the_cluster_goes_on_bit_for_bit() {
-    goes_on_bit_for_bit(&cluster());
+    goes_on_bit_for_bit(&cluster(), 0);
+    goes_on_bit_for_bit(&cluster(), 5);
 }
 
 #[test]
 fn a_saved_training_in_the_garden_goes_on_bit_for_bit() {
-    goes_on_bit_for_bit(&garden());
+    goes_on_bit_for_bit(&garden(), 0);
+    goes_on_bit_for_bit(&garden(), 5);
 }
 
 /// The digest of all that the learner holds after some updates: its parameters and their moments.
@@ -178,11 +185,12 @@ fn another_seed_is_another_training() {
 fn a_state_of_another_shape_is_refused() {
     let base = config(Schedule::Prophet);
     let state = trainer(&cluster(), base.clone(), 1).save().unwrap();
-    let wider = Network { hidden: vec![9], conv_channels: 0 };
-    let deeper = Network { hidden: vec![8, 8], conv_channels: 0 };
+    let wider = Network { hidden: vec![9], conv_channels: 0, memory: 0 };
+    let deeper = Network { hidden: vec![8, 8], conv_channels: 0, memory: 0 };
     for (config, problem) in [
         (TrainConfig { network: wider, ..base.clone() }, "actor.0.weight"),
         (TrainConfig { network: deeper, ..base.clone() }, "actor.1.weight"),
+        (with_memory(base.clone(), 5), "actor.memory.gate.weight"),
         (TrainConfig { num_envs: 4, ..base.clone() }, "discounted"),
         (TrainConfig { schedule: Schedule::Fixed, ..base.clone() }, "schedule"),
     ] {
@@ -192,6 +200,11 @@ fn a_state_of_another_shape_is_refused() {
     let fixed = trainer(&cluster(), config(Schedule::Fixed), 1).save().unwrap();
     assert!(trainer(&cluster(), base.clone(), 1).restore(&fixed).unwrap_err().contains("schedule"));
     assert!(trainer(&garden(), base.clone(), 1).restore(&state).is_err());
+    let remembering = with_memory(base.clone(), 5);
+    let other = trainer(&cluster(), remembering.clone(), 1).save().unwrap();
+    let more = TrainConfig { num_envs: 4, ..remembering.clone() };
+    assert!(trainer(&cluster(), more, 1).restore(&other).is_err());
+    assert!(other.arrays.remember() && !state.arrays.remember());
     // Each array is needed.
     let names = |arrays: &Arrays| -> Vec<String> {
         let tensors = arrays.tensors.iter().map(|tensor| tensor.name.clone());
@@ -200,13 +213,15 @@ fn a_state_of_another_shape_is_refused() {
             .chain(arrays.bytes.iter().map(|x| x.0.clone()))
             .collect()
     };
-    for name in names(&state.arrays) {
-        let mut part = state.clone();
-        part.arrays.tensors.retain(|tensor| tensor.name != name);
-        part.arrays.wide.retain(|x| x.0 != name);
-        part.arrays.bytes.retain(|x| x.0 != name);
-        let found = trainer(&cluster(), base.clone(), 1).restore(&part).unwrap_err();
-        assert!(found.contains(&name), "{name}: {found}");
+    for (config, state) in [(base, state), (remembering, other)] {
+        for name in names(&state.arrays) {
+            let mut part = state.clone();
+            part.arrays.tensors.retain(|tensor| tensor.name != name);
+            part.arrays.wide.retain(|x| x.0 != name);
+            part.arrays.bytes.retain(|x| x.0 != name);
+            let found = trainer(&cluster(), config.clone(), 1).restore(&part).unwrap_err();
+            assert!(found.contains(&name), "{name}: {found}");
+        }
     }
 }
 
@@ -244,8 +259,10 @@ fn the_smallest_rollouts_and_the_largest_minibatches_are_trained_on() {
             for gamma in [0.0, 1.0] {
                 let config =
                     TrainConfig { num_envs, horizon, minibatch, gamma, lambda: gamma, ..config(schedule) };
-                updates(&mut trainer(&cluster(), config.clone(), 1), 10);
-                updates(&mut trainer(&garden(), config, 1), 10);
+                for config in [config.clone(), with_memory(config, 3)] {
+                    updates(&mut trainer(&cluster(), config.clone(), 1), 10);
+                    updates(&mut trainer(&garden(), config, 1), 10);
+                }
             }
         }
     }
@@ -481,10 +498,10 @@ impl ParallelEnv for Silent {
 
 #[test]
 fn where_nobody_is_asked_nothing_is_learned() {
-    for schedule in SCHEDULES {
+    for (schedule, memory) in SCHEDULES.into_iter().flat_map(|schedule| [(schedule, 0), (schedule, 5)]) {
         for alive in [false, true] {
             let env = Silent { space: BoxSpace::unit(3), alive, asked: false };
-            let config = config(schedule);
+            let config = with_memory(config(schedule), memory);
             let mut trainer = trainer(&env, config.clone(), 1);
             let before = trainer.learner().save().unwrap();
             let all: Vec<Update> = (0..4).map(|_| trainer.update().unwrap()).collect();
@@ -572,11 +589,12 @@ impl Learner for Fallible {
     fn act(
         &mut self,
         observations: &[f32],
+        memory: &mut [f32],
         logits: &mut [f32],
         values: &mut [f32],
     ) -> Result<(), LearnerError> {
         self.answer("act")?;
-        Learner::act(&mut self.learner, observations, logits, values)
+        Learner::act(&mut self.learner, observations, memory, logits, values)
     }
 
     fn begin(&mut self, samples: &Samples<'_>) -> Result<(), LearnerError> {

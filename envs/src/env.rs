@@ -201,6 +201,9 @@ pub trait ParallelEnv: Send {
     fn state_len(&self) -> usize;
     /// As [`Env::write_state`].
     fn write_state(&self, state: &mut [f32]);
+    /// Marks in `forgotten` `[agents]` each row whose mind has to forget in the last step what it remembers, though
+    /// it lives on: none, as here, in most worlds.
+    fn write_forgotten(&self, _forgotten: &mut [bool]) {}
     /// As [`Env::save`].
     ///
     /// # Errors

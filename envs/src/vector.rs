@@ -206,6 +206,21 @@ impl<E: ParallelEnv> VecEnv<E> {
         }
     }
 
+    /// Marks in `forgotten` `[rows]` each row whose mind has to forget in the last step what it remembers, though
+    /// it lives on; the others stay as they are. See [`ParallelEnv::write_forgotten`].
+    ///
+    /// # Panics
+    /// If `forgotten` has not one element a row.
+    pub fn write_forgotten(&self, forgotten: &mut [bool]) {
+        assert_eq!(forgotten.len(), self.len() * self.shape.agents, "one flag a row");
+        // Lanes that lie side by side are copied to be looked at, and have one row that never dies.
+        if self.shape.masked {
+            for (lane, rows) in forgotten.chunks_exact_mut(self.shape.agents).enumerate() {
+                self.look(lane, |env| env.write_forgotten(rows));
+            }
+        }
+    }
+
     /// `lanes`, rounded up to what can be cut off where some lie side by side.
     fn whole_sixteens(&self, lanes: usize) -> usize {
         if self.together.is_empty() { lanes } else { lanes.next_multiple_of(LANES) }

@@ -279,6 +279,7 @@ const REFUSED: &[(&str, &[&str])] = &[
         &["`train.network.hidden = [4097]`", "1 to 8 widths from 1 to 4096"],
     ),
     ("--set train.network.conv_channels=257", &["`train.network.conv_channels = 257`", "from 0 to 256"]),
+    ("--set train.network.memory=4097", &["`train.network.memory = 4097`", "from 0 to 4096"]),
     ("--set train.kernel.flow=1e308", &["`train.kernel.flow = 1e308`"]),
     ("--set train.kernel.flow=-1e-300", &["`train.kernel.flow = -1e-300`"]),
     ("--set train.kernel.flow=nan", &["`train.kernel.flow = nan`", "from 0 to 1000000"]),

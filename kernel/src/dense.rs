@@ -242,7 +242,7 @@ impl Work for Tanh<'_> {
 
 #[inline(always)]
 #[allow(clippy::disallowed_methods)] // fused on every path, as the sums are
-fn quotient(x: f32) -> f32 {
+pub(crate) fn quotient(x: f32) -> f32 {
     // Where the quotient reaches 1 - 2^-23, the nearest it gets to 1 from below.
     const LIMIT: f32 = 7.9053;
     let x = x.clamp(-LIMIT, LIMIT);

@@ -4,7 +4,7 @@
 //!
 //! - [`terms::kernel`]: all terms of the loss and its gradient, from the outputs of any network.
 //! - [`mlp::Mlp`] and [`adam::Adam`]: a small network, forward and backward, and its optimizer; for large
-//!   ones [`dense`].
+//!   ones [`dense`], and [`min_gru`] for those that remember.
 //! - [`prophet_optimizer::ProphetOptimizer`]: from a predicted risk to a learning rate;
 //!   [`risk_predictor`] predicts it, [`pid::KernelPidTuner`] tunes the weights of the loss.
 //! - [`worker`] and [`drift`]: the experiment with a drifting target that puts them together.
@@ -26,6 +26,7 @@
 pub mod adam;
 pub mod dense;
 pub mod drift;
+pub mod min_gru;
 pub mod mlp;
 pub mod pid;
 pub mod prophet_optimizer;

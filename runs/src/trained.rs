@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::files::text;
 use crate::setup::Setup;
 use crate::training::checkpoint::{Checkpoints, Identity, Which};
-use crate::training::plan::{Train, spaces};
+use crate::training::plan::{Train, agents, spaces};
 
 /// What the name of a trained agent begins with, before its run directory and which of its checkpoints acts:
 /// `prophet:DIR`, `prophet:DIR@best`, `prophet:DIR@last` or `prophet:DIR@STEP`.
@@ -134,7 +134,7 @@ impl Trained {
         let State { numbers, arrays } = &self.state;
         learner.load(&arrays.tensors, 0).map_err(refuse)?;
         let normalizer = arrays.observation_normalizer(mine.observation, numbers).map_err(refuse)?;
-        Ok(Prophet::new(learner, normalizer, mine.actions))
+        Ok(Prophet::new(learner, normalizer, mine.actions).for_agents(agents(env)))
     }
 }
 

@@ -151,7 +151,7 @@ impl TrainConfig {
             target_kl: 0.0,
             normalize_observations: true,
             normalize_returns: true,
-            network: Network { hidden: vec![64, 64], conv_channels: 0 },
+            network: Network { hidden: vec![64, 64], conv_channels: 0, memory: 0 },
             kernel: KernelConfig {
                 flow: 0.0,
                 structure: 0.0,
@@ -270,6 +270,7 @@ impl Settings for TrainConfig {
             let fits = (1..=8).contains(&layers) && widths;
             allowed.rule(fits, "hidden", list, "allowed are 1 to 8 widths from 1 to 4096, such as [64, 64]");
             allowed.integer("conv_channels", self.network.conv_channels as u64, 0..=256);
+            allowed.integer("memory", self.network.memory as u64, 0..=4096);
         });
         allowed.table("kernel", |allowed| {
             allowed.number("flow", self.kernel.flow, 0.0..=1e6);

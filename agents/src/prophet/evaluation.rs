@@ -10,6 +10,7 @@ use resonetics_envs::vector::{Autoreset, VecEnv};
 use super::categorical::likeliest;
 use super::draws::{Purpose, draw_actions};
 use super::learner::{Learner, LearnerError};
+use super::memory::Memory;
 use super::normalizer::Normalizer;
 use crate::policy::contiguous;
 
@@ -28,6 +29,8 @@ pub(super) struct Measured<'a, E> {
     pub normalizer: &'a Normalizer,
     /// Copies of it are played in.
     pub prototype: &'a E,
+    /// Numbers that a row remembers.
+    pub remembered: usize,
     /// Of the training.
     pub seed: u64,
     pub acting: Acting,
@@ -70,10 +73,11 @@ impl<E: ParallelEnv + Clone + Sync> Measured<'_, E> {
         let mut normalized = vec![0.0; batch.observations.len()];
         let (mut logits, mut values) = (vec![0.0; rows * n], vec![0.0; rows]);
         let (mut actions, mut log_probs) = (vec![0; rows], vec![0.0; rows]);
+        let mut memory = Memory::new(self.remembered, rows);
         let mut step = 0;
         while !(0..seeds.len()).all(|env| batch.terminated[env] || batch.truncated[env]) {
             self.normalizer.apply(contiguous(batch.observations.view()), &mut normalized);
-            self.learner.act(&normalized, &mut logits, &mut values)?;
+            self.learner.act(&normalized, memory.step(&batch), &mut logits, &mut values)?;
             let mask = contiguous(batch.action_mask.view());
             for (env, actions) in actions.chunks_exact_mut(agents).enumerate() {
                 let of = env * agents * n..(env + 1) * agents * n;
@@ -92,6 +96,7 @@ impl<E: ParallelEnv + Clone + Sync> Measured<'_, E> {
             if envs.step(&actions, &mut batch).is_err() {
                 return Ok(None);
             }
+            memory.begin_anew(&envs, &batch);
         }
         Ok(Some(batch.episode_return))
     }

@@ -1,5 +1,6 @@
 //! Initial parameters of the networks.
 
+use resonetics_envs::math;
 use resonetics_envs::stream::{Domain, Key};
 
 use super::network::{Network, Spaces, Tensor};
@@ -8,11 +9,17 @@ use super::network::{Network, Spaces, Tensor};
 /// al. 2021, "What matters in on-policy reinforcement learning?").
 const GAINS: [f32; 3] = [std::f32::consts::SQRT_2, 0.01, 1.0];
 
+/// Steps that the slowest units of a memory begin with, about: as many as a gradient goes back through.
+const LONGEST: f32 = super::learner::SEQUENCE as f32;
+
 /// Number of the first network's stream; those below belong to the kernel's small networks.
 const FIRST: u64 = 16;
 
 /// Parameters to start from: orthogonal weights (Saxe, McClelland, Ganguli 2014), biases 0, drawn
 /// from `seed`; moments 0. In the form that [`super::learner::Learner::load`] takes.
+///
+/// Only the gates of a memory begin with biases, -ln u for u uniform in [1, 63), so that its units forget over some
+/// 2 to 64 steps (Tallec, Ollivier 2018, "Can recurrent neural networks warp time?", equation 16).
 pub fn initial(network: &Network, spaces: Spaces, seed: u64) -> Vec<Tensor> {
     let shapes = network.parameters(spaces);
     let last = format!("{}.weight", network.hidden.len());
@@ -20,13 +27,15 @@ pub fn initial(network: &Network, spaces: Spaces, seed: u64) -> Vec<Tensor> {
     for (number, (name, shape)) in shapes.iter().enumerate() {
         let count: usize = shape.iter().product();
         let gain = match name.split_once('.') {
-            Some(("actor", rest)) if rest == last => GAINS[1],
-            Some(("critic", rest)) if rest == last => GAINS[2],
+            Some(("actor", rest)) if rest == last || rest == "memory.head.weight" => GAINS[1],
+            Some(("critic", rest)) if rest == last || rest == "memory.head.weight" => GAINS[2],
             _ => GAINS[0],
         };
+        let key = Key::new(seed, Domain::Weights, FIRST + number as u64);
         let data = if name.ends_with("weight") {
-            let key = Key::new(seed, Domain::Weights, FIRST + number as u64);
             orthogonal(shape[0], count / shape[0].max(1), gain, key)
+        } else if name.ends_with("memory.gate.bias") {
+            (0..count).map(|i| -math::ln(1.0 + (LONGEST - 2.0) * key.uniform(0, i as u32))).collect()
         } else {
             vec![0.0; count]
         };
@@ -101,7 +110,7 @@ mod tests {
 
     #[test]
     fn gains_are_those_of_the_layers() {
-        let network = Network { hidden: vec![8, 8], conv_channels: 0 };
+        let network = Network { hidden: vec![8, 8], conv_channels: 0, memory: 0 };
         let spaces = Spaces { observation: 4, actions: 3, view: 0 };
         let all = initial(&network, spaces, 1);
         let norm = |name: &str| {
@@ -115,10 +124,35 @@ mod tests {
         assert_eq!(all.len(), 3 * network.parameters(spaces).len());
     }
 
+    /// The gates' biases are those of the paper, and with a memory the other layers are as without one.
+    #[test]
+    fn a_memory_begins_with_units_of_all_speeds() {
+        let dense = Network { hidden: vec![8], conv_channels: 0, memory: 0 };
+        let network = Network { memory: 500, ..dense.clone() };
+        let spaces = Spaces { observation: 4, actions: 3, view: 0 };
+        let all = initial(&network, spaces, 1);
+        assert_eq!(all[..8], initial(&dense, spaces, 1)[..8]);
+        let find = |name: &str| all.iter().find(|tensor| tensor.name == name).unwrap();
+        for net in ["actor", "critic"] {
+            let biases = &find(&format!("{net}.memory.gate.bias")).data;
+            // 1 / z = 1 + e^-b: uniform in [2, 64), 33 +- 17.9 / sqrt(500); five standard errors.
+            #[allow(clippy::disallowed_methods)]
+            let steps: Vec<f64> = biases.iter().map(|&b| 1.0 + f64::from(-b).exp()).collect();
+            assert!(steps.iter().all(|steps| (1.999..64.0).contains(steps)));
+            let mean = steps.iter().sum::<f64>() / 500.0;
+            assert!((mean - 33.0).abs() < 4.0, "{mean}");
+            assert!(find(&format!("{net}.memory.candidate.bias")).data.iter().all(|&b| b == 0.0));
+        }
+        assert_ne!(find("actor.memory.gate.bias").data, find("critic.memory.gate.bias").data);
+        let length = |name: &str| find(name).data[..500].iter().map(|x| x * x).sum::<f32>().sqrt();
+        assert!((length("actor.memory.head.weight") - 0.01).abs() < 1e-6);
+        assert!((length("critic.memory.head.weight") - 1.0).abs() < 1e-5);
+    }
+
     /// Actor and critic, layers and seeds draw each their own; biases and moments are 0.
     #[test]
     fn weights_are_drawn_anew_for_each_tensor_and_seed() {
-        let network = Network { hidden: vec![6, 6], conv_channels: 2 };
+        let network = Network { hidden: vec![6, 6], conv_channels: 2, memory: 0 };
         let spaces = Spaces { observation: 25, actions: 6, view: 3 };
         let all = initial(&network, spaces, 1);
         assert_eq!(all, initial(&network, spaces, 1));

@@ -3,6 +3,9 @@
 use super::network::Tensor;
 use super::timings::LossTimings;
 
+/// The most samples in a [`Sequence`]: how far back in time a gradient goes.
+pub const SEQUENCE: usize = 64;
+
 /// A rollout, flat: `[n]` samples in the order [step, row].
 #[derive(Clone, Copy, Debug)]
 pub struct Samples<'a> {
@@ -20,13 +23,39 @@ pub struct Samples<'a> {
     pub advantages: &'a [f32],
     /// `[n]`: what the value should be.
     pub returns: &'a [f32],
+    /// What networks with a memory need beside that.
+    pub recurrent: Recurrent<'a>,
+}
+
+/// What was remembered in a rollout; all empty where networks have no memory.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Recurrent<'a> {
+    /// `[k, M]` with the M numbers of a row's memory ([`super::network::Network::remembered`]): what sequences begin
+    /// with, as it was when the rollout was made.
+    pub states: &'a [f32],
+    /// `[n]`: an episode or a life begins with the sample, or its memory was cleared before it.
+    pub begins: &'a [bool],
+    /// `[n]`: an action was chosen; the others have no term in the loss, only in what is remembered.
+    pub asked: &'a [bool],
+}
+
+/// Samples of one row in a row, through which a memory is carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sequence {
+    /// Where its samples end among those of the minibatch; they begin where the sequence before it ends.
+    pub end: u32,
+    /// Which of [`Recurrent::states`] it begins with.
+    pub state: u32,
 }
 
 /// Which of the samples, and what the loss is.
 #[derive(Clone, Copy, Debug)]
 pub struct Minibatch<'a> {
-    /// `[b]`: indices of samples.
+    /// `[b]`: indices of samples; with a memory those of its sequences, one after the other.
     pub rows: &'a [u32],
+    /// The sequences, of 1 to [`SEQUENCE`] samples each; none for networks without a memory, all of whose samples
+    /// stand alone.
+    pub sequences: &'a [Sequence],
     /// `[b, D]`: standard normals for the flow; empty where `kernel.flow` is 0.
     pub noise: &'a [f32],
     /// The advantage is (advantage - `advantage_mean`) * `advantage_scale`.
@@ -37,7 +66,7 @@ pub struct Minibatch<'a> {
     pub loss: LossWeights,
 }
 
-/// The loss of a minibatch, all means over its b samples:
+/// The loss of a minibatch, all means over its b samples, with a memory over those of them that were asked:
 ///
 /// ratio = exp(log pi(a|x) - log-probability then); pg = -min(ratio A, clip(ratio, 1 - clip, 1 + clip) A);
 /// v = (V(x) - return)^2, or with `value_clip` c > 0 the larger of it and
@@ -47,6 +76,9 @@ pub struct Minibatch<'a> {
 /// F = mean((logits(x + eps n) - logits(x))^2) / eps^2 + mean((V(x + eps n) - V(x))^2) / eps^2 (all A logits,
 /// masked or not), S = mean(1 - cos(2 pi V(x) / period)),
 /// T = tanh(mean((V(x) - return)^2)) tanh(S) (RULES section 3, `gap_R` and `gap_S` of the value).
+///
+/// With a memory, pi(a|x) and V(x) are those of x and of the memory before it, `h_(t-1)`, through which the gradient
+/// goes back to the sequence's begin; F compares x with x + eps n before the same memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(missing_docs)] // the formula above names each
 pub struct LossWeights {
@@ -127,13 +159,15 @@ fn remedy(said: &str, device: &str) -> String {
 
 /// Networks with their optimizer. Who gets a [`LearnerError`] of one is not to go on with it.
 pub trait Learner: Send {
-    /// Logits `[n, A]` and values `[n]` for normalised observations `[n, D]`.
+    /// Logits `[n, A]` and values `[n]` for normalised observations `[n, D]` and what was remembered before them,
+    /// `memory` `[n, M]`, which becomes what is remembered after them; empty for networks without a memory.
     ///
     /// # Errors
     /// If the device or the library fails.
     fn act(
         &mut self,
         observations: &[f32],
+        memory: &mut [f32],
         logits: &mut [f32],
         values: &mut [f32],
     ) -> Result<(), LearnerError>;

@@ -8,6 +8,7 @@ mod draws;
 mod evaluation;
 pub mod init;
 pub mod learner;
+mod memory;
 pub mod native;
 pub mod network;
 pub mod normalizer;

@@ -1,10 +1,12 @@
 //! The learner that needs no library: dense layers with hand-written gradients on f32 arrays.
 //!
 //! Results do not depend on the CPU or on the number of threads: a minibatch is cut into blocks of
-//! `BLOCK` samples, the blocks into at most `GROUPS` groups by their number alone, and each
+//! `BLOCK` samples (or as many whole sequences as fit), the blocks into at most `GROUPS` groups by their number
+//! alone, and each
 //! group sums its own gradient; the groups' sums are added in order.
 
 mod loss;
+mod memory;
 
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,12 +18,13 @@ use resonetics_kernel::adam::{self, Adam, AdamConfig};
 use resonetics_kernel::dense::{Left, Start, add_rows, padded, product, tanh, tanh_backward, transpose};
 
 use self::loss::{FlowLoss, Part, PolicyLoss, ValueLoss, structure, summed_up};
-use super::learner::{Learner, LearnerError, Minibatch, Samples, Terms};
-use super::network::{NETS, Network, Spaces, Tensor};
+use self::memory::{Block, Cell, Recalls, blocks};
+use super::learner::{Learner, LearnerError, Minibatch, SEQUENCE, Samples, Terms};
+use super::network::{Network, Spaces, Tensor};
 use super::timings::{Lap, LossTimings};
 
-/// Samples whose activations stay in the first caches together with the weights.
-const BLOCK: usize = 64;
+/// Samples whose activations stay in the first caches together with the weights; the longest sequence is one.
+const BLOCK: usize = SEQUENCE;
 /// Parts of a minibatch that can be worked on at a time.
 const GROUPS: usize = 16;
 /// Samples from which on another thread is worth waking.
@@ -50,6 +53,7 @@ struct Net {
     /// Weights and biases of the convolution, unpadded; empty where there is none.
     conv: Range<usize>,
     layers: Vec<Layer>,
+    memory: Option<Cell>,
 }
 
 /// What a network computed for a block: `[BLOCK, output]` a layer.
@@ -69,6 +73,7 @@ struct Workspace {
     d_hidden: [Vec<f32>; 2],
     /// Log-probabilities and probabilities.
     room: [Vec<Lanes>; 2],
+    recalls: Recalls,
 }
 
 /// What a group of blocks sums up to.
@@ -104,7 +109,7 @@ impl NativeLearner {
     /// Networks with all parameters 0: load what they start from.
     pub fn new(network: &Network, spaces: Spaces) -> NativeLearner {
         let mut at = 0;
-        let nets = [spaces.actions, 1].map(|outputs| {
+        let mut nets = [spaces.actions, 1].map(|outputs| {
             let conv = at..at + 10 * network.conv_channels;
             at = conv.end;
             let mut inputs = network.features(spaces);
@@ -116,8 +121,13 @@ impl NativeLearner {
                 inputs = outputs;
                 layer
             });
-            Net { conv, layers: layers.collect() }
+            Net { conv, layers: layers.collect(), memory: None }
         });
+        for net in &mut nets {
+            if let Some(&Layer { inputs, outputs, .. }) = net.layers.last() {
+                net.memory = Cell::place(network, inputs, outputs, &mut at);
+            }
+        }
         NativeLearner {
             network: network.clone(),
             spaces,
@@ -131,6 +141,11 @@ impl NativeLearner {
             workspaces: Vec::new(),
             timings: LossTimings::default(),
         }
+    }
+
+    /// What its networks look like.
+    pub fn network(&self) -> &Network {
+        &self.network
     }
 
     /// A workspace for each thread that may ask for one.
@@ -150,6 +165,7 @@ impl NativeLearner {
                 d_heads: [heads.clone(), heads],
                 d_hidden: [hidden.clone(), hidden],
                 room: [room.clone(), room],
+                recalls: Recalls::new(&self.nets),
             }));
         }
     }
@@ -203,12 +219,13 @@ impl NativeLearner {
     }
 
     /// What the gradient `d_head` of the outputs gives for the parameters: added to `gradient`, or written
-    /// over it where it is `first`.
+    /// over it where it is `first`. `d_read` is what a memory gives for the inputs of the last layer; empty where
+    /// there is none.
     fn backward(
         &self,
         net: &Net,
         (input, pass): (&[f32], &Pass),
-        d_head: &[f32],
+        (d_head, d_read): (&[f32], &[f32]),
         d_hidden: &mut [Vec<f32>; 2],
         (gradient, first): (&mut [f32], bool),
     ) {
@@ -230,7 +247,12 @@ impl NativeLearner {
             if i > 0 {
                 let d_input = &mut there[..rows * layer.input];
                 let weight = &self.transposed[layer.weight..][..layer.outputs * layer.input];
-                product(Left::Rows(d_output, layer.output), weight, Start::Zero, layer.input, d_input);
+                let mut start = Start::Zero;
+                if i + 1 == net.layers.len() && !d_read.is_empty() {
+                    d_input.copy_from_slice(&d_read[..rows * layer.input]);
+                    start = Start::Present;
+                }
+                product(Left::Rows(d_output, layer.output), weight, start, layer.input, d_input);
                 tanh_backward(input, d_input);
                 std::mem::swap(&mut here, &mut there);
             }
@@ -260,18 +282,23 @@ impl NativeLearner {
     fn block(&self, samples: &Samples<'_>, part: Part<'_>, first: bool, group: &mut Group) {
         let Group { gradient, sums, timings } = group;
         let mut workspace = self.workspace();
-        let Workspace { inputs, passes, d_heads, d_hidden, room } = &mut *workspace;
+        let Workspace { inputs, passes, d_heads, d_hidden, room, recalls } = &mut *workspace;
         let rows = part.rows.len();
         let both = if part.noise.is_empty() { 0..1 } else { 0..2 };
         let mut lap = Lap::start();
         self.gather(samples, part, inputs);
+        recalls.begin(self.network.memory, samples, part);
         lap.to(&mut timings.assembly);
         for which in both.clone() {
-            for (net, pass) in self.nets.iter().zip(&mut passes[which]) {
+            for (i, (net, pass)) in self.nets.iter().zip(&mut passes[which]).enumerate() {
                 self.forward(net, &inputs[which], pass, rows);
+                self.remember(net, (&inputs[which], pass), (recalls, i, which), rows);
             }
         }
         lap.to(&mut timings.forward);
+        let heads = passes.as_flattened_mut().iter_mut().filter_map(|pass| pass.last_mut());
+        let part = recalls.narrow(samples, part, heads);
+        let asked = part.rows.len();
         let [plain, perturbed] = &*passes;
         let [d_plain, d_perturbed] = d_heads;
         let (logits, d_logits) = (last(&plain[ACTOR]), &mut d_plain[ACTOR][..]);
@@ -286,11 +313,13 @@ impl NativeLearner {
                 CpuPath::dispatch(flow);
             }
         }
+        recalls.widen(rows, asked, d_heads.as_flattened_mut());
         lap.to(&mut timings.terms);
+        self.recollect((inputs, passes), d_heads, recalls, (both.len(), rows), (gradient, first));
         for which in both {
             for (i, net) in self.nets.iter().enumerate() {
                 let d_head = &d_heads[which][i];
-                let d_head = &d_head[..d_head.len() / BLOCK * rows];
+                let d_head = (&d_head[..d_head.len() / BLOCK * rows], &recalls.nets[i].d_inputs[which][..]);
                 let first = first && which == 0;
                 self.backward(net, (&inputs[which], &passes[which][i]), d_head, d_hidden, (gradient, first));
             }
@@ -300,20 +329,28 @@ impl NativeLearner {
 
     /// Mean of (V(x) - return)^2 and of 1 - cos(2 pi V(x) / period) over a minibatch: the tension
     /// is a function of means, so that its gradient needs them first.
-    fn means(&self, samples: &Samples<'_>, minibatch: &Minibatch<'_>, groups: &mut [Group]) -> (f64, f64) {
-        let b = minibatch.rows.len();
-        let count = groups.len();
-        let weights = minibatch.loss;
-        each(groups, b, |g, group| {
+    fn means(
+        &self,
+        samples: &Samples<'_>,
+        whole: Part<'_>,
+        blocks: &[Block],
+        groups: &mut [Group],
+    ) -> (f64, f64) {
+        let (count, b, weights) = (groups.len(), whole.b, whole.weights);
+        each(groups, whole.rows.len(), |g, group| {
             group.sums = Terms::default();
             let mut workspace = self.workspace();
-            let Workspace { inputs, passes, .. } = &mut *workspace;
-            let pass = &mut passes[0][CRITIC];
-            for rows in minibatch.rows[range(g, count, b)].chunks(BLOCK) {
-                let part = Part { rows, noise: &[], b, weights, advantage: (0.0, 0.0), means: (0.0, 0.0) };
+            let Workspace { inputs, passes, recalls, .. } = &mut *workspace;
+            for block in &blocks[share(g, count, blocks.len())] {
+                let part = block.part(Part { noise: &[], ..whole }, 0);
                 self.gather(samples, part, inputs);
-                self.forward(&self.nets[CRITIC], &inputs[0], pass, rows.len());
-                for (value, &row) in last(pass).iter().step_by(padded(1)).zip(rows) {
+                recalls.begin(self.network.memory, samples, part);
+                let (net, pass) = (&self.nets[CRITIC], &mut passes[0][CRITIC]);
+                self.forward(net, &inputs[0], pass, part.rows.len());
+                self.remember(net, (&inputs[0], pass), (recalls, CRITIC, 0), part.rows.len());
+                let part = recalls.narrow(samples, part, passes[0][CRITIC].last_mut().into_iter());
+                let values = last(&passes[0][CRITIC]).iter().step_by(padded(1));
+                for (value, &row) in values.zip(part.rows) {
                     let gap = f64::from(value - samples.returns[row as usize]);
                     group.sums.value += gap * gap;
                     group.sums.structure += f64::from(structure(*value, weights.period).0);
@@ -325,12 +362,15 @@ impl NativeLearner {
     }
 
     /// Logits and values of some observations.
-    fn act_part(&self, observations: &[f32], logits: &mut [f32], values: &mut [f32]) {
+    fn act_part(&self, observations: &[f32], memory: &mut [f32], logits: &mut [f32], values: &mut [f32]) {
         let (width, actions) = (self.spaces.observation, self.spaces.actions);
+        let (units, remembered) = (self.network.memory, self.network.remembered());
         let mut workspace = self.workspace();
-        let Workspace { inputs: [inputs, _], passes: [passes, _], .. } = &mut *workspace;
+        let Workspace { inputs: [inputs, _], passes: [passes, _], recalls, .. } = &mut *workspace;
         for (block, values) in values.chunks_mut(BLOCK).enumerate() {
             let rows = values.len();
+            let memory = &mut memory[block * BLOCK * remembered..][..rows * remembered];
+            recalls.follow(units, memory, rows);
             for (i, (net, pass)) in self.nets.iter().zip(&mut *passes).enumerate() {
                 // Without a convolution both networks see the same.
                 if i == ACTOR || self.network.conv_channels > 0 {
@@ -339,7 +379,9 @@ impl NativeLearner {
                     }
                 }
                 self.forward(net, inputs, pass, rows);
+                self.remember(net, (inputs, pass), (recalls, i, 0), rows);
             }
+            recalls.keep(units, memory);
             for (i, value) in values.iter_mut().enumerate() {
                 let out = &mut logits[(block * BLOCK + i) * actions..][..actions];
                 out.copy_from_slice(&last(&passes[ACTOR])[i * padded(actions)..][..actions]);
@@ -353,11 +395,9 @@ fn last(pass: &Pass) -> &[f32] {
     pass.last().map_or(&[], Vec::as_slice)
 }
 
-/// The samples of group `g` of `count`: whole blocks.
-fn range(g: usize, count: usize, b: usize) -> Range<usize> {
-    let blocks = b.div_ceil(BLOCK);
-    let at = |g: usize| (g * blocks / count * BLOCK).min(b);
-    at(g)..at(g + 1)
+/// The blocks of group `g` of `count`.
+fn share(g: usize, count: usize, blocks: usize) -> Range<usize> {
+    g * blocks / count..(g + 1) * blocks / count
 }
 
 /// Runs `work` for each group, in parallel where there is enough of it.
@@ -372,65 +412,77 @@ fn each(groups: &mut [Group], b: usize, work: impl Fn(usize, &mut Group) + Sync)
 /// What a [`Learner`] does: here none of it fails.
 impl NativeLearner {
     /// See [`Learner::act`].
-    pub fn act(&mut self, observations: &[f32], logits: &mut [f32], values: &mut [f32]) {
+    pub fn act(&mut self, observations: &[f32], memory: &mut [f32], logits: &mut [f32], values: &mut [f32]) {
         self.make_workspaces();
         let (width, actions, n) = (self.spaces.observation, self.spaces.actions, values.len());
         if n < PARALLEL_FROM {
-            self.act_part(observations, logits, values);
+            self.act_part(observations, memory, logits, values);
             return;
         }
         let each = n.div_ceil(GROUPS).next_multiple_of(BLOCK);
+        let mut memory: Vec<&mut [f32]> =
+            memory.chunks_mut((each * self.network.remembered()).max(1)).collect();
+        memory.resize_with(n.div_ceil(each), Default::default);
         let parts = observations.par_chunks(each * width).zip(logits.par_chunks_mut(each * actions));
-        let parts = parts.zip(values.par_chunks_mut(each));
-        parts.for_each(|((observations, logits), values)| self.act_part(observations, logits, values));
+        let parts = parts.zip(values.par_chunks_mut(each)).zip(memory);
+        parts.for_each(|(((observations, logits), values), memory)| {
+            self.act_part(observations, memory, logits, values);
+        });
     }
 
     /// See [`Learner::loss`].
     ///
     /// # Panics
-    /// If the networks have a convolution, or the minibatch has no sample.
+    /// If the networks have a convolution, the minibatch has no sample, or its sequences are not those of its
+    /// rows.
     pub fn loss(&mut self, samples: &Samples<'_>, minibatch: &Minibatch<'_>) -> Terms {
         assert_eq!(self.network.conv_channels, 0, "the native learner has no gradient of a convolution");
         self.make_workspaces();
         let mut lap = Lap::start();
         let mut wall = LossTimings::default();
-        for layer in self.nets.iter().flat_map(|net| &net.layers[1..]) {
+        let cells = self.nets.iter().flat_map(|net| &net.memory).flat_map(|cell| [&cell.gates, &cell.head]);
+        for layer in self.nets.iter().flat_map(|net| &net.layers[1..]).chain(cells) {
             let weights = layer.weight..layer.bias;
             transpose(&self.parameters[weights.clone()], layer.output, &mut self.transposed[weights]);
         }
         lap.to(&mut wall.backward);
-        let b = minibatch.rows.len();
-        let count = b.div_ceil(BLOCK).min(GROUPS);
+        let rows = minibatch.rows.len();
+        let asked = |row: &&u32| samples.recurrent.asked[**row as usize];
+        let remembers = !minibatch.sequences.is_empty();
+        let b = if remembers { minibatch.rows.iter().filter(asked).count() } else { rows };
+        let blocks = blocks(minibatch);
+        let count = blocks.len().min(GROUPS);
         let mut groups = std::mem::take(&mut self.groups);
         while groups.len() < count {
             let gradient = vec![0.0; self.parameters.len()];
             groups.push(Group { gradient, sums: Terms::default(), timings: LossTimings::default() });
         }
         let weights = minibatch.loss;
-        let tense = weights.tension != 0.0;
-        let means = if tense { self.means(samples, minibatch, &mut groups[..count]) } else { (0.0, 0.0) };
-        lap.to(&mut wall.forward);
         let advantage = (minibatch.advantage_mean, minibatch.advantage_scale);
-        let width = self.spaces.observation;
+        let mut whole = Part {
+            rows: minibatch.rows,
+            sequences: minibatch.sequences,
+            from: 0,
+            noise: minibatch.noise,
+            b,
+            weights,
+            advantage,
+            means: (0.0, 0.0),
+        };
+        if weights.tension != 0.0 {
+            whole.means = self.means(samples, whole, &blocks, &mut groups[..count]);
+        }
+        lap.to(&mut wall.forward);
         let this = &*self;
-        each(&mut groups[..count], b, |g, group| {
+        each(&mut groups[..count], rows, |g, group| {
             group.sums = Terms::default();
             group.timings = LossTimings::default();
-            let Range { start, .. } = range(g, count, b);
-            let mut at = start;
-            for rows in minibatch.rows[range(g, count, b)].chunks(BLOCK) {
-                let noise = if minibatch.noise.is_empty() {
-                    &[]
-                } else {
-                    &minibatch.noise[at * width..(at + rows.len()) * width]
-                };
-                let part = Part { rows, noise, b, weights, advantage, means };
-                this.block(samples, part, at == start, group);
-                at += rows.len();
+            for (i, block) in blocks[share(g, count, blocks.len())].iter().enumerate() {
+                this.block(samples, block.part(whole, this.spaces.observation), i == 0, group);
             }
         });
-        let mut blocks = 0.0;
-        lap.to(&mut blocks);
+        let mut seconds = 0.0;
+        lap.to(&mut seconds);
         self.gradient.copy_from_slice(&groups[0].gradient);
         for group in &groups[1..count] {
             add_rows(&group.gradient, &mut self.gradient);
@@ -444,7 +496,7 @@ impl NativeLearner {
         // The groups' seconds are those of all threads.
         let all: f64 = groups[..count].iter().map(|group| group.timings.sum()).sum();
         for group in &groups[..count] {
-            self.timings.add(&group.timings, blocks / all);
+            self.timings.add(&group.timings, seconds / all);
         }
         self.groups = groups;
         terms
@@ -474,10 +526,11 @@ impl Learner for NativeLearner {
     fn act(
         &mut self,
         observations: &[f32],
+        memory: &mut [f32],
         logits: &mut [f32],
         values: &mut [f32],
     ) -> Result<(), LearnerError> {
-        NativeLearner::act(self, observations, logits, values);
+        NativeLearner::act(self, observations, memory, logits, values);
         Ok(())
     }
 
@@ -549,7 +602,7 @@ impl NativeLearner {
 
     /// Where the parameters lie, in the order of [`Network::parameters`].
     fn places(&self) -> impl Iterator<Item = Place> + '_ {
-        NETS.iter().zip(&self.nets).flat_map(|(_, net)| {
+        let dense = self.nets.iter().flat_map(|net| {
             let weights = net.conv.len() / 10 * 9;
             let conv = [Place::Plain(net.conv.start), Place::Plain(net.conv.start + weights)];
             let conv = conv.into_iter().filter(|_| !net.conv.is_empty());
@@ -558,7 +611,9 @@ impl NativeLearner {
                 .iter()
                 .flat_map(|layer| [Place::Transposed(layer.weight, layer.output), Place::Plain(layer.bias)]);
             conv.chain(dense)
-        })
+        });
+        let cells = self.nets.iter().flat_map(|net| &net.memory).flat_map(Cell::places);
+        dense.chain(cells)
     }
 }
 

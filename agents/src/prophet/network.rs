@@ -5,6 +5,11 @@ use serde::{Deserialize, Serialize};
 /// The networks: actor and critic are alike, with no parameter in common.
 ///
 /// observation -> (convolution of the view) -> dense layers with tanh -> logits, or the value.
+///
+/// With a memory of N units, a minGRU (Feng et al. 2024; [`resonetics_kernel::min_gru`]) reads what the last of the
+/// dense layers with tanh puts out, y: `h_t` = (1 - `z_t`) `h_(t-1)` + `z_t` `c_t` with the gate z = logistic(`W_z` y +
+/// `b_z`) and the candidate c = tanh(`W_c` y + `b_c`). The outputs are `W` y + b + `W_h` h: whatever networks without
+/// a memory compute, these do with `W_h` = 0. h is 0 where an episode or a life begins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Network {
@@ -13,6 +18,9 @@ pub struct Network {
     /// Channels of a 3x3 convolution (no padding, tanh) over the square view that observations
     /// begin with; 0 for none. What follows the view joins its output.
     pub conv_channels: usize,
+    /// Units of the memory of each network; 0 for none.
+    #[serde(default)]
+    pub memory: usize,
 }
 
 /// What goes in and comes out.
@@ -52,7 +60,9 @@ impl Network {
 
     /// Names and shapes of all parameters: for `actor` and then `critic` `conv.weight` `[C, 1, 3, 3]`
     /// and `conv.bias` `[C]` where there is a convolution, then for each dense layer i `i.weight`
-    /// `[out, in]` and `i.bias` `[out]`; the last layer has the logits, or the value.
+    /// `[out, in]` and `i.bias` `[out]`; the last layer has the logits, or the value. Behind those of both come the
+    /// memories', where there are any: `memory.gate.weight` `[N, in]`, `memory.gate.bias` `[N]`,
+    /// `memory.candidate.weight`, `memory.candidate.bias`, and `memory.head.weight` `[out, N]`.
     pub fn parameters(&self, spaces: Spaces) -> Vec<(String, Vec<usize>)> {
         let mut all = Vec::new();
         for (net, outputs) in NETS.iter().zip([spaces.actions, 1]) {
@@ -67,7 +77,22 @@ impl Network {
                 input = width;
             }
         }
+        if self.memory > 0 {
+            let input = self.hidden.last().copied().unwrap_or_else(|| self.features(spaces));
+            for (net, outputs) in NETS.iter().zip([spaces.actions, 1]) {
+                for layer in ["gate", "candidate"] {
+                    all.push((format!("{net}.memory.{layer}.weight"), vec![self.memory, input]));
+                    all.push((format!("{net}.memory.{layer}.bias"), vec![self.memory]));
+                }
+                all.push((format!("{net}.memory.head.weight"), vec![outputs, self.memory]));
+            }
+        }
         all
+    }
+
+    /// Numbers of a row's memory: the units of the actor and then those of the critic.
+    pub fn remembered(&self) -> usize {
+        NETS.len() * self.memory
     }
 }
 

@@ -1,5 +1,6 @@
 //! A trained Prophet as a policy.
 
+use resonetics_envs::gardener::LifeEvent;
 use resonetics_envs::stream::{Domain, Key};
 
 use super::categorical::{choose, forbid, likeliest, log_softmax};
@@ -8,11 +9,16 @@ use super::normalizer::Normalizer;
 use crate::policy::{Observations, Policy, contiguous};
 
 /// Networks that act on normalised observations, by their likeliest action unless they are [`Prophet::sampled`].
-/// They are those of the native learner, whichever trained them: it needs no device, and cannot fail.
+/// They are those of the native learner, whichever trained them: it needs no device, and cannot fail. What they
+/// remember begins anew with each episode and life.
 pub struct Prophet {
     learner: NativeLearner,
     normalizer: Normalizer,
     actions: usize,
+    /// Rows of an environment.
+    agents: usize,
+    /// `[rows, M]`, as far as rows have been heard of.
+    memory: Vec<f32>,
     normalized: Vec<f32>,
     logits: Vec<f32>,
     values: Vec<f32>,
@@ -25,9 +31,20 @@ pub struct Prophet {
 impl Prophet {
     /// The policy of `learner`, which chooses from `actions` actions.
     pub fn new(learner: NativeLearner, normalizer: Normalizer, actions: usize) -> Prophet {
-        let [normalized, logits, values] = [const { Vec::new() }; 3];
+        let [memory, normalized, logits, values] = [const { Vec::new() }; 4];
         let (probabilities, streams) = (vec![0.0; actions], Vec::new());
-        Prophet { learner, normalizer, actions, normalized, logits, values, probabilities, streams }
+        Prophet {
+            learner,
+            normalizer,
+            actions,
+            agents: 1,
+            memory,
+            normalized,
+            logits,
+            values,
+            probabilities,
+            streams,
+        }
     }
 
     /// The same with actions drawn from the policy, in `envs` environments: an episode draws from a stream of its
@@ -56,14 +73,38 @@ impl Prophet {
             *step += 1;
         }
     }
+
+    /// The same for environments of `agents` rows each.
+    #[must_use]
+    pub fn for_agents(self, agents: usize) -> Prophet {
+        Prophet { agents, ..self }
+    }
+
+    /// Forgets what so many rows from `first` on remember.
+    fn forget(&mut self, first: usize, rows: usize) {
+        let each = self.learner.network().remembered();
+        let end = (first + rows) * each;
+        self.memory.resize(self.memory.len().max(end), 0.0);
+        self.memory[first * each..end].fill(0.0);
+    }
 }
 
 impl Policy for Prophet {
     fn begin_episode(&mut self, env: usize, key: Key) {
+        self.forget(env * self.agents, self.agents);
         // Beside what else is drawn in the episode, such as the noise of `Noisy`.
         if let Some(stream) = self.streams.get_mut(env) {
             *stream = (key.derive(Domain::Policy as u32, 2), 0);
         }
+    }
+
+    fn life(&mut self, env: usize, event: LifeEvent) {
+        let (LifeEvent::Born { slot, .. } | LifeEvent::Forget { slot }) = event;
+        self.forget(env * self.agents + slot, 1);
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.agents * self.learner.network().remembered() * size_of::<f32>()
     }
 
     fn act(&mut self, seen: &Observations<'_>, actions: &mut [usize]) {
@@ -72,7 +113,10 @@ impl Policy for Prophet {
         self.logits.resize(rows * n, 0.0);
         self.values.resize(rows, 0.0);
         self.normalizer.apply(contiguous(seen.observations), &mut self.normalized);
-        self.learner.act(&self.normalized, &mut self.logits, &mut self.values);
+        let remembered = rows * self.learner.network().remembered();
+        self.memory.resize(self.memory.len().max(remembered), 0.0);
+        let memory = &mut self.memory[..remembered];
+        self.learner.act(&self.normalized, memory, &mut self.logits, &mut self.values);
         if !self.streams.is_empty() {
             return self.draw(seen, actions);
         }
@@ -96,7 +140,7 @@ mod tests {
 
     /// Says that action a is worth the a-th number of the observation.
     fn reader() -> NativeLearner {
-        let network = Network { hidden: vec![], conv_channels: 0 };
+        let network = Network { hidden: vec![], conv_channels: 0, memory: 0 };
         let mut learner = NativeLearner::new(&network, Spaces { observation: 3, actions: 3, view: 0 });
         let mut tensors = learner.save();
         assert_eq!((&tensors[0].name[..], &tensors[0].shape[..]), ("actor.0.weight", &[3, 3][..]));
@@ -167,6 +211,54 @@ mod tests {
         let [masked, _] = draw(0..EPISODES, Some([true, false, true]));
         assert!(masked.contains(&0) && masked.contains(&2) && !masked.contains(&1));
         assert_eq!(draw(0..5, Some([false; 3]))[0], [9; 5], "who is not asked does not act");
+    }
+
+    /// Says that action 1 is worth how much of the second number it has seen, of which all that comes is
+    /// remembered at once and for good where the first number is 1.
+    fn rememberer() -> NativeLearner {
+        let network = Network { hidden: vec![2], conv_channels: 0, memory: 1 };
+        let mut learner = NativeLearner::new(&network, Spaces { observation: 2, actions: 2, view: 0 });
+        let mut tensors = learner.save();
+        for (name, data) in [
+            ("actor.0.weight", &[9.0, 0.0, 0.0, 9.0][..]),
+            ("actor.memory.gate.weight", &[80.0, 0.0]),
+            ("actor.memory.gate.bias", &[-40.0]),
+            ("actor.memory.candidate.weight", &[0.0, 9.0]),
+            ("actor.memory.head.weight", &[0.0, 1.0]),
+        ] {
+            tensors.iter_mut().find(|tensor| tensor.name == name).unwrap().data = data.to_vec();
+        }
+        learner.load(&tensors, 0).unwrap();
+        learner
+    }
+
+    /// Two environments of two rows each. What they have seen they remember, until an episode or a life begins
+    /// where they are, or they have to forget.
+    #[test]
+    fn memories_are_those_of_an_episode_and_a_life() {
+        let mut policy = Prophet::new(rememberer(), Normalizer::new(2), 2).for_agents(2);
+        assert_eq!(policy.heap_bytes(), 2 * 2 * 4);
+        let (mask, state) = (Array2::default((0, 2)), Array2::zeros((0, 0)));
+        let act = |policy: &mut Prophet, seen: [f32; 2]| {
+            let observations = Array2::from_shape_fn((4, 2), |(_, column)| seen[column]);
+            let (observations, action_mask) = (observations.view(), mask.view());
+            let mut actions = vec![9; 4];
+            policy.act(&Observations { observations, action_mask, state: state.view() }, &mut actions);
+            actions
+        };
+        let key = Key::new(0, resonetics_envs::stream::Domain::Policy, 0);
+        (0..2).for_each(|env| policy.begin_episode(env, key));
+        assert_eq!(act(&mut policy, [0.0, 0.0]), [0; 4]);
+        assert_eq!(act(&mut policy, [1.0, 1.0]), [1; 4]);
+        assert_eq!(act(&mut policy, [0.0, 0.0]), [1; 4]);
+        policy.life(1, LifeEvent::Forget { slot: 0 });
+        assert_eq!(act(&mut policy, [0.0, 0.0]), [1, 1, 0, 1]);
+        policy.life(0, LifeEvent::Born { slot: 1, id: 7, parent: Some(0) });
+        assert_eq!(act(&mut policy, [0.0, 0.0]), [1, 0, 0, 1]);
+        policy.begin_episode(0, key);
+        assert_eq!(act(&mut policy, [0.0, 0.0]), [0, 0, 0, 1]);
+        policy.begin_episode(1, key);
+        assert_eq!(act(&mut policy, [0.0, 0.0]), [0; 4]);
     }
 
     /// It would act on what it saw before.

@@ -7,6 +7,7 @@ use resonetics_envs::vector::Batch;
 
 use super::advantage::{Steps, advantages};
 use super::learner::Samples;
+use super::memory::Remembered;
 use crate::policy::contiguous;
 
 /// A rollout of T steps in N rows, `[T * N]`, step by step.
@@ -31,6 +32,7 @@ pub(super) struct Rollout {
     pub discounted: Vec<f32>,
     pub advantages: Vec<f32>,
     pub returns: Vec<f32>,
+    pub remembered: Remembered,
 }
 
 impl Rollout {
@@ -130,6 +132,7 @@ impl Rollout {
             values: &self.values,
             advantages: &self.advantages,
             returns: &self.returns,
+            recurrent: self.remembered.recurrent(&self.asked),
         }
     }
 

@@ -18,7 +18,8 @@ use super::trainer::Trainer;
 pub struct State {
     /// What is no array; goes into JSON.
     pub numbers: Numbers,
-    /// `learner` arrays under their own names, `risk.…`, `normalizer.…` and `discounted`.
+    /// `learner` arrays under their own names, `risk.…`, `normalizer.…`, `discounted`, and `memory` where networks
+    /// have one.
     pub arrays: Arrays,
 }
 
@@ -47,6 +48,8 @@ pub struct Arrays {
 
 const ENVIRONMENTS: &str = "environments";
 const DISCOUNTED: &str = "discounted";
+/// What each row remembers, where networks have a memory.
+const MEMORY: &str = "memory";
 const WIDE: [&str; 4] = [
     "normalizer.observation.mean",
     "normalizer.observation.squares",
@@ -80,6 +83,10 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         });
         let shape = vec![self.discounted.len()];
         tensors.push(Tensor { name: DISCOUNTED.to_owned(), shape, data: self.discounted.clone() });
+        if self.memory.numbers > 0 {
+            let (shape, data) = (vec![self.discounted.len(), self.memory.numbers], self.memory.rows.clone());
+            tensors.push(Tensor { name: MEMORY.to_owned(), shape, data });
+        }
         let (observation, reward) = (&self.observation_normalizer, &self.return_normalizer);
         let wide = [&observation.mean, &observation.squares, &reward.mean, &reward.squares];
         let wide = WIDE.iter().zip(wide).map(|(name, values)| ((*name).to_owned(), values.clone()));
@@ -114,6 +121,10 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
             _ => return Err("its learning rate follows another schedule".to_owned()),
         }
         self.discounted.clone_from(&find(&arrays.tensors, DISCOUNTED, &[self.discounted.len()])?.data);
+        if self.memory.numbers > 0 {
+            let shape = [self.discounted.len(), self.memory.numbers];
+            self.memory.rows.clone_from(&find(&arrays.tensors, MEMORY, &shape)?.data);
+        }
         self.observation_normalizer =
             arrays.observation_normalizer(self.observation_normalizer.mean.len(), numbers)?;
         self.return_normalizer = arrays.normalizer(2, 1, numbers.returns_seen)?;
@@ -175,6 +186,11 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
 }
 
 impl Arrays {
+    /// Whether they are of networks with a memory.
+    pub fn remember(&self) -> bool {
+        self.tensors.iter().any(|tensor| tensor.name == MEMORY)
+    }
+
     /// The normaliser of the observations, of `width` columns.
     ///
     /// # Errors

@@ -4,6 +4,8 @@
 //! CPU with a given number of threads the same calls give the same bits. Whatever libtorch refuses becomes a
 //! [`LearnerError`]: only methods of tensors that begin with `f_` are used, the others panic.
 
+mod memory;
+
 use resonetics_kernel::torch::adam::{self, Adam};
 use resonetics_kernel::torch::{Answer, TchError, flow, gap, structure, tension};
 use tch::{Device, Kind, Tensor as Array, no_grad};
@@ -83,10 +85,18 @@ impl TorchLearner {
         Ok(Self { network, spaces, device, names, parameters, gradients, norm, adam, samples: None })
     }
 
-    /// Logits `[n, A]` or values `[n, 1]` of observations `[n, D]`.
-    fn forward(&self, net: usize, observations: &Array) -> Answer<Array> {
-        let half = self.parameters.len() / NETS.len();
-        let mut layers = self.parameters[net * half..][..half].chunks(2);
+    /// Weights and biases of a net, and the parameters of its memory; none where there is none.
+    fn layers(&self, net: usize) -> (&[Array], &[Array]) {
+        let each = if self.network.memory > 0 { memory::PARAMETERS } else { 0 };
+        let (dense, cells) = self.parameters.split_at(self.parameters.len() - NETS.len() * each);
+        let half = dense.len() / NETS.len();
+        (&dense[net * half..][..half], &cells[net * each..][..each])
+    }
+
+    /// What enters the last layer, and a memory, for observations `[n, D]`.
+    fn hidden(&self, net: usize, observations: &Array) -> Answer<Array> {
+        let (dense, _) = self.layers(net);
+        let mut layers = dense[..dense.len() - 2].chunks(2);
         let mut x = observations.shallow_clone();
         if self.network.conv_channels > 0
             && let Some([weight, bias]) = layers.next()
@@ -97,14 +107,28 @@ impl TorchLearner {
             let maps = view.f_conv2d(weight, Some(bias), 1, 0, 1, 1)?.f_tanh()?;
             x = Array::f_cat(&[maps.f_flatten(1, -1)?, rest], 1)?;
         }
-        let last = layers.len() - 1;
-        for (number, layer) in layers.enumerate() {
-            x = x.f_linear(&layer[0], Some(&layer[1]))?;
-            if number < last {
-                x = x.f_tanh()?;
-            }
+        for layer in layers {
+            x = x.f_linear(&layer[0], Some(&layer[1]))?.f_tanh()?;
         }
         Ok(x)
+    }
+
+    /// Logits `[n, A]` or values `[n, 1]` of observations `[n, D]`, with a memory of what came `before` them
+    /// `[n, N]`; and the states after them.
+    fn forward(
+        &self,
+        net: usize,
+        observations: &Array,
+        before: Option<&Array>,
+    ) -> Answer<(Array, Option<Array>)> {
+        let (dense, cell) = self.layers(net);
+        let last = &dense[dense.len() - 2..];
+        let hidden = self.hidden(net, observations)?;
+        let outputs = hidden.f_linear(&last[0], Some(&last[1]))?;
+        let (Some(before), [.., head]) = (before, cell) else { return Ok((outputs, None)) };
+        let states = memory::states(cell, &hidden, before)?;
+        let remembered = states.f_linear(head, None::<&Array>)?;
+        Ok((outputs.f_add(&remembered)?, Some(states)))
     }
 
     fn upload<T: tch::kind::Element>(&self, data: &[T]) -> Answer<Array> {
@@ -143,28 +167,45 @@ impl TorchLearner {
 
     /// The terms of [`super::learner::LossWeights`] in the order of [`Terms`] up to the clip fraction,
     /// each 0-dimensional; the first has a graph.
-    fn terms(&self, samples: &OnDevice, minibatch: &Minibatch<'_>) -> Answer<[Array; 9]> {
+    fn terms(&self, host: &Samples<'_>, samples: &OnDevice, minibatch: &Minibatch<'_>) -> Answer<[Array; 9]> {
         let weights = &minibatch.loss;
         let rows: Vec<i64> = minibatch.rows.iter().map(|&row| row.into()).collect();
-        let rows = self.upload(&rows)?;
+        let mut rows = self.upload(&rows)?;
+        let mut observations = samples.observations.f_index_select(0, &rows)?;
+        let mut befores = [None, None];
+        let mut noise = if weights.flow == 0.0 {
+            None
+        } else {
+            let noise = self.upload(minibatch.noise)?;
+            Some(noise.f_view([minibatch.rows.len() as i64, self.spaces.observation as i64])?)
+        };
+        if self.network.memory > 0 {
+            let asked = |&i: &usize| host.recurrent.asked[minibatch.rows[i] as usize];
+            let asked = (0..minibatch.rows.len()).filter(asked).map(|i| i as i64).collect::<Vec<_>>();
+            let asked = self.upload(&asked)?;
+            let take = |array: &Array| array.f_index_select(0, &asked);
+            for (net, before) in befores.iter_mut().enumerate() {
+                *before = Some(take(&self.befores(net, &observations, host, minibatch)?)?);
+            }
+            (rows, observations) = (take(&rows)?, take(&observations)?);
+            noise = noise.as_ref().map(take).transpose()?;
+        }
         let take = |array: &Array| array.f_index_select(0, &rows);
-        let observations = take(&samples.observations)?;
-        let logits = self.forward(ACTOR, &observations)?;
-        let values = self.forward(CRITIC, &observations)?;
+        let outputs = |net: usize, x: &Array| Ok(self.forward(net, x, befores[net].as_ref())?.0);
+        let logits = outputs(ACTOR, &observations)?;
+        let values = outputs(CRITIC, &observations)?;
         let [policy, entropy, approx_kl, clip_fraction] = policy_terms(&logits, samples, &take, minibatch)?;
 
         let value = values.f_squeeze_dim(1)?;
         let (old, returns) = (take(&samples.values)?, take(&samples.returns)?);
         let value_loss = value_loss(&value, &old, &returns, weights.value_clip.into())?;
-        let flow = if weights.flow == 0.0 {
-            Array::f_zeros([], (Kind::Float, self.device))?
-        } else {
-            let noise = self.upload(minibatch.noise)?;
-            let noise = noise.f_view([1, minibatch.rows.len() as i64, self.spaces.observation as i64])?;
-            let of = |net, output| {
-                flow(|x| self.forward(net, x), &observations, output, &noise, weights.eps.into())
-            };
+        let flow = if let Some(noise) = noise {
+            let noise = noise.f_unsqueeze(0)?;
+            let of =
+                |net, output| flow(|x| outputs(net, x), &observations, output, &noise, weights.eps.into());
             of(ACTOR, &logits)?.f_add(&of(CRITIC, &values)?)?
+        } else {
+            Array::f_zeros([], (Kind::Float, self.device))?
         };
         let structure = structure(&value, weights.period.into())?;
         let tension = tension(&gap(&value, &returns)?, &structure)?;
@@ -178,12 +219,31 @@ impl TorchLearner {
         Ok([loss, policy, value_loss, entropy, flow, structure, tension, approx_kl, clip_fraction])
     }
 
-    fn evaluate(&self, observations: &[f32], logits: &mut [f32], values: &mut [f32]) -> Answer<()> {
-        let (rows, of_logits) = (values.len(), logits.len());
+    fn evaluate(
+        &self,
+        observations: &[f32],
+        memory: &mut [f32],
+        logits: &mut [f32],
+        values: &mut [f32],
+    ) -> Answer<()> {
+        let rows = values.len();
+        let units = self.network.memory as i64;
         no_grad(|| {
             let x = self.upload(observations)?.f_view([rows as i64, self.spaces.observation as i64])?;
-            self.forward(ACTOR, &x)?.f_copy_data(logits, of_logits)?;
-            self.forward(CRITIC, &x)?.f_copy_data(values, rows)
+            let mut states = Vec::new();
+            let remembered = self.upload(memory)?.f_view([rows as i64, NETS.len() as i64 * units])?;
+            for (net, out) in [(ACTOR, logits), (CRITIC, values)] {
+                let before = remembered.f_narrow(1, net as i64 * units, units)?;
+                let (outputs, after) = self.forward(net, &x, (units > 0).then_some(&before))?;
+                let count = out.len();
+                outputs.f_copy_data(out, count)?;
+                states.extend(after);
+            }
+            if units > 0 {
+                let count = memory.len();
+                Array::f_cat(&states, 1)?.f_copy_data(memory, count)?;
+            }
+            Ok(())
         })
     }
 
@@ -192,7 +252,7 @@ impl TorchLearner {
             Some(begun) => begun,
             None => self.carry_over(samples)?,
         };
-        let terms = self.terms(&begun, minibatch)?;
+        let terms = self.terms(samples, &begun, minibatch)?;
         self.samples = Some(begun);
         self.gradients = Array::f_run_backward(&terms[..1], &self.parameters, false, false)?;
         self.norm = adam::norm(&self.gradients)?;
@@ -300,13 +360,15 @@ impl Learner for TorchLearner {
     fn act(
         &mut self,
         observations: &[f32],
+        memory: &mut [f32],
         logits: &mut [f32],
         values: &mut [f32],
     ) -> Result<(), LearnerError> {
         if values.is_empty() {
             return Ok(());
         }
-        self.evaluate(observations, logits, values).map_err(failed("evaluate the networks", self.device))
+        self.evaluate(observations, memory, logits, values)
+            .map_err(failed("evaluate the networks", self.device))
     }
 
     fn begin(&mut self, samples: &Samples<'_>) -> Result<(), LearnerError> {

@@ -16,6 +16,7 @@ use super::counters::Counters;
 use super::draws::{Purpose, draw_actions, draw_normals, shuffle};
 use super::evaluation::Measured;
 use super::learner::{Learner, LearnerError, Minibatch, Terms};
+use super::memory::{Gathered, Memory, Sequences};
 use super::normalizer::Normalizer;
 use super::order::Order;
 use super::risk_rate::RiskRate;
@@ -40,6 +41,8 @@ pub struct Trainer<E> {
     pub(super) return_normalizer: Normalizer,
     /// `[N]`: discounted sum of each row's rewards.
     pub(super) discounted: Vec<f32>,
+    /// What each row remembers.
+    pub(super) memory: Memory,
     pub(super) counters: Counters,
     pub(super) tuner: KernelPidTuner,
     pub(super) risk_rate: Option<RiskRate>,
@@ -82,6 +85,7 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
             observation_normalizer: Normalizer::new(batch.observations.ncols()),
             return_normalizer: Normalizer::new(1),
             discounted: vec![0.0; rows],
+            memory: Memory::new(config.network.remembered(), rows),
             counters: Counters {
                 learning_rate: config.learning_rate,
                 order: Order::new(config.num_envs - config.restarting()),
@@ -161,6 +165,7 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         let (horizon, restarting) = (self.config.horizon, self.config.restarting());
         self.restart(restarting);
         self.rollout.resize(horizon, rows, width, actions, self.batch.action_mask.nrows() > 0);
+        self.rollout.remembered.resize(horizon, &self.memory);
         let mut logits = vec![0.0; rows * actions];
         let mut chosen = vec![0; rows];
         let key = Purpose::Actions.key(self.seed);
@@ -168,10 +173,12 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
             let at = t * rows..(t + 1) * rows;
             let rollout = &mut self.rollout;
             let mask = rollout.write_seen(at.clone(), &self.batch);
+            rollout.remembered.write(t, &self.memory);
             let seen = at.start * width..at.end * width;
             self.observation_normalizer
                 .apply(&rollout.raw[seen.clone()], &mut rollout.observations[seen.clone()]);
-            self.learner.act(&rollout.observations[seen], &mut logits, &mut rollout.values[at.clone()])?;
+            let (memory, values) = (self.memory.step(&self.batch), &mut rollout.values[at.clone()]);
+            self.learner.act(&rollout.observations[seen], memory, &mut logits, values)?;
             let step = (self.counters.updates as usize * horizon + t) as u32;
             let (mask, log_probs) = (&rollout.action_mask[mask], &mut rollout.log_probs[at.clone()]);
             draw_actions(key, step, &logits, mask, &mut chosen, log_probs);
@@ -183,10 +190,12 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
             let gamma = self.config.gamma as f32;
             rollout.write_outcome(at.clone(), &self.batch, gamma, &mut self.discounted);
             if self.batch.truncated.iter().any(|&truncated| truncated) {
-                // The values of the observations that truncated episodes ended with.
+                // The values of the observations that truncated episodes ended with, and of what they remembered.
                 let finals = self.normalized(self.batch.final_observations.view());
-                self.learner.act(&finals, &mut logits, &mut self.rollout.bootstrap[at])?;
+                let memory = self.memory.copy();
+                self.learner.act(&finals, memory, &mut logits, &mut self.rollout.bootstrap[at])?;
             }
+            self.memory.begin_anew(&self.envs, &self.batch);
             self.counters.count_episodes(&self.batch, restarting);
         }
         Ok(())
@@ -203,7 +212,9 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         let seeds: Vec<Option<u64>> =
             (0..envs).map(|env| (env < restarting).then(|| lane_seed(root, first + env as u64))).collect();
         self.envs.reset_lanes(&seeds, &mut self.batch);
-        self.discounted[..restarting * self.envs.agents()].fill(0.0);
+        let rows = restarting * self.envs.agents();
+        self.discounted[..rows].fill(0.0);
+        self.memory.forget(rows);
     }
 
     fn normalized(&self, observations: ArrayView2<'_, f32>) -> Vec<f32> {
@@ -230,7 +241,7 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         let mut last_values = vec![0.0; rows];
         let mut logits = vec![0.0; rows * self.envs.action_space().n];
         let last = self.normalized(self.batch.observations.view());
-        self.learner.act(&last, &mut logits, &mut last_values)?;
+        self.learner.act(&last, self.memory.copy(), &mut logits, &mut last_values)?;
         let (gamma, lambda) = (self.config.gamma as f32, self.config.lambda as f32);
         self.rollout.write_advantages(&last_values, gamma, lambda);
         Ok(())
@@ -240,33 +251,43 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
     fn learn(&mut self) -> Result<Update, UpdateError> {
         // Beyond its end a training goes on with what it ended with: a straight line would go below 0.
         let progress = (self.counters.updates as f64 / self.planned_updates() as f64).min(1.0);
-        let mut rows = self.rollout.chosen();
-        let learning_rate = self.learning_rate(progress, &rows);
+        let chosen = self.rollout.chosen();
+        let learning_rate = self.learning_rate(progress, &chosen);
         let entropy_weight = mix(self.config.entropy, self.config.entropy_final, progress);
         let weights = self.config.loss_weights(entropy_weight, self.tuner.eps);
         let samples = self.rollout.samples();
         self.learner.begin(&samples)?;
-        let pieces = ((rows.len() + self.config.minibatch / 2) / self.config.minibatch).max(1);
+        let pieces = ((chosen.len() + self.config.minibatch / 2) / self.config.minibatch).max(1);
+        // What an epoch puts into an order: samples, or the sequences that a memory is carried through.
+        let sequences = self.rollout.remembered.sequences(&self.rollout.alive, &self.rollout.asked);
+        let mut order = sequences.as_ref().map_or(chosen, Sequences::all);
+        let mut gathered = Gathered::default();
         let mut sums = Vec::new();
         let mut noise = Vec::new();
         let mut lap = Lap::start();
         'epochs: for epoch in 0..self.config.epochs {
             let turn = self.counters.updates * self.config.epochs as u64 + epoch as u64;
-            shuffle(Purpose::Order.key(self.seed).derive(0, turn), &mut rows);
+            shuffle(Purpose::Order.key(self.seed).derive(0, turn), &mut order);
             let flow_key = Purpose::Flow.key(self.seed).derive(0, turn);
             for piece in 0..pieces {
-                let part = piece * rows.len() / pieces..(piece + 1) * rows.len() / pieces;
+                let part = piece * order.len() / pieces..(piece + 1) * order.len() / pieces;
                 if part.is_empty() {
                     continue;
                 }
+                let mut rows = &order[part];
+                let mut asked = rows;
+                if let Some(all) = &sequences {
+                    all.gather(rows, &self.rollout.asked, &mut gathered);
+                    (rows, asked) = (&gathered.rows, &gathered.asked);
+                }
                 if weights.flow > 0.0 {
-                    let count = part.len() * self.batch.observations.ncols();
+                    let count = rows.len() * self.batch.observations.ncols();
                     draw_normals(flow_key, piece as u32, count, &mut noise);
                 }
-                let rows = &rows[part];
-                let (advantage_mean, advantage_scale) = standardized(samples.advantages, rows);
+                let (advantage_mean, advantage_scale) = standardized(samples.advantages, asked);
+                let (sequences, noise) = (&gathered.sequences[..], &noise[..]);
                 let minibatch =
-                    Minibatch { rows, noise: &noise, advantage_mean, advantage_scale, loss: weights };
+                    Minibatch { rows, sequences, noise, advantage_mean, advantage_scale, loss: weights };
                 lap.to(&mut self.timings.assembly);
                 let terms = self.learner.loss(&samples, &minibatch)?;
                 // What the learner does it says itself, see `take_timings`.
@@ -346,7 +367,8 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
     /// If the learner failed.
     pub fn evaluate(&mut self, acting: Acting, episodes: usize) -> Result<f64, LearnerError> {
         let (learner, normalizer) = (&mut *self.learner, &self.observation_normalizer);
-        Measured { learner, normalizer, prototype: &self.prototype, seed: self.seed, acting }
+        let remembered = self.memory.numbers;
+        Measured { learner, normalizer, prototype: &self.prototype, remembered, seed: self.seed, acting }
             .mean_return(episodes)
     }
 

@@ -306,6 +306,15 @@ impl ParallelEnv for GardenerEnv {
         state[0] = (self.world.gardeners().len() as f64 / config.max_population as f64) as f32;
         state[1] = self.world.mean_dirt() as f32;
     }
+
+    fn write_forgotten(&self, forgotten: &mut [bool]) {
+        for event in self.events() {
+            if let LifeEvent::Forget { slot } = event {
+                forgotten[*slot] = true;
+            }
+        }
+    }
+
     fn save(&self) -> Result<Vec<u8>, SaveError> {
         self.sealed()
     }

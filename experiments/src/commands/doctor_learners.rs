@@ -1,7 +1,7 @@
 //! `doctor --learners`: the torch learner beside the native one, on the same parameters and samples.
 
 use resonetics_agents::prophet::init::initial;
-use resonetics_agents::prophet::learner::{Learner, LossWeights, Minibatch, Samples};
+use resonetics_agents::prophet::learner::{Learner, LossWeights, Minibatch, Recurrent, Samples};
 use resonetics_agents::prophet::network::{Network, Spaces};
 use resonetics_envs::stream::{Domain, Key};
 use resonetics_runs::Error;
@@ -53,7 +53,7 @@ pub fn run(args: &DoctorArgs) -> Result<(), Error> {
 
 /// Losses and gradients of one minibatch, and the outputs for all samples.
 fn compare(device: &str) -> Result<Compared, Error> {
-    let network = Network { hidden: vec![HIDDEN; 2], conv_channels: 0 };
+    let network = Network { hidden: vec![HIDDEN; 2], conv_channels: 0, memory: 0 };
     // A policy that is not uniform, so that logits matter.
     let mut parameters = initial(&network, SPACES, 5);
     for tensor in parameters.iter_mut().filter(|tensor| tensor.name.starts_with("actor.")) {
@@ -123,16 +123,18 @@ impl Drawn {
             values: &self.values,
             advantages: &self.advantages,
             returns: &self.returns,
+            recurrent: Recurrent::default(),
         };
         let minibatch = Minibatch {
             rows: &self.rows,
+            sequences: &[],
             noise: &self.noise,
             advantage_mean: 0.1,
             advantage_scale: 0.8,
             loss: WEIGHTS,
         };
         let (mut logits, mut values) = (vec![0.0; SAMPLES * SPACES.actions], vec![0.0; SAMPLES]);
-        learner.act(&self.observations, &mut logits, &mut values)?;
+        learner.act(&self.observations, &mut [], &mut logits, &mut values)?;
         learner.begin(&samples)?;
         let terms = learner.loss(&samples, &minibatch)?;
         let gradient = learner.gradient()?;

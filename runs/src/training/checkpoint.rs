@@ -23,8 +23,11 @@ use crate::training::extension::{self, Extension};
 pub(super) use self::chosen::state_of;
 pub use self::chosen::{CheckpointName, Which};
 
-/// Grows with each change of what is written.
-const FORMAT: u32 = 1;
+/// The formats that are read. They grow with each change of what is written; each checkpoint has the lowest that
+/// holds it, so that older versions read what they can.
+const FORMATS: std::ops::RangeInclusive<u32> = 1..=2;
+/// With what the rows remember.
+const MEMORY: u32 = 2;
 const BEST: &str = "best";
 /// The settings of a run, in its directory and, as they were, beside its checkpoints.
 const CONFIG: &str = "config.toml";
@@ -212,9 +215,10 @@ impl Checkpoints {
         is_best: bool,
     ) -> Result<(), Error> {
         let Checkpoint { csv_bytes, best, numbers, arrays } = checkpoint;
+        let format = if arrays.remember() { MEMORY } else { *FORMATS.start() };
         let arrays = arrays.to_bytes().map_err(Error::Failed)?;
         let record = Record {
-            format: FORMAT,
+            format,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             identity: self.identity.clone(),
             safetensors: sha256(&arrays),
@@ -483,11 +487,13 @@ fn opened<N: DeserializeOwned>(text: &str) -> Result<Record<N>, String> {
     let mut value: Value =
         serde_json::from_str(text).map_err(|error| format!("it is not a complete JSON file ({error})"))?;
     let format = value.get("format").and_then(Value::as_u64);
-    if format != Some(FORMAT.into()) {
+    if !format.is_some_and(|format| u32::try_from(format).is_ok_and(|format| FORMATS.contains(&format))) {
         let found = format.map_or_else(|| "none".to_owned(), |format| format.to_string());
         let version = value.get("version").and_then(Value::as_str).unwrap_or("unknown");
         return Err(format!(
-            "its format is {found}, written by version {version}; this program reads format {FORMAT}"
+            "its format is {found}, written by version {version}; this program reads format {} to {}",
+            FORMATS.start(),
+            FORMATS.end()
         ));
     }
     let sum = value.as_object_mut().and_then(|fields| fields.shift_remove("sha256"));

@@ -1,6 +1,7 @@
 //! What a training depends on: world, settings, steps and seed.
 
 use resonetics_agents::prophet::config::{Schedule, TrainConfig};
+use resonetics_agents::prophet::learner::SEQUENCE;
 use resonetics_agents::prophet::network::Spaces;
 use resonetics_analysis::read::log::Episodes;
 use resonetics_envs::config::resolve;
@@ -213,6 +214,14 @@ pub fn spaces(env: &Setup) -> Spaces {
     }
 }
 
+/// Rows of a world.
+pub(crate) fn agents(env: &Setup) -> usize {
+    match &env.settings {
+        WorldSettings::K8s(settings) => K8sEnv::new(settings.env.clone()).agents(),
+        WorldSettings::Gardener(settings) => settings.env.max_population,
+    }
+}
+
 fn sizes<E: ParallelEnv>(env: &E) -> (usize, usize) {
     (env.observation_space().len(), env.action_space().n)
 }
@@ -228,8 +237,12 @@ pub(super) fn bytes<E: Playable>(plan: &Train, env: &E) -> usize {
     // order of an epoch.
     let sample = (2 * width + 9) * FLOAT + mask + 3;
     let samples = num_envs.saturating_mul(env.agents()).saturating_mul(*horizon);
+    // What is remembered: a flag and two numbers of a sequence for each sample, its states a few times a row.
+    let remembered = network.remembered() * FLOAT;
+    let sample = sample + if remembered > 0 { 1 + 3 * FLOAT } else { 0 };
+    let states = remembered * (2 + horizon.div_ceil(SEQUENCE));
     // Last and final observations, reward, allowed actions and flags of each row.
-    let row = (2 * width + 1) * FLOAT + mask + 2;
+    let row = (2 * width + 1) * FLOAT + mask + 2 + states;
     let one = size_of::<E>() + env.heap_bytes() + env.agents() * row;
     let shapes = network.parameters(plan.spaces());
     let parameters: usize = shapes.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();

@@ -6,14 +6,17 @@ use resonetics_envs::math::{self, LANES, Lanes};
 use resonetics_kernel::dense::padded;
 
 use crate::prophet::categorical::{FORBIDDEN, log_softmax_lanes};
-use crate::prophet::learner::{LossWeights, Samples, Terms};
+use crate::prophet::learner::{LossWeights, Samples, Sequence, Terms};
 
 /// A block of a minibatch.
 #[derive(Clone, Copy)]
 pub(super) struct Part<'a> {
     pub rows: &'a [u32],
+    /// Whose rows these are, where networks have a memory, and the place of the first of them in the minibatch.
+    pub sequences: &'a [Sequence],
+    pub from: usize,
     pub noise: &'a [f32],
-    /// Samples in the whole minibatch.
+    /// Samples in the whole minibatch that have terms in the loss.
     pub b: usize,
     pub weights: LossWeights,
     /// Mean and scale.

@@ -4,7 +4,7 @@
 use std::f64::consts::TAU;
 
 use super::*;
-use crate::prophet::learner::LossWeights;
+use crate::prophet::learner::{LossWeights, Recurrent};
 
 /// A small case: parameters, six samples, a minibatch of five of them, its noise.
 struct Case {
@@ -34,7 +34,7 @@ fn numbers(count: usize, start: u64) -> Vec<f32> {
 
 impl Case {
     fn new(conv_channels: usize, masked: bool) -> Self {
-        let network = Network { hidden: vec![5, 4], conv_channels };
+        let network = Network { hidden: vec![5, 4], conv_channels, memory: 0 };
         let spaces = Spaces { observation: 18, actions: 3, view: 4 };
         let parameters = network.parameters(spaces).into_iter().enumerate().map(|(i, (name, shape))| {
             let data = numbers(shape.iter().product(), 100 + i as u64).iter().map(|x| 0.7 * x).collect();
@@ -76,12 +76,13 @@ impl Case {
             values: &self.values,
             advantages: &self.advantages,
             returns: &self.returns,
+            recurrent: Recurrent::default(),
         }
     }
 
     fn minibatch(&self) -> Minibatch<'_> {
         let (noise, loss) = (&self.noise, self.weights);
-        Minibatch { rows: &ROWS, noise, advantage_mean: MEAN, advantage_scale: SCALE, loss }
+        Minibatch { rows: &ROWS, sequences: &[], noise, advantage_mean: MEAN, advantage_scale: SCALE, loss }
     }
 
     fn learner(&self) -> TorchLearner {
@@ -252,7 +253,7 @@ fn loss_and_gradient_are_those_of_the_formula() {
 fn a_small_rollout_acts_as_the_plain_loops_do() {
     let case = Case::new(2, true);
     let (mut logits, mut values) = (vec![0.0; 6 * 3], vec![0.0; 6]);
-    case.learner().act(&case.observations, &mut logits, &mut values).unwrap();
+    case.learner().act(&case.observations, &mut [], &mut logits, &mut values).unwrap();
     let parameters = case.wide();
     for row in 0..6 {
         let expected = case.net(ACTOR, &parameters, &case.row(row));
@@ -261,7 +262,7 @@ fn a_small_rollout_acts_as_the_plain_loops_do() {
         }
         close("value", values[row].into(), case.net(CRITIC, &parameters, &case.row(row))[0], 1e-6);
     }
-    case.learner().act(&[], &mut [], &mut []).unwrap();
+    case.learner().act(&[], &mut [], &mut [], &mut []).unwrap();
 }
 
 #[test]
@@ -372,7 +373,7 @@ fn what_libtorch_refuses_is_an_error_and_no_panic() {
     let samples = Samples { observations: &case.observations[1..], ..case.samples() };
     assert_eq!(learner.begin(&samples).unwrap_err().doing, "carry a rollout over");
     let (mut logits, mut values) = ([0.0; 3], [0.0; 1]);
-    assert!(learner.act(&[0.0; 17], &mut logits, &mut values).is_err());
+    assert!(learner.act(&[0.0; 17], &mut [], &mut logits, &mut values).is_err());
     // It is none that lasts: the next call is answered.
     assert!(learner.loss(&case.samples(), &case.minibatch()).unwrap().finite());
 }
