@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use rayon::ThreadPoolBuilder;
 use resonetics_envs::cpu::{CpuPath, Work};
 use resonetics_envs::env::ParallelEnv;
-use resonetics_envs::gardener::{Brains, GardenerConfig, GardenerEnv};
+use resonetics_envs::gardener::{Brains, GardenerConfig, GardenerEnv, RewardConfig};
 use resonetics_envs::k8s::{K8sConfig, K8sEnv, Schedule};
 use resonetics_envs::stream::{Domain, Key};
 use resonetics_envs::vector::{Autoreset, VecEnv};
@@ -118,7 +118,9 @@ fn k8s_drift_schedules() {
 
 #[test]
 fn gardener() {
-    let env = GardenerEnv::new(GardenerConfig::default());
+    // With the rewards that it was frozen with.
+    let reward = RewardConfig { energy_weight: 1.0, cost_weight: 1.0, team_weight: 0.1, birth_weight: 0.0 };
+    let env = GardenerEnv::new(GardenerConfig { reward, ..GardenerConfig::default() });
     frozen("gardener", "44ae29a426c6e96bf56eb5a3500a729872e1c925bd27dbd0fc31a822788e161e", |threads| {
         course(&env, 3, 200, threads)
     });

@@ -256,7 +256,8 @@ fn removed_is_the_dirt_that_cleaning_took() {
     assert!((row.removed - 1.0).abs() < 1e-6);
     assert!((row.total_entropy - (0.8 * 36.0 - 1.0)).abs() < 1e-4);
     assert!((world.gardeners()[0].energy - 51.4).abs() < 1e-6);
-    assert!((world.gain(1) - 1.4).abs() < 1e-6);
+    let (earned, paid) = world.balance(1);
+    assert!((earned - 1.5).abs() < 1e-6 && (paid - 0.1).abs() < 1e-6);
 }
 
 /// The risk of one generation by hand: 0.15 (0.55 s(3 (gradient / 15 - 0.5)) + 0.25 s(3 (volatility / 8 - 0.5)) +

@@ -93,13 +93,22 @@ fn onnx_runtime_computes_the_same_probabilities() {
     let place = Place::new();
     let key = Key::new(11, Domain::Space, 0);
     for (number, (network, spaces)) in [
-        (Network { hidden: vec![64, 64], conv_channels: 0 }, Spaces { observation: 30, actions: 6, view: 0 }),
         (
-            Network { hidden: vec![5, 17, 3], conv_channels: 0 },
+            Network { hidden: vec![64, 64], conv_channels: 0, memory: 0 },
+            Spaces { observation: 30, actions: 6, view: 0 },
+        ),
+        (
+            Network { hidden: vec![5, 17, 3], conv_channels: 0, memory: 0 },
             Spaces { observation: 7, actions: 2, view: 0 },
         ),
-        (Network { hidden: vec![32], conv_channels: 8 }, Spaces { observation: 49 + 4, actions: 6, view: 7 }),
-        (Network { hidden: vec![8], conv_channels: 3 }, Spaces { observation: 9, actions: 4, view: 3 }),
+        (
+            Network { hidden: vec![32], conv_channels: 8, memory: 0 },
+            Spaces { observation: 49 + 4, actions: 6, view: 7 },
+        ),
+        (
+            Network { hidden: vec![8], conv_channels: 3, memory: 0 },
+            Spaces { observation: 9, actions: 4, view: 3 },
+        ),
     ]
     .into_iter()
     .enumerate()
@@ -136,7 +145,7 @@ fn onnx_runtime_computes_the_same_probabilities() {
             let mut normalized = vec![0.0; observations.len()];
             normalizer.apply(&observations, &mut normalized);
             let (mut logits, mut values) = (vec![0.0; ROWS * a], vec![0.0; ROWS]);
-            learner.act(&normalized, &mut logits, &mut values);
+            learner.act(&normalized, &mut [], &mut logits, &mut values);
             let found = &said["found"];
             let [probabilities, told, value] =
                 ["probabilities", "logits", "value"].map(|name| numbers(&found[name]));

@@ -442,8 +442,9 @@ fn doses(found: &mut Found, inputs: &Inputs, table: &mut Table, input: &Input) -
     let text = unfinished::unplanned(run, &format!("{} lives are there", thousands(lives as f64)));
     found.unfinished.extend(text.map(|text| (Kind::Doses, text)));
     for mut agent in agents {
-        agent.training = folder(&agent.agent)
-            .map(|dir| inputs.training(dir, input.run).unwrap_or_else(|| agent.agent.clone()));
+        let typed = agent.agent.strip_prefix(PROPHET);
+        agent.training =
+            typed.map(|typed| inputs.training(typed, input.run).unwrap_or_else(|| agent.agent.clone()));
         found.doses.push((input.run, agent));
     }
     Ok(())

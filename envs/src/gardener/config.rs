@@ -215,9 +215,9 @@ impl Default for GardenerConfig {
             lost: LostConfig { dirt_share: 0.75, generations: 50 },
             reward: RewardConfig {
                 energy_weight: 1.0,
-                cost_weight: 1.0,
+                cost_weight: 0.0,
                 team_weight: 0.1,
-                birth_weight: 0.0,
+                birth_weight: 10.0,
             },
         }
     }

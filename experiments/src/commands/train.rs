@@ -6,6 +6,7 @@ use resonetics_agents::prophet::config::{Schedule, TrainConfig};
 use resonetics_envs::config::short;
 use resonetics_runs::Error;
 use resonetics_runs::monitor::Monitor;
+use resonetics_runs::setup::STEPS;
 use resonetics_runs::shell::command_line;
 use resonetics_runs::training::{self, Extension, Runtime, Start, Stopped, Train, Training};
 
@@ -16,17 +17,15 @@ use crate::cli::TrainArgs;
 use crate::out::say;
 use crate::progress::Bar;
 
-/// Steps of single environments unless `--steps` says others.
-const STEPS: u64 = 400_000;
-
 pub fn run(args: &TrainArgs, context: Context) -> Result<(), Error> {
     if let Some(dir) = &args.resume {
         return resume(dir, args, context);
     }
-    let (env, train) = args.world.training(&args.env, args.learner, args.recipe, args.steps)?;
+    let steps = args.steps.unwrap_or(STEPS);
+    let (env, train) = args.world.training(&args.env, args.learner, args.recipe, steps)?;
     let learner = args.learner.into();
     let from = args.from.as_ref().map(|run| Start::of(&run.display().to_string())).transpose()?;
-    let plan = Train { from, ..Train::new(0, args.steps.unwrap_or(STEPS), learner, train, env) };
+    let plan = Train { from, ..Train::new(0, steps, learner, train, env) };
     training::check(&plan, &args.device)?;
     training::check_start(&plan)?;
     let plan = Train { seed: seed(&args.seed)?, ..plan };

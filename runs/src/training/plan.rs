@@ -105,12 +105,13 @@ impl Train {
             }
             widths => widths.iter().map(usize::to_string).collect::<Vec<_>>().join("-"),
         };
+        let memory = if network.memory > 0 { format!(" memory {}", network.memory) } else { String::new() };
         let from = self
             .from
             .as_ref()
             .map_or_else(String::new, |from| format!(" from step {}", from.checkpoint.step));
         format!(
-            "{learner} {conv}{hidden} gamma {gamma} lambda {lambda} envs {num_envs}x{horizon} minibatch {minibatch}{from}"
+            "{learner} {conv}{hidden}{memory} gamma {gamma} lambda {lambda} envs {num_envs}x{horizon} minibatch {minibatch}{from}"
         )
     }
 
