@@ -4,6 +4,7 @@ fn played(agent: &str, scores: &[(u64, f64)]) -> Played {
     Played {
         agent: agent.to_owned(),
         training: None,
+        recipe: None,
         episodes: scores.len() as u64,
         seeds: scores.iter().map(|score| score.0).collect(),
         returns: scores.iter().map(|score| score.1).collect(),

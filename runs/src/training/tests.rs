@@ -39,10 +39,11 @@ impl Learner for Fragile {
     fn act(
         &mut self,
         observations: &[f32],
+        memory: &mut [f32],
         logits: &mut [f32],
         values: &mut [f32],
     ) -> Result<(), LearnerError> {
-        Learner::act(&mut self.learner, observations, logits, values)
+        Learner::act(&mut self.learner, observations, memory, logits, values)
     }
 
     fn loss(&mut self, samples: &Samples<'_>, minibatch: &Minibatch<'_>) -> Result<Terms, LearnerError> {
