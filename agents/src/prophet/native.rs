@@ -5,6 +5,7 @@
 //! alone, and each
 //! group sums its own gradient; the groups' sums are added in order.
 
+mod layout;
 mod loss;
 mod memory;
 
@@ -17,14 +18,13 @@ use resonetics_envs::math::{self, LANES, Lanes};
 use resonetics_kernel::adam::{self, Adam, AdamConfig};
 use resonetics_kernel::dense::{Left, Start, add_rows, padded, product, tanh, tanh_backward, transpose};
 
+use self::layout::{BLOCK, Cell, Layer, Net, Pass, Place};
 use self::loss::{FlowLoss, Part, PolicyLoss, ValueLoss, structure, summed_up};
-use self::memory::{Block, Cell, Recalls, blocks};
-use super::learner::{Learner, LearnerError, Minibatch, SEQUENCE, Samples, Terms};
+use self::memory::{Block, Recalls, blocks, recollect, remember};
+use super::learner::{Learner, LearnerError, Minibatch, Samples, Terms};
 use super::network::{Network, Spaces, Tensor};
 use super::timings::{Lap, LossTimings};
 
-/// Samples whose activations stay in the first caches together with the weights; the longest sequence is one.
-const BLOCK: usize = SEQUENCE;
 /// Parts of a minibatch that can be worked on at a time.
 const GROUPS: usize = 16;
 /// Samples from which on another thread is worth waking.
@@ -32,32 +32,6 @@ const PARALLEL_FROM: usize = 256;
 
 const ACTOR: usize = 0;
 const CRITIC: usize = 1;
-
-/// A dense layer: `[input, output]` weights (transposed against their file), both padded, and the
-/// bias behind them.
-#[derive(Clone, Copy, Debug)]
-struct Layer {
-    /// Without the padding: products need go no further.
-    inputs: usize,
-    outputs: usize,
-    input: usize,
-    output: usize,
-    weight: usize,
-    bias: usize,
-    end: usize,
-}
-
-/// Where a network's parameters are.
-#[derive(Clone, Debug)]
-struct Net {
-    /// Weights and biases of the convolution, unpadded; empty where there is none.
-    conv: Range<usize>,
-    layers: Vec<Layer>,
-    memory: Option<Cell>,
-}
-
-/// What a network computed for a block: `[BLOCK, output]` a layer.
-type Pass = Vec<Vec<f32>>;
 
 /// What a thread needs to work through a block; nothing in it outlives the block, and the columns of the
 /// padding stay 0.
@@ -292,7 +266,7 @@ impl NativeLearner {
         for which in both.clone() {
             for (i, (net, pass)) in self.nets.iter().zip(&mut passes[which]).enumerate() {
                 self.forward(net, &inputs[which], pass, rows);
-                self.remember(net, (&inputs[which], pass), (recalls, i, which), rows);
+                remember(net, &self.parameters, (&inputs[which], pass), (recalls, i, which), rows);
             }
         }
         lap.to(&mut timings.forward);
@@ -315,7 +289,10 @@ impl NativeLearner {
         }
         recalls.widen(rows, asked, d_heads.as_flattened_mut());
         lap.to(&mut timings.terms);
-        self.recollect((inputs, passes), d_heads, recalls, (both.len(), rows), (gradient, first));
+        if self.network.memory > 0 {
+            let of = (&self.nets, &self.transposed[..]);
+            recollect(of, (inputs, passes), d_heads, recalls, (both.len(), rows), (gradient, first));
+        }
         for which in both {
             for (i, net) in self.nets.iter().enumerate() {
                 let d_head = &d_heads[which][i];
@@ -347,7 +324,7 @@ impl NativeLearner {
                 recalls.begin(self.network.memory, samples, part);
                 let (net, pass) = (&self.nets[CRITIC], &mut passes[0][CRITIC]);
                 self.forward(net, &inputs[0], pass, part.rows.len());
-                self.remember(net, (&inputs[0], pass), (recalls, CRITIC, 0), part.rows.len());
+                remember(net, &self.parameters, (&inputs[0], pass), (recalls, CRITIC, 0), part.rows.len());
                 let part = recalls.narrow(samples, part, passes[0][CRITIC].last_mut().into_iter());
                 let values = last(&passes[0][CRITIC]).iter().step_by(padded(1));
                 for (value, &row) in values.zip(part.rows) {
@@ -379,7 +356,7 @@ impl NativeLearner {
                     }
                 }
                 self.forward(net, inputs, pass, rows);
-                self.remember(net, (inputs, pass), (recalls, i, 0), rows);
+                remember(net, &self.parameters, (inputs, pass), (recalls, i, 0), rows);
             }
             recalls.keep(units, memory);
             for (i, value) in values.iter_mut().enumerate() {
@@ -614,27 +591,5 @@ impl NativeLearner {
         });
         let cells = self.nets.iter().flat_map(|net| &net.memory).flat_map(Cell::places);
         dense.chain(cells)
-    }
-}
-
-/// Where a tensor lies in the flat array.
-enum Place {
-    /// One after the other from here on.
-    Plain(usize),
-    /// `[input, output]` from here on, rows this long.
-    Transposed(usize, usize),
-}
-
-impl Place {
-    /// Calls `visit(place in the flat array, place in the tensor)` for each element.
-    fn visit(&self, shape: &[usize], mut visit: impl FnMut(usize, usize)) {
-        let count: usize = shape.iter().product();
-        match *self {
-            Place::Plain(start) => (0..count).for_each(|i| visit(start + i, i)),
-            Place::Transposed(start, stride) => {
-                let inputs = shape[1];
-                (0..count).for_each(|i| visit(start + i % inputs * stride + i / inputs, i));
-            }
-        }
     }
 }

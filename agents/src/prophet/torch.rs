@@ -185,7 +185,9 @@ impl TorchLearner {
             let asked = self.upload(&asked)?;
             let take = |array: &Array| array.f_index_select(0, &asked);
             for (net, before) in befores.iter_mut().enumerate() {
-                *before = Some(take(&self.befores(net, &observations, host, minibatch)?)?);
+                let cell = (self.layers(net).1, net * self.network.memory);
+                let read = self.hidden(net, &observations)?;
+                *before = Some(take(&memory::befores(cell, &read, host, minibatch, self.device)?)?);
             }
             (rows, observations) = (take(&rows)?, take(&observations)?);
             noise = noise.as_ref().map(take).transpose()?;

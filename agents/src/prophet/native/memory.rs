@@ -1,57 +1,14 @@
-//! The memory of the native learner's networks: where its parameters are, and a block of sequences forward and
-//! back through time ([`resonetics_kernel::min_gru`]). Without a memory nothing here does anything.
+//! The memory of the native learner's networks: a block of sequences forward and back through time
+//! ([`resonetics_kernel::min_gru`]). Without a memory nothing here does anything.
 
 use std::ops::Range;
 
 use resonetics_kernel::dense::{Left, Start, add_rows, padded, product};
 use resonetics_kernel::min_gru::{Backward, Branch, Forward, gates};
 
+use super::layout::{BLOCK, Cell, Net, Pass};
 use super::loss::Part;
-use super::{BLOCK, Layer, NativeLearner, Net, Pass, Place};
 use crate::prophet::learner::{Minibatch, SEQUENCE, Samples};
-use crate::prophet::network::Network;
-
-/// Where the memory of a network has its parameters.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Cell {
-    /// Units without the padding.
-    pub units: usize,
-    /// From what the last layer with tanh puts out to `[gate, candidate]`, each padded.
-    pub gates: Layer,
-    /// From the state to what is added to the outputs; without a bias.
-    pub head: Layer,
-}
-
-impl Cell {
-    /// The cell behind `inputs` numbers and in front of `outputs`, if there is one, from `at` on, which it moves.
-    pub(super) fn place(network: &Network, inputs: usize, outputs: usize, at: &mut usize) -> Option<Cell> {
-        let units = network.memory;
-        let mut layer = |inputs: usize, outputs: usize, biases: usize| {
-            let (input, output) = (padded(inputs), padded(outputs));
-            let (weight, bias) = (*at, *at + input * output);
-            *at = bias + biases;
-            Layer { inputs, outputs, input, output, weight, bias, end: *at }
-        };
-        (units > 0).then(|| {
-            let both = 2 * padded(units);
-            Cell { units, gates: layer(inputs, both, both), head: layer(units, outputs, 0) }
-        })
-    }
-
-    /// Where its parameters lie, in the order of [`Network::parameters`].
-    pub(super) fn places(&self) -> [Place; 5] {
-        let Cell { gates, head, .. } = self;
-        let [gate, candidate] = [0, self.padded()]
-            .map(|at| [Place::Transposed(gates.weight + at, gates.output), Place::Plain(gates.bias + at)]);
-        let ([gate, gate_bias], [candidate, candidate_bias]) = (gate, candidate);
-        [gate, gate_bias, candidate, candidate_bias, Place::Transposed(head.weight, head.output)]
-    }
-
-    /// Units with the padding, n.
-    fn padded(&self) -> usize {
-        padded(self.units)
-    }
-}
 
 /// What one network remembers in a block, for x and for x + eps n.
 #[derive(Clone, Debug)]
@@ -243,101 +200,98 @@ pub(super) fn blocks(minibatch: &Minibatch<'_>) -> Vec<Block> {
     blocks
 }
 
-impl NativeLearner {
-    /// Lets a network remember `rows` samples: what that adds to its outputs, which are the last of `pass`. For
-    /// the `which`-th of x and x + eps n; the second starts from the states before the first.
-    pub(super) fn remember(
-        &self,
-        net: &Net,
-        (input, pass): (&[f32], &mut Pass),
-        (recalls, i, which): (&mut Recalls, usize, usize),
-        rows: usize,
-    ) {
-        const ALONE: [bool; BLOCK] = [false; BLOCK];
-        let Some(Cell { gates: layer, head, .. }) = &net.memory else { return };
-        let n = head.input;
-        let (hidden, outputs) = pass.split_at_mut(net.layers.len() - 1);
-        let read = hidden.last().map_or(input, Vec::as_slice);
-        let recall = &mut recalls.nets[i];
-        let sums = &mut recall.gates[which][..rows * 2 * n];
-        let weight = &self.parameters[layer.weight..][..layer.inputs * layer.output];
-        let bias = Start::Bias(&self.parameters[layer.bias..layer.end]);
-        product(Left::Rows(read, layer.input), weight, bias, layer.output, sums);
-        gates(sums, n);
-        let states = &mut recall.states[which][..rows * n];
-        let continues = if which == 0 { &recalls.continues[..rows] } else { &ALONE[..rows] };
-        Forward { n, gates: sums, continues, before: &mut recall.before[..rows * n], states }.run();
-        let weight = &self.parameters[head.weight..][..head.inputs * head.output];
-        let output = &mut outputs[0][..rows * head.output];
-        product(Left::Rows(&recall.states[which], n), weight, Start::Present, head.output, output);
-    }
+/// Lets a network remember `rows` samples: what that adds to its outputs, which are the last of `pass`. For
+/// the `which`-th of x and x + eps n; the second starts from the states before the first.
+pub(super) fn remember(
+    net: &Net,
+    parameters: &[f32],
+    (input, pass): (&[f32], &mut Pass),
+    (recalls, i, which): (&mut Recalls, usize, usize),
+    rows: usize,
+) {
+    const ALONE: [bool; BLOCK] = [false; BLOCK];
+    let Some(Cell { gates: layer, head, .. }) = &net.memory else { return };
+    let n = head.input;
+    let (hidden, outputs) = pass.split_at_mut(net.layers.len() - 1);
+    let read = hidden.last().map_or(input, Vec::as_slice);
+    let recall = &mut recalls.nets[i];
+    let sums = &mut recall.gates[which][..rows * 2 * n];
+    let weight = &parameters[layer.weight..][..layer.inputs * layer.output];
+    let bias = Start::Bias(&parameters[layer.bias..layer.end]);
+    product(Left::Rows(read, layer.input), weight, bias, layer.output, sums);
+    gates(sums, n);
+    let states = &mut recall.states[which][..rows * n];
+    let continues = if which == 0 { &recalls.continues[..rows] } else { &ALONE[..rows] };
+    Forward { n, gates: sums, continues, before: &mut recall.before[..rows * n], states }.run();
+    let weight = &parameters[head.weight..][..head.inputs * head.output];
+    let output = &mut outputs[0][..rows * head.output];
+    product(Left::Rows(&recall.states[which], n), weight, Start::Present, head.output, output);
+}
 
-    /// What the gradients `d_heads` of the outputs of `rows` samples, for x and (where `both` is 2) x + eps n,
-    /// give for the parameters of the memories, as [`NativeLearner::backward`] has it, and for what their gates
-    /// read, left in [`Recall::d_inputs`].
-    pub(super) fn recollect(
-        &self,
-        (inputs, passes): (&[Vec<f32>; 2], &[[Pass; 2]; 2]),
-        d_heads: &[[Vec<f32>; 2]; 2],
-        recalls: &mut Recalls,
-        (both, rows): (usize, usize),
-        (gradient, first): (&mut [f32], bool),
-    ) {
-        for (i, net) in self.nets.iter().enumerate() {
-            let read = |which: usize| match &passes[which][i][..] {
-                [.., read, _] => &read[..],
-                _ => &inputs[which],
-            };
-            let (read, heads) = ([read(0), read(1)], [&d_heads[0][i][..], &d_heads[1][i]]);
-            let recall = (&mut recalls.nets[i], &recalls.continues[..rows]);
-            self.recollect_net(net, read, &heads[..both], recall, (gradient, first));
-        }
-    }
-
-    fn recollect_net(
-        &self,
-        net: &Net,
-        read: [&[f32]; 2],
-        d_heads: &[&[f32]],
-        (recall, continues): (&mut Recall, &[bool]),
-        (gradient, first): (&mut [f32], bool),
-    ) {
-        let Some(Cell { gates: layer, head, .. }) = &net.memory else { return };
-        let (n, rows) = (head.input, continues.len());
-        for (which, d_head) in d_heads.iter().enumerate() {
-            let start = if first && which == 0 { Start::Zero } else { Start::Present };
-            let d_weight = &mut gradient[head.weight..][..head.inputs * head.output];
-            let states = &recall.states[which][..rows * n];
-            let d_head = &d_head[..rows * head.output];
-            product(Left::Columns(states, n), d_head, start, head.output, d_weight);
-            let weight = &self.transposed[head.weight..][..head.outputs * n];
-            let d_states = &mut recall.d_states[which][..rows * n];
-            product(Left::Rows(d_head, head.output), weight, Start::Zero, n, d_states);
-        }
-        let [d_plain, d_aside] = &mut recall.d_sums;
-        let branch = |which: usize, d_sums| Branch {
-            gates: &recall.gates[which][..rows * 2 * n],
-            d_states: &recall.d_states[which][..rows * n],
-            d_sums,
+/// What the gradients `d_heads` of the outputs of `rows` samples, for x and (where `both` is 2) x + eps n,
+/// give for the parameters of the memories, as `NativeLearner::backward` has it, and for what their gates
+/// read, left in [`Recall::d_inputs`].
+pub(super) fn recollect(
+    (nets, transposed): (&[Net; 2], &[f32]),
+    (inputs, passes): (&[Vec<f32>; 2], &[[Pass; 2]; 2]),
+    d_heads: &[[Vec<f32>; 2]; 2],
+    recalls: &mut Recalls,
+    (both, rows): (usize, usize),
+    (gradient, first): (&mut [f32], bool),
+) {
+    for (i, net) in nets.iter().enumerate() {
+        let read = |which: usize| match &passes[which][i][..] {
+            [.., read, _] => &read[..],
+            _ => &inputs[which],
         };
-        let plain = branch(0, &mut d_plain[..rows * 2 * n]);
-        let aside = (d_heads.len() > 1).then(|| branch(1, &mut d_aside[..rows * 2 * n]));
-        Backward { n, continues, before: &recall.before[..rows * n], plain, aside }.run();
-        for which in 0..d_heads.len() {
-            let first = first && which == 0;
-            let start = if first { Start::Zero } else { Start::Present };
-            let d_sums = &recall.d_sums[which][..rows * 2 * n];
-            let d_weight = &mut gradient[layer.weight..][..layer.inputs * layer.output];
-            let read = &read[which][..rows * layer.input];
-            product(Left::Columns(read, layer.input), d_sums, start, layer.output, d_weight);
-            let d_bias = &mut gradient[layer.bias..layer.end];
-            if first {
-                d_bias.fill(0.0);
-            }
-            add_rows(d_sums, d_bias);
-            let weight = &self.transposed[layer.weight..][..layer.outputs * layer.input];
-            let d_input = &mut recall.d_inputs[which][..rows * layer.input];
-            product(Left::Rows(d_sums, layer.output), weight, Start::Zero, layer.input, d_input);
+        let (read, heads) = ([read(0), read(1)], [&d_heads[0][i][..], &d_heads[1][i]]);
+        let recall = (&mut recalls.nets[i], &recalls.continues[..rows]);
+        recollect_net((net, transposed), read, &heads[..both], recall, (gradient, first));
+    }
+}
+
+fn recollect_net(
+    (net, transposed): (&Net, &[f32]),
+    read: [&[f32]; 2],
+    d_heads: &[&[f32]],
+    (recall, continues): (&mut Recall, &[bool]),
+    (gradient, first): (&mut [f32], bool),
+) {
+    let Some(Cell { gates: layer, head, .. }) = &net.memory else { return };
+    let (n, rows) = (head.input, continues.len());
+    for (which, d_head) in d_heads.iter().enumerate() {
+        let start = if first && which == 0 { Start::Zero } else { Start::Present };
+        let d_weight = &mut gradient[head.weight..][..head.inputs * head.output];
+        let states = &recall.states[which][..rows * n];
+        let d_head = &d_head[..rows * head.output];
+        product(Left::Columns(states, n), d_head, start, head.output, d_weight);
+        let weight = &transposed[head.weight..][..head.outputs * n];
+        let d_states = &mut recall.d_states[which][..rows * n];
+        product(Left::Rows(d_head, head.output), weight, Start::Zero, n, d_states);
+    }
+    let [d_plain, d_aside] = &mut recall.d_sums;
+    let branch = |which: usize, d_sums| Branch {
+        gates: &recall.gates[which][..rows * 2 * n],
+        d_states: &recall.d_states[which][..rows * n],
+        d_sums,
+    };
+    let plain = branch(0, &mut d_plain[..rows * 2 * n]);
+    let aside = (d_heads.len() > 1).then(|| branch(1, &mut d_aside[..rows * 2 * n]));
+    Backward { n, continues, before: &recall.before[..rows * n], plain, aside }.run();
+    for which in 0..d_heads.len() {
+        let first = first && which == 0;
+        let start = if first { Start::Zero } else { Start::Present };
+        let d_sums = &recall.d_sums[which][..rows * 2 * n];
+        let d_weight = &mut gradient[layer.weight..][..layer.inputs * layer.output];
+        let read = &read[which][..rows * layer.input];
+        product(Left::Columns(read, layer.input), d_sums, start, layer.output, d_weight);
+        let d_bias = &mut gradient[layer.bias..layer.end];
+        if first {
+            d_bias.fill(0.0);
         }
+        add_rows(d_sums, d_bias);
+        let weight = &transposed[layer.weight..][..layer.outputs * layer.input];
+        let d_input = &mut recall.d_inputs[which][..rows * layer.input];
+        product(Left::Rows(d_sums, layer.output), weight, Start::Zero, layer.input, d_input);
     }
 }

@@ -1,10 +1,10 @@
 //! The memory of the networks on tensors: `h_t` = (1 - `z_t`) `h_(t-1)` + `z_t` `c_t` (`super::super::network::Network`).
 
 use resonetics_kernel::torch::Answer;
-use tch::Tensor as Array;
+use tch::{Device, Tensor as Array};
 
-use super::TorchLearner;
 use crate::prophet::learner::{Minibatch, Samples};
+use crate::prophet::network::NETS;
 
 /// Parameters of a memory: weight and bias of the gate and of the candidate, the head's weight.
 pub(super) const PARAMETERS: usize = 5;
@@ -58,37 +58,34 @@ impl Layout {
     }
 }
 
-impl TorchLearner {
-    /// The states `[b, N]` that the minibatch's samples begin with in one net, whose graph goes back to where
-    /// their sequences begin.
-    pub(super) fn befores(
-        &self,
-        net: usize,
-        observations: &Array,
-        samples: &Samples<'_>,
-        minibatch: &Minibatch<'_>,
-    ) -> Answer<Array> {
-        let units = self.network.memory as i64;
-        let count = minibatch.sequences.len() as i64;
-        let Layout { length, samples: order, carried, places } = Layout::of(samples, minibatch);
-        let (_, cell) = self.layers(net);
-        let order = self.upload(&order)?;
-        let [gate, candidate] = gates(cell, &self.hidden(net, observations)?)?
-            .map(|array| array.f_index_select(0, &order)?.f_view([length as i64, count, units]));
-        let (gate, candidate) = (gate?, candidate?);
-        let carried = self.upload(&carried)?.f_view([length as i64, count, 1])?;
-        let first: Vec<i64> = minibatch.sequences.iter().map(|sequence| sequence.state.into()).collect();
-        let first = self.upload(&first)?;
-        let remembered = self.network.remembered() as i64;
-        let all = self.upload(samples.recurrent.states)?.f_view([-1, remembered])?;
-        let mut state = all.f_index_select(0, &first)?.f_narrow(1, net as i64 * units, units)?;
-        let mut befores = Vec::with_capacity(length);
-        for t in 0..length as i64 {
-            let before = state.f_mul(&carried.f_select(0, t)?)?;
-            let moved = candidate.f_select(0, t)?.f_sub(&before)?;
-            state = before.f_add(&gate.f_select(0, t)?.f_mul(&moved)?)?;
-            befores.push(before);
-        }
-        Array::f_cat(&befores, 0)?.f_index_select(0, &self.upload(&places)?)
+/// The states `[b, N]` that the minibatch's samples begin with, whose graph goes back to where their sequences
+/// begin, from what is `read` `[b, in]` by the cell of one net, whose units begin at `first` in a row's memory.
+pub(super) fn befores(
+    (cell, first): (&[Array], usize),
+    read: &Array,
+    samples: &Samples<'_>,
+    minibatch: &Minibatch<'_>,
+    device: Device,
+) -> Answer<Array> {
+    let layout = Layout::of(samples, minibatch);
+    let (length, count) = (layout.length as i64, minibatch.sequences.len() as i64);
+    let integers = |data: &[i64]| Array::f_from_slice(data)?.f_to_device(device);
+    let floats = |data: &[f32]| Array::f_from_slice(data)?.f_to_device(device);
+    let [gate, candidate] = gates(cell, read)?;
+    let units = gate.size()[1];
+    let order = integers(&layout.samples)?;
+    let by_steps = |array: &Array| array.f_index_select(0, &order)?.f_view([length, count, units]);
+    let (gate, candidate) = (by_steps(&gate)?, by_steps(&candidate)?);
+    let carried = floats(&layout.carried)?.f_view([length, count, 1])?;
+    let states: Vec<i64> = minibatch.sequences.iter().map(|sequence| sequence.state.into()).collect();
+    let all = floats(samples.recurrent.states)?.f_view([-1, NETS.len() as i64 * units])?;
+    let mut state = all.f_index_select(0, &integers(&states)?)?.f_narrow(1, first as i64, units)?;
+    let mut befores = Vec::with_capacity(layout.length);
+    for t in 0..length {
+        let before = state.f_mul(&carried.f_select(0, t)?)?;
+        let moved = candidate.f_select(0, t)?.f_sub(&before)?;
+        state = before.f_add(&gate.f_select(0, t)?.f_mul(&moved)?)?;
+        befores.push(before);
     }
+    Array::f_cat(&befores, 0)?.f_index_select(0, &integers(&layout.places)?)
 }
