@@ -3,16 +3,43 @@
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 
-use super::{Experiment, Life, Piece};
+use resonetics_envs::stream::lane_seed;
+
 use crate::error::{self, Error};
 use crate::files::{self, CsvFile, first_line};
-use resonetics_envs::stream::lane_seed;
+use crate::rollout::Episode;
 
 /// The name of the file.
 pub const FILE: &str = "lives.csv";
 
 /// Its columns.
 pub const COLUMNS: [&str; 6] = ["agent", "dose", "episode", "seed", "steps", "survived"];
+
+/// How a system fared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Life {
+    /// Steps that it lived, as far as it was watched.
+    pub steps: u32,
+    /// Whether it lived until the end.
+    pub survived: bool,
+}
+
+impl From<&Episode> for Life {
+    fn from(episode: &Episode) -> Life {
+        Life { steps: episode.steps, survived: !episode.terminated }
+    }
+}
+
+/// Whose lives at which dose are meant.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cell<'a> {
+    /// The agent's place in the list, and its name.
+    pub(super) agent: usize,
+    pub(super) name: &'a str,
+    pub(super) dose: f64,
+    /// The run's seed.
+    pub(super) seed: u64,
+}
 
 /// The lives that were played, and the file that has them.
 ///
@@ -89,27 +116,21 @@ impl Lives {
         self.played.get(&(agent, dose.to_bits())).map_or(&[], Vec::as_slice)
     }
 
-    /// How many of the first `episodes` of an agent at a dose were played, also by a run that was stopped.
+    /// How many of the first `episodes` of a cell were played, also by a run that was stopped.
     ///
     /// # Errors
     /// [`Error::Refused`] if the next row of that run is of something else.
-    pub(super) fn recall(
-        &mut self,
-        agent: usize,
-        dose: f64,
-        episodes: u32,
-        experiment: &Experiment<'_>,
-    ) -> Result<u32, Error> {
-        let lives = self.played.entry((agent, dose.to_bits())).or_default();
+    pub(super) fn recall(&mut self, cell: Cell<'_>, episodes: u32) -> Result<u32, Error> {
+        let lives = self.played.entry((cell.agent, cell.dose.to_bits())).or_default();
         while (lives.len() as u32) < episodes {
             let Some((line, (name, at, number, seed, steps, survived))) = self.before.pop_front() else {
                 break;
             };
             let next = lives.len() as u64;
-            let same = name == experiment.agents[agent]
-                && at == dose
+            let same = name == cell.name
+                && at == cell.dose
                 && u64::from(number) == next + 1
-                && seed == lane_seed(experiment.seed, next);
+                && seed == lane_seed(cell.seed, next);
             if !same {
                 return Err(foreign(line));
             }
@@ -118,25 +139,20 @@ impl Lives {
         Ok(lives.len() as u32)
     }
 
-    /// Keeps what was played.
+    /// Keeps what was played, from episode `first` on, counted from 0.
     ///
     /// # Errors
     /// That a row cannot be written.
-    pub(super) fn add(
-        &mut self,
-        piece: &Piece,
-        played: &[Life],
-        experiment: &Experiment<'_>,
-    ) -> Result<(), Error> {
-        let lives = self.played.entry((piece.agent, piece.dose.to_bits())).or_default();
-        for (episode, life) in (piece.first..).zip(played) {
+    pub(super) fn add(&mut self, cell: Cell<'_>, first: u32, played: &[Life]) -> Result<(), Error> {
+        let lives = self.played.entry((cell.agent, cell.dose.to_bits())).or_default();
+        for (episode, life) in (first..).zip(played) {
             lives.push(*life);
             if let Some(csv) = &mut self.csv {
                 csv.row([
-                    experiment.agents[piece.agent].clone(),
-                    piece.dose.to_string(),
+                    cell.name.to_owned(),
+                    cell.dose.to_string(),
                     (episode + 1).to_string(),
-                    lane_seed(experiment.seed, episode.into()).to_string(),
+                    lane_seed(cell.seed, episode.into()).to_string(),
                     life.steps.to_string(),
                     life.survived.to_string(),
                 ])?;

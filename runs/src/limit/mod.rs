@@ -1,7 +1,7 @@
 //! How much drift an agent carries: the share of systems that live, against a dose.
 //!
 //! [`curves`] chooses the doses and plays them, for agents and worlds of your own as well: it asks for the lives of an
-//! agent at a dose and knows no more of either ([RULES section 4](../../docs/RULES.md)). [`planned`] is the same for
+//! agent at a dose and knows no more of either (RULES section 4). [`planned`] is the same for
 //! what the command `limit` plans.
 
 mod found;
@@ -13,31 +13,17 @@ use resonetics_analysis::stats::dose::DoseCurve;
 use resonetics_envs::stream::lane_seed;
 
 pub use self::found::{Found, answer, found, write};
-pub use self::lives::{COLUMNS, FILE, Lives};
+use self::lives::Cell;
+pub use self::lives::{COLUMNS, FILE, Life, Lives};
 use self::search::Search;
 use crate::error::Error;
 use crate::interrupt;
 use crate::plan::Limit;
 use crate::progress::{Progress, Silent};
-use crate::rollout::{Episode, play_with};
+use crate::rollout::play_with;
 
 /// Episodes of one agent at one dose that are played together: a whole number of clusters side by side.
 const PIECE: u32 = 32;
-
-/// How a system fared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Life {
-    /// Steps that it lived, as far as it was watched.
-    pub steps: u32,
-    /// Whether it lived until the end.
-    pub survived: bool,
-}
-
-impl From<&Episode> for Life {
-    fn from(episode: &Episode) -> Life {
-        Life { steps: episode.steps, survived: !episode.terminated }
-    }
-}
 
 /// Lives of one agent, by its place in the list, at one dose, one for each seed.
 pub type Play<'a> = dyn Fn(usize, f64, &[u64]) -> Result<Vec<Life>, Error> + Sync + 'a;
@@ -82,11 +68,10 @@ impl Response {
     }
 }
 
-/// Some episodes of an agent at a dose.
-#[derive(Clone, Debug, PartialEq)]
-struct Piece {
-    agent: usize,
-    dose: f64,
+/// Some episodes of a cell.
+#[derive(Clone, Copy)]
+struct Piece<'a> {
+    cell: Cell<'a>,
     /// From this one on, counted from 0.
     first: u32,
     count: u32,
@@ -153,35 +138,36 @@ fn play(
     episodes: u32,
     progress: &dyn Progress,
 ) -> Result<(), Error> {
+    let (ask, seed) = (experiment.play, experiment.seed);
     let (mut pieces, mut known) = (Vec::new(), 0);
     for &(agent, dose) in cells {
-        let mut first = lives.recall(agent, dose, episodes, experiment)?;
+        let cell = Cell { agent, name: &experiment.agents[agent], dose, seed };
+        let mut first = lives.recall(cell, episodes)?;
         known += u64::from(first);
         while first < episodes {
             let count = PIECE.min(episodes - first);
-            pieces.push(Piece { agent, dose, first, count });
+            pieces.push(Piece { cell, first, count });
             first += count;
         }
     }
     if known > 0 {
         progress.begin_at(known);
     }
-    let (ask, seed) = (experiment.play, experiment.seed);
     // So many at a time keep all threads busy, and no more is lost where the run is killed.
     for together in pieces.chunks(2 * rayon::current_num_threads()) {
         interrupt::check()?;
         let played: Result<Vec<Vec<Life>>, Error> = together
             .par_iter()
             .map(|piece| {
-                let last = piece.first + piece.count;
-                let seeds: Vec<u64> = (piece.first..last).map(|i| lane_seed(seed, i.into())).collect();
-                let lives = ask(piece.agent, piece.dose, &seeds)?;
+                let episodes = piece.first..piece.first + piece.count;
+                let seeds: Vec<u64> = episodes.map(|i| lane_seed(seed, i.into())).collect();
+                let lives = ask(piece.cell.agent, piece.cell.dose, &seeds)?;
                 progress.inc(piece.count.into());
                 Ok(lives)
             })
             .collect();
         for (piece, played) in together.iter().zip(played?) {
-            lives.add(piece, &played, experiment)?;
+            lives.add(piece.cell, piece.first, &played)?;
         }
     }
     Ok(())
