@@ -15,7 +15,10 @@ const SMALL: &str = "study rates --seeds 2 --steps 2048 --episodes 8 --out out";
 fn what_is_no_study_is_refused() {
     let place = Place::new();
     let said = place.refused("study smith");
-    assert!(said.contains("`smith`") && said.contains("limits, drifts, controls, foresight, kernel, rates"), "{said}");
+    assert!(
+        said.contains("`smith`") && said.contains("limits, drifts, controls, foresight, kernel, rates"),
+        "{said}"
+    );
     for arguments in ["study", "study rates --list", "study rates --seeds 0", "study rates --episodes=-1"] {
         let ran = place.run(arguments);
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{arguments}: {ran:?}");
@@ -46,12 +49,17 @@ fn a_stopped_study_goes_on() {
     let ended = end(child, SMALL);
     assert_eq!(ended.code, Some(143), "{ended:?}");
     let records = |place: &Place| -> Vec<(String, Vec<u8>)> {
-        let names = place.names("out").into_iter().filter(|name| place.path(&format!("out/{name}/run.json")).is_file());
+        let names = place
+            .names("out")
+            .into_iter()
+            .filter(|name| place.path(&format!("out/{name}/run.json")).is_file());
         names.map(|name| (name.clone(), place.bytes(&format!("out/{name}/run.json")))).collect()
     };
     let before = records(&stopped);
-    let done: Vec<_> =
-        before.into_iter().filter(|(_, record)| String::from_utf8_lossy(record).contains("\"finished\"")).collect();
+    let done: Vec<_> = before
+        .into_iter()
+        .filter(|(_, record)| String::from_utf8_lossy(record).contains("\"finished\""))
+        .collect();
     assert!((3..20).contains(&done.len()), "{}", done.len());
     let again = stopped.run(&format!("{SMALL} --quiet"));
     assert_eq!((again.code, &again.stdout), (Some(0), &ran.stdout), "{again:?}");
@@ -102,7 +110,10 @@ fn a_study_is_one_processs_and_says_what_failed() {
     let config = place.text("out/train-0-seed-1/config.toml");
     let run = place.text("out/train-0-seed-1/run.json");
     place.write("out/train-0-seed-1/config.toml", config.replace("gamma", "gama"));
-    place.write("out/train-0-seed-1/run.json", run.replace("finished", "killed").replace("interrupted", "killed"));
+    place.write(
+        "out/train-0-seed-1/run.json",
+        run.replace("finished", "killed").replace("interrupted", "killed"),
+    );
     let failed = place.run(&format!("{SMALL} --quiet"));
     assert_eq!(failed.code, Some(1), "{failed:?}");
     assert!(failed.stderr.contains("train-0-seed-1 failed: out/train-0-seed-1.log"), "{failed:?}");
