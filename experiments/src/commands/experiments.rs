@@ -4,7 +4,7 @@ use resonetics_runs::Error;
 
 use crate::out::say;
 
-const EXPERIMENTS: [(&str, &str); 20] = [
+const EXPERIMENTS: [(&str, &str); 21] = [
     ("cargo xtask demo", "two gardens, a training, a benchmark, and a report of all"),
     (
         "cargo run --release -- benchmark --env k8s --agents random,heuristic,planner --episodes 50 --seed 1",
@@ -69,6 +69,7 @@ const EXPERIMENTS: [(&str, &str); 20] = [
         "cargo run --release -- rerun runs/benchmark-0001",
         "the same run again from its config.toml: are its files the same?",
     ),
+    ("cargo run --release -- study --list", "questions that many runs answer together, with what each costs"),
     ("cargo run --release -- throughput --env k8s --threads 1", "steps a second"),
 ];
 

@@ -1,0 +1,123 @@
+//! `study`: what it refuses, its tables recomputed from its runs, and that it goes on where it was stopped.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
+
+use crate::common;
+
+use std::fs;
+
+use common::{Place, end};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Ten trainings of two updates and ten evaluations.
+const SMALL: &str = "study rates --seeds 2 --steps 2048 --episodes 8 --out out";
+
+#[test]
+fn what_is_no_study_is_refused() {
+    let place = Place::new();
+    let said = place.refused("study smith");
+    assert!(
+        said.contains("`smith`") && said.contains("limits, drifts, controls, foresight, kernel, rates"),
+        "{said}"
+    );
+    for arguments in ["study", "study rates --list", "study rates --seeds 0", "study rates --episodes=-1"] {
+        let ran = place.run(arguments);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{arguments}: {ran:?}");
+    }
+    fs::create_dir(place.path("out")).unwrap();
+    place.write("out/mine.txt", "mine");
+    assert!(place.refused(SMALL).contains("already holds mine.txt"));
+    place.write("out/study.toml", "study = \"rates\"\n");
+    assert!(place.refused(SMALL).contains("study.toml"));
+}
+
+#[test]
+fn the_list_says_what_each_costs() {
+    let listed = Place::new().ok("study --list --seeds 1 --steps 1000000 --episodes 100").stdout;
+    // By hand: five trainings of a million steps and five evaluations of at most 100 x 500.
+    let of_rates = listed.lines().skip_while(|line| !line.starts_with("rates: ")).nth(1).unwrap();
+    assert!(of_rates.trim().starts_with("10 runs, 5.2 million steps, about "), "{of_rates}");
+    assert_eq!(listed.lines().filter(|line| line.ends_with(" on two cores")).count(), 6);
+}
+
+/// Stopped in the middle and gone on with, a study has the tables of one that was not; what was finished is not done again.
+#[test]
+fn a_stopped_study_goes_on() {
+    let (whole, stopped) = (Place::new(), Place::new());
+    let ran = whole.ok(&format!("{SMALL} --quiet --threads 2"));
+    let child = stopped.under_way(&format!("{SMALL} --threads 1"), "out/eval-1-seed-1/eval.json", 1);
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let ended = end(child, SMALL);
+    assert_eq!(ended.code, Some(143), "{ended:?}");
+    let records = |place: &Place| -> Vec<(String, Vec<u8>)> {
+        let names = place
+            .names("out")
+            .into_iter()
+            .filter(|name| place.path(&format!("out/{name}/run.json")).is_file());
+        names.map(|name| (name.clone(), place.bytes(&format!("out/{name}/run.json")))).collect()
+    };
+    let before = records(&stopped);
+    let done: Vec<_> = before
+        .into_iter()
+        .filter(|(_, record)| String::from_utf8_lossy(record).contains("\"finished\""))
+        .collect();
+    assert!((3..20).contains(&done.len()), "{}", done.len());
+    let again = stopped.run(&format!("{SMALL} --quiet"));
+    assert_eq!((again.code, &again.stdout), (Some(0), &ran.stdout), "{again:?}");
+    let after = records(&stopped);
+    assert!(done.iter().all(|record| after.contains(record)), "a finished run was done again");
+    for table in ["out/values.csv", "out/summary.csv", "out/answers.txt"] {
+        assert_eq!(stopped.text(table), whole.text(table), "{table}");
+    }
+    // Once more there is nothing to do.
+    let once_more = stopped.run(&format!("{SMALL} --quiet"));
+    assert_eq!((once_more.code, once_more.stdout, records(&stopped)), (Some(0), ran.stdout, after));
+    let other = stopped.refused("study rates --seeds 3 --steps 2048 --episodes 8 --out out");
+    assert!(other.contains("holds the study rates with --seeds 2 --steps 2048 --episodes 8"), "{other}");
+    check(&whole);
+}
+
+/// The values are those of the runs, and the means those of the values.
+fn check(place: &Place) {
+    let (values, summary) = (place.csv("out/values.csv"), place.csv("out/summary.csv"));
+    let found = |variant: usize, seed: usize, key: &str| {
+        place.json(&format!("out/eval-{variant}-seed-{seed}/eval.json"))[key].as_f64().unwrap()
+    };
+    for (place, variant) in ["linear", "fixed", "kl"].into_iter().enumerate() {
+        let own = values.only("variant", variant).only("measure", "return").numbers("value");
+        let expected = [found(place, 1, "return_mean"), found(place, 2, "return_mean")];
+        assert_eq!(own, expected, "{variant}");
+        let row = summary.only("variant", variant).only("measure", "return");
+        assert!((row.numbers("mean")[0] - (expected[0] + expected[1]) / 2.0).abs() < 1e-9);
+        let first = [found(0, 1, "return_mean"), found(0, 2, "return_mean")];
+        let difference = (expected[0] - first[0] + expected[1] - first[1]) / 2.0;
+        if place > 0 {
+            assert!((row.numbers("difference")[0] - difference).abs() < 1e-9);
+        }
+    }
+}
+
+/// Two processes do not work on one study, and a run that fails is named with its log.
+#[test]
+fn a_study_is_one_processs_and_says_what_failed() {
+    let place = Place::new();
+    let child = place.under_way(&format!("{SMALL} --threads 1"), "out/train-0-seed-1/run.json", 1);
+    let second = place.run(SMALL);
+    assert_eq!(second.code, Some(2), "{second:?}");
+    assert!(second.stderr.contains("another process works on the study in out"), "{second:?}");
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    end(child, SMALL);
+    // A training whose settings were edited does not go on.
+    let config = place.text("out/train-0-seed-1/config.toml");
+    let run = place.text("out/train-0-seed-1/run.json");
+    place.write("out/train-0-seed-1/config.toml", config.replace("gamma", "gama"));
+    place.write(
+        "out/train-0-seed-1/run.json",
+        run.replace("finished", "killed").replace("interrupted", "killed"),
+    );
+    let failed = place.run(&format!("{SMALL} --quiet"));
+    assert_eq!(failed.code, Some(1), "{failed:?}");
+    assert!(failed.stderr.contains("train-0-seed-1 failed: out/train-0-seed-1.log"), "{failed:?}");
+    assert!(place.text("out/train-0-seed-1.log").contains("gama"));
+    assert!(place.path("out/eval-4-seed-2/eval.json").is_file(), "others go on");
+    assert!(!place.path("out/eval-0-seed-1").exists());
+}
