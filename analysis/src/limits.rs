@@ -4,10 +4,12 @@ mod answer;
 mod sides;
 #[cfg(test)]
 mod tests;
+mod world;
 
 use serde_json::{Value, json};
 
 use self::sides::{Beside, Side, sides};
+pub use self::world::World;
 use crate::chart::{CURVES, ChartError, Curve, Labels, Size, lines, picked, range};
 use crate::read::GoOn;
 use crate::read::doses::Doses;
@@ -28,19 +30,6 @@ const WORDS: [(&str, &str); 4] = [
 
 /// Worlds of which the answer speaks and that have a figure.
 const SAID: usize = 6;
-
-/// What was tried in one world at several doses.
-#[derive(Clone, Debug)]
-pub struct World {
-    /// Its name.
-    pub name: String,
-    /// What the doses are values of; `None` where that is not known.
-    pub dose: Option<String>,
-    /// Steps that a life has at most, where that is known.
-    pub life: Option<u64>,
-    /// The agents.
-    pub agents: Vec<Doses>,
-}
 
 /// An agent in a figure.
 #[derive(Clone, Copy, Debug)]

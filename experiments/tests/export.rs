@@ -120,7 +120,7 @@ fn onnx_runtime_computes_the_same_probabilities() {
         for (tag, tensor) in (0..).zip(tensors.iter_mut().filter(|tensor| !tensor.name.starts_with("adam.")))
         {
             for (i, number) in tensor.data.iter_mut().enumerate() {
-                *number += 0.3 * normal(100 + tag, i);
+                *number += 0.5 * normal(100 + tag, i);
             }
         }
         let observations: Vec<f32> = (0..ROWS * d).map(|i| 3.0 * normal(1, i) + (i % d) as f32).collect();

@@ -227,7 +227,6 @@ fn settings_beside_resume_are_refused() {
     let place = Place::new();
     for option in [
         "--env k8s",
-        "--steps 5",
         "--seed 1",
         "--learner native",
         "--recipe large",
