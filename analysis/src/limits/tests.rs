@@ -110,6 +110,9 @@ fn other_seeds_are_not_compared() {
         "{}",
         part.answer
     );
+    // Of those that overlap the shared half is: the last twenty of one, the first twenty of the other.
+    let part = told(vec![agent("a", [40, 40, 20, 0, 0], 40, 0), agent("b", [40, 20, 0, 0, 0], 40, 20)]);
+    assert_eq!(part.findings["worlds"][0]["differences"][0]["pairs"], 20);
 }
 
 #[test]
@@ -141,6 +144,9 @@ fn trainings_are_one_side() {
     ];
     let part = told(agents);
     assert!(part.answer.contains("cannot be told apart"), "{}", part.answer);
+    // The trainings scatter by far more than the episodes, which are the same for all.
+    let ends = &part.findings["worlds"][0]["differences"][0]["difference"];
+    assert!(ends["high"].as_f64().unwrap() - ends["low"].as_f64().unwrap() > 0.02, "{ends}");
     let row = &part.tables[0].rows[4];
     assert_eq!(row[0].text, "k8s, mean of prophet:a and 2 other seeds");
     let limit = &part.findings["worlds"][0]["trainings"][0]["limit"];

@@ -184,9 +184,10 @@ fn coverage_of_a_limit() {
                 covered(200, truth, interval)
             });
             assert_eq!(shares[..3], [None; 3], "too few");
+            // A logistic curve has not the shape of a skewed one: its interval is shown, and not relied on.
             let fits = method == Method::SpearmanKarber || name != "skewed";
-            let held = shares.into_iter().flatten().all(|share| share > if fits { 0.92 } else { 0.85 });
-            assert!(held, "{method:?}, {name}: {shares:?}");
+            let held = shares.into_iter().flatten().all(|share| share > 0.92);
+            assert!(held || !fits, "{method:?}, {name}: {shares:?}");
         }
     }
 }

@@ -134,5 +134,12 @@ fn a_difference_is_of_the_same_episodes() {
         assert_eq!((beyond.limit, beyond.high), (None, None));
         assert!((2.0..=2.5).contains(&beyond.low.unwrap()), "{beyond:?}");
     }
+    // One of many that are looked at together is wider.
+    let apart = curve(&doses, &[36, 28, 14, 6, 0], 40);
+    let width = |among| {
+        let found = difference(&high, &apart, Method::SpearmanKarber, among).unwrap();
+        found.high.unwrap() - found.low.unwrap()
+    };
+    assert!(width(10) > 1.2 * width(1), "{} {}", width(10), width(1));
     assert_eq!(difference(&low, &curve(&doses, &[4; 5], 4), Method::Logistic, 1), None);
 }
