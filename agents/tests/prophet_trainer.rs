@@ -34,6 +34,7 @@ fn config(schedule: Schedule) -> TrainConfig {
             tune: true,
             ..TrainConfig::default().kernel
         },
+        gamma: 0.8,
         ..TrainConfig::default()
     }
 }

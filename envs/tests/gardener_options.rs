@@ -3,7 +3,7 @@
 
 use resonetics_envs::env::ParallelEnv;
 use resonetics_envs::gardener::{
-    GardenerConfig, GardenerEnv, Generation, GenerationNoise, LifeEvent, World, action,
+    GardenerConfig, GardenerEnv, Generation, GenerationNoise, LifeEvent, RewardConfig, World, action,
 };
 use resonetics_envs::risk::Verdict;
 use resonetics_envs::vector::{Autoreset, Batch, VecEnv};
@@ -217,6 +217,8 @@ fn rewards_are_what_energy_and_the_team_gained() {
     let mut config = GardenerConfig { dirt_growth: 0.3, reproduce_threshold: 51.0, ..small() };
     config.control.enabled = false;
     config.reward.energy_weight = 2.0;
+    config.reward.cost_weight = 1.0;
+    config.reward.birth_weight = 3.0;
     config.reward.team_weight = 0.25;
     let cost = config.reproduce_cost;
     let (mut vector, mut batch) = environment(config);
@@ -230,13 +232,14 @@ fn rewards_are_what_energy_and_the_team_gained() {
         let mut rewards = [0.0; 8];
         for old in &before {
             let Some(new) = env.world().gardeners().iter().find(|new| new.id == old.id) else { continue };
-            // Breeding is an investment, not a loss: it does not count.
+            // Breeding is an investment, not a loss: what it costs does not count.
             let births = env.events().iter().filter(
                 |event| matches!(event, LifeEvent::Born { parent: Some(parent), .. } if *parent == old.slot),
             );
             let births = births.count();
             bred += births;
-            rewards[old.slot] = 2.0 * (new.energy - old.energy + births as f64 * cost) + team;
+            let births = births as f64;
+            rewards[old.slot] = 2.0 * (new.energy - old.energy + births * cost) + team + 3.0 * births;
         }
         for (slot, expected) in rewards.iter().enumerate() {
             let found = f64::from(batch.rewards[slot]);
@@ -244,6 +247,22 @@ fn rewards_are_what_energy_and_the_team_gained() {
         }
     }
     assert!(bred > 0, "nobody bred");
+}
+
+/// Who waits earns nothing and pays 0.1 for living.
+#[test]
+fn what_gardeners_pay_counts_as_much_as_is_said() {
+    for cost_weight in [0.0, 0.5, 1.0] {
+        let mut config = small();
+        config.control.enabled = false;
+        config.reward = RewardConfig { energy_weight: 2.0, cost_weight, team_weight: 0.0, birth_weight: 0.0 };
+        let (mut vector, mut batch) = environment(config);
+        vector.step(&[action::WAIT; 8], &mut batch).unwrap();
+        for (slot, alive) in batch.alive.iter().enumerate() {
+            let expected = if *alive { -0.2 * cost_weight } else { 0.0 };
+            assert!((f64::from(batch.rewards[slot]) - expected).abs() < 1e-6, "{cost_weight}");
+        }
+    }
 }
 
 #[test]

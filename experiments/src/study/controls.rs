@@ -18,7 +18,7 @@ pub const STUDY: Study = Study {
     size: Size { seeds: 10, steps: 400_000, episodes: 1000 },
     cells,
     measures: &[
-        Measure { name: "life, steps", decimals: 1, more_is_better: true },
+        Measure { name: "steps lived", decimals: 1, more_is_better: true },
         Measure { name: "return", decimals: 2, more_is_better: true },
     ],
     values,

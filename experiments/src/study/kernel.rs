@@ -12,10 +12,7 @@ const VARIANTS: [(&str, &[&str]); 5] = [
     ("flow", &["train.kernel.flow=0.4"]),
     ("structure", &["train.kernel.structure=0.3"]),
     ("tension", &["train.kernel.tension=0.3"]),
-    (
-        "flow, structure and tension",
-        &["train.kernel.flow=0.4", "train.kernel.structure=0.3", "train.kernel.tension=0.3"],
-    ),
+    ("all three terms", &["train.kernel.flow=0.4", "train.kernel.structure=0.3", "train.kernel.tension=0.3"]),
 ];
 
 /// Standard deviations of the noise on what the agent sees.

@@ -10,8 +10,8 @@ const VARIANTS: [(&str, &[&str]); 5] = [
     ("linear", &["train.schedule=linear"]),
     ("fixed", &["train.schedule=fixed"]),
     ("kl", &["train.schedule=kl", "train.target_kl=0.01"]),
-    ("prophet, centred target", &["train.schedule=prophet", "train.risk_target=centred"]),
-    ("prophet, sigmoid target", &["train.schedule=prophet", "train.risk_target=sigmoid"]),
+    ("prophet (centred target)", &["train.schedule=prophet", "train.risk_target=centred"]),
+    ("prophet (sigmoid target)", &["train.schedule=prophet", "train.risk_target=sigmoid"]),
 ];
 
 pub const STUDY: Study = Study {
@@ -21,7 +21,7 @@ pub const STUDY: Study = Study {
     cells,
     measures: &[
         Measure { name: "return", decimals: 2, more_is_better: true },
-        Measure { name: "life, steps", decimals: 1, more_is_better: true },
+        Measure { name: "steps lived", decimals: 1, more_is_better: true },
     ],
     values,
     report: None,
