@@ -4,6 +4,9 @@ mod answer;
 mod sides;
 #[cfg(test)]
 mod tests;
+mod world;
+
+pub use world::World;
 
 use serde_json::{Value, json};
 
@@ -28,19 +31,6 @@ const WORDS: [(&str, &str); 4] = [
 
 /// Worlds of which the answer speaks and that have a figure.
 const SAID: usize = 6;
-
-/// What was tried in one world at several doses.
-#[derive(Clone, Debug)]
-pub struct World {
-    /// Its name.
-    pub name: String,
-    /// What the doses are values of; `None` where that is not known.
-    pub dose: Option<String>,
-    /// Steps that a life has at most, where that is known.
-    pub life: Option<u64>,
-    /// The agents.
-    pub agents: Vec<Doses>,
-}
 
 /// An agent in a figure.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 //! Which agent carries the most drift, in words.
 
-use super::World;
 use super::sides::{Beside, Side};
+use super::world::World;
 use crate::report::{capitalised, listed};
 use crate::stats::dose::Estimate;
 

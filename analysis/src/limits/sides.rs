@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::World;
+use super::world::World;
 use crate::read::doses::Doses;
 use crate::stats::dose::{DoseCurve, Estimate, Limits, Method, difference, mean_difference, mean_limit};
 
