@@ -87,7 +87,7 @@ fn check(place: &Place) {
         let expected = [found(place, 1, "return_mean"), found(place, 2, "return_mean")];
         assert_eq!(own, expected, "{variant}");
         let row = summary.only("variant", variant).only("measure", "return");
-        assert!((row.numbers("mean")[0] - (expected[0] + expected[1]) / 2.0).abs() < 1e-9);
+        assert!((row.numbers("mean")[0] - f64::midpoint(expected[0], expected[1])).abs() < 1e-9);
         let first = [found(0, 1, "return_mean"), found(0, 2, "return_mean")];
         let difference = (expected[0] - first[0] + expected[1] - first[1]) / 2.0;
         if place > 0 {

@@ -13,7 +13,7 @@ use crate::cli::StudyArgs;
 use crate::out::say;
 use crate::progress::Bar;
 use crate::study::all::{ALL, named};
-use crate::study::cell::{Cell, Measure, Size, Study, Value, answers};
+use crate::study::cell::{Cell, Measure, Size, Study, Unit, answers};
 use crate::study::summary;
 use crate::study::work::{weight, work};
 
@@ -101,7 +101,7 @@ fn opened(dir: &Path, described: &Described) -> Result<File, Error> {
 
 /// Writes the tables of a study that is finished and says what they answer.
 fn told(study: &Study, dir: &Path, size: Size) -> Result<(), Error> {
-    let values = (study.values)(dir, size)?;
+    let values = study.values.map_or(Ok(Vec::new()), |values| values(dir, size))?;
     let rows = summary::rows(&values, study.measures.len());
     let mut said = match study.report {
         Some(cell) => answers(dir, cell)?,
@@ -121,7 +121,7 @@ fn told(study: &Study, dir: &Path, size: Size) -> Result<(), Error> {
 }
 
 /// values.csv, a row a unit and measure, and summary.csv.
-fn written(dir: &Path, values: &[Value], rows: &[summary::Row], measures: &[Measure]) -> Result<(), Error> {
+fn written(dir: &Path, values: &[Unit], rows: &[summary::Row], measures: &[Measure]) -> Result<(), Error> {
     // A study that was finished before writes the same again.
     for name in ["values.csv", "summary.csv"] {
         let path = dir.join(name);
@@ -132,7 +132,7 @@ fn written(dir: &Path, values: &[Value], rows: &[summary::Row], measures: &[Meas
     let mut csv =
         CsvFile::create(&dir.join("values.csv"), &["group", "variant", "seed", "measure", "value"])?;
     for value in values {
-        let Value { group, variant, seed, measure, value } = value;
+        let Unit { group, variant, seed, measure, value } = value;
         csv.row([group, variant, &seed.to_string(), measures[*measure].name, &value.to_string()])?;
     }
     csv.finish()?;

@@ -58,7 +58,7 @@ pub struct Measure {
 
 /// What was measured of one unit: a training, or an episode of an agent that is not trained.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Value {
+pub struct Unit {
     /// What is compared among itself, such as a drift.
     pub group: String,
     /// What is compared; the first of a group is what the others are compared with.
@@ -70,6 +70,9 @@ pub struct Value {
     /// The number.
     pub value: f64,
 }
+
+/// Reads what was measured, from the files of the cells below a folder.
+pub type Values = fn(dir: &Path, size: Size) -> Result<Vec<Unit>, Error>;
 
 /// A study.
 pub struct Study {
@@ -83,8 +86,8 @@ pub struct Study {
     pub cells: fn(dir: &Path, size: Size) -> Vec<Cell>,
     /// What is measured.
     pub measures: &'static [Measure],
-    /// What was measured, from the files of the cells below `dir`.
-    pub values: fn(dir: &Path, size: Size) -> Result<Vec<Value>, Error>,
+    /// What was measured, from the files of the cells below `dir`; none where a report has it all.
+    pub values: Option<Values>,
     /// The cell, an `analyze`, whose answers are its own.
     pub report: Option<&'static str>,
 }
@@ -104,7 +107,9 @@ impl Cell {
     pub fn training(name: String, seed: u32, steps: u64, sets: &[&str]) -> Cell {
         let (seed, typed) = (seed.to_string(), steps.to_string());
         let mut words = vec!["train", "--env", "k8s", "--no-monitor", "--seed", &seed, "--steps", &typed];
-        sets.iter().for_each(|set| words.extend(["--set", *set]));
+        for set in sets {
+            words.extend(["--set", *set]);
+        }
         let cell = Cell::new(name, &words);
         Cell { steps, seconds: steps as f64 / TRAINED, ..cell }
     }
@@ -122,7 +127,9 @@ impl Cell {
     pub fn benchmark(name: String, agents: &[String], needs: &[String], size: Size, words: &[&str]) -> Cell {
         let (episodes, seed) = (size.episodes.to_string(), MEASURED.to_string());
         let mut all = vec!["benchmark", "--episodes", &episodes, "--seed", &seed];
-        agents.iter().for_each(|agent| all.extend(["--agents", agent]));
+        for agent in agents {
+            all.extend(["--agents", agent]);
+        }
         all.extend(words);
         let steps = 500 * u64::from(size.episodes) * agents.len() as u64;
         Cell { needs: needs.to_vec(), steps, seconds: steps as f64 / PLAYED, ..Cell::new(name, &all) }

@@ -5,7 +5,7 @@ use std::path::Path;
 use resonetics_analysis::stats::summary::mean;
 use resonetics_runs::Error;
 
-use super::cell::{Cell, Measure, Size, Study, Value, played, prophet};
+use super::cell::{Cell, Measure, Size, Study, Unit, played, prophet};
 
 const DRIFTS: [&str; 3] = ["calm", "reference", "storm"];
 const AGENTS: [&str; 4] = ["random", "heuristic", "patrol", "planner"];
@@ -21,7 +21,7 @@ pub const STUDY: Study = Study {
         Measure { name: "steps lived", decimals: 1, more_is_better: true },
         Measure { name: "return", decimals: 2, more_is_better: true },
     ],
-    values,
+    values: Some(values),
     report: None,
 };
 
@@ -48,7 +48,7 @@ fn cells(dir: &Path, size: Size) -> Vec<Cell> {
     cells
 }
 
-fn values(dir: &Path, _: Size) -> Result<Vec<Value>, Error> {
+fn values(dir: &Path, _: Size) -> Result<Vec<Unit>, Error> {
     let mut values = Vec::new();
     for drift in DRIFTS {
         for (side, _) in SIDES {
@@ -60,7 +60,7 @@ fn values(dir: &Path, _: Size) -> Result<Vec<Value>, Error> {
                 for (measure, all) in [&agent.steps, &agent.returns].into_iter().enumerate() {
                     let of = |seed, value| {
                         let (group, variant) = (group.clone(), format!("control {side}"));
-                        Value { group, variant, seed, measure, value }
+                        Unit { group, variant, seed, measure, value }
                     };
                     if trained {
                         values.extend(mean(all).map(|value| of(trainings, value)));

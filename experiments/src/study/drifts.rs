@@ -5,7 +5,7 @@ use std::path::Path;
 use resonetics_analysis::stats::summary::mean;
 use resonetics_runs::Error;
 
-use super::cell::{Cell, Measure, Size, Study, Value, played, prophet};
+use super::cell::{Cell, Measure, Size, Study, Unit, played, prophet};
 
 /// Presets and schedules of the drift, with what is typed for them.
 const DRIFTS: [(&str, &[&str]); 7] = [
@@ -29,7 +29,7 @@ pub const STUDY: Study = Study {
         Measure { name: "steps lived", decimals: 1, more_is_better: true },
         Measure { name: "return", decimals: 2, more_is_better: true },
     ],
-    values,
+    values: Some(values),
     report: None,
 };
 
@@ -48,7 +48,7 @@ fn cells(dir: &Path, size: Size) -> Vec<Cell> {
     trained.chain(DRIFTS.into_iter().map(under)).collect()
 }
 
-fn values(dir: &Path, _: Size) -> Result<Vec<Value>, Error> {
+fn values(dir: &Path, _: Size) -> Result<Vec<Unit>, Error> {
     let mut values = Vec::new();
     for (group, _) in DRIFTS {
         let mut trainings = 0;
@@ -56,7 +56,7 @@ fn values(dir: &Path, _: Size) -> Result<Vec<Value>, Error> {
             let trained = !AGENTS.contains(&agent.agent.as_str());
             let variant = if trained { "prophet".to_owned() } else { agent.agent.clone() };
             for (measure, all) in [&agent.steps, &agent.returns].into_iter().enumerate() {
-                let of = |seed, value| Value {
+                let of = |seed, value| Unit {
                     group: group.to_owned(),
                     variant: variant.clone(),
                     seed,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use resonetics_runs::Error;
 
-use super::cell::{Cell, Measure, Size, Study, Value, evaluated, seconds};
+use super::cell::{Cell, Measure, Size, Study, Unit, evaluated, seconds};
 
 /// Each term with the weight that the rules give it, and all together.
 const VARIANTS: [(&str, &[&str]); 5] = [
@@ -33,7 +33,7 @@ pub const STUDY: Study = Study {
         Measure { name: "return lost to noise of 0.1", decimals: 2, more_is_better: false },
         Measure { name: "training, seconds", decimals: 1, more_is_better: false },
     ],
-    values,
+    values: Some(values),
     report: None,
 };
 
@@ -63,13 +63,13 @@ fn cells(dir: &Path, size: Size) -> Vec<Cell> {
     cells
 }
 
-fn values(dir: &Path, size: Size) -> Result<Vec<Value>, Error> {
+fn values(dir: &Path, size: Size) -> Result<Vec<Unit>, Error> {
     let mut values = Vec::new();
     for (number, (variant, _)) in VARIANTS.iter().enumerate() {
         for seed in 1..=size.seeds {
             let mut add = |measure, value: Option<f64>| {
                 let (group, variant) = (String::new(), (*variant).to_owned());
-                values.extend(value.map(|value| Value { group, variant, seed: seed.into(), measure, value }));
+                values.extend(value.map(|value| Unit { group, variant, seed: seed.into(), measure, value }));
             };
             let mut clean = None;
             for (measure, noise) in NOISE.into_iter().enumerate() {

@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use resonetics_runs::Error;
-
-use super::cell::{Cell, Size, Study, Value, below, prophet};
+use super::cell::{Cell, Size, Study, below, prophet};
 
 const AGENTS: [&str; 3] = ["heuristic", "planner", "patrol"];
 
@@ -17,7 +15,7 @@ pub const STUDY: Study = Study {
     size: Size { seeds: 10, steps: 5_000_000, episodes: 300 },
     cells,
     measures: &[],
-    values,
+    values: None,
     report: Some("report"),
 };
 
@@ -34,7 +32,9 @@ fn cells(dir: &Path, size: Size) -> Vec<Cell> {
     for (name, control) in [("limit", "control.enabled=false"), ("limit-control", "control.enabled=true")] {
         let mut words = vec!["limit", "--env", "k8s", "--seed", "1000001", "--life", &life];
         words.extend(["--episodes", &episodes, "--set", control]);
-        agents.iter().for_each(|agent| words.extend(["--agents", agent]));
+        for agent in &agents {
+            words.extend(["--agents", agent]);
+        }
         // Some ten doses, at which half of the lives are short.
         let steps = 5 * LIFE * u64::from(size.episodes) * agents.len() as u64;
         cells.push(Cell::other(name, &words, names.clone(), steps));
@@ -43,8 +43,4 @@ fn cells(dir: &Path, size: Size) -> Vec<Cell> {
     let paths = [below(dir, &needs[0]), below(dir, &needs[1])];
     cells.push(Cell::other("report", &["analyze", &paths[0], &paths[1]], needs, 0));
     cells
-}
-
-fn values(_: &Path, _: Size) -> Result<Vec<Value>, Error> {
-    Ok(Vec::new())
 }

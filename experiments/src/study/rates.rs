@@ -4,7 +4,7 @@ use std::path::Path;
 
 use resonetics_runs::Error;
 
-use super::cell::{Cell, Measure, Size, Study, Value, evaluated};
+use super::cell::{Cell, Measure, Size, Study, Unit, evaluated};
 
 const VARIANTS: [(&str, &[&str]); 5] = [
     ("linear", &["train.schedule=linear"]),
@@ -23,7 +23,7 @@ pub const STUDY: Study = Study {
         Measure { name: "return", decimals: 2, more_is_better: true },
         Measure { name: "steps lived", decimals: 1, more_is_better: true },
     ],
-    values,
+    values: Some(values),
     report: None,
 };
 
@@ -47,14 +47,14 @@ fn cells(dir: &Path, size: Size) -> Vec<Cell> {
     cells
 }
 
-fn values(dir: &Path, size: Size) -> Result<Vec<Value>, Error> {
+fn values(dir: &Path, size: Size) -> Result<Vec<Unit>, Error> {
     let mut values = Vec::new();
     for (number, (variant, _)) in VARIANTS.iter().enumerate() {
         for seed in 1..=size.seeds {
             let found = evaluated(dir, &evaluation(number, seed))?;
             for (measure, value) in [found.return_mean, found.steps_mean].into_iter().enumerate() {
                 let (group, variant) = (String::new(), (*variant).to_owned());
-                values.extend(value.map(|value| Value { group, variant, seed: seed.into(), measure, value }));
+                values.extend(value.map(|value| Unit { group, variant, seed: seed.into(), measure, value }));
             }
         }
     }

@@ -7,7 +7,7 @@ use resonetics_analysis::stats::Interval;
 use resonetics_analysis::stats::student::{mean_interval, mean_interval_among, welch_interval_among};
 use resonetics_analysis::stats::summary::mean;
 
-use super::cell::{Measure, Value};
+use super::cell::{Measure, Unit};
 
 /// The columns of summary.csv.
 pub const COLUMNS: [&str; 10] = [
@@ -40,7 +40,7 @@ pub struct Row {
 }
 
 /// The rows in the order of `values`.
-pub fn rows(values: &[Value], measures: usize) -> Vec<Row> {
+pub fn rows(values: &[Unit], measures: usize) -> Vec<Row> {
     let mut rows = Vec::new();
     for group in in_order(values.iter().map(|value| value.group.as_str())) {
         let of_group = || values.iter().filter(move |value| value.group == group);
@@ -152,8 +152,8 @@ pub fn answers(rows: &[Row], measures: &[Measure]) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn value(variant: &str, seed: u64, value: f64) -> Value {
-        Value { group: String::new(), variant: variant.to_owned(), seed, measure: 0, value }
+    fn value(variant: &str, seed: u64, value: f64) -> Unit {
+        Unit { group: String::new(), variant: variant.to_owned(), seed, measure: 0, value }
     }
 
     const LIFE: [Measure; 1] = [Measure { name: "life", decimals: 1, more_is_better: true }];
@@ -162,7 +162,7 @@ mod tests {
     // together t(2, 98.75%) is 6.205347 (scipy 1.17.1): 3 -+ 3.583.
     #[test]
     fn pairs_are_compared_with_the_first_variant() {
-        let mut values: Vec<Value> = Vec::new();
+        let mut values: Vec<Unit> = Vec::new();
         for (seed, (base, better)) in [(10.0, 12.0), (20.0, 23.0), (15.0, 19.0)].into_iter().enumerate() {
             values.push(value("base", seed as u64, base));
             values.push(value("new", seed as u64, better));

@@ -170,7 +170,7 @@ fn put_aside(folder: &Path) -> Result<(), Error> {
     if !folder.exists() {
         return Ok(());
     }
-    let name = |number: u32| PathBuf::from(format!("{}.before-{number}", folder.display()));
-    let free = (1..).map(name).find(|path| !path.exists());
+    let name = |number: u16| PathBuf::from(format!("{}.before-{number}", folder.display()));
+    let free = (1..=u16::MAX).map(name).find(|path| !path.exists());
     free.map_or(Ok(()), |free| fs::rename(folder, &free).map_err(io("rename", folder)))
 }
