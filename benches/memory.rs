@@ -1,5 +1,5 @@
 //! What a memory costs: steps a second of whole trainings with and without one at the same widths, in turns, and
-//! the median of their ratios. On one thread or more, as RAYON_NUM_THREADS says.
+//! the median of their ratios. On one thread or more, as `RAYON_NUM_THREADS` says.
 //!
 //!     memory [SECONDS A TURN [PAIRS]]
 #![allow(clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]

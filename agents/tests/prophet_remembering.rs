@@ -140,13 +140,16 @@ impl ParallelEnv for Scripted {
     }
 }
 
+/// Rows, sequences, what they begin with, and which samples begin anew.
+type Part = (Vec<u32>, Vec<Sequence>, Vec<f32>, Vec<bool>);
+
 /// What a learner was asked.
 #[derive(Default)]
 struct Asked {
     /// The first number of each row's memory before each act.
     ages: Vec<Vec<f32>>,
     /// Of each minibatch: its rows, its sequences, what they begin with, and which samples begin anew.
-    minibatches: Vec<(Vec<u32>, Vec<Sequence>, Vec<f32>, Vec<bool>)>,
+    minibatches: Vec<Part>,
 }
 
 /// Counts in a row's memory how often it has acted.
@@ -161,7 +164,9 @@ impl Learner for Counting {
         values: &mut [f32],
     ) -> Result<(), LearnerError> {
         self.0.lock().unwrap().ages.push(memory.iter().copied().step_by(2).collect());
-        memory.iter_mut().for_each(|x| *x += 1.0);
+        for x in memory.iter_mut() {
+            *x += 1.0;
+        }
         logits.fill(0.0);
         values.fill(0.0);
         Ok(())

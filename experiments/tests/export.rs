@@ -1,4 +1,4 @@
-//! `export`: ONNX Runtime, of PyPI, computes from the file what the policy computes here.
+//! `export`: ONNX Runtime, from Python's package index, computes from the file what the policy computes here.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
 use crate::common;
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 const RUNTIME: [&str; 2] = ["onnxruntime==1.32.0", "numpy==2.4.6"];
 
-/// Reads {model, observation, action_mask} of the file that is named, and prints what the model makes of it; {} where
+/// Reads `{model, observation, action_mask}` of the file that is named, and prints what the model makes of it; `{}` where
 /// only the interface is asked for.
 const SCRIPT: &str = r#"
 import json, sys
@@ -68,7 +68,7 @@ fn asked(place: &Place, asked: &Value) -> Option<Value> {
     let python = match python() {
         Ok(python) => python,
         Err(problem) => {
-            println!("skipped: Python with {} cannot be had: {problem}", RUNTIME.join(" and "));
+            eprintln!("skipped: Python with {} cannot be had: {problem}", RUNTIME.join(" and "));
             return None;
         }
     };

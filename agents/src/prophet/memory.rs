@@ -170,7 +170,9 @@ impl Sequences {
     /// Gathers those of the numbers `chosen`; `asked` is that of all samples.
     pub(super) fn gather(&self, chosen: &[u32], asked: &[bool], gathered: &mut Gathered) {
         let Gathered { rows, sequences, asked: chose } = gathered;
-        (rows.clear(), sequences.clear(), chose.clear());
+        rows.clear();
+        sequences.clear();
+        chose.clear();
         for &number in chosen {
             let number = number as usize;
             let Sequence { end, state } = self.sequences[number];

@@ -191,7 +191,9 @@ mod tests {
                 prophet.begin_episode(env, Key::new(seed, Domain::Policy, 0));
             }
             let mut steps = [vec![9; count], vec![9; count]];
-            steps.iter_mut().for_each(|actions| prophet.act(&seen, actions));
+            for actions in &mut steps {
+                prophet.act(&seen, actions);
+            }
             steps
         };
         let [first, second] = draw(0..EPISODES, None);

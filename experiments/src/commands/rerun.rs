@@ -173,7 +173,7 @@ fn has_the_same_columns(then: &[u8], now: &[u8]) -> bool {
     let begins = |(then, now): (&[u8], &[u8])| {
         now.strip_prefix(then).is_some_and(|added| then.is_empty() || added.first() == Some(&b','))
     };
-    let lines = |bytes: &[u8]| bytes.iter().filter(|&&byte| byte == b'\n').count();
+    let lines = |bytes: &[u8]| bytes.split(|&byte| byte == b'\n').count();
     let each = then.split(|&byte| byte == b'\n').zip(now.split(|&byte| byte == b'\n'));
     lines(then) == lines(now) && then.ends_with(b"\n") && each.into_iter().all(begins)
 }

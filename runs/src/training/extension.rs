@@ -31,7 +31,7 @@ pub(super) fn split(text: &str) -> Result<(&str, Vec<Extension>), String> {
     struct Behind {
         extended: Vec<Extension>,
     }
-    let start = text.match_indices(TABLE).map(|(at, _)| at).find(|&at| text[..at].ends_with("\n"));
+    let start = text.match_indices(TABLE).map(|(at, _)| at).find(|&at| text[..at].ends_with('\n'));
     let Some(start) = start else { return Ok((text, Vec::new())) };
     let behind: Behind = toml::from_str(&text[start..]).map_err(|error| {
         format!("behind its first {TABLE}, {}", config_toml::at_line(&text[start..], &error))
@@ -50,6 +50,15 @@ pub(super) fn extended(text: &str, Extension { at_step, steps }: Extension) -> S
 mod tests {
     use super::*;
 
+    /// A plan as `toml` writes it.
+    #[derive(Serialize)]
+    struct Whole {
+        command: &'static str,
+        steps: u64,
+        train: toml::Table,
+        extended: Vec<Extension>,
+    }
+
     const BEGUN: &str = "command = \"train\"\nsteps = 5\n\n[train]\ngamma = 0.8\n";
 
     #[test]
@@ -62,13 +71,6 @@ mod tests {
         assert_eq!(split(&twice).unwrap(), (BEGUN, vec![first, second]));
         assert!(twice.starts_with(&once));
         // As `toml` itself writes it, which is how a repeated run begins.
-        #[derive(Serialize)]
-        struct Whole {
-            command: &'static str,
-            steps: u64,
-            train: toml::Table,
-            extended: Vec<Extension>,
-        }
         let train = toml::Table::from_iter([("gamma".to_owned(), 0.8.into())]);
         let whole = Whole { command: "train", steps: 5, train, extended: vec![first, second] };
         assert_eq!(toml::to_string(&whole).unwrap(), twice);

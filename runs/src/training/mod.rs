@@ -108,7 +108,7 @@ impl Stopped {
         let mut extension = None;
         if let Some(steps) = other {
             within("steps", steps, &TRAINING_STEPS)?;
-            let at_step = plan.done(&checkpoints)?;
+            let at_step = Train::done(&checkpoints)?;
             let whole = plan.whole(steps);
             if whole <= at_step {
                 return Err(Error::Refused(format!(

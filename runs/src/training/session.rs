@@ -84,13 +84,13 @@ impl Train {
     ///
     /// # Errors
     /// That of [`Checkpoints::last`].
-    pub(super) fn done(&self, checkpoints: &Checkpoints) -> Result<u64, Error> {
+    pub(super) fn done(checkpoints: &Checkpoints) -> Result<u64, Error> {
         Ok(checkpoints.last::<Numbers>()?.map_or(0, |last| last.numbers.steps()))
     }
 
     /// Whether a training that was finished once has done what it was extended by since.
     pub(super) fn is_done(&self, checkpoints: &Checkpoints) -> Result<bool, Error> {
-        Ok(self.extended.is_empty() || self.done(checkpoints)? >= self.whole(self.total()))
+        Ok(self.extended.is_empty() || Train::done(checkpoints)? >= self.whole(self.total()))
     }
 
     /// Refuses files in `dir` that a training cannot go on from; changes none.
