@@ -30,7 +30,7 @@ impl Inputs {
     }
 }
 
-/// The [`identity`] of the training that `typed` names, with the checkpoint where it is not the best one: others of
+/// The identity of the training that `typed` names, with the checkpoint where it is not the best one: others of
 /// the same training are no other seeds of it.
 pub fn agent_identity(typed: &str) -> Option<String> {
     let (dir, which) = named(typed).ok()?;
