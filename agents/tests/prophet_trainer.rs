@@ -13,7 +13,7 @@ use resonetics_agents::prophet::network::{Network, Spaces, Tensor};
 use resonetics_agents::prophet::state::{Arrays, State};
 use resonetics_agents::prophet::trainer::{Acting, Trainer, Update, UpdateError};
 use resonetics_envs::env::{Agents, Ending, Env, InvalidAction, ParallelEnv, Step};
-use resonetics_envs::gardener::{GardenerConfig, GardenerEnv};
+use resonetics_envs::gardener::{GardenerConfig, GardenerEnv, RewardConfig};
 use resonetics_envs::k8s::{K8sConfig, K8sEnv};
 use resonetics_envs::space::{BoxSpace, Discrete};
 use sha2::{Digest, Sha256};
@@ -58,6 +58,7 @@ fn garden() -> GardenerEnv {
         max_population: 5,
         max_generations: 25,
         view_size: 3,
+        reward: RewardConfig { energy_weight: 1.0, cost_weight: 1.0, team_weight: 0.1, birth_weight: 0.0 },
         ..GardenerConfig::default()
     })
 }
