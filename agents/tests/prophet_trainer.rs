@@ -85,8 +85,8 @@ fn through_files(state: &State) -> State {
     State { numbers: serde_json::from_str(&numbers).unwrap(), arrays: Arrays::from_bytes(&arrays).unwrap() }
 }
 
-fn goes_on_bit_for_bit<E: ParallelEnv + Clone + Sync + Send>(env: &E, memory: usize) {
-    let config = |schedule| with_memory(config(schedule), memory);
+fn goes_on_bit_for_bit<E: ParallelEnv + Clone + Sync + Send>(env: &E, memory: usize, restart: f64) {
+    let config = |schedule| TrainConfig { restart, ..with_memory(config(schedule), memory) };
     for schedule in SCHEDULES {
         let mut first = trainer(env, config(schedule), 1);
         let early = updates(&mut first, 7);
@@ -139,14 +139,14 @@ fn a_state_without_the_order_of_its_episodes_goes_on() {
 
 #[test]
 fn a_saved_training_in_the_cluster_goes_on_bit_for_bit() {
-    goes_on_bit_for_bit(&cluster(), 0);
-    goes_on_bit_for_bit(&cluster(), 5);
+    goes_on_bit_for_bit(&cluster(), 0, 0.0);
+    goes_on_bit_for_bit(&cluster(), 5, 0.5);
 }
 
 #[test]
 fn a_saved_training_in_the_garden_goes_on_bit_for_bit() {
-    goes_on_bit_for_bit(&garden(), 0);
-    goes_on_bit_for_bit(&garden(), 5);
+    goes_on_bit_for_bit(&garden(), 0, 0.5);
+    goes_on_bit_for_bit(&garden(), 5, 0.0);
 }
 
 /// The digest of all that the learner holds after some updates: its parameters and their moments.
@@ -171,6 +171,17 @@ fn a_training_is_the_same_on_every_machine() {
         learned(&garden(), Schedule::Kl),
         "8b26c586f385f6384359d108595bd481b550595adf954944b7e02129ed2ac703"
     );
+}
+
+/// Rollouts of 16 steps, episodes of 21, of which none is lost: one of three environments that begins anew with each
+/// rollout ends no episode.
+#[test]
+fn a_share_of_the_environments_begins_anew_with_each_rollout() {
+    for (restart, episodes) in [(0.0, 3 * 16), (0.5, 2 * 16), (0.99, 16)] {
+        let mut trainer = trainer(&cluster(), TrainConfig { restart, ..config(Schedule::Fixed) }, 1);
+        updates(&mut trainer, 21);
+        assert_eq!(trainer.episodes(), episodes, "{restart}");
+    }
 }
 
 #[test]

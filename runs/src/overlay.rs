@@ -152,7 +152,7 @@ fn env_of(table: &toml::Table, name: &str, command: &str, env: &str) -> Result<E
     let worlds: Vec<EnvTable> = worlds
         .filter_map(|world| world.get("env"))
         .chain(table.get("env"))
-        .filter_map(|env| env.clone().try_into().ok())
+        .filter_map(|env| env.clone().try_into().ok().map(EnvTable::with_its_reward))
         .collect();
     let names: Vec<String> = worlds.iter().map(|world| world.name.clone()).collect();
     match worlds.into_iter().find(|world| world.name == env) {

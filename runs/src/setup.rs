@@ -83,10 +83,25 @@ impl From<Setup> for EnvTable {
     }
 }
 
+impl EnvTable {
+    /// The same; of a garden from before its reward had weights of costs and of births, with those that it had.
+    #[must_use]
+    pub(crate) fn with_its_reward(mut self) -> EnvTable {
+        let reward = self.settings.get_mut("reward").and_then(toml::Value::as_table_mut);
+        // A run writes every setting down: only an older one lacks these.
+        if let Some(reward) = reward.filter(|reward| !reward.contains_key("cost_weight")) {
+            reward.insert("cost_weight".to_owned(), 1.0.into());
+            reward.insert("birth_weight".to_owned(), 0.0.into());
+        }
+        self
+    }
+}
+
 impl TryFrom<EnvTable> for Setup {
     type Error = String;
 
     fn try_from(table: EnvTable) -> Result<Setup, String> {
+        let table = table.with_its_reward();
         let text = table.settings.to_string();
         let source = Source { name: "env.settings", text: &text };
         let setup = Setup::preset(&table.name, &table.preset)
@@ -254,5 +269,24 @@ fn agent_names(settings: &WorldSettings) -> &'static [&'static str] {
     match settings {
         WorldSettings::K8s(_) => &["random", "heuristic", "patrol", "planner", "idle"],
         WorldSettings::Gardener(_) => &["evolved", "heuristic", "patrol", "random", "idle"],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `[env]` of results/ from before.
+    #[test]
+    fn an_older_garden_keeps_the_reward_that_it_had() {
+        let written = |text: &str| {
+            let setup: Setup = toml::from_str(text).unwrap();
+            let WorldSettings::Gardener(garden) = setup.settings else { panic!("a garden") };
+            (garden.env.reward.cost_weight, garden.env.reward.birth_weight)
+        };
+        let old = "name = \"gardener\"\npreset = \"reference\"\n[settings.reward]\nenergy_weight = 1.0\nteam_weight = 0.1\n";
+        assert_eq!(written(old), (1.0, 0.0));
+        let new = format!("{old}cost_weight = 0.5\nbirth_weight = 2.0\n");
+        assert_eq!(written(&new), (0.5, 2.0));
     }
 }

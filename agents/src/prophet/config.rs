@@ -118,7 +118,7 @@ impl Default for TrainConfig {
 }
 
 impl TrainConfig {
-    /// For a training of `steps` steps in episodes of `life` steps at most (RULES section 3.2 has the curves).
+    /// For a training of `steps` steps in episodes of `life` steps at most (RULES section 3.2, with what was measured).
     ///
     /// How far credit reaches is a share of the life that is at stake: 1 / (1 - gamma) is a tenth of it, 1 / (1 -
     /// lambda) a hundredth. Where lives are longer than the reference's, half of the environments begin anew with

@@ -106,8 +106,9 @@ struct Turn {
     /// Rich enough to breed when it chose, and allowed to.
     may_breed: bool,
     target: usize,
-    /// Energy from cleaning less what moving, colliding and living cost.
+    /// Energy from cleaning.
     earned: f64,
+    /// What moving, colliding and living cost.
     paid: f64,
 }
 
