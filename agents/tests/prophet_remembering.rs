@@ -201,9 +201,14 @@ impl Learner for Counting {
 }
 
 fn counted(horizon: usize, updates: usize) -> Asked {
+    counted_in(1, 0.0, horizon, updates)
+}
+
+fn counted_in(num_envs: usize, restart: f64, horizon: usize, updates: usize) -> Asked {
     let asked = Arc::default();
     let config = TrainConfig {
-        num_envs: 1,
+        num_envs,
+        restart,
         horizon,
         epochs: 1,
         minibatch: 1000,
@@ -259,6 +264,15 @@ fn what_a_row_remembers_begins_with_its_life_and_with_an_episode() {
     }
     let expected: Vec<Vec<f32>> = (0..25).map(|t| AGES[t % 12].to_vec()).collect();
     assert_eq!(found, expected);
+}
+
+/// The first of two environments begins anew with each rollout, and remembers nothing then.
+#[test]
+fn what_begins_anew_with_a_rollout_remembers_nothing() {
+    let all = counted_in(2, 0.5, 5, 2).ages;
+    // Five steps and a look at what follows, which is before anything begins anew.
+    assert_eq!(all[5], [5.0, 1.0, 5.0, 1.0]);
+    assert_eq!(all[6], [0.0, 0.0, 5.0, 1.0]);
 }
 
 #[test]
