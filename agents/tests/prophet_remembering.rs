@@ -426,7 +426,7 @@ fn what_was_seen_is_remembered_by_who_has_a_memory_and_by_nobody_else() {
         for _ in 0..150 {
             trainer.update().unwrap();
         }
-        trainer.evaluate(Acting::Greedy, 1000).unwrap()
+        trainer.evaluate(Acting::Greedy, 1000).unwrap().mean()
     };
     for delay in [3, 10] {
         let found = learned(8, delay);

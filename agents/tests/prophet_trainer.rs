@@ -92,7 +92,7 @@ fn goes_on_bit_for_bit<E: ParallelEnv + Clone + Sync + Send>(env: &E, memory: us
         let early = updates(&mut first, 7);
         let saved = through_files(&first.save().unwrap());
         // What is watched or played between updates changes nothing.
-        let greedy = first.evaluate(Acting::Greedy, 3).unwrap();
+        let greedy = first.evaluate(Acting::Greedy, 3).unwrap().mean();
         let late = updates(&mut first, 7);
         let end = bits(&first.save().unwrap());
         assert_ne!(bits(&saved), end);
@@ -108,7 +108,7 @@ fn goes_on_bit_for_bit<E: ParallelEnv + Clone + Sync + Send>(env: &E, memory: us
         updates(&mut resumed, 1);
         resumed.restore(&saved).unwrap();
         assert_eq!(bits(&resumed.save().unwrap()), bits(&saved), "{schedule:?}");
-        assert_eq!(resumed.evaluate(Acting::Greedy, 3).unwrap().to_bits(), greedy.to_bits());
+        assert_eq!(resumed.evaluate(Acting::Greedy, 3).unwrap().mean().to_bits(), greedy.to_bits());
         assert_eq!(updates(&mut resumed, 7), late, "{schedule:?}");
         assert_eq!(bits(&resumed.save().unwrap()), end, "{schedule:?}");
     }
@@ -423,14 +423,18 @@ impl Env for Coins {
 #[test]
 fn the_sampled_policy_draws_what_the_greedy_one_does_not() {
     let mut trainer = trainer(&Coins { space: BoxSpace::unit(1), left: 0 }, config(Schedule::Fixed), 1);
-    assert_eq!(trainer.evaluate(Acting::Greedy, 1000).unwrap(), 0.0);
+    assert_eq!(trainer.evaluate(Acting::Greedy, 1000).unwrap().mean(), 0.0);
     // Binomial(10, 1/2): a mean of 5, of 1000 episodes with a standard error of 0.05.
-    let sampled = trainer.evaluate(Acting::Sampled, 1000).unwrap();
+    let sampled = trainer.evaluate(Acting::Sampled, 1000).unwrap().mean();
     assert!((sampled - 5.0).abs() < 0.25, "{sampled}");
-    assert_eq!(trainer.evaluate(Acting::Sampled, 1000).unwrap(), sampled, "the same episodes each time");
+    assert_eq!(
+        trainer.evaluate(Acting::Sampled, 1000).unwrap().mean(),
+        sampled,
+        "the same episodes each time"
+    );
     // An episode has its draws, however many are played beside it, and they are not those of another.
     let means: Vec<f64> =
-        (1..=8).map(|episodes| trainer.evaluate(Acting::Sampled, episodes).unwrap()).collect();
+        (1..=8).map(|episodes| trainer.evaluate(Acting::Sampled, episodes).unwrap().mean()).collect();
     let returns: Vec<f64> = (0..8)
         .map(|i| means[i] * (i + 1) as f64 - if i > 0 { means[i - 1] * i as f64 } else { 0.0 })
         .collect();
@@ -443,13 +447,13 @@ fn an_evaluation_needs_no_more_memory_for_more_episodes() {
     let env = Counted::new();
     let copies = env.copies.clone();
     let mut trainer = trainer(&env, config(Schedule::Fixed), 1);
-    let found = trainer.evaluate(Acting::Greedy, 20_000).unwrap();
+    let found = trainer.evaluate(Acting::Greedy, 20_000).unwrap().mean();
     let most = copies[1].load(Ordering::Relaxed);
     assert!(most < 600, "{most} copies");
     // Uniform in 0..1000, standard error 2: each episode has a seed of its own.
     assert!((found - 499.5).abs() < 10.0, "{found}");
-    assert_eq!(found, trainer.evaluate(Acting::Greedy, 20_000).unwrap());
-    assert!(trainer.evaluate(Acting::Greedy, 0).unwrap().is_nan());
+    assert_eq!(found, trainer.evaluate(Acting::Greedy, 20_000).unwrap().mean());
+    assert!(trainer.evaluate(Acting::Greedy, 0).unwrap().mean().is_nan());
 }
 
 /// Two rows, of which only the first is asked, if `asked`, and has one action then.

@@ -120,8 +120,8 @@ impl Default for TrainConfig {
 impl TrainConfig {
     /// For a training of `steps` steps in episodes of `life` steps at most (RULES section 3.2, with what was measured).
     ///
-    /// How far credit reaches is a share of the life that is at stake: 1 / (1 - gamma) is a tenth of it, 1 / (1 -
-    /// lambda) a hundredth. Where lives are longer than the reference's, half of the environments begin anew with
+    /// How far credit reaches follows from the life that is at stake: 1 / (1 - gamma) is the square of it over 20,000, 1 /
+    /// (1 - lambda) a hundredth of it. Where lives are longer than the reference's, half of the environments begin anew with
     /// each rollout. The more steps there are, the larger are rollouts and minibatches, whose gradients are less
     /// noisy; each rollout has some 40 minibatches to learn from.
     pub fn recipe(life: u32, steps: u64) -> TrainConfig {
@@ -136,7 +136,7 @@ impl TrainConfig {
             restart: (1.0 - 500.0 / life).clamp(0.0, 0.5),
             epochs: 40 * minibatch / rollout,
             minibatch,
-            gamma: short_of_one(10.0 / life, 0.2),
+            gamma: short_of_one(2e4 / (life * life), 0.2),
             lambda: short_of_one(100.0 / life, 0.2),
             learning_rate: 3e-3,
             learning_rate_final: 0.0,
@@ -145,7 +145,7 @@ impl TrainConfig {
             clip: 0.2,
             value_clip: 0.0,
             value_weight: 1.0,
-            entropy: 0.01,
+            entropy: 0.02,
             entropy_final: 0.0,
             max_grad_norm: 0.5,
             target_kl: 0.0,

@@ -23,6 +23,20 @@ pub enum Acting {
     Sampled,
 }
 
+/// What a policy earned in some episodes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Earned {
+    /// The return of each episode; none from a world that cannot be played.
+    pub returns: Vec<f64>,
+}
+
+impl Earned {
+    /// Mean return; no number where no episode was played.
+    pub fn mean(&self) -> f64 {
+        self.returns.iter().sum::<f64>() / self.returns.len() as f64
+    }
+}
+
 /// A policy to be measured.
 pub(super) struct Measured<'a, E> {
     pub learner: &'a mut dyn Learner,
@@ -37,8 +51,8 @@ pub(super) struct Measured<'a, E> {
 }
 
 impl<E: ParallelEnv + Clone + Sync> Measured<'_, E> {
-    /// Mean return over `episodes` episodes, the same each time; no number where there is none.
-    pub(super) fn mean_return(&mut self, episodes: usize) -> Result<f64, LearnerError> {
+    /// What is earned over `episodes` episodes, the same each time.
+    pub(super) fn earned(&mut self, episodes: usize) -> Result<Earned, LearnerError> {
         // Side by side as many as are fast; all of them might not fit into memory.
         const CHUNK: usize = 256;
         let mut returns = Vec::with_capacity(episodes);
@@ -47,10 +61,10 @@ impl<E: ParallelEnv + Clone + Sync> Measured<'_, E> {
             let chunk = first..(first + CHUNK as u64).min(episodes as u64);
             match self.returns(chunk)? {
                 Some(batch) => returns.extend(batch),
-                None => return Ok(f64::NAN),
+                None => return Ok(Earned { returns: Vec::new() }),
             }
         }
-        Ok(returns.iter().sum::<f64>() / episodes as f64)
+        Ok(Earned { returns })
     }
 
     /// The returns of the policy's `episodes`, by their numbers; none from a world that cannot be played.

@@ -186,11 +186,6 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
 }
 
 impl Arrays {
-    /// Whether they are of networks with a memory.
-    pub fn remember(&self) -> bool {
-        self.tensors.iter().any(|tensor| tensor.name == MEMORY)
-    }
-
     /// The normaliser of the observations, of `width` columns.
     ///
     /// # Errors

@@ -25,7 +25,7 @@ use super::timings::{Lap, LossTimings, Timings};
 use super::update::mean_terms;
 use crate::policy::contiguous;
 
-pub use super::evaluation::Acting;
+pub use super::evaluation::{Acting, Earned};
 pub use super::update::{NonFinite, Update, UpdateError};
 
 /// A training in progress.
@@ -360,16 +360,16 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         }
     }
 
-    /// Mean return of the policy over `episodes` episodes, the same each time: on seeds of their own, for
+    /// What the policy earns in `episodes` episodes, the same each time: on seeds of their own, for
     /// each way of acting others, and with draws of their own.
     ///
     /// # Errors
     /// If the learner failed.
-    pub fn evaluate(&mut self, acting: Acting, episodes: usize) -> Result<f64, LearnerError> {
+    pub fn evaluate(&mut self, acting: Acting, episodes: usize) -> Result<Earned, LearnerError> {
         let (learner, normalizer) = (&mut *self.learner, &self.observation_normalizer);
         let remembered = self.memory.numbers;
         Measured { learner, normalizer, prototype: &self.prototype, remembered, seed: self.seed, acting }
-            .mean_return(episodes)
+            .earned(episodes)
     }
 
     /// Where the time of the updates went since the last call.

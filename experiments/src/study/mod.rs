@@ -10,6 +10,7 @@ mod drifts;
 mod foresight;
 mod kernel;
 mod limits;
+mod lives;
 mod rates;
 pub mod summary;
 pub mod work;

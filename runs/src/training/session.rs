@@ -9,7 +9,7 @@ use resonetics_agents::prophet::config::TrainConfig;
 use resonetics_agents::prophet::init::initial;
 use resonetics_agents::prophet::learner::Learner;
 use resonetics_agents::prophet::state::{Numbers, State};
-use resonetics_agents::prophet::trainer::{Acting, NonFinite, Trainer, Update, UpdateError};
+use resonetics_agents::prophet::trainer::{Acting, Earned, NonFinite, Trainer, Update, UpdateError};
 use resonetics_envs::env::ParallelEnv;
 
 use super::board::Board;
@@ -160,7 +160,7 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
         let (trainer, last) = start(plan, dir, prototype, learner, &checkpoints)?;
         let (csv, best) = match last {
             Some(Last { csv_bytes, best }) => {
-                if best.is_some_and(|best| best.update == trainer.updates()) {
+                if best.as_ref().is_some_and(|best| best.update == trainer.updates()) {
                     checkpoints.last_is_best()?;
                 }
                 (CsvFile::resume(&csv_path, csv_bytes)?, best)
@@ -234,8 +234,8 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
         if self.trainer.updates() > 0 {
             return Ok(());
         }
-        let [greedy, sampled] = [Some(self.measure(Acting::Greedy)?), Some(self.measure(Acting::Sampled)?)];
-        let measured = Measured { greedy, sampled };
+        let (greedy, sampled) = (self.measure(Acting::Greedy)?.mean(), self.measure(Acting::Sampled)?.mean());
+        let measured = Measured { greedy: Some(greedy), sampled: Some(sampled) };
         self.row(row::beginning(measured))?;
         self.tell(&Watched { update: &Update::default(), measured, steps_per_second: 0.0 }, runtime)
     }
@@ -248,7 +248,7 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
         (runtime.watch)(watched)
     }
 
-    fn measure(&mut self, acting: Acting) -> Result<f64, Error> {
+    fn measure(&mut self, acting: Acting) -> Result<Earned, Error> {
         Ok(self.trainer.evaluate(acting, self.plan.train.eval_episodes)?)
     }
 
@@ -264,11 +264,14 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
         let last = update.update == self.trainer.planned_updates();
         let due = last || update.update.is_multiple_of(checkpoint_every as u64);
         let mut measured = Measured::default();
+        let mut better = None;
         if last || update.update.is_multiple_of((checkpoint_every * eval_every) as u64) {
-            measured.greedy = Some(self.measure(Acting::Greedy)?);
+            let earned = self.measure(Acting::Greedy)?;
+            measured.greedy = Some(earned.mean());
+            better = Best::after(self.best.as_ref(), update.update, earned);
         }
         if last {
-            measured.sampled = Some(self.measure(Acting::Sampled)?);
+            measured.sampled = Some(self.measure(Acting::Sampled)?.mean());
         }
         self.row(row::cells(update, measured))?;
         row::time(&mut self.timing, update, steps_per_second)?;
@@ -279,15 +282,11 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
         if due {
             let csv_bytes = self.csv.sync()?;
             let State { numbers, arrays } = self.trainer.save().map_err(Error::Failed)?;
-            let best =
-                measured.greedy.filter(|&greedy| self.best.is_none_or(|best| greedy > best.greedy_return));
-            let better = best.is_some();
-            if let Some(greedy_return) = best {
-                self.best = Some(Best { update: update.update, greedy_return });
-            }
+            let is_best = better.is_some();
+            self.best = better.or(self.best.take());
             let steps = numbers.steps();
-            let checkpoint = Checkpoint { csv_bytes, best: self.best, numbers, arrays };
-            self.checkpoints.write(steps, &checkpoint, better)?;
+            let checkpoint = Checkpoint { csv_bytes, best: self.best.clone(), numbers, arrays };
+            self.checkpoints.write(steps, &checkpoint, is_best)?;
         }
         Ok(())
     }

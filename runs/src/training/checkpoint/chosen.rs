@@ -17,7 +17,7 @@ const LISTED: usize = 12;
 /// Which of a training's checkpoints. As a text `best`, `last` or the step: what follows the @ of `prophet:DIR@last`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Which {
-    /// That with the highest mean return of the greedy policy.
+    /// That of the best greedy policy (RULES section 3.2).
     #[default]
     Best,
     /// The newest.
