@@ -32,6 +32,8 @@ pub(super) struct Rollout {
     pub discounted: Vec<f32>,
     pub advantages: Vec<f32>,
     pub returns: Vec<f32>,
+    /// Empty unless [`Rollout::write_successors`] was asked for.
+    pub successors: Vec<u32>,
     pub remembered: Remembered,
 }
 
@@ -122,6 +124,18 @@ impl Rollout {
         advantages(&steps, gamma, lambda, &mut self.advantages, &mut self.returns);
     }
 
+    /// For each sample the one of the same row a step later, if the episode and the life go on to it and both chose;
+    /// else the sample itself.
+    pub(super) fn write_successors(&mut self, rows: usize) {
+        let n = self.asked.len();
+        let follows = |i: usize| {
+            let over = self.terminated[i] || self.truncated[i];
+            i + rows < n && !over && self.asked[i] && self.asked[i + rows]
+        };
+        self.successors.clear();
+        self.successors.extend((0..n).map(|i| if follows(i) { i + rows } else { i } as u32));
+    }
+
     /// For the learner.
     pub(super) fn samples(&self) -> Samples<'_> {
         Samples {
@@ -132,6 +146,7 @@ impl Rollout {
             values: &self.values,
             advantages: &self.advantages,
             returns: &self.returns,
+            successors: &self.successors,
             recurrent: self.remembered.recurrent(&self.asked),
         }
     }
