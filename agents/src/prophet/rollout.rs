@@ -191,6 +191,22 @@ mod tests {
         assert!(shares(&[0, 2], &[], 3).is_empty());
     }
 
+    /// Four steps of two rows. The first row's episode ends with its second step and its rollout with the fourth; the
+    /// second row does not choose in its third step, and then is cut by a time limit in its first one, too.
+    #[test]
+    fn successors_are_of_the_same_episode_and_chose() {
+        let mut rollout = Rollout::default();
+        rollout.resize(4, 2, 1, 2, false);
+        rollout.asked.fill(true);
+        rollout.asked[5] = false;
+        rollout.terminated[2] = true;
+        rollout.write_successors(2);
+        assert_eq!(rollout.successors, [2, 3, 2, 3, 6, 5, 6, 7]);
+        rollout.truncated[1] = true;
+        rollout.write_successors(2);
+        assert_eq!(rollout.successors, [2, 1, 2, 3, 6, 5, 6, 7]);
+    }
+
     /// Of those that chose: 1 for a value that foresaw all, 0 for a constant, less for one that is further off.
     #[test]
     fn explained_variance_is_that_of_the_samples_that_are_learned_from() {
