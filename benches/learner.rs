@@ -24,6 +24,10 @@ const WEIGHTS: LossWeights = LossWeights {
     tension: 0.0,
     eps: 0.01,
     period: 3.0,
+    l2: 0.0,
+    caps_spatial: 0.0,
+    caps_sigma: 0.1,
+    caps_temporal: 0.0,
 };
 
 fn main() -> ExitCode {
@@ -47,6 +51,7 @@ fn main() -> ExitCode {
         values: &numbers(2, n),
         advantages: &numbers(3, n),
         returns: &numbers(4, n),
+        successors: &[],
         recurrent: Recurrent::default(),
     };
     let network = Network { hidden: vec![64, 64], conv_channels: 0, memory: 0 };

@@ -24,6 +24,10 @@ const WEIGHTS: LossWeights = LossWeights {
     tension: 0.2,
     eps: 0.1,
     period: 3.0,
+    l2: 0.01,
+    caps_spatial: 0.3,
+    caps_sigma: 0.2,
+    caps_temporal: 0.4,
 };
 
 struct Case {
@@ -35,6 +39,7 @@ struct Case {
     /// log-probabilities, values, advantages, returns
     numbers: [Vec<f32>; 4],
     noise: Vec<f32>,
+    successors: Vec<u32>,
     rows: Vec<u32>,
 }
 
@@ -56,6 +61,7 @@ fn case(seed: u64, hidden: &[usize], spaces: Spaces, n: usize, b: usize, masked:
             normals(6, n),
         ],
         noise: normals(7, b * spaces.observation),
+        successors: (0..n).map(|i| if i % 4 == 0 { i } else { (i + 3) % n } as u32).collect(),
         rows: (0..b).map(|i| (i * 7 % n) as u32).collect(),
         actions,
     }
@@ -72,6 +78,7 @@ impl Case {
             values,
             advantages,
             returns,
+            successors: &self.successors,
             recurrent: Recurrent::default(),
         }
     }
@@ -119,8 +126,9 @@ fn both_learners_see_the_same_losses_and_gradients_and_take_the_same_steps() {
         let samples = case.samples();
         native.begin(&samples).unwrap();
         torch.begin(&samples).unwrap();
-        for weights in [WEIGHTS, LossWeights { flow: 0.0, tension: 0.0, value_clip: 0.0, ..WEIGHTS }] {
-            let noise = if weights.flow > 0.0 { &case.noise[..] } else { &[] };
+        let few = LossWeights { flow: 0.0, tension: 0.0, value_clip: 0.0, ..WEIGHTS };
+        for weights in [WEIGHTS, few, LossWeights { caps_spatial: 0.0, l2: 0.0, ..few }] {
+            let noise = if weights.flow > 0.0 || weights.caps_spatial > 0.0 { &case.noise[..] } else { &[] };
             let minibatch = Minibatch {
                 rows: &case.rows,
                 sequences: &[],
@@ -139,6 +147,9 @@ fn both_learners_see_the_same_losses_and_gradients_and_take_the_same_steps() {
                 ("flow", a.flow, b.flow),
                 ("structure", a.structure, b.structure),
                 ("tension", a.tension, b.tension),
+                ("l2", a.l2, b.l2),
+                ("caps_spatial", a.caps_spatial, b.caps_spatial),
+                ("caps_temporal", a.caps_temporal, b.caps_temporal),
                 ("approx_kl", a.approx_kl, b.approx_kl),
                 ("clip_fraction", a.clip_fraction, b.clip_fraction),
                 ("gradient_norm", a.gradient_norm, b.gradient_norm),

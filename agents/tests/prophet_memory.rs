@@ -26,9 +26,13 @@ const ALL: LossWeights = LossWeights {
     tension: 0.3,
     eps: 0.2,
     period: 3.0,
+    l2: 0.01,
+    caps_spatial: 0.0,
+    caps_sigma: 0.1,
+    caps_temporal: 0.0,
 };
 const PLAIN: LossWeights =
-    LossWeights { value_clip: 0.0, entropy: 0.0, flow: 0.0, structure: 0.0, tension: 0.0, ..ALL };
+    LossWeights { value_clip: 0.0, entropy: 0.0, flow: 0.0, structure: 0.0, tension: 0.0, l2: 0.0, ..ALL };
 
 const MEAN: f32 = 0.2;
 const SCALE: f32 = 1.5;
@@ -255,11 +259,17 @@ impl Case {
             }
         });
         t.tension = gap.tanh() * t.structure.tanh();
+        if w.l2 > 0.0 {
+            let weights =
+                p.iter().filter(|(name, _)| name.starts_with("actor.") && name.ends_with(".weight"));
+            t.l2 = weights.flat_map(|(_, weights)| weights).map(|w| w * w).sum::<f64>() / 2.0;
+        }
         let [value, entropy, flow, structure, tension] =
             [w.value, w.entropy, w.flow, w.structure, w.tension].map(f64::from);
         t.loss =
             t.policy + 0.5 * value * t.value - entropy * t.entropy + flow * t.flow + structure * t.structure
-                - tension * t.tension;
+                - tension * t.tension
+                + f64::from(w.l2) * t.l2;
         t
     }
 
@@ -272,6 +282,7 @@ impl Case {
             values: &self.values,
             advantages: &self.advantages,
             returns: &self.returns,
+            successors: &[],
             recurrent: Recurrent { states: &self.states, begins: &self.begins, asked: &self.asked },
         };
         let minibatch = Minibatch {

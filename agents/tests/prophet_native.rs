@@ -81,6 +81,7 @@ struct Case {
     old_values: Vec<f32>,
     advantages: Vec<f32>,
     returns: Vec<f32>,
+    successors: Vec<u32>,
     rows: Vec<u32>,
     noise: Vec<f32>,
     weights: LossWeights,
@@ -96,10 +97,23 @@ const PLAIN: LossWeights = LossWeights {
     tension: 0.0,
     eps: 0.2,
     period: 3.0,
+    l2: 0.0,
+    caps_spatial: 0.0,
+    caps_sigma: 0.3,
+    caps_temporal: 0.0,
 };
 
-const ALL: LossWeights =
-    LossWeights { value_clip: 0.3, entropy: 0.05, flow: 0.1, structure: 0.2, tension: 0.3, ..PLAIN };
+const ALL: LossWeights = LossWeights {
+    value_clip: 0.3,
+    entropy: 0.05,
+    flow: 0.1,
+    structure: 0.2,
+    tension: 0.3,
+    l2: 0.01,
+    caps_spatial: 0.4,
+    caps_temporal: 0.6,
+    ..PLAIN
+};
 
 const MEAN: f32 = 0.2;
 const SCALE: f32 = 1.5;
@@ -141,6 +155,8 @@ impl Case {
             old_values: Vec::new(),
             advantages: Vec::new(),
             returns: Vec::new(),
+            // Every fifth has none but itself.
+            successors: (0..n as u32).map(|i| if i % 5 == 0 { i } else { (i + 3) % n as u32 }).collect(),
             rows,
             noise: Vec::new(),
             weights,
@@ -170,7 +186,7 @@ impl Case {
             case.returns.push(target as f32);
             case.advantages.push((f64::from(MEAN) + numbers.side(1.0)) as f32);
         }
-        if weights.flow > 0.0 {
+        if weights.flow > 0.0 || weights.caps_spatial > 0.0 {
             case.noise = (0..b * 6).map(|_| numbers.around(2.0) as f32).collect();
         }
         case
@@ -191,6 +207,7 @@ impl Case {
             values: &self.old_values,
             advantages: &self.advantages,
             returns: &self.returns,
+            successors: &self.successors,
             recurrent: Recurrent::default(),
         };
         let minibatch = Minibatch {
@@ -208,13 +225,34 @@ impl Case {
     /// x of the i-th sample, and x + eps n.
     fn inputs(&self, i: usize) -> (Vec<f64>, Vec<f64>) {
         let x = wide(&self.observations[self.rows[i] as usize * 6..][..6]);
-        let moved = if self.noise.is_empty() {
-            Vec::new()
-        } else {
-            let noise = &self.noise[i * 6..][..6];
-            (0..6).map(|j| x[j] + f64::from(self.weights.eps) * f64::from(noise[j])).collect()
-        };
+        let moved = if self.weights.flow > 0.0 { self.moved(i, &x, self.weights.eps) } else { Vec::new() };
         (x, moved)
+    }
+
+    /// x + `size` n of the i-th sample.
+    fn moved(&self, i: usize, x: &[f64], size: f32) -> Vec<f64> {
+        let noise = &self.noise[i * 6..][..6];
+        (0..6).map(|j| x[j] + f64::from(size) * f64::from(noise[j])).collect()
+    }
+
+    /// Probabilities of all actions at x, with the mask of a sample.
+    fn probabilities(&self, net: &Net, x: &[f64], row: usize) -> Vec<f64> {
+        let mask = if self.mask.is_empty() { &[] } else { &self.mask[row * 4..][..4] };
+        log_probs(&forward(net, x), mask).iter().map(|log_p| log_p.map_or(0.0, f64::exp)).collect()
+    }
+
+    /// The squared distances of CAPS for the i-th sample: of x + sigma n, and of its successor's observation.
+    fn caps(&self, net: &Net, i: usize, x: &[f64]) -> [f64; 2] {
+        let row = self.rows[i] as usize;
+        let here = self.probabilities(net, x, row);
+        let distance = |there: Vec<f64>| here.iter().zip(&there).map(|(p, q)| (p - q).powi(2)).sum::<f64>();
+        let next = self.successors[row] as usize;
+        let spatial = self.weights.caps_spatial > 0.0;
+        let spatial = spatial.then(|| self.moved(i, x, self.weights.caps_sigma));
+        let temporal = self.weights.caps_temporal > 0.0;
+        let temporal = temporal.then(|| wide(&self.observations[next * 6..][..6]));
+        [(spatial, row), (temporal, next)]
+            .map(|(moved, row)| moved.map_or(0.0, |moved| distance(self.probabilities(net, &moved, row))))
     }
 
     fn flow(&self, net: &Net, plain: &[f64], moved: &[f64]) -> f64 {
@@ -226,7 +264,7 @@ impl Case {
         squares / plain.len() as f64 / f64::from(self.weights.eps).powi(2)
     }
 
-    /// The actor's terms: policy, entropy, flow, KL and share of clipped ratios.
+    /// The actor's terms: policy, entropy, flow, L2, CAPS, KL and share of clipped ratios.
     fn actor(&self, net: &Net) -> Terms {
         let mut terms = Terms::default();
         let clip = f64::from(self.weights.clip);
@@ -246,6 +284,13 @@ impl Case {
             terms.flow += self.flow(net, &logits, &moved) / b;
             terms.approx_kl += (ratio - 1.0 - log_ratio) / b;
             terms.clip_fraction += if (ratio - 1.0).abs() > clip { 1.0 / b } else { 0.0 };
+            let [spatial, temporal] = self.caps(net, i, &x);
+            terms.caps_spatial += spatial / b;
+            terms.caps_temporal += temporal / b;
+        }
+        if self.weights.l2 > 0.0 {
+            // Weights and biases in turn.
+            terms.l2 = net.iter().step_by(2).flatten().map(|w| w * w).sum::<f64>() / 2.0;
         }
         terms
     }
@@ -274,10 +319,14 @@ impl Case {
 
     fn loss(&self, actor: &Terms, critic: &Terms) -> f64 {
         let LossWeights { value, entropy, flow, structure, tension, .. } = self.weights;
+        let LossWeights { l2, caps_spatial, caps_temporal, .. } = self.weights;
         actor.policy + f64::from(value) * 0.5 * critic.value - f64::from(entropy) * actor.entropy
             + f64::from(flow) * (actor.flow + critic.flow)
             + f64::from(structure) * critic.structure
             - f64::from(tension) * critic.tension
+            + f64::from(l2) * actor.l2
+            + f64::from(caps_spatial) * actor.caps_spatial
+            + f64::from(caps_temporal) * actor.caps_temporal
     }
 
     fn compare_terms(&self, found: &Terms) {
@@ -291,6 +340,9 @@ impl Case {
             ("value", found.value, critic.value),
             ("structure", found.structure, critic.structure),
             ("tension", found.tension, critic.tension),
+            ("l2", found.l2, actor.l2),
+            ("spatial", found.caps_spatial, actor.caps_spatial),
+            ("temporal", found.caps_temporal, actor.caps_temporal),
             ("loss", found.loss, self.loss(&actor, &critic)),
         ] {
             assert!((found - expected).abs() < 1e-5, "{name} {found} for {expected}");
@@ -355,6 +407,9 @@ fn each_term_alone_has_its_value_and_gradient() {
         LossWeights { flow: 0.2, ..only },
         LossWeights { structure: 0.5, ..only },
         LossWeights { tension: 0.8, ..only },
+        LossWeights { l2: 0.3, ..only },
+        LossWeights { caps_spatial: 2.0, ..only },
+        LossWeights { caps_temporal: 2.0, ..only },
     ]
     .into_iter()
     .enumerate()
@@ -620,5 +675,15 @@ fn a_convolution_cannot_be_trained_by_mistake() {
     let mut case = Case::new(1, &[5], 3, false, PLAIN);
     case.network.conv_channels = 2;
     let mut learner = NativeLearner::new(&case.network, Spaces { view: 2, ..case.spaces });
+    case.native(&mut learner);
+}
+
+/// A term of single observations would leave out what is remembered.
+#[test]
+#[should_panic(expected = "the terms of CAPS are of single observations")]
+fn caps_does_not_go_with_a_memory_by_mistake() {
+    let mut case = Case::new(1, &[5], 3, false, LossWeights { caps_temporal: 0.1, ..PLAIN });
+    case.network.memory = 2;
+    let mut learner = NativeLearner::new(&case.network, case.spaces);
     case.native(&mut learner);
 }

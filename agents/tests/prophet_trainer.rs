@@ -86,7 +86,13 @@ fn through_files(state: &State) -> State {
 }
 
 fn goes_on_bit_for_bit<E: ParallelEnv + Clone + Sync + Send>(env: &E, memory: usize, restart: f64) {
-    let config = |schedule| TrainConfig { restart, ..with_memory(config(schedule), memory) };
+    // The terms of CAPS are for networks without a memory.
+    let caps = if memory == 0 { 0.1 } else { 0.0 };
+    let config = |schedule| {
+        let config = TrainConfig { restart, ..with_memory(config(schedule), memory) };
+        let kernel = KernelConfig { l2: 0.01, caps_spatial: caps, caps_temporal: caps, ..config.kernel };
+        TrainConfig { kernel, ..config }
+    };
     for schedule in SCHEDULES {
         let mut first = trainer(env, config(schedule), 1);
         let early = updates(&mut first, 7);

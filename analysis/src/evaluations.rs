@@ -52,6 +52,16 @@ pub struct Evaluation {
     pub steps_mean: Option<f64>,
     /// Share of the episodes that ended by loss.
     pub terminated: Option<f64>,
+    /// Share of the steps whose action is another than that before; files of earlier versions and of gardens have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action_switches: Option<f64>,
+    /// Mean over visited states of the Frobenius norm of the derivatives of the actions' probabilities by what is
+    /// observed; none with a memory either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jacobian_norm: Option<f64>,
+    /// The mean of their largest singular value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jacobian_singular: Option<f64>,
     /// What its training has in common with those that differ from it in the seed alone; the file does not say.
     #[serde(skip)]
     pub training: Option<String>,
@@ -95,6 +105,11 @@ impl Evaluation {
         Ok(found)
     }
 
+    /// Switches of actions, and norm and largest singular value of the Jacobian.
+    fn sensitivity(&self) -> [Option<f64>; 3] {
+        [self.action_switches, self.jacobian_norm, self.jacobian_singular]
+    }
+
     /// What is not as in training.
     fn conditions(&self) -> String {
         let noise = (self.obs_noise > 0.0).then(|| format!(" with observation noise {}", self.obs_noise));
@@ -136,6 +151,11 @@ pub fn part(evaluations: &[(String, Evaluation)]) -> Result<Part, ChartError> {
             "lost",
         ],
     );
+    let sensitive = evaluations.iter().any(|(_, found)| found.sensitivity() != [None; 3]);
+    if sensitive {
+        let columns = ["action switches", "Jacobian norm", "largest singular value"];
+        table.columns.extend(columns.map(str::to_owned));
+    }
     let (mut answers, mut alone) = (Vec::new(), false);
     let groups = together(evaluations);
     for group in &groups {
@@ -174,7 +194,7 @@ pub fn part(evaluations: &[(String, Evaluation)]) -> Result<Part, ChartError> {
                 found.conditions()
             ));
         }
-        table.rows.push(vec![
+        let mut row = vec![
             Cell::text(name),
             Cell::text(&found.run),
             Cell::text(found.recipe.as_deref().unwrap_or("–")),
@@ -188,7 +208,12 @@ pub fn part(evaluations: &[(String, Evaluation)]) -> Result<Part, ChartError> {
             Cell::number(found.return_std, 2),
             Cell::number(found.steps_mean, 1),
             Cell::share(found.terminated),
-        ]);
+        ];
+        if sensitive {
+            let [switches, norm, singular] = found.sensitivity();
+            row.extend([Cell::share(switches), Cell::number(norm, 3), Cell::number(singular, 3)]);
+        }
+        table.rows.push(row);
     }
     let mut sentences = Vec::new();
     if alone {
@@ -319,6 +344,22 @@ mod tests {
         let names: Vec<_> = part.figures.iter().map(|figure| figure.name.as_str()).collect();
         assert_eq!(names, ["evaluation-1", "evaluation-2"]);
         assert_eq!(part.tables[0].rows[0][12].text, "25.0%");
+    }
+
+    /// Where one evaluation says it, there is a place for it; the others have none.
+    #[test]
+    fn sensitivity_is_shown_where_it_was_measured() {
+        let one = read(ONE).unwrap();
+        let more = r#","action_switches":0.25,"jacobian_norm":0.125,"jacobian_singular":null}"#;
+        let other = read(&ONE.replace('}', more)).unwrap();
+        let all = [("x", &one), ("y", &other)].map(|(name, found)| (name.to_owned(), found.clone()));
+        let table = |all: &[(String, Evaluation)]| part(all).unwrap().tables.remove(0);
+        assert_eq!((table(&all[..1]).columns.len(), table(&all[..1]).rows[0].len()), (13, 13));
+        let both = table(&all);
+        assert_eq!(both.columns[13..], ["action switches", "Jacobian norm", "largest singular value"]);
+        let shown =
+            |row: usize| -> Vec<&str> { both.rows[row][13..].iter().map(|cell| &cell.text[..]).collect() };
+        assert_eq!((shown(0), shown(1)), (vec!["–", "–", "–"], vec!["25.0%", "0.125", "–"]));
     }
 
     // scipy 1.17.1: ttest_1samp([50, 55, 60], 0).confidence_interval(): 55 and 42.579 to 67.421

@@ -41,7 +41,10 @@ fn eval_tells_how_it_fares() {
             "return_mean_high",
             "return_std",
             "steps_mean",
-            "terminated"
+            "terminated",
+            "action_switches",
+            "jacobian_norm",
+            "jacobian_singular"
         ]
     );
     assert_eq!(

@@ -14,6 +14,7 @@ use crate::files::{CsvFile, write_new};
 use crate::plan::{Eval, Plan};
 use crate::progress::Progress;
 use crate::rollout::Episode;
+use crate::sensitivity::{Sensitivity, measure};
 
 /// Plays the episodes of `plan` and writes `episodes.csv` and `eval.json` into a new run directory, `out` or the
 /// next free one below `runs`; yields the directory and what is in eval.json.
@@ -44,12 +45,12 @@ pub fn play(plan: &Eval, dir: &Path, progress: &dyn Progress) -> Result<Value, E
     let policy = |envs: usize| plan.policy(envs);
     let played = episodes::play(&mut csv, &plan.agent(), &plan.env, &policy, &seeds, progress)?;
     csv.finish()?;
-    let found = found(plan, &played);
+    let found = found(plan, &played, measure(plan, &seeds)?);
     write_new(&dir.join(evaluations::FILE), format!("{found}\n").as_bytes())?;
     Ok(found)
 }
 
-fn found(plan: &Eval, episodes: &[Episode]) -> Value {
+fn found(plan: &Eval, episodes: &[Episode], sensitivity: Sensitivity) -> Value {
     let returns: Vec<f64> = episodes.iter().map(|episode| episode.total_reward).collect();
     let steps: Vec<f64> = episodes.iter().map(|episode| f64::from(episode.steps)).collect();
     let terminated = episodes.iter().filter(|episode| episode.terminated).count();
@@ -71,5 +72,8 @@ fn found(plan: &Eval, episodes: &[Episode]) -> Value {
         "return_std": standard_deviation(&returns),
         "steps_mean": mean(&steps),
         "terminated": terminated as f64 / returns.len() as f64,
+        "action_switches": sensitivity.switches,
+        "jacobian_norm": sensitivity.jacobian.map(|jacobian| jacobian.0),
+        "jacobian_singular": sensitivity.jacobian.map(|jacobian| jacobian.1),
     })
 }

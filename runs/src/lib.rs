@@ -42,6 +42,7 @@ pub mod plan;
 pub mod progress;
 pub mod rollout;
 pub mod run_dir;
+mod sensitivity;
 pub mod setup;
 pub mod shell;
 mod tensorboard;

@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use resonetics_agents::Policy;
+use resonetics_agents::prophet::jacobian::PolicyJacobian;
 use resonetics_agents::prophet::learner::Learner;
 use resonetics_agents::prophet::native::NativeLearner;
+use resonetics_agents::prophet::normalizer::Normalizer;
 use resonetics_agents::prophet::policy::Prophet;
 use resonetics_agents::prophet::state::State;
 use serde::{Deserialize, Serialize};
@@ -129,12 +131,26 @@ impl Trained {
                 theirs.actions
             )));
         }
-        let refuse = |problem: String| Error::Refused(format!("{}: {problem}", self.dir.display()));
         let mut learner = NativeLearner::new(&self.plan.train.network, mine);
+        learner.load(&self.state.arrays.tensors, 0).map_err(|problem| self.unusable(&problem))?;
+        Ok(Prophet::new(learner, self.normalizer()?, mine.actions).for_agents(agents(env)))
+    }
+
+    fn normalizer(&self) -> Result<Normalizer, Error> {
         let State { numbers, arrays } = &self.state;
-        learner.load(&arrays.tensors, 0).map_err(refuse)?;
-        let normalizer = arrays.observation_normalizer(mine.observation, numbers).map_err(refuse)?;
-        Ok(Prophet::new(learner, normalizer, mine.actions).for_agents(agents(env)))
+        let columns = self.plan.spaces().observation;
+        arrays.observation_normalizer(columns, numbers).map_err(|problem| self.unusable(&problem))
+    }
+
+    /// The derivatives of the checkpoint's policy; none of one with a memory or a convolution.
+    fn jacobian(&self) -> Result<Option<PolicyJacobian>, Error> {
+        let (network, tensors) = (&self.plan.train.network, &self.state.arrays.tensors);
+        let jacobian = PolicyJacobian::new(network, self.plan.spaces(), tensors, &self.normalizer()?);
+        jacobian.map_err(|problem| self.unusable(&problem))
+    }
+
+    fn unusable(&self, problem: &str) -> Error {
+        Error::Refused(format!("{}: {problem}", self.dir.display()))
     }
 }
 
@@ -242,6 +258,16 @@ impl TrainedAgents {
         }
         self.0.iter_mut().for_each(|agent| agent.sample = sample);
         Ok(self)
+    }
+
+    /// The derivatives of the policy of the agent called `name`, opened before; none where there are none.
+    ///
+    /// # Errors
+    /// Those of [`PolicyJacobian::new`].
+    pub(crate) fn jacobian(&self, name: &str) -> Result<Option<PolicyJacobian>, Error> {
+        self.known(name)
+            .and_then(|known| known.trained.as_ref())
+            .map_or(Ok(None), |trained| trained.jacobian())
     }
 
     fn known(&self, name: &str) -> Option<&TrainedAgent> {

@@ -23,7 +23,7 @@ pub enum Schedule {
     Prophet,
 }
 
-/// The Resonetics kernel in the loss; see [`super::learner::LossWeights`] for the formula.
+/// The Resonetics kernel in the loss, and what it is compared with; see [`super::learner::LossWeights`] for the formula.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KernelConfig {
@@ -39,6 +39,22 @@ pub struct KernelConfig {
     pub period: f64,
     /// Whether the tuner moves eps toward a flow of 0.2 (RULES section 3).
     pub tune: bool,
+    /// Weight of half the sum of squares of the actor's weights; trainings from before these terms have none of them.
+    #[serde(default)]
+    pub l2: f64,
+    /// Weight of the spatial term of CAPS; 0, the default, saves its pass.
+    #[serde(default)]
+    pub caps_spatial: f64,
+    /// Size of its perturbation, in standard deviations of the observation.
+    #[serde(default = "caps_sigma")]
+    pub caps_sigma: f64,
+    /// Weight of the temporal term of CAPS; 0, the default, saves its pass.
+    #[serde(default)]
+    pub caps_temporal: f64,
+}
+
+fn caps_sigma() -> f64 {
+    0.1
 }
 
 /// The settings of a training.
@@ -159,6 +175,10 @@ impl TrainConfig {
                 eps: 0.01,
                 period: 3.0,
                 tune: false,
+                l2: 0.0,
+                caps_spatial: 0.0,
+                caps_sigma: caps_sigma(),
+                caps_temporal: 0.0,
             },
             doses: Doses::default(),
             checkpoint_every: (16_384 / rollout).max(16),
@@ -223,6 +243,10 @@ impl TrainConfig {
             tension: kernel.tension as f32,
             eps: eps as f32,
             period: kernel.period as f32,
+            l2: kernel.l2 as f32,
+            caps_spatial: kernel.caps_spatial as f32,
+            caps_sigma: kernel.caps_sigma as f32,
+            caps_temporal: kernel.caps_temporal as f32,
         }
     }
 
@@ -278,6 +302,20 @@ impl Settings for TrainConfig {
             allowed.number("tension", self.kernel.tension, 0.0..=1e6);
             allowed.number("eps", self.kernel.eps, 1e-4..=10.0);
             allowed.number("period", self.kernel.period, 1e-3..=1e6);
+            allowed.number("l2", self.kernel.l2, 0.0..=1e6);
+            allowed.number("caps_sigma", self.kernel.caps_sigma, 1e-4..=10.0);
+            for (key, weight) in
+                [("caps_spatial", self.kernel.caps_spatial), ("caps_temporal", self.kernel.caps_temporal)]
+            {
+                allowed.number(key, weight, 0.0..=1e6);
+                let alone = weight == 0.0 || self.network.memory == 0;
+                allowed.rule(
+                    alone,
+                    key,
+                    weight,
+                    "with `network.memory` above 0 only 0 is allowed: the term compares single observations",
+                );
+            }
         });
         allowed.table("doses", |allowed| self.doses.check(allowed));
         allowed.integer("checkpoint_every", self.checkpoint_every as u64, 1..=1_000_000);

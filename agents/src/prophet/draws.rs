@@ -1,5 +1,5 @@
 //! What a training draws, each number from a stream of its own: actions, the order of samples, the noise of
-//! the flow.
+//! the flow and of CAPS.
 
 use rayon::prelude::*;
 use resonetics_envs::cpu::{CpuPath, Work};
@@ -20,7 +20,7 @@ pub(super) enum Purpose {
     Actions = 2,
     /// The order of samples in an epoch.
     Order = 3,
-    /// Perturbations of the flow.
+    /// Perturbations of the flow and of the spatial term of CAPS.
     Flow = 4,
     /// The risk predictor's dropout.
     Dropout = 5,

@@ -23,6 +23,9 @@ pub struct Samples<'a> {
     pub advantages: &'a [f32],
     /// `[n]`: what the value should be.
     pub returns: &'a [f32],
+    /// `[n]`: the sample of the same row a step later, or the sample itself where the episode or the rollout ends with
+    /// it; empty where `caps_temporal` is 0.
+    pub successors: &'a [u32],
     /// What networks with a memory need beside that.
     pub recurrent: Recurrent<'a>,
 }
@@ -56,7 +59,7 @@ pub struct Minibatch<'a> {
     /// The sequences, of 1 to [`SEQUENCE`] samples each; none for networks without a memory, all of whose samples
     /// stand alone.
     pub sequences: &'a [Sequence],
-    /// `[b, D]`: standard normals for the flow; empty where `kernel.flow` is 0.
+    /// `[b, D]`: standard normals for the flow and the spatial term; empty where both have the weight 0.
     pub noise: &'a [f32],
     /// The advantage is (advantage - `advantage_mean`) * `advantage_scale`.
     pub advantage_mean: f32,
@@ -77,6 +80,12 @@ pub struct Minibatch<'a> {
 /// masked or not), S = mean(1 - cos(2 pi V(x) / period)),
 /// T = tanh(mean((V(x) - return)^2)) tanh(S) (RULES section 3, `gap_R` and `gap_S` of the value).
 ///
+/// To that `l2` L + `caps_spatial` `C_S` + `caps_temporal` `C_T` is added, what the kernel is compared with: L = half the
+/// sum of squares of all weights of the actor, without its biases; `C_S` = mean(|p(x + `caps_sigma` n) - p(x)|^2) and
+/// `C_T` = mean(|p(x') - p(x)|^2), squared Euclidean distances of the probabilities p of the allowed actions, with x'
+/// the observation of the sample's successor (Mysore et al. 2021, "Regularizing Action Policies for Smooth Control").
+/// The last two are for networks without a memory.
+///
 /// With a memory, pi(a|x) and V(x) are those of x and of the memory before it, `h_(t-1)`, through which the gradient
 /// goes back to the sequence's begin; F compares x with x + eps n before the same memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -91,6 +100,10 @@ pub struct LossWeights {
     pub tension: f32,
     pub eps: f32,
     pub period: f32,
+    pub l2: f32,
+    pub caps_spatial: f32,
+    pub caps_sigma: f32,
+    pub caps_temporal: f32,
 }
 
 /// The terms of a minibatch's loss, and how far the policy has moved.
@@ -107,6 +120,12 @@ pub struct Terms {
     pub flow: f64,
     pub structure: f64,
     pub tension: f64,
+    /// L; 0 where its weight is 0, as the two that follow are.
+    pub l2: f64,
+    /// `C_S`
+    pub caps_spatial: f64,
+    /// `C_T`
+    pub caps_temporal: f64,
     /// Mean of ratio - 1 - ln ratio: an estimate of the KL divergence (Schulman 2020).
     pub approx_kl: f64,
     /// Share of samples whose ratio is clipped.

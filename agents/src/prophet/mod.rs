@@ -7,6 +7,7 @@ mod counters;
 mod draws;
 mod evaluation;
 pub mod init;
+pub mod jacobian;
 pub mod learner;
 mod memory;
 pub mod native;

@@ -5,6 +5,7 @@
 //! alone, and each
 //! group sums its own gradient; the groups' sums are added in order.
 
+mod caps;
 mod layout;
 mod loss;
 mod memory;
@@ -18,6 +19,7 @@ use resonetics_envs::math::{self, LANES, Lanes};
 use resonetics_kernel::adam::{self, Adam, AdamConfig};
 use resonetics_kernel::dense::{Left, Start, add_rows, padded, product, tanh, tanh_backward, transpose};
 
+use self::caps::{Aside, CapsLoss, Moved, decay};
 use self::layout::{BLOCK, Cell, Layer, Net, Pass, Place};
 use self::loss::{FlowLoss, Part, PolicyLoss, ValueLoss, structure, summed_up};
 use self::memory::{Block, Recalls, blocks, recollect, remember};
@@ -45,8 +47,10 @@ struct Workspace {
     d_heads: [[Vec<f32>; 2]; 2],
     /// Gradients between layers, `[BLOCK, widest]`.
     d_hidden: [Vec<f32>; 2],
-    /// Log-probabilities and probabilities.
-    room: [Vec<Lanes>; 2],
+    /// The actor elsewhere.
+    aside: Aside,
+    /// Log-probabilities and probabilities, here and elsewhere.
+    room: [Vec<Lanes>; 3],
     recalls: Recalls,
 }
 
@@ -138,7 +142,8 @@ impl NativeLearner {
                 passes: [passes(), passes()],
                 d_heads: [heads.clone(), heads],
                 d_hidden: [hidden.clone(), hidden],
-                room: [room.clone(), room],
+                aside: Aside::new(&self.nets[ACTOR]),
+                room: [room.clone(), room.clone(), room],
                 recalls: Recalls::new(&self.nets),
             }));
         }
@@ -241,7 +246,7 @@ impl NativeLearner {
         for (i, &row) in part.rows.iter().enumerate() {
             let observation = &samples.observations[row as usize * width..][..width];
             plain[i * input..][..width].copy_from_slice(observation);
-            if !part.noise.is_empty() {
+            if part.flows() {
                 let noise = &part.noise[i * width..(i + 1) * width];
                 let out = &mut perturbed[i * input..][..width];
                 for ((out, x), n) in out.iter_mut().zip(observation).zip(noise) {
@@ -256,9 +261,9 @@ impl NativeLearner {
     fn block(&self, samples: &Samples<'_>, part: Part<'_>, first: bool, group: &mut Group) {
         let Group { gradient, sums, timings } = group;
         let mut workspace = self.workspace();
-        let Workspace { inputs, passes, d_heads, d_hidden, room, recalls } = &mut *workspace;
+        let Workspace { inputs, passes, d_heads, d_hidden, aside, room, recalls } = &mut *workspace;
         let rows = part.rows.len();
-        let both = if part.noise.is_empty() { 0..1 } else { 0..2 };
+        let both = if part.flows() { 0..2 } else { 0..1 };
         let mut lap = Lap::start();
         self.gather(samples, part, inputs);
         recalls.begin(self.network.memory, samples, part);
@@ -287,8 +292,22 @@ impl NativeLearner {
                 CpuPath::dispatch(flow);
             }
         }
-        recalls.widen(rows, asked, d_heads.as_flattened_mut());
         lap.to(&mut timings.terms);
+        // Whether something is in the group's gradient of a network.
+        let mut begun = [!first; 2];
+        for (moved, weight) in Moved::with_weights(part.weights) {
+            let d_logits = &mut d_heads[0][ACTOR][..];
+            let of_actor = (last(&passes[0][ACTOR]), d_logits);
+            let sum = match moved {
+                Moved::Perturbed => &mut sums.caps_spatial,
+                Moved::Next => &mut sums.caps_temporal,
+            };
+            let room = (&mut *aside, &mut *room, &mut *d_hidden);
+            self.caps((moved, weight), (samples, part), of_actor, room, (sum, gradient, !begun[ACTOR]));
+            begun[ACTOR] = true;
+        }
+        lap.to(&mut timings.backward);
+        recalls.widen(rows, asked, d_heads.as_flattened_mut());
         if self.network.memory > 0 {
             let of = (&self.nets, &self.transposed[..]);
             recollect(of, (inputs, passes), d_heads, recalls, (both.len(), rows), (gradient, first));
@@ -297,11 +316,29 @@ impl NativeLearner {
             for (i, net) in self.nets.iter().enumerate() {
                 let d_head = &d_heads[which][i];
                 let d_head = (&d_head[..d_head.len() / BLOCK * rows], &recalls.nets[i].d_inputs[which][..]);
-                let first = first && which == 0;
+                let first = !begun[i] && which == 0;
                 self.backward(net, (&inputs[which], &passes[which][i]), d_head, d_hidden, (gradient, first));
             }
         }
         lap.to(&mut timings.backward);
+    }
+
+    /// A term of CAPS for one block: its distances into a sum, its gradient onto that of the logits and into the
+    /// group's.
+    fn caps(
+        &self,
+        (moved, weight): (Moved, f32),
+        (samples, part): (&Samples<'_>, Part<'_>),
+        (logits, d_logits): (&[f32], &mut [f32]),
+        (aside, room, d_hidden): (&mut Aside, &mut [Vec<Lanes>; 3], &mut [Vec<f32>; 2]),
+        (sum, gradient, first): (&mut f64, &mut [f32], bool),
+    ) {
+        let (actor, rows) = (&self.nets[ACTOR], part.rows.len());
+        aside.gather(moved, samples, part, self.spaces.observation);
+        self.forward(actor, &aside.input, &mut aside.pass, rows);
+        CpuPath::dispatch(CapsLoss { samples, part, weight, logits, d_logits, aside, room, sum });
+        let d_head = &aside.d_head[..aside.d_head.len() / BLOCK * rows];
+        self.backward(actor, (&aside.input, &aside.pass), (d_head, &[]), d_hidden, (gradient, first));
     }
 
     /// Mean of (V(x) - return)^2 and of 1 - cos(2 pi V(x) / period) over a minibatch: the tension
@@ -410,10 +447,12 @@ impl NativeLearner {
     /// See [`Learner::loss`].
     ///
     /// # Panics
-    /// If the networks have a convolution, the minibatch has no sample, or its sequences are not those of its
-    /// rows.
+    /// If the networks have a convolution, or a memory and a term of CAPS; if the minibatch has no sample, or its
+    /// sequences are not those of its rows.
     pub fn loss(&mut self, samples: &Samples<'_>, minibatch: &Minibatch<'_>) -> Terms {
         assert_eq!(self.network.conv_channels, 0, "the native learner has no gradient of a convolution");
+        let alone = Moved::with_weights(minibatch.loss).next().is_none() || self.network.memory == 0;
+        assert!(alone, "the terms of CAPS are of single observations, without a memory");
         self.make_workspaces();
         let mut lap = Lap::start();
         let mut wall = LossTimings::default();
@@ -464,10 +503,14 @@ impl NativeLearner {
         for group in &groups[1..count] {
             add_rows(&group.gradient, &mut self.gradient);
         }
+        let l2 = match weights.l2 {
+            0.0 => 0.0,
+            weight => decay(&self.nets[ACTOR], &self.parameters, weight, &mut self.gradient),
+        };
         self.norm = adam::norm(&self.gradient);
         lap.to(&mut wall.backward);
         let sums: Vec<&Terms> = groups[..count].iter().map(|group| &group.sums).collect();
-        let terms = summed_up(&sums, b, weights, self.norm);
+        let terms = summed_up(&sums, b, weights, (self.norm, l2));
         lap.to(&mut wall.terms);
         self.timings.add(&wall, 1.0);
         // The groups' seconds are those of all threads.

@@ -14,7 +14,7 @@ pub struct Normalizer {
 }
 
 /// Standard deviations from the mean at which a normalised number is cut.
-const LIMIT: f32 = 10.0;
+pub(super) const LIMIT: f32 = 10.0;
 
 impl Normalizer {
     /// Nothing seen: it changes nothing.

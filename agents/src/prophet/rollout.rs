@@ -32,6 +32,8 @@ pub(super) struct Rollout {
     pub discounted: Vec<f32>,
     pub advantages: Vec<f32>,
     pub returns: Vec<f32>,
+    /// Empty unless [`Rollout::write_successors`] was asked for.
+    pub successors: Vec<u32>,
     pub remembered: Remembered,
 }
 
@@ -122,6 +124,18 @@ impl Rollout {
         advantages(&steps, gamma, lambda, &mut self.advantages, &mut self.returns);
     }
 
+    /// For each sample the one of the same row a step later, if the episode and the life go on to it and both chose;
+    /// else the sample itself.
+    pub(super) fn write_successors(&mut self, rows: usize) {
+        let n = self.asked.len();
+        let follows = |i: usize| {
+            let over = self.terminated[i] || self.truncated[i];
+            i + rows < n && !over && self.asked[i] && self.asked[i + rows]
+        };
+        self.successors.clear();
+        self.successors.extend((0..n).map(|i| if follows(i) { i + rows } else { i } as u32));
+    }
+
     /// For the learner.
     pub(super) fn samples(&self) -> Samples<'_> {
         Samples {
@@ -132,6 +146,7 @@ impl Rollout {
             values: &self.values,
             advantages: &self.advantages,
             returns: &self.returns,
+            successors: &self.successors,
             recurrent: self.remembered.recurrent(&self.asked),
         }
     }
@@ -174,6 +189,22 @@ mod tests {
         assert_eq!(shares(&[0, 2, 1, 2], &[1, 2, 3, 0], 4), [0.25, 0.25, 0.5, 0.0]);
         assert_eq!(shares(&[0, 2, 1, 2], &[1, 3], 3), [0.0, 0.0, 1.0]);
         assert!(shares(&[0, 2], &[], 3).is_empty());
+    }
+
+    /// Four steps of two rows. The first row's episode ends with its second step and its rollout with the fourth; the
+    /// second row does not choose in its third step, and then is cut by a time limit in its first one, too.
+    #[test]
+    fn successors_are_of_the_same_episode_and_chose() {
+        let mut rollout = Rollout::default();
+        rollout.resize(4, 2, 1, 2, false);
+        rollout.asked.fill(true);
+        rollout.asked[5] = false;
+        rollout.terminated[2] = true;
+        rollout.write_successors(2);
+        assert_eq!(rollout.successors, [2, 3, 2, 3, 6, 5, 6, 7]);
+        rollout.truncated[1] = true;
+        rollout.write_successors(2);
+        assert_eq!(rollout.successors, [2, 1, 2, 3, 6, 5, 6, 7]);
     }
 
     /// Of those that chose: 1 for a value that foresaw all, 0 for a constant, less for one that is further off.

@@ -10,7 +10,7 @@ use resonetics_kernel::torch::adam::{self, Adam};
 use resonetics_kernel::torch::{Answer, TchError, flow, gap, structure, tension};
 use tch::{Device, Kind, Tensor as Array, no_grad};
 
-use super::learner::{Learner, LearnerError, Minibatch, Samples, Terms};
+use super::learner::{Learner, LearnerError, LossWeights, Minibatch, Samples, Terms};
 use super::network::{NETS, Network, Spaces, Tensor, find};
 
 /// A logit of an action that may not be chosen: its probability is exactly 0, and 0 times its logarithm
@@ -47,6 +47,7 @@ struct OnDevice {
     values: Array,
     advantages: Array,
     returns: Array,
+    successors: Option<Array>,
 }
 
 impl TorchLearner {
@@ -144,6 +145,12 @@ impl TorchLearner {
             let allowed = self.upload(samples.action_mask)?;
             Some(allowed.f_logical_not()?.f_view([n, self.spaces.actions as i64])?)
         };
+        let successors = if samples.successors.is_empty() {
+            None
+        } else {
+            let rows: Vec<i64> = samples.successors.iter().map(|&row| row.into()).collect();
+            Some(self.upload(&rows)?)
+        };
         Ok(OnDevice {
             observations: self.upload(samples.observations)?.f_view([n, self.spaces.observation as i64])?,
             forbidden,
@@ -152,6 +159,7 @@ impl TorchLearner {
             values: self.upload(samples.values)?,
             advantages: self.upload(samples.advantages)?,
             returns: self.upload(samples.returns)?,
+            successors,
         })
     }
 
@@ -165,15 +173,20 @@ impl TorchLearner {
         named.collect()
     }
 
-    /// The terms of [`super::learner::LossWeights`] in the order of [`Terms`] up to the clip fraction,
+    /// The terms of [`LossWeights`] in the order of [`Terms`] up to the clip fraction,
     /// each 0-dimensional; the first has a graph.
-    fn terms(&self, host: &Samples<'_>, samples: &OnDevice, minibatch: &Minibatch<'_>) -> Answer<[Array; 9]> {
+    fn terms(
+        &self,
+        host: &Samples<'_>,
+        samples: &OnDevice,
+        minibatch: &Minibatch<'_>,
+    ) -> Answer<[Array; 12]> {
         let weights = &minibatch.loss;
         let rows: Vec<i64> = minibatch.rows.iter().map(|&row| row.into()).collect();
         let mut rows = self.upload(&rows)?;
         let mut observations = samples.observations.f_index_select(0, &rows)?;
         let mut befores = [None, None];
-        let mut noise = if weights.flow == 0.0 {
+        let mut noise = if weights.flow == 0.0 && weights.caps_spatial == 0.0 {
             None
         } else {
             let noise = self.upload(minibatch.noise)?;
@@ -201,14 +214,19 @@ impl TorchLearner {
         let value = values.f_squeeze_dim(1)?;
         let (old, returns) = (take(&samples.values)?, take(&samples.returns)?);
         let value_loss = value_loss(&value, &old, &returns, weights.value_clip.into())?;
-        let flow = if let Some(noise) = noise {
+        let flow = if weights.flow != 0.0
+            && let Some(noise) = &noise
+        {
             let noise = noise.f_unsqueeze(0)?;
             let of =
                 |net, output| flow(|x| outputs(net, x), &observations, output, &noise, weights.eps.into());
             of(ACTOR, &logits)?.f_add(&of(CRITIC, &values)?)?
         } else {
-            Array::f_zeros([], (Kind::Float, self.device))?
+            self.zero()?
         };
+        let l2 = if weights.l2 == 0.0 { self.zero()? } else { self.squared_weights()? };
+        let [spatial, temporal] =
+            self.caps((&observations, &logits), samples, (&rows, noise.as_ref()), weights)?;
         let structure = structure(&value, weights.period.into())?;
         let tension = tension(&gap(&value, &returns)?, &structure)?;
         let weigh = |term: &Array, weight: f32| term.f_mul_scalar(f64::from(weight));
@@ -217,8 +235,73 @@ impl TorchLearner {
             .f_sub(&weigh(&entropy, weights.entropy)?)?
             .f_add(&weigh(&flow, weights.flow)?)?
             .f_add(&weigh(&structure, weights.structure)?)?
-            .f_sub(&weigh(&tension, weights.tension)?)?;
-        Ok([loss, policy, value_loss, entropy, flow, structure, tension, approx_kl, clip_fraction])
+            .f_sub(&weigh(&tension, weights.tension)?)?
+            .f_add(&weigh(&l2, weights.l2)?)?
+            .f_add(&weigh(&spatial, weights.caps_spatial)?)?
+            .f_add(&weigh(&temporal, weights.caps_temporal)?)?;
+        Ok([
+            loss,
+            policy,
+            value_loss,
+            entropy,
+            flow,
+            structure,
+            tension,
+            l2,
+            spatial,
+            temporal,
+            approx_kl,
+            clip_fraction,
+        ])
+    }
+
+    fn zero(&self) -> Answer<Array> {
+        Array::f_zeros([], (Kind::Float, self.device))
+    }
+
+    /// Half the sum of squares of the actor's weights.
+    fn squared_weights(&self) -> Answer<Array> {
+        let mut sum = self.zero()?;
+        for ((name, _), parameter) in self.names.iter().zip(&self.parameters) {
+            if name.starts_with(NETS[ACTOR]) && name.ends_with(".weight") {
+                sum = sum.f_add(&parameter.f_square()?.f_sum(Kind::Float)?)?;
+            }
+        }
+        sum.f_mul_scalar(0.5)
+    }
+
+    /// The spatial and the temporal term of CAPS, for the `rows` whose `logits` these are; 0 where it has no weight.
+    fn caps(
+        &self,
+        (observations, logits): (&Array, &Array),
+        samples: &OnDevice,
+        (rows, noise): (&Array, Option<&Array>),
+        weights: &LossWeights,
+    ) -> Answer<[Array; 2]> {
+        let probabilities = |logits: &Array, rows: &Array| {
+            let allowed = allowed(logits, samples, &|array: &Array| array.f_index_select(0, rows))?;
+            allowed.f_softmax(1, Kind::Float)
+        };
+        let distance = |moved: &Array, rows_there: &Array| {
+            let there = probabilities(&self.forward(ACTOR, moved, None)?.0, rows_there)?;
+            let gaps = probabilities(logits, rows)?.f_sub(&there)?.f_square()?;
+            gaps.f_sum_dim_intlist(1, false, Kind::Float)?.f_mean(None)
+        };
+        let spatial = match noise {
+            Some(noise) if weights.caps_spatial != 0.0 => {
+                let noise = noise.f_mul_scalar(f64::from(weights.caps_sigma))?;
+                distance(&observations.f_add(&noise)?, rows)?
+            }
+            _ => self.zero()?,
+        };
+        let temporal = match &samples.successors {
+            Some(successors) if weights.caps_temporal != 0.0 => {
+                let there = successors.f_index_select(0, rows)?;
+                distance(&samples.observations.f_index_select(0, &there)?, &there)?
+            }
+            _ => self.zero()?,
+        };
+        Ok([spatial, temporal])
     }
 
     fn evaluate(
@@ -259,9 +342,9 @@ impl TorchLearner {
         self.gradients = Array::f_run_backward(&terms[..1], &self.parameters, false, false)?;
         self.norm = adam::norm(&self.gradients)?;
         // One copy from the device for all.
-        let mut read = [0.0_f32; 10];
+        let mut read = [0.0_f32; 13];
         let all: Vec<&Array> = terms.iter().chain([&self.norm]).collect();
-        no_grad(|| Array::f_stack(&all, 0)?.f_copy_data(&mut read, 10))?;
+        no_grad(|| Array::f_stack(&all, 0)?.f_copy_data(&mut read, 13))?;
         let read = read.map(f64::from);
         Ok(Terms {
             loss: read[0],
@@ -271,9 +354,12 @@ impl TorchLearner {
             flow: read[4],
             structure: read[5],
             tension: read[6],
-            approx_kl: read[7],
-            clip_fraction: read[8],
-            gradient_norm: read[9],
+            l2: read[7],
+            caps_spatial: read[8],
+            caps_temporal: read[9],
+            approx_kl: read[10],
+            clip_fraction: read[11],
+            gradient_norm: read[12],
         })
     }
 
@@ -302,6 +388,14 @@ impl TorchLearner {
     }
 }
 
+/// The logits of the rows that `take` takes, those of actions that could not be chosen as such.
+fn allowed(logits: &Array, samples: &OnDevice, take: &impl Fn(&Array) -> Answer<Array>) -> Answer<Array> {
+    match &samples.forbidden {
+        Some(forbidden) => logits.f_masked_fill(&take(forbidden)?, FORBIDDEN),
+        None => Ok(logits.shallow_clone()),
+    }
+}
+
 /// The clipped policy loss, the entropy, the KL and the clip fraction of the rows that `take` takes.
 fn policy_terms(
     logits: &Array,
@@ -310,11 +404,7 @@ fn policy_terms(
     minibatch: &Minibatch<'_>,
 ) -> Answer<[Array; 4]> {
     let clip = f64::from(minibatch.loss.clip);
-    let allowed = match &samples.forbidden {
-        Some(forbidden) => logits.f_masked_fill(&take(forbidden)?, FORBIDDEN)?,
-        None => logits.shallow_clone(),
-    };
-    let log_probs = allowed.f_log_softmax(1, Kind::Float)?;
+    let log_probs = allowed(logits, samples, take)?.f_log_softmax(1, Kind::Float)?;
     let terms = log_probs.f_exp()?.f_mul(&log_probs)?;
     let entropy = terms.f_sum_dim_intlist(1, false, Kind::Float)?.f_mean(None)?.f_neg()?;
     let actions = take(&samples.actions)?.f_unsqueeze(1)?;

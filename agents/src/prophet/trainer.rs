@@ -255,6 +255,9 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         let learning_rate = self.learning_rate(progress, &chosen);
         let entropy_weight = mix(self.config.entropy, self.config.entropy_final, progress);
         let weights = self.config.loss_weights(entropy_weight, self.tuner.eps);
+        if weights.caps_temporal > 0.0 {
+            self.rollout.write_successors(self.batch.rewards.len());
+        }
         let samples = self.rollout.samples();
         self.learner.begin(&samples)?;
         let pieces = ((chosen.len() + self.config.minibatch / 2) / self.config.minibatch).max(1);
@@ -280,7 +283,7 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
                     all.gather(rows, &self.rollout.asked, &mut gathered);
                     (rows, asked) = (&gathered.rows, &gathered.asked);
                 }
-                if weights.flow > 0.0 {
+                if weights.flow > 0.0 || weights.caps_spatial > 0.0 {
                     let count = rows.len() * self.batch.observations.ncols();
                     draw_normals(flow_key, piece as u32, count, &mut noise);
                 }

@@ -32,6 +32,10 @@ const WEIGHTS: LossWeights = LossWeights {
     tension: 0.2,
     eps: 0.1,
     period: 3.0,
+    l2: 0.01,
+    caps_spatial: 0.3,
+    caps_sigma: 0.2,
+    caps_temporal: 0.4,
 };
 
 pub fn run(args: &DoctorArgs) -> Result<(), Error> {
@@ -88,6 +92,7 @@ struct Drawn {
     values: Vec<f32>,
     advantages: Vec<f32>,
     returns: Vec<f32>,
+    successors: Vec<u32>,
     noise: Vec<f32>,
     rows: Vec<u32>,
 }
@@ -107,6 +112,7 @@ impl Drawn {
             values: normals(4, SAMPLES),
             advantages: normals(5, SAMPLES),
             returns: normals(6, SAMPLES),
+            successors: (0..SAMPLES as u32).map(|i| (i + 1) % SAMPLES as u32).collect(),
             noise: normals(7, MINIBATCH * SPACES.observation),
             rows: (0..MINIBATCH).map(|i| (i * 7 % SAMPLES) as u32).collect(),
             actions,
@@ -123,6 +129,7 @@ impl Drawn {
             values: &self.values,
             advantages: &self.advantages,
             returns: &self.returns,
+            successors: &self.successors,
             recurrent: Recurrent::default(),
         };
         let minibatch = Minibatch {
@@ -149,6 +156,9 @@ impl Drawn {
             ("flow", vec![terms.flow]),
             ("structure", vec![terms.structure]),
             ("tension", vec![terms.tension]),
+            ("l2", vec![terms.l2]),
+            ("caps_spatial", vec![terms.caps_spatial]),
+            ("caps_temporal", vec![terms.caps_temporal]),
             ("approx_kl", vec![terms.approx_kl]),
             ("clip_fraction", vec![terms.clip_fraction]),
             ("gradient_norm", vec![terms.gradient_norm]),

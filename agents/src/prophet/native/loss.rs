@@ -44,14 +44,34 @@ fn gathered(all: &[f32], rows: &[u32]) -> Lanes {
     lanes
 }
 
+/// The logits `[rows, padded(actions)]` of `rows` side by side, those of actions that could not be chosen as such.
+#[inline(always)]
+pub(super) fn masked_logits(samples: &Samples<'_>, logits: &[f32], rows: &[u32], out: &mut [Lanes]) {
+    let actions = out.len();
+    let width = padded(actions);
+    for (lane, &row) in rows.iter().enumerate() {
+        for (slot, &logit) in out.iter_mut().zip(&logits[lane * width..][..actions]) {
+            slot[lane] = logit;
+        }
+        if !samples.action_mask.is_empty() {
+            let mask = &samples.action_mask[row as usize * actions..][..actions];
+            for (slot, &allowed) in out.iter_mut().zip(mask) {
+                if !allowed {
+                    slot[lane] = FORBIDDEN;
+                }
+            }
+        }
+    }
+}
+
 /// The policy's terms and their gradient with respect to the logits.
 pub(super) struct PolicyLoss<'a> {
     pub samples: &'a Samples<'a>,
     pub part: Part<'a>,
     /// `[rows, padded(actions)]`
     pub logits: &'a [f32],
-    /// Of log-probabilities and of probabilities, `[actions]` each.
-    pub room: &'a mut [Vec<Lanes>; 2],
+    /// Of log-probabilities and of probabilities, `[actions]` each, and one that is left alone.
+    pub room: &'a mut [Vec<Lanes>; 3],
     pub d_logits: &'a mut [f32],
     pub sums: &'a mut Terms,
 }
@@ -68,30 +88,26 @@ impl Work for PolicyLoss<'_> {
     }
 }
 
+impl Part<'_> {
+    /// Whether x + eps n is looked at.
+    pub(super) fn flows(&self) -> bool {
+        self.weights.flow != 0.0 && !self.noise.is_empty()
+    }
+}
+
 impl PolicyLoss<'_> {
     /// At most [`LANES`] samples, whose logits begin at `from`.
     #[inline(always)]
     fn side_by_side(&mut self, rows: &[u32], from: usize, width: usize) {
-        let PolicyLoss { samples, part, logits, room: [log_probs, probabilities], d_logits, sums } = self;
+        let PolicyLoss { samples, part, logits, room: [log_probs, probabilities, _], d_logits, sums } = self;
         let actions = log_probs.len();
         let share = 1.0 / part.b as f32;
         let LossWeights { clip, entropy: entropy_weight, .. } = part.weights;
         let mut action = [0; LANES];
         for (lane, &row) in rows.iter().enumerate() {
-            let logits = &logits[from + lane * width..][..actions];
-            for (slot, &logit) in log_probs.iter_mut().zip(logits) {
-                slot[lane] = logit;
-            }
-            if !samples.action_mask.is_empty() {
-                let mask = &samples.action_mask[row as usize * actions..][..actions];
-                for (slot, &allowed) in log_probs.iter_mut().zip(mask) {
-                    if !allowed {
-                        slot[lane] = FORBIDDEN;
-                    }
-                }
-            }
             action[lane] = samples.actions[row as usize];
         }
+        masked_logits(samples, &logits[from..], rows, log_probs);
         log_softmax_lanes(log_probs, probabilities);
         let mut now = [0.0; LANES];
         for (lane, &action) in action.iter().enumerate() {
@@ -242,8 +258,14 @@ impl Work for FlowLoss<'_> {
     }
 }
 
-/// The groups' sums as the terms of the minibatch of `b` samples.
-pub(super) fn summed_up(groups: &[&Terms], b: usize, weights: LossWeights, gradient_norm: f64) -> Terms {
+/// The groups' sums as the terms of the minibatch of `b` samples, with the gradient's norm and what is no sum over
+/// samples, `l2`.
+pub(super) fn summed_up(
+    groups: &[&Terms],
+    b: usize,
+    weights: LossWeights,
+    (gradient_norm, l2): (f64, f64),
+) -> Terms {
     let mean = |of: fn(&Terms) -> f64| groups.iter().map(|sums| of(sums)).sum::<f64>() / b as f64;
     let mut terms = Terms {
         policy: mean(|terms| terms.policy),
@@ -251,6 +273,9 @@ pub(super) fn summed_up(groups: &[&Terms], b: usize, weights: LossWeights, gradi
         entropy: mean(|terms| terms.entropy),
         flow: mean(|terms| terms.flow),
         structure: mean(|terms| terms.structure),
+        l2,
+        caps_spatial: mean(|terms| terms.caps_spatial),
+        caps_temporal: mean(|terms| terms.caps_temporal),
         approx_kl: mean(|terms| terms.approx_kl),
         clip_fraction: mean(|terms| terms.clip_fraction),
         gradient_norm,
@@ -262,6 +287,9 @@ pub(super) fn summed_up(groups: &[&Terms], b: usize, weights: LossWeights, gradi
         - f64::from(weights.entropy) * terms.entropy
         + f64::from(weights.flow) * terms.flow
         + f64::from(weights.structure) * terms.structure
-        - f64::from(weights.tension) * terms.tension;
+        - f64::from(weights.tension) * terms.tension
+        + f64::from(weights.l2) * terms.l2
+        + f64::from(weights.caps_spatial) * terms.caps_spatial
+        + f64::from(weights.caps_temporal) * terms.caps_temporal;
     terms
 }

@@ -63,6 +63,10 @@ impl Case {
                 tension: 0.2,
                 eps: 0.05,
                 period: 3.0,
+                l2: 0.02,
+                caps_spatial: 0.5,
+                caps_sigma: 0.2,
+                caps_temporal: 0.7,
             },
         }
     }
@@ -76,6 +80,7 @@ impl Case {
             values: &self.values,
             advantages: &self.advantages,
             returns: &self.returns,
+            successors: &[1, 1, 4, 5, 0, 5],
             recurrent: Recurrent::default(),
         }
     }
@@ -168,6 +173,23 @@ impl Case {
                     t.flow += squares.sum::<f64>() / (eps * eps * b * at.len() as f64);
                 }
             }
+            let probabilities = |row: usize, x: &[f64]| -> Vec<f64> {
+                let allowed = |a: usize| self.action_mask.is_empty() || self.action_mask[row * 3 + a];
+                let logits = self.net(ACTOR, parameters, x);
+                let each = (0..3).map(|a| if allowed(a) { logits[a].exp() } else { 0.0 });
+                let total: f64 = each.clone().sum();
+                each.map(|p| p / total).collect()
+            };
+            let here = probabilities(row, &x);
+            let distance =
+                |there: Vec<f64>| here.iter().zip(&there).map(|(p, q)| (p - q).powi(2)).sum::<f64>();
+            if w.caps_spatial != 0.0 {
+                let noise = self.noise[position * 18..][..18].iter().map(|&n| f64::from(w.caps_sigma * n));
+                let moved: Vec<f64> = x.iter().zip(noise).map(|(x, n)| x + n).collect();
+                t.caps_spatial += distance(probabilities(row, &moved)) / b;
+            }
+            let next = self.samples().successors[row] as usize;
+            t.caps_temporal += distance(probabilities(next, &self.row(next))) / b;
         }
         t.tension = gap.tanh() * t.structure.tanh();
         let [value, entropy, flow, structure, tension] =
@@ -175,6 +197,13 @@ impl Case {
         t.loss =
             t.policy + 0.5 * value * t.value - entropy * t.entropy + flow * t.flow + structure * t.structure
                 - tension * t.tension;
+        let weights = parameters[..parameters.len() / 2].iter().step_by(2).flatten();
+        t.l2 = weights.map(|w| w * w).sum::<f64>() / 2.0;
+        for (weight, term) in
+            [(w.l2, t.l2), (w.caps_spatial, t.caps_spatial), (w.caps_temporal, t.caps_temporal)]
+        {
+            t.loss += f64::from(weight) * term;
+        }
         t
     }
 
@@ -216,6 +245,9 @@ fn check(name: &str, case: &Case) {
         ("flow", got.flow, expected.flow),
         ("structure", got.structure, expected.structure),
         ("tension", got.tension, expected.tension),
+        ("l2", got.l2, expected.l2),
+        ("caps_spatial", got.caps_spatial, expected.caps_spatial),
+        ("caps_temporal", got.caps_temporal, expected.caps_temporal),
         ("approx_kl", got.approx_kl, expected.approx_kl),
         ("clip_fraction", got.clip_fraction, expected.clip_fraction),
     ] {
@@ -245,8 +277,10 @@ fn loss_and_gradient_are_those_of_the_formula() {
     let wider = case.oracle(&case.wide()).value;
     assert!(terms.value != wider, "the value clip never holds");
     case.weights.flow = 0.0;
-    case.noise.clear();
     check("neither value clip nor flow", &case);
+    case.weights.caps_spatial = 0.0;
+    case.noise.clear();
+    check("nor noise", &case);
 }
 
 #[test]
