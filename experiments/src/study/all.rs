@@ -3,11 +3,18 @@
 use resonetics_runs::Error;
 
 use super::cell::Study;
-use super::{controls, drifts, foresight, kernel, limits, rates};
+use super::{controls, drifts, foresight, kernel, limits, rates, sb3};
 
 /// All, in the order of `study --list`.
-pub const ALL: [Study; 6] =
-    [limits::STUDY, drifts::STUDY, controls::STUDY, foresight::STUDY, kernel::STUDY, rates::STUDY];
+pub const ALL: [Study; 7] = [
+    limits::STUDY,
+    drifts::STUDY,
+    controls::STUDY,
+    foresight::STUDY,
+    kernel::STUDY,
+    rates::STUDY,
+    sb3::STUDY,
+];
 
 /// The study `name`.
 ///

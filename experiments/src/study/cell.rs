@@ -43,6 +43,8 @@ pub struct Cell {
     pub steps: u64,
     /// Seconds of one core, roughly.
     pub seconds: f64,
+    /// Whether its words are a script and its options, for Python.
+    pub python: bool,
 }
 
 /// A number that is measured, and which way is better.
@@ -95,7 +97,7 @@ pub struct Study {
 impl Cell {
     fn new(name: String, words: &[&str]) -> Cell {
         let words = words.iter().map(|word| (*word).to_owned()).collect();
-        Cell { name, words, needs: Vec::new(), steps: 0, seconds: 1.0 }
+        Cell { name, words, needs: Vec::new(), steps: 0, seconds: 1.0, python: false }
     }
 
     /// What is run.
@@ -116,11 +118,25 @@ impl Cell {
 
     /// The evaluation, seeing with so much noise, of the training `of`.
     pub fn evaluation(dir: &Path, name: String, of: &str, size: Size, noise: &str) -> Cell {
-        let (run, episodes, seed) = (below(dir, of), size.episodes.to_string(), MEASURED.to_string());
-        let words = ["eval", "--run", &run, "--episodes", &episodes, "--seed", &seed, "--obs-noise", noise];
-        let steps = 500 * u64::from(size.episodes);
+        let mut cell = Cell::measured(name, &below(dir, of), of, 500, size);
+        cell.words.extend(["--obs-noise".to_owned(), noise.to_owned()]);
+        cell
+    }
+
+    /// The evaluation of `run`, a checkpoint of the training `of`, in episodes of `life` steps at most.
+    pub fn measured(name: String, run: &str, of: &str, life: u32, size: Size) -> Cell {
+        let episodes = size.episodes.to_string();
+        let words = ["eval", "--run", run, "--episodes", &episodes, "--seed", &MEASURED.to_string()];
+        let steps = u64::from(life) * u64::from(size.episodes);
         let needs = vec![of.to_owned()];
         Cell { needs, steps, seconds: steps as f64 / PLAYED, ..Cell::new(name, &words) }
+    }
+
+    /// A script of `study/peers` with its options, which takes so many seconds.
+    pub fn script(dir: &Path, name: String, script: &str, words: &[&str], seconds: f64) -> Cell {
+        let script = below(dir, &format!("{}/{script}", super::python::FOLDER));
+        let words = [&[script.as_str()], words].concat();
+        Cell { seconds, python: true, ..Cell::new(name, &words) }
     }
 
     /// A benchmark of `agents`, some of which are of the cells `needs`, with further `words`.

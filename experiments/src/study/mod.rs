@@ -10,6 +10,8 @@ mod drifts;
 mod foresight;
 mod kernel;
 mod limits;
+pub mod python;
 mod rates;
+mod sb3;
 pub mod summary;
 pub mod work;
