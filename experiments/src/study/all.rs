@@ -3,16 +3,17 @@
 use resonetics_runs::Error;
 
 use super::cell::Study;
-use super::{controls, drifts, foresight, kernel, limits, rates, sb3};
+use super::{controls, drifts, foresight, kernel, limits, memory, rates, sb3};
 
 /// All, in the order of `study --list`.
-pub const ALL: [Study; 7] = [
+pub const ALL: [Study; 8] = [
     limits::STUDY,
     drifts::STUDY,
     controls::STUDY,
     foresight::STUDY,
     kernel::STUDY,
     rates::STUDY,
+    memory::STUDY,
     sb3::STUDY,
 ];
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use resonetics_analysis::evaluations::{self, Evaluation};
 use resonetics_analysis::read::{episodes, open};
+use resonetics_analysis::stats::dose::Method;
 use resonetics_runs::Error;
 use resonetics_runs::error::io;
 use resonetics_runs::interrupt;
@@ -151,6 +152,27 @@ impl Cell {
         Cell { needs: needs.to_vec(), steps, seconds: steps as f64 / PLAYED, ..Cell::new(name, &all) }
     }
 
+    /// The drift limits, in lives of `life` steps, of `agents`, some of which are of the cells `needs`, with further
+    /// `words`.
+    pub fn limit(
+        name: String,
+        agents: &[String],
+        needs: &[String],
+        (life, episodes): (u32, u32),
+        words: &[&str],
+    ) -> Cell {
+        let seed = MEASURED.to_string();
+        let (typed, each) = (life.to_string(), episodes.to_string());
+        let mut all = vec!["limit", "--seed", &seed, "--life", &typed, "--episodes", &each];
+        for agent in agents {
+            all.extend(["--agents", agent]);
+        }
+        all.extend(words);
+        // Some ten doses, at which half of the lives are short.
+        let steps = 5 * u64::from(life) * u64::from(episodes) * agents.len() as u64;
+        Cell { needs: needs.to_vec(), steps, seconds: 1.0 + steps as f64 / PLAYED, ..Cell::new(name, &all) }
+    }
+
     /// Any other command, of so many steps.
     pub fn other(name: &str, words: &[&str], needs: Vec<String>, steps: u64) -> Cell {
         let cell = Cell::new(name.to_owned(), words);
@@ -183,6 +205,29 @@ pub fn evaluated(dir: &Path, cell: &str) -> Result<Evaluation, Error> {
 pub fn played(dir: &Path, cell: &str) -> Result<Vec<episodes::Played>, Error> {
     let (_, mut table) = open(&dir.join(cell).join("episodes.csv"))?;
     Ok(episodes::read(&mut table, &|| interrupt::check().is_ok())?)
+}
+
+/// A row of limits.csv.
+#[derive(Deserialize)]
+struct Limit {
+    agent: String,
+    limit: Option<f64>,
+    method: String,
+}
+
+/// The drift limits that the run of `limit` in a cell found, agent by agent, by Spearman-Karber; none of those who have a
+/// bound alone.
+///
+/// # Errors
+/// That they cannot be read.
+pub fn limits(dir: &Path, cell: &str) -> Result<Vec<(String, Option<f64>)>, Error> {
+    let path = dir.join(cell).join("limits.csv");
+    let failed = |error: csv::Error| io("read", &path)(error.into());
+    let mut rows = csv::Reader::from_path(&path).map_err(failed)?;
+    let rows: Vec<Limit> = rows.deserialize().collect::<Result<_, _>>().map_err(failed)?;
+    let method = Method::SpearmanKarber.name();
+    let own = rows.into_iter().filter(|row| row.method == method);
+    Ok(own.map(|row| (row.agent, row.limit)).collect())
 }
 
 /// Seconds that the run in a cell took.

@@ -10,6 +10,7 @@ mod drifts;
 mod foresight;
 mod kernel;
 mod limits;
+mod memory;
 pub mod python;
 mod rates;
 mod sb3;
