@@ -9,15 +9,21 @@ use resonetics_analysis::stats::dose::Method;
 use resonetics_runs::Error;
 use resonetics_runs::error::io;
 use resonetics_runs::interrupt;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// The seed of whatever is played to measure; trainings have the seeds from 1 on.
 const MEASURED: u64 = 1_000_001;
 
-/// Steps that a core trains in a second, and steps of a cluster that it plays, as measured on a machine of today: for
-/// what a study says of its cost.
-const TRAINED: f64 = 50_000.0;
+/// Steps that a core trains in a second, in a cluster, where there are a million or more, and in a garden, and steps of a
+/// cluster that it plays, as measured on a machine of today: for what a study says of its cost.
+const TRAINED: f64 = 75_000.0;
+const TRAINED_LONG: f64 = 150_000.0;
+const TRAINED_GENERATIONS: f64 = 1_400.0;
 const PLAYED: f64 = 300_000.0;
+
+/// Steps of a cluster that a generation of a garden costs.
+pub const GENERATION: u64 = 10;
 
 /// How large a study is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,13 +114,29 @@ impl Cell {
 
     /// A training of the cluster.
     pub fn training(name: String, seed: u32, steps: u64, sets: &[&str]) -> Cell {
+        Cell::training_in("k8s", name, seed, steps, sets)
+    }
+
+    /// A training in the environment `env`.
+    pub fn training_in(env: &str, name: String, seed: u32, steps: u64, sets: &[&str]) -> Cell {
         let (seed, typed) = (seed.to_string(), steps.to_string());
-        let mut words = vec!["train", "--env", "k8s", "--no-monitor", "--seed", &seed, "--steps", &typed];
+        let mut words = vec!["train", "--env", env, "--no-monitor", "--seed", &seed, "--steps", &typed];
         for set in sets {
             words.extend(["--set", *set]);
         }
+        let rate = match (env, steps) {
+            ("gardener", _) => TRAINED_GENERATIONS,
+            // Minibatches are larger where there are more steps.
+            (_, ..1_000_000) => TRAINED,
+            _ => TRAINED_LONG,
+        };
         let cell = Cell::new(name, &words);
-        Cell { steps, seconds: steps as f64 / TRAINED, ..cell }
+        Cell { steps, seconds: 1.0 + steps as f64 / rate, ..cell }
+    }
+
+    /// The same, of so many steps, each of which costs as many of a cluster as `weight` says.
+    pub fn of(self, steps: u64, weight: u64) -> Cell {
+        Cell { steps, seconds: 1.0 + (steps * weight) as f64 / PLAYED, ..self }
     }
 
     /// The evaluation, seeing with so much noise, of the training `of`.
@@ -207,6 +229,29 @@ pub fn played(dir: &Path, cell: &str) -> Result<Vec<episodes::Played>, Error> {
     Ok(episodes::read(&mut table, &|| interrupt::check().is_ok())?)
 }
 
+/// What `loads` reads of a row of episodes.csv.
+#[derive(Deserialize)]
+pub struct Load {
+    /// Whose episode it was.
+    pub agent: String,
+    /// Mean load of a cluster, or mean dirt of a garden, over its steps.
+    pub avg_load: Option<f64>,
+}
+
+/// The mean loads in the episodes of the benchmark in a cell.
+///
+/// # Errors
+/// That they cannot be read.
+pub fn loads(dir: &Path, cell: &str) -> Result<Vec<Load>, Error> {
+    rows(&dir.join(cell).join("episodes.csv"))
+}
+
+fn rows<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, Error> {
+    let failed = |error: csv::Error| io("read", path)(error.into());
+    let mut rows = csv::Reader::from_path(path).map_err(failed)?;
+    rows.deserialize().collect::<Result<_, _>>().map_err(failed)
+}
+
 /// A row of limits.csv.
 #[derive(Deserialize)]
 struct Limit {
@@ -221,10 +266,7 @@ struct Limit {
 /// # Errors
 /// That they cannot be read.
 pub fn limits(dir: &Path, cell: &str) -> Result<Vec<(String, Option<f64>)>, Error> {
-    let path = dir.join(cell).join("limits.csv");
-    let failed = |error: csv::Error| io("read", &path)(error.into());
-    let mut rows = csv::Reader::from_path(&path).map_err(failed)?;
-    let rows: Vec<Limit> = rows.deserialize().collect::<Result<_, _>>().map_err(failed)?;
+    let rows: Vec<Limit> = rows(&dir.join(cell).join("limits.csv"))?;
     let method = Method::SpearmanKarber.name();
     let own = rows.into_iter().filter(|row| row.method == method);
     Ok(own.map(|row| (row.agent, row.limit)).collect())
