@@ -21,7 +21,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from sb3_k8s import BUDGET_RECOVERY, CLEAN_COST, MAX_BUDGET, MAX_STEPS, MOVES, PRIORITIES, SCALE_COST, Cluster
+from sb3_k8s import BUDGET_RECOVERY, CLEAN_COST, DRIFT, MAX_BUDGET, MAX_STEPS, MOVES, PRIORITIES, SCALE_COST, Cluster
 
 MEAN_RETURN, RETURN_WITHIN = 28.6, 1.5
 MEAN_LENGTH, LENGTH_WITHIN = 480.0, 15.0
@@ -40,9 +40,11 @@ class Clusters(VectorEnv):
 
     metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.SAME_STEP}
 
-    def __init__(self, num_envs, height=4, width=4):
+    def __init__(self, num_envs, height=4, width=4, max_steps=MAX_STEPS, drift=DRIFT):
         one = Cluster(height, width)
-        self.num_envs = num_envs
+        self.num_envs, self.max_steps = num_envs, max_steps
+        # Mean and standard deviation of what a step adds to cpu and memory.
+        self.means, self.deviations = np.array([[0.0, drift], [0.02, 0.01]], np.float32)
         self.single_observation_space, self.single_action_space = one.observation_space, one.action_space
         self.observation_space = batch_space(one.observation_space, num_envs)
         self.action_space = batch_space(one.action_space, num_envs)
@@ -91,8 +93,8 @@ class Clusters(VectorEnv):
 
     def step(self, actions):
         noise = self._np_random.standard_normal(dtype=np.float32, out=self.noise)
-        noise *= np.array([0.02, 0.01], np.float32)
-        noise[:, :, 1] += np.float32(0.005)
+        noise *= self.deviations
+        noise += self.means
         rewards, terminated, truncated = self.advance(np.asarray(actions), noise)
         over = np.flatnonzero(terminated | truncated)
         infos = {}
@@ -122,7 +124,7 @@ class Clusters(VectorEnv):
         terminated |= load.mean(axis=(1, 2)) > 0.85
         np.minimum(MAX_BUDGET, self.budgets + np.float32(BUDGET_RECOVERY), out=self.budgets)
         self.steps += 1
-        return rewards, terminated, self.steps >= MAX_STEPS
+        return rewards, terminated, self.steps >= self.max_steps
 
     def clean(self, lanes, rewards):
         able = self.budgets[lanes] >= CLEAN_COST

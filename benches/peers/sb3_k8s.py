@@ -19,6 +19,7 @@ BUDGET_RECOVERY = 0.5
 CLEAN_COST = 0.5
 SCALE_COST = 5.0
 MAX_STEPS = 500
+DRIFT = 0.005
 PRIORITIES = np.array([0.2, 0.5, 1.0])
 MOVES = ((-1, 0), (1, 0), (0, -1), (0, 1))
 
@@ -64,7 +65,7 @@ class Cluster(gymnasium.Env):
     def step(self, action):
         noise = self.np_random.standard_normal((len(self.nodes), 2))
         noise *= (0.02, 0.01)
-        noise[:, 1] += 0.005
+        noise[:, 1] += DRIFT
         return self.step_with(action, noise)
 
     def step_with(self, action, noise):

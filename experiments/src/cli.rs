@@ -114,6 +114,9 @@ pub struct StudyArgs {
     /// Episodes of whatever is measured [default: as the study has it]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u32>(EPISODES))]
     pub episodes: Option<u32>,
+    /// Python with stable-baselines3, for the study sb3 [default: python3]
+    #[arg(long, value_name = "PROGRAM")]
+    pub python: Option<PathBuf>,
     /// Folder of the study [default: runs/study-NAME]; one that holds it is gone on with
     #[command(flatten)]
     pub out: OutArgs,

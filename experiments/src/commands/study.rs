@@ -14,6 +14,7 @@ use crate::out::say;
 use crate::progress::Bar;
 use crate::study::all::{ALL, named};
 use crate::study::cell::{Cell, Measure, Size, Study, Unit, answers};
+use crate::study::python;
 use crate::study::summary;
 use crate::study::work::{weight, work};
 
@@ -40,17 +41,44 @@ pub fn run(args: &StudyArgs, context: Context) -> Result<(), Error> {
     let study = named(name)?;
     let size = size(study);
     let dir = args.out.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(format!("study-{name}")));
+    let mut cells = (study.cells)(&dir, size);
+    let python = args.python.clone().unwrap_or_else(|| PathBuf::from(python::USUAL));
+    let skipped = skipped(study, &mut cells, args.python.is_some(), &python)?;
     let _held = opened(&dir, &Described { study: name.clone(), size })?;
-    let cells = (study.cells)(&dir, size);
+    if cells.iter().any(|cell| cell.python) {
+        python::provide(&dir)?;
+    }
     let bar = Bar::new(cells.iter().map(weight).sum(), "core seconds", context.quiet);
-    let worked = work(&dir, &cells, context.threads, &bar);
+    let worked = work(&dir, &cells, &python, context.threads, &bar);
     bar.finish();
     worked?;
-    told(study, &dir, size)?;
+    told(study, &dir, size, skipped)?;
     if !context.quiet {
         say(format_args!("wrote {}", dir.display()))?;
     }
     Ok(())
+}
+
+/// Leaves the cells for Python out where `python` does not have what they need, and says so: `chosen` is whether somebody
+/// asked for this one.
+fn skipped(
+    study: &Study,
+    cells: &mut Vec<Cell>,
+    chosen: bool,
+    python: &Path,
+) -> Result<Option<String>, Error> {
+    if !cells.iter().any(|cell| cell.python) {
+        let refused = format!("--python: no run of the study {} needs it", study.name);
+        return if chosen { Err(Error::Refused(refused)) } else { Ok(None) };
+    }
+    match python::ready(python) {
+        Ok(()) => Ok(None),
+        Err(problem) if chosen => Err(Error::Refused(format!("--python: {problem}"))),
+        Err(problem) => {
+            cells.retain(|cell| !cell.python);
+            Ok(Some(format!("Skipped: what Python is needed for. {problem}.")))
+        }
+    }
 }
 
 /// A study in the list, with what it costs.
@@ -100,7 +128,7 @@ fn opened(dir: &Path, described: &Described) -> Result<File, Error> {
 }
 
 /// Writes the tables of a study that is finished and says what they answer.
-fn told(study: &Study, dir: &Path, size: Size) -> Result<(), Error> {
+fn told(study: &Study, dir: &Path, size: Size, skipped: Option<String>) -> Result<(), Error> {
     let values = study.values.map_or(Ok(Vec::new()), |values| values(dir, size))?;
     let rows = summary::rows(&values, study.measures.len());
     let mut said = match study.report {
@@ -108,6 +136,7 @@ fn told(study: &Study, dir: &Path, size: Size) -> Result<(), Error> {
         None => Vec::new(),
     };
     said.extend(summary::answers(&rows, study.measures));
+    said.extend(skipped);
     let mut text = format!("{}\n\n", study.question);
     if !rows.is_empty() {
         written(dir, &values, &rows, study.measures)?;

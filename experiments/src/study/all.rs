@@ -3,10 +3,10 @@
 use resonetics_runs::Error;
 
 use super::cell::Study;
-use super::{controls, drifts, foresight, kernel, limits, lives, rates};
+use super::{controls, drifts, foresight, kernel, limits, lives, memory, rates, sb3};
 
 /// All, in the order of `study --list`.
-pub const ALL: [Study; 7] = [
+pub const ALL: [Study; 9] = [
     lives::STUDY,
     limits::STUDY,
     drifts::STUDY,
@@ -14,6 +14,8 @@ pub const ALL: [Study; 7] = [
     foresight::STUDY,
     kernel::STUDY,
     rates::STUDY,
+    memory::STUDY,
+    sb3::STUDY,
 ];
 
 /// The study `name`.

@@ -5,59 +5,103 @@ use std::path::Path;
 use resonetics_analysis::stats::summary::mean;
 use resonetics_runs::Error;
 
-use super::cell::{Cell, Measure, Size, Study, Unit, played, prophet};
+use super::cell::{Cell, Measure, Size, Study, Unit, loads, played, prophet};
 
-/// Presets and schedules of the drift, with what is typed for them.
-const DRIFTS: [(&str, &[&str]); 7] = [
-    ("calm", &["--preset", "calm"]),
-    ("reference", &[]),
-    ("storm", &["--preset", "storm"]),
-    ("ramp", &["--set", "drift.schedule=ramp"]),
-    ("seasonal", &["--set", "drift.schedule=seasonal"]),
-    ("regime", &["--set", "drift.schedule=regime"]),
-    ("shocks", &["--set", "drift.schedule=shocks"]),
-];
+/// A world with its drifts: presets and schedules, each with what is typed for it.
+struct World {
+    /// Its folders and groups begin with it.
+    name: &'static str,
+    env: &'static str,
+    agents: &'static [&'static str],
+    drifts: &'static [(&'static str, &'static [&'static str])],
+    /// A training has this part of the steps, a benchmark this part of the episodes.
+    parts: (u64, u32),
+    /// Steps of a life, and steps of a cluster that one costs.
+    life: u64,
+    weight: u64,
+}
 
-const AGENTS: [&str; 4] = ["heuristic", "patrol", "planner", "random"];
+const CLUSTER: World = World {
+    name: "",
+    env: "k8s",
+    agents: &["heuristic", "patrol", "planner", "random"],
+    drifts: &[
+        ("calm", &["--preset", "calm"]),
+        ("reference", &[]),
+        ("storm", &["--preset", "storm"]),
+        ("ramp", &["--set", "drift.schedule=ramp"]),
+        ("seasonal", &["--set", "drift.schedule=seasonal"]),
+        ("regime", &["--set", "drift.schedule=regime"]),
+        ("shocks", &["--set", "drift.schedule=shocks"]),
+    ],
+    parts: (1, 1),
+    life: 500,
+    weight: 1,
+};
+
+const GARDEN: World = World {
+    name: "garden-",
+    env: "gardener",
+    agents: &["heuristic", "patrol", "evolved", "random"],
+    drifts: &[("calm", &["--preset", "calm"]), ("reference", &[]), ("storm", &["--preset", "storm"])],
+    parts: (8, 20),
+    life: 2000,
+    weight: super::cell::GENERATION,
+};
 
 pub const STUDY: Study = Study {
     name: "drifts",
-    question: "How long does each agent live, and what does it earn, under each drift? Prophet was trained under the reference drift.",
+    question: "How long does each agent live, and what does it earn, under each drift of the cluster and of the garden? Prophet was trained under the reference drift. (gardens: an eighth of --steps, a 20th of --episodes)",
     size: Size { seeds: 10, steps: 400_000, episodes: 1000 },
     cells,
     measures: &[
         Measure { name: "steps lived", decimals: 1, more_is_better: true },
         Measure { name: "return", decimals: 2, more_is_better: true },
+        Measure { name: "mean dirt", decimals: 4, more_is_better: false },
     ],
     values: Some(values),
     report: None,
 };
 
-fn training(seed: u32) -> String {
-    format!("train-seed-{seed}")
-}
+impl World {
+    fn training(&self, seed: u32) -> String {
+        format!("train-{}seed-{seed}", self.name)
+    }
 
-fn cells(dir: &Path, size: Size) -> Vec<Cell> {
-    let trainings: Vec<String> = (1..=size.seeds).map(training).collect();
-    let agents = AGENTS.map(str::to_owned).into_iter();
-    let agents: Vec<String> = agents.chain(trainings.iter().map(|name| prophet(dir, name))).collect();
-    let trained = (1..=size.seeds).map(|seed| Cell::training(training(seed), seed, size.steps, &[]));
-    let under = |(name, words): (&str, &[&str])| {
-        Cell::benchmark(format!("benchmark-{name}"), &agents, &trainings, size, words)
-    };
-    trained.chain(DRIFTS.into_iter().map(under)).collect()
-}
+    fn benchmark(&self, drift: &str) -> String {
+        format!("benchmark-{}{drift}", self.name)
+    }
 
-fn values(dir: &Path, _: Size) -> Result<Vec<Unit>, Error> {
-    let mut values = Vec::new();
-    for (group, _) in DRIFTS {
+    fn cells(&self, dir: &Path, size: Size) -> Vec<Cell> {
+        let (steps, episodes) = ((size.steps / self.parts.0).max(1), size.episodes.div_ceil(self.parts.1));
+        let trainings: Vec<String> = (1..=size.seeds).map(|seed| self.training(seed)).collect();
+        let agents = self.agents.iter().map(|agent| (*agent).to_owned());
+        let agents: Vec<String> = agents.chain(trainings.iter().map(|name| prophet(dir, name))).collect();
+        let trained =
+            (1..=size.seeds).map(|seed| Cell::training_in(self.env, self.training(seed), seed, steps, &[]));
+        let under = |(name, words): &(&str, &[&str])| {
+            let words = [&["--env", self.env], *words].concat();
+            let size = Size { episodes, ..size };
+            let cell = Cell::benchmark(self.benchmark(name), &agents, &trainings, size, &words);
+            cell.of(self.life * u64::from(episodes) * agents.len() as u64, self.weight)
+        };
+        trained.chain(self.drifts.iter().map(under)).collect()
+    }
+
+    fn values(&self, dir: &Path, (drift, _): &(&str, &[&str])) -> Result<Vec<Unit>, Error> {
+        let mut values = Vec::new();
         let mut trainings = 0;
-        for agent in played(dir, &format!("benchmark-{group}"))? {
-            let trained = !AGENTS.contains(&agent.agent.as_str());
+        let cell = self.benchmark(drift);
+        let loads = if self.env == GARDEN.env { loads(dir, &cell)? } else { Vec::new() };
+        for agent in played(dir, &cell)? {
+            let trained = !self.agents.contains(&agent.agent.as_str());
             let variant = if trained { "prophet".to_owned() } else { agent.agent.clone() };
-            for (measure, all) in [&agent.steps, &agent.returns].into_iter().enumerate() {
+            let own = loads.iter().filter(|load| load.agent == agent.agent);
+            let dirt: Vec<f64> = own.filter_map(|load| load.avg_load).collect();
+            for (measure, all) in [&agent.steps, &agent.returns, &dirt].into_iter().enumerate() {
+                let group = format!("{}{drift}", self.name.replace('-', ", "));
                 let of = |seed, value| Unit {
-                    group: group.to_owned(),
+                    group: group.clone(),
                     variant: variant.clone(),
                     seed,
                     measure,
@@ -71,6 +115,20 @@ fn values(dir: &Path, _: Size) -> Result<Vec<Unit>, Error> {
                 }
             }
             trainings += u64::from(trained);
+        }
+        Ok(values)
+    }
+}
+
+fn cells(dir: &Path, size: Size) -> Vec<Cell> {
+    [CLUSTER, GARDEN].iter().flat_map(|world| world.cells(dir, size)).collect()
+}
+
+fn values(dir: &Path, _: Size) -> Result<Vec<Unit>, Error> {
+    let mut values = Vec::new();
+    for world in [CLUSTER, GARDEN] {
+        for drift in world.drifts {
+            values.extend(world.values(dir, drift)?);
         }
     }
     Ok(values)

@@ -12,6 +12,7 @@ use resonetics_runs::{Error, interrupt, run_dir};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::cell::Cell;
+use super::python;
 use crate::progress::Bar;
 
 /// Between two looks at a process.
@@ -28,6 +29,13 @@ struct Board<'a> {
     failed: Vec<String>,
 }
 
+/// What runs a cell.
+#[derive(Clone, Copy)]
+struct Programs<'a> {
+    own: &'a Path,
+    python: &'a Path,
+}
+
 /// What is there of a cell.
 enum State {
     Finished,
@@ -37,11 +45,11 @@ enum State {
     New,
 }
 
-/// Runs the cells below `dir` that are not finished, `threads` at once with one thread each. A cell that fails holds up those that need it alone.
+/// Runs the cells below `dir` that are not finished, those for Python with `python`, `threads` at once with one thread each. A cell that fails holds up those that need it alone.
 ///
 /// # Errors
 /// [`Error::Failed`] with the cells that failed; an interrupt; that a folder is in use or cannot be made.
-pub fn work(dir: &Path, cells: &[Cell], threads: usize, bar: &Bar) -> Result<(), Error> {
+pub fn work(dir: &Path, cells: &[Cell], python: &Path, threads: usize, bar: &Bar) -> Result<(), Error> {
     let mut board = Board { waiting: Vec::new(), finished: Vec::new(), running: 0, failed: Vec::new() };
     for cell in cells {
         if matches!(state(dir, cell)?, State::Finished) {
@@ -53,9 +61,10 @@ pub fn work(dir: &Path, cells: &[Cell], threads: usize, bar: &Bar) -> Result<(),
     let done = cells.iter().filter(|cell| board.finished.contains(&cell.name.as_str()));
     bar.begin_at(done.map(weight).sum());
     let board = Mutex::new(board);
-    let program = std::env::current_exe().map_err(|error| Error::Failed(format!("this program: {error}")))?;
+    let own = std::env::current_exe().map_err(|error| Error::Failed(format!("this program: {error}")))?;
+    let programs = Programs { own: &own, python };
     let outcomes: Vec<Result<(), Error>> = thread::scope(|scope| {
-        let one = || worker(dir, &program, &board, bar);
+        let one = || worker(dir, programs, &board, bar);
         let workers: Vec<_> = (0..threads.clamp(1, cells.len().max(1))).map(|_| scope.spawn(one)).collect();
         let died = || Err(Error::Failed("a thread of the study died".to_owned()));
         workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| died())).collect()
@@ -70,7 +79,7 @@ pub fn weight(cell: &Cell) -> u64 {
     cell.seconds.ceil().max(1.0) as u64
 }
 
-fn worker(dir: &Path, program: &Path, board: &Mutex<Board<'_>>, bar: &Bar) -> Result<(), Error> {
+fn worker(dir: &Path, programs: Programs<'_>, board: &Mutex<Board<'_>>, bar: &Bar) -> Result<(), Error> {
     let locked = || board.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
         interrupt::check()?;
@@ -91,7 +100,7 @@ fn worker(dir: &Path, program: &Path, board: &Mutex<Board<'_>>, bar: &Bar) -> Re
             continue;
         };
         bar.message(cell.name.clone());
-        let outcome = run(dir, program, cell);
+        let outcome = run(dir, programs, cell);
         let mut board = locked();
         board.running -= 1;
         match outcome {
@@ -105,6 +114,9 @@ fn worker(dir: &Path, program: &Path, board: &Mutex<Board<'_>>, bar: &Bar) -> Re
 
 fn state(dir: &Path, cell: &Cell) -> Result<State, Error> {
     let folder = dir.join(&cell.name);
+    if cell.python {
+        return Ok(if folder.join(python::RESULT).is_file() { State::Finished } else { State::New });
+    }
     if !folder.join("run.json").is_file() {
         return Ok(State::New);
     }
@@ -125,8 +137,9 @@ fn log(dir: &Path, cell: &Cell) -> PathBuf {
 }
 
 /// Runs a cell to its end; whether it succeeded.
-fn run(dir: &Path, program: &Path, cell: &Cell) -> Result<bool, Error> {
+fn run(dir: &Path, programs: Programs<'_>, cell: &Cell) -> Result<bool, Error> {
     let folder = dir.join(&cell.name);
+    let program = if cell.python { programs.python } else { programs.own };
     let mut command = Command::new(program);
     if let State::Stopped = state(dir, cell)? {
         command.arg(cell.command()).arg("--resume").arg(&folder);
@@ -139,7 +152,10 @@ fn run(dir: &Path, program: &Path, cell: &Cell) -> Result<bool, Error> {
     }
     let path = log(dir, cell);
     let open = || File::options().create(true).append(true).open(&path).map_err(io("open", &path));
-    command.args(["--threads", "1", "--quiet"]).stdin(Stdio::null()).stdout(open()?).stderr(open()?);
+    if !cell.python {
+        command.args(["--threads", "1", "--quiet"]);
+    }
+    command.stdin(Stdio::null()).stdout(open()?).stderr(open()?);
     let child = command.spawn().map_err(|error| Error::Failed(format!("{}: {error}", program.display())))?;
     waited_for(child).map(|status| status.success())
 }
