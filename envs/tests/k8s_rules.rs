@@ -296,3 +296,39 @@ fn the_observation_is_the_neighbourhood_the_place_and_the_budget() {
         assert_eq!(observation[27..], [row, col, 0.25]);
     }
 }
+
+/// RULES section 1.2. Survival mode from a risk of 0 on replaces every action; `wasted_only` knows none.
+#[test]
+fn a_control_of_wasted_actions_replaces_nothing_else() {
+    let mut config = K8sConfig::default();
+    config.control.enabled = true;
+    config.control.damping.survival_on_risk = 0.0;
+    let shielded = |config: &K8sConfig, state: &K8sState, action: Action| {
+        let mut env = K8sEnv::new(config.clone());
+        env.set_state(state).unwrap();
+        env.shielded(action as usize)
+    };
+    let [mut bare, mut hot, mut poor] = [calm(), calm(), calm()];
+    (bare.cpu[6], bare.memory[6]) = (0.05, 0.1);
+    hot.memory[0] = 0.9;
+    // Enough for a clean, too little for a scale; and for nothing.
+    (poor.memory[0], poor.budget) = (0.9, 4.0);
+    let broke = K8sState { budget: 0.4, ..calm() };
+    assert_eq!(shielded(&config, &calm(), Action::Left), Action::Clean as usize);
+    config.control.wasted_only = true;
+    for action in [Action::Up, Action::Down, Action::Left, Action::Right] {
+        assert_eq!(shielded(&config, &poor, action), action as usize);
+    }
+    let cases = [
+        // 0.3 + 0.1 is at least `clean_worth`, 0.05 + 0.1 is not; all neighbours are alike, and the first is up.
+        (calm(), Action::Clean, Action::Clean),
+        (bare, Action::Clean, Action::Up),
+        (broke, Action::Clean, Action::Up),
+        (calm(), Action::Scale, Action::Clean),
+        (hot, Action::Scale, Action::Scale),
+        (poor, Action::Scale, Action::Clean),
+    ];
+    for (place, (state, action, expected)) in cases.into_iter().enumerate() {
+        assert_eq!(shielded(&config, &state, action), expected as usize, "{place}");
+    }
+}

@@ -200,6 +200,7 @@ impl TrainConfig {
             gamma: 0.8,
             lambda: 0.8,
             learning_rate: 1e-3,
+            entropy: 0.01,
             // An update is a second of work; playing whole episodes is more.
             checkpoint_every: 1,
             eval_every: 16,

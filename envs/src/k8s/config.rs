@@ -50,6 +50,9 @@ pub struct ControlConfig {
     pub suppress: Vec<Action>,
     /// Risk below which nothing is suppressed.
     pub suppress_from_risk: f64,
+    /// Whether only a clean or scale that would be wasted is replaced, at whatever risk, and nothing else.
+    #[serde(default)]
+    pub wasted_only: bool,
 }
 
 /// The six actions, in the order of their numbers.
@@ -205,6 +208,7 @@ impl Default for K8sConfig {
                 damping: Damping::default(),
                 suppress: vec![Action::Up, Action::Down, Action::Left, Action::Right, Action::Scale],
                 suppress_from_risk: 0.0,
+                wasted_only: false,
             },
         }
     }

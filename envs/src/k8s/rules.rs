@@ -249,7 +249,7 @@ fn next_worst<const N: usize>(
 }
 
 /// The hotspots of cluster `lane` in a block, a bit a node.
-fn hot<const N: usize>(config: &K8sConfig, block: &Block<N>, lane: usize) -> u32 {
+pub(super) fn hot<const N: usize>(config: &K8sConfig, block: &Block<N>, lane: usize) -> u32 {
     let threshold = config.hotspot_threshold as f32;
     let mut bits = 0;
     for node in 0..LANES {

@@ -4,7 +4,7 @@ use crate::control::Restraint;
 use crate::k8s::config::Action;
 use crate::k8s::noise::Purpose;
 use crate::k8s::params::Params;
-use crate::k8s::rules::{ACTIONS, OBSERVATION, observe};
+use crate::k8s::rules::{ACTIONS, OBSERVATION, hot, observe};
 use crate::k8s::state::{Block, Scalars};
 use crate::math::LANES;
 use crate::risk::{RiskState, term};
@@ -55,6 +55,10 @@ impl Shield {
         nodes: &[Block<1>],
         action: usize,
     ) -> usize {
+        if params.config.control.wasted_only {
+            let wasted = is_wasted(params, scalars, nodes, action);
+            return if wasted { safe_action(params, scalars, nodes) } else { action };
+        }
         let draw = f64::from(key.uniform(scalars.steps[0], Purpose::Shield.index(0)));
         let damped = self.suppress[action]
             && draw > self.restraint.alpha
@@ -105,14 +109,32 @@ fn metrics(params: &Params, key: Key, scalars: &Scalars<1>, nodes: &[Block<1>]) 
 fn safe_action(params: &Params, scalars: &Scalars<1>, nodes: &[Block<1>]) -> usize {
     let mut observation = [0.0; OBSERVATION];
     observe(params, scalars, nodes, 0, &mut observation);
-    let config = &params.config;
-    let (cpu, memory) = (observation[12], observation[13]);
-    let pays = cpu.min(config.clean_cpu as f32) + memory >= config.clean_worth as f32;
-    if pays && scalars.budget[0] >= config.clean_cost {
+    if clean_pays(params, scalars, &observation) {
         Action::Clean as usize
     } else {
         toward_worst(&observation, 0.0)
     }
+}
+
+/// Whether the node that is observed has enough to remove, and there is the budget for it.
+fn clean_pays(params: &Params, scalars: &Scalars<1>, observation: &[f32; OBSERVATION]) -> bool {
+    let config = &params.config;
+    let (cpu, memory) = (observation[12], observation[13]);
+    let pays = cpu.min(config.clean_cpu as f32) + memory >= config.clean_worth as f32;
+    pays && scalars.budget[0] >= config.clean_cost
+}
+
+/// Whether `action` costs a step and does next to nothing: a clean that does not pay, a scale with no hot node or without
+/// the budget for one. A move is never wasted.
+fn is_wasted(params: &Params, scalars: &Scalars<1>, nodes: &[Block<1>], action: usize) -> bool {
+    if action == Action::Clean as usize {
+        let mut observation = [0.0; OBSERVATION];
+        observe(params, scalars, nodes, 0, &mut observation);
+        return !clean_pays(params, scalars, &observation);
+    }
+    let config = &params.config;
+    action == Action::Scale as usize
+        && (scalars.budget[0] < config.scale_cost || nodes.iter().all(|block| hot(config, block, 0) == 0))
 }
 
 /// The move (0 to 3) toward the worst of the eight neighbours in an observation `[30]`: the one

@@ -7,14 +7,25 @@ use resonetics_runs::Error;
 
 use super::cell::{Cell, Measure, Size, Study, Unit, played, prophet};
 
-const DRIFTS: [&str; 3] = ["calm", "reference", "storm"];
+/// What is typed for each drift; the last overwhelms the rule of thumb.
+const DRIFTS: [(&str, &[&str]); 4] = [
+    ("calm", &["--preset", "calm"]),
+    ("reference", &[]),
+    ("storm", &["--preset", "storm"]),
+    ("0.02, 2000 steps", &["--set", "mem_drift_mu=0.02", "--set", "max_steps=2000"]),
+];
 const AGENTS: [&str; 4] = ["random", "heuristic", "patrol", "planner"];
-/// What is typed without control and with it; the first is what the other is compared with.
-const SIDES: [(&str, &str); 2] = [("off", "control.enabled=false"), ("on", "control.enabled=true")];
+/// What is typed without control, with it, and with one that replaces wasted actions alone; the first is what the others are
+/// compared with.
+const SIDES: [(&str, &[&str]); 3] = [
+    ("off", &[]),
+    ("on", &["--set", "control.enabled=true"]),
+    ("wasted only", &["--set", "control.enabled=true", "--set", "control.wasted_only=true"]),
+];
 
 pub const STUDY: Study = Study {
     name: "controls",
-    question: "For each agent, how much life and return does the control layer of the cluster save, and what does it cost where nothing threatens?",
+    question: "For each agent, how much life and return does the control layer of the cluster save, and what does it cost where nothing threatens? And one that replaces wasted actions alone?",
     size: Size { seeds: 10, steps: 400_000, episodes: 1000 },
     cells,
     measures: &[
@@ -30,7 +41,7 @@ fn training(seed: u32) -> String {
 }
 
 fn benchmark(drift: &str, side: &str) -> String {
-    format!("benchmark-{drift}-{side}")
+    format!("benchmark-{drift}-{side}").replace(", ", "-").replace(' ', "-")
 }
 
 fn cells(dir: &Path, size: Size) -> Vec<Cell> {
@@ -39,9 +50,9 @@ fn cells(dir: &Path, size: Size) -> Vec<Cell> {
     let agents: Vec<String> = agents.chain(trainings.iter().map(|name| prophet(dir, name))).collect();
     let mut cells: Vec<Cell> =
         (1..=size.seeds).map(|seed| Cell::training(training(seed), seed, size.steps, &[])).collect();
-    for drift in DRIFTS {
+    for (drift, typed) in DRIFTS {
         for (side, set) in SIDES {
-            let words = ["--preset", drift, "--set", set];
+            let words = [typed, set].concat();
             cells.push(Cell::benchmark(benchmark(drift, side), &agents, &trainings, size, &words));
         }
     }
@@ -50,7 +61,7 @@ fn cells(dir: &Path, size: Size) -> Vec<Cell> {
 
 fn values(dir: &Path, _: Size) -> Result<Vec<Unit>, Error> {
     let mut values = Vec::new();
-    for drift in DRIFTS {
+    for (drift, _) in DRIFTS {
         for (side, _) in SIDES {
             let mut trainings = 0;
             for agent in played(dir, &benchmark(drift, side))? {
