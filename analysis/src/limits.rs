@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use self::sides::{Beside, Side, sides};
 pub use self::world::World;
+use crate::agents::Named;
 use crate::chart::{CURVES, ChartError, Curve, Labels, Size, lines, picked, range};
 use crate::read::GoOn;
 use crate::read::doses::Doses;
@@ -47,21 +48,24 @@ pub struct Shown<'a> {
 /// # Errors
 /// That a figure cannot be drawn.
 pub fn part(worlds: &[World], go_on: GoOn<'_>) -> Result<Part, ChartError> {
+    let named = Named::of(worlds.iter().flat_map(|world| &world.agents).map(|agent| agent.recipe.as_ref()));
     let mut all = Table::new(
         "Drift limits: the dose at which half are lost",
-        &[
+        &named.columns(
             "world, agent",
-            "episodes",
-            "doses",
-            "Spearman-Karber (95%)",
-            "logistic (95%)",
-            "falls with the dose",
-            "below the best by (95%)",
-        ],
+            &[
+                "episodes",
+                "doses",
+                "Spearman-Karber (95%)",
+                "logistic (95%)",
+                "falls with the dose",
+                "below the best by (95%)",
+            ],
+        ),
     );
     let mut by_dose = Table::new(
         "Share that lives to the end",
-        &["world, agent", "dose", "episodes", "alive", "share (95%)", "mean life, steps"],
+        &named.columns("world, agent", &["dose", "episodes", "alive", "share (95%)", "mean life, steps"]),
     );
     let (mut answers, mut sentences, mut figures, mut findings) = (vec![], vec![], vec![], vec![]);
     for (number, world) in worlds.iter().enumerate() {
@@ -77,12 +81,14 @@ pub fn part(worlds: &[World], go_on: GoOn<'_>) -> Result<Part, ChartError> {
         for (agent, limits) in world.agents.iter().zip(&found) {
             let alone = sides.iter().position(|side| side.members == [agent.agent.as_str()]);
             let above = alone.and_then(|side| beside.iter().find(|beside| beside.side == side));
-            all.rows.push(row(world, agent, limits, above, decimals));
-            by_dose.rows.extend(shares(world, agent));
+            let (name, recipe) = (format!("{}, {}", world.name, agent.agent), agent.recipe.as_ref());
+            all.rows.push(named.row(&name, recipe, row(agent, limits, above, decimals)));
+            by_dose.rows.extend(shares(agent).map(|row| named.row(&name, recipe, row)));
         }
         for (place, side) in sides.iter().enumerate().filter(|(_, side)| side.members.len() > 1) {
             let above = beside.iter().find(|beside| beside.side == place);
-            all.rows.push(row_of_trainings(world, side, above, decimals));
+            let name = format!("{}, mean of {}", world.name, side.name);
+            all.rows.push(named.row(&name, side.recipe(world), row_of_trainings(side, above, decimals)));
         }
         answers.push(answer::answer(world, &sides, &beside, decimals));
         sentences.extend(remarks(world, &found));
@@ -109,9 +115,8 @@ fn decimals(world: &World) -> usize {
     if largest > 0.0 { (3.0 - largest.log10().floor()).clamp(0.0, 15.0) as usize } else { 3 }
 }
 
-fn row(world: &World, agent: &Doses, limits: &Limits, above: Option<&Beside>, decimals: usize) -> Vec<Cell> {
+fn row(agent: &Doses, limits: &Limits, above: Option<&Beside>, decimals: usize) -> Vec<Cell> {
     vec![
-        Cell::text(format!("{}, {}", world.name, agent.agent)),
         Cell::count(agent.curve.episodes() as u64),
         Cell::count(agent.curve.doses().len() as u64),
         limit_cell(limits.spearman_karber, decimals),
@@ -121,9 +126,8 @@ fn row(world: &World, agent: &Doses, limits: &Limits, above: Option<&Beside>, de
     ]
 }
 
-fn row_of_trainings(world: &World, side: &Side, above: Option<&Beside>, decimals: usize) -> Vec<Cell> {
+fn row_of_trainings(side: &Side, above: Option<&Beside>, decimals: usize) -> Vec<Cell> {
     vec![
-        Cell::text(format!("{}, mean of {}", world.name, side.name)),
         Cell::text("–"),
         Cell::text("–"),
         limit_cell(side.limit, decimals),
@@ -155,14 +159,13 @@ fn limit_cell(estimate: Estimate, decimals: usize) -> Cell {
     Cell { text: format!("{limit:.decimals$}{open}"), value: Some(limit) }
 }
 
-fn shares<'a>(world: &'a World, agent: &'a Doses) -> impl Iterator<Item = Vec<Cell>> + 'a {
+fn shares(agent: &Doses) -> impl Iterator<Item = Vec<Cell>> {
     let of = agent.curve.episodes();
     let lives = agent.curve.survived().into_iter().zip(&agent.mean_life);
     agent.curve.doses().iter().zip(lives).map(move |(dose, (alive, life))| {
         let interval = share_interval(alive as usize, of);
         let percent = interval.map(|ends| Interval { low: 100.0 * ends.low, high: 100.0 * ends.high });
         vec![
-            Cell::text(format!("{}, {}", world.name, agent.agent)),
             Cell { text: dose.to_string(), value: Some(*dose) },
             Cell::count(of as u64),
             Cell::count(alive),

@@ -441,10 +441,12 @@ fn doses(found: &mut Found, inputs: &Inputs, table: &mut Table, input: &Input) -
     // How many doses there are to be the command decides as it goes.
     let text = unfinished::unplanned(run, &format!("{} lives are there", thousands(lives as f64)));
     found.unfinished.extend(text.map(|text| (Kind::Doses, text)));
+    let acted = inputs.plan(input.run).and_then(Result::ok).and_then(Plan::trained);
     for mut agent in agents {
         let typed = agent.agent.strip_prefix(PROPHET);
         agent.training =
             typed.map(|typed| inputs.training(typed, input.run).unwrap_or_else(|| agent.agent.clone()));
+        agent.recipe = acted.and_then(|acted| recipe(acted, &agent.agent));
         found.doses.push((input.run, agent));
     }
     Ok(())

@@ -141,6 +141,8 @@ impl TrainConfig {
     /// each rollout. The more steps there are, the larger are rollouts and minibatches, whose gradients are less
     /// noisy; each rollout has some 40 minibatches to learn from.
     pub fn recipe(life: u32, steps: u64) -> TrainConfig {
+        // Where lives are long, losses are few: as many steps are played, less often, to see them.
+        let eval_every = (life as usize / 500).clamp(1, 4);
         let life = f64::from(life);
         let num_envs = (steps / 25_000).clamp(16, 128) as usize / 16 * 16;
         let horizon = (life / 16.0).clamp(32.0, 64.0) as usize;
@@ -161,7 +163,7 @@ impl TrainConfig {
             clip: 0.2,
             value_clip: 0.0,
             value_weight: 1.0,
-            entropy: 0.02,
+            entropy: 0.01,
             entropy_final: 0.0,
             max_grad_norm: 0.5,
             target_kl: 0.0,
@@ -183,8 +185,8 @@ impl TrainConfig {
             doses: Doses::default(),
             checkpoint_every: (16_384 / rollout).max(16),
             keep: 3,
-            eval_every: 1,
-            eval_episodes: 100,
+            eval_every,
+            eval_episodes: 100 * eval_every,
             max_rollbacks: 3,
         }
     }
@@ -200,7 +202,6 @@ impl TrainConfig {
             gamma: 0.8,
             lambda: 0.8,
             learning_rate: 1e-3,
-            entropy: 0.01,
             // An update is a second of work; playing whole episodes is more.
             checkpoint_every: 1,
             eval_every: 16,

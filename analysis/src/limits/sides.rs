@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::world::World;
 use crate::read::doses::Doses;
+use crate::read::episodes::Recipe;
 use crate::stats::dose::{DoseCurve, Estimate, Limits, Method, difference, mean_difference, mean_limit};
 
 /// An agent, or trainings of one kind.
@@ -19,6 +20,15 @@ pub(super) struct Side {
     agents: Vec<usize>,
     /// Its limit or, where there is none, its bound; the mean of several.
     rank: f64,
+}
+
+impl Side {
+    /// How its trainings came about, if all of them alike.
+    pub(super) fn recipe<'a>(&self, world: &'a World) -> Option<&'a Recipe> {
+        let mut recipes = self.agents.iter().map(|&agent| world.agents[agent].recipe.as_ref());
+        let first = recipes.next()??;
+        recipes.all(|recipe| recipe == Some(first)).then_some(first)
+    }
 }
 
 /// How the first side, the best, compares with another.

@@ -2,6 +2,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::*;
+use crate::read::episodes::Recipe;
 
 const DOSES: [f64; 5] = [0.01, 0.015, 0.02, 0.025, 0.03];
 
@@ -11,6 +12,7 @@ fn agent(name: &str, alive: [usize; 5], of: usize, first: u64) -> Doses {
     Doses {
         agent: name.to_owned(),
         training: None,
+        recipe: None,
         curve: DoseCurve::new(DOSES.to_vec(), rows).unwrap(),
         seeds: (first..first + of as u64).collect(),
         mean_life: vec![100.0; 5],
@@ -25,6 +27,32 @@ fn world(agents: Vec<Doses>) -> World {
 
 fn told(agents: Vec<Doses>) -> Part {
     part(&[world(agents)], &|| true).unwrap()
+}
+
+/// Beside a trained agent stands how it came about; where none was trained there are no such columns.
+#[test]
+fn trained_agents_have_their_recipe_beside_them() {
+    let [heuristic, mut prophet] =
+        ["heuristic", "prophet:a"].map(|name| agent(name, [40, 40, 20, 0, 0], 40, 0));
+    let bare = told(vec![heuristic.clone()]);
+    assert_eq!(bare.tables[0].columns[..2], ["world, agent", "episodes"]);
+    prophet.recipe = Some(Recipe { name: Some("ppo 2x64".to_owned()), steps: 4096 });
+    let part = told(vec![heuristic, prophet]);
+    for table in &part.tables {
+        assert_eq!(
+            table.columns[..4],
+            ["world, agent", "recipe", "training steps", table.columns[3].as_str()]
+        );
+        assert!(table.rows.iter().all(|row| row.len() == table.columns.len()));
+        let beside = |name: &str| {
+            let row = table.rows.iter().find(|row| row[0].text.ends_with(name)).unwrap();
+            [row[1].text.clone(), row[2].text.clone()]
+        };
+        assert_eq!(
+            (beside("heuristic"), beside("prophet:a")),
+            (["–".into(), "–".into()], ["ppo 2x64".into(), "4096".into()])
+        );
+    }
 }
 
 /// By hand: with shares lost 0, 0, 1/2, 1, 1 half are lost at 0.02; one dose later at 0.025. The outcomes at the dose of the

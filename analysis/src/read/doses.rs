@@ -1,5 +1,6 @@
 //! `lives.csv` of `limit`.
 
+use super::episodes::Recipe;
 use super::table::FLAG_WORDS;
 use super::{GoOn, ReadError, Row, Table};
 use crate::stats::dose::DoseCurve;
@@ -24,6 +25,8 @@ pub struct Doses {
     /// Of a trained agent what its training has in common with those that differ from it in the seed alone;
     /// the file does not say.
     pub training: Option<String>,
+    /// Of a trained agent how it came about, where that is known; the file does not say.
+    pub recipe: Option<Recipe>,
     /// Who survived, dose by dose.
     pub curve: DoseCurve,
     /// The seed of each episode of the curve.
@@ -156,6 +159,7 @@ impl Reading {
         Some(Doses {
             agent: self.agent,
             training: None,
+            recipe: None,
             curve,
             seeds: kept.iter().filter_map(|&i| self.seeds[i]).collect(),
             mean_life: whole.iter().map(|at| at.steps / at.count as f64).collect(),

@@ -68,7 +68,7 @@ fn tell(plan: &Limit, found: &[Found]) -> Result<(), Error> {
     let steps = plan.steps();
     say(format_args!("{env}, {life} {steps} to live, {episodes} episodes at each of {doses} doses"))?;
     for found in found {
-        say(format_args!("{}", found.line(&plan.dose)))?;
+        say(format_args!("{}{}", found.line(&plan.dose), plan.checkpoints.told(&found.agent)))?;
     }
     Ok(())
 }

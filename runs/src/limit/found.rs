@@ -14,10 +14,11 @@ use super::{Life, Response};
 use crate::error::Error;
 use crate::files::write_atomic;
 use crate::plan::Limit;
+use crate::trained::TrainedAgents;
 
-/// Columns of `doses.csv` and `limits.csv`.
-const DOSES: &str = "agent,dose,episodes,survived,mean_life";
-const LIMITS: &str = "agent,limit,low,high,method";
+/// Columns of `doses.csv` and `limits.csv`, before those of [`TrainedAgents::columns`].
+const DOSES: [&str; 5] = ["agent", "dose", "episodes", "survived", "mean_life"];
+const LIMITS: [&str; 5] = ["agent", "limit", "low", "high", "method"];
 
 /// What is known of one agent.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,14 +67,14 @@ pub fn write(plan: &Limit, responses: &[Response], found: &[Found], dir: &Path) 
             ]
         })
     });
-    write_atomic(&dir.join("doses.csv"), &table(DOSES, rows)?)?;
+    write_atomic(&dir.join("doses.csv"), &table(DOSES, rows, &plan.checkpoints)?)?;
     let rows = found.iter().flat_map(|found| {
         Method::ALL.map(|method| {
             let Estimate { limit, low, high } = found.estimate(method);
             [found.agent.clone(), six(limit), six(low), six(high), method.name().to_owned()]
         })
     });
-    write_atomic(&dir.join("limits.csv"), &table(LIMITS, rows)?)?;
+    write_atomic(&dir.join("limits.csv"), &table(LIMITS, rows, &plan.checkpoints)?)?;
     let json = format!("{}\n", summary(plan, responses, found));
     write_atomic(&dir.join("limits.json"), json.as_bytes())?;
     let shown: Vec<Shown<'_>> = found
@@ -101,6 +102,7 @@ pub fn answer(plan: &Limit, responses: &[Response]) -> Result<String, Error> {
         Some(Doses {
             agent: response.agent.clone(),
             training: None,
+            recipe: None,
             seeds: (0..episodes as u64).map(|i| lane_seed(plan.seed, i)).collect(),
             mean_life: whole.iter().map(|(_, lives)| mean_life(lives)).collect(),
             unfinished: part.iter().map(|(dose, _)| *dose).collect(),
@@ -124,12 +126,18 @@ fn six(number: Option<f64>) -> String {
     number.map_or_else(String::new, |number| rounded(number).to_string())
 }
 
-fn table<const N: usize>(header: &str, rows: impl Iterator<Item = [String; N]>) -> Result<Vec<u8>, Error> {
+/// Rows that begin with the name of an agent, with how it came about behind them where one was trained.
+fn table<const N: usize>(
+    header: [&str; N],
+    rows: impl Iterator<Item = [String; N]>,
+    trained: &TrainedAgents,
+) -> Result<Vec<u8>, Error> {
     let mut csv = csv::Writer::from_writer(Vec::new());
     let fail = |error: String| Error::Failed(format!("cannot write a table: {error}"));
-    csv.write_record(header.split(',')).map_err(|error| fail(error.to_string()))?;
+    csv.write_record(header.iter().chain(trained.columns())).map_err(|error| fail(error.to_string()))?;
     for row in rows {
-        csv.write_record(row).map_err(|error| fail(error.to_string()))?;
+        let cells = trained.cells(&row[0]);
+        csv.write_record(row.iter().chain(&cells)).map_err(|error| fail(error.to_string()))?;
     }
     csv.into_inner().map_err(|error| fail(error.to_string()))
 }
