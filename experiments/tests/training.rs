@@ -286,6 +286,13 @@ const REFUSED: &[(&str, &[&str])] = &[
     ("--set train.kernel.eps=0", &["`train.kernel.eps = 0", "from 0.0001 to 10"]),
     ("--set train.kernel.period=0", &["`train.kernel.period = 0", "from 0.001 to 1000000"]),
     ("--set train.kernel.tension=-1", &["`train.kernel.tension = -1", "from 0 to 1000000"]),
+    ("--set train.kernel.l2=-1", &["`train.kernel.l2 = -1", "from 0 to 1000000"]),
+    ("--set train.kernel.caps_spatial=nan", &["`train.kernel.caps_spatial = nan`", "from 0 to 1000000"]),
+    ("--set train.kernel.caps_sigma=0", &["`train.kernel.caps_sigma = 0", "from 0.0001 to 10"]),
+    (
+        "--set train.network.memory=4 --set train.kernel.caps_temporal=0.1",
+        &["`train.kernel.caps_temporal = 0.1`", "with `network.memory` above 0 only 0 is allowed"],
+    ),
     ("--set train.checkpoint_every=0", &["`train.checkpoint_every = 0`", "from 1 to 1000000"]),
     ("--set train.keep=0", &["`train.keep = 0`", "from 1 to 1000"]),
     ("--set train.eval_episodes=0", &["`train.eval_episodes = 0`", "from 1 to 100000"]),
