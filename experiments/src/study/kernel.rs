@@ -8,7 +8,7 @@ use super::cell::{Cell, Measure, Size, Study, Unit, evaluated, seconds};
 
 /// Each term of the kernel with the weight that the rules give it, and all together; the flow with a perturbation that
 /// is as large as that of CAPS; L2; the terms of CAPS (Mysore et al. 2021) in two strengths.
-const VARIANTS: [(&str, &[&str]); 12] = [
+const VARIANTS: [(&str, &[&str]); 14] = [
     ("no term", &[]),
     ("flow", &["train.kernel.flow=0.4"]),
     ("structure", &["train.kernel.structure=0.3"]),
@@ -26,6 +26,16 @@ const VARIANTS: [(&str, &[&str]); 12] = [
     (
         "both of CAPS, sigma 0.3",
         &["train.kernel.caps_spatial=1", "train.kernel.caps_sigma=0.3", "train.kernel.caps_temporal=0.03"],
+    ),
+    // The normaliser magnifies what hardly varies, such as the budget of an agent that spends little, and noise on it.
+    ("no normaliser", &["train.normalize_observations=false"]),
+    (
+        "no normaliser, CAPS spatial, sigma 0.05",
+        &[
+            "train.normalize_observations=false",
+            "train.kernel.caps_spatial=1",
+            "train.kernel.caps_sigma=0.05",
+        ],
     ),
 ];
 
