@@ -7,7 +7,22 @@ use std::process::Command;
 use crate::workspace::{cargo, cargo_program, root};
 
 /// Folder of results/, command, and what it shows.
-const RESULTS: [(&str, &str, &str); 21] = [
+const RESULTS: [(&str, &str, &str); 25] = [
+    (
+        "train-k8s-drifts",
+        "train --env k8s --steps 10000000 --seed 1 --set max_steps=2000 --set train.doses.values=[0.018,0.027] --no-monitor",
+        "Prophet learns from scratch to live long: each episode has a drift of its own, 3.6 to 5.4 times the reference's",
+    ),
+    (
+        "limit-k8s",
+        "limit --env k8s --agents random,heuristic,planner,patrol,prophet:results/train-k8s-drifts --life 2000 --episodes 300 --seed 1",
+        "how much drift each agent carries in the cluster; the planner sees all nodes, Prophet and patrol nine of them",
+    ),
+    (
+        "limit-k8s-control",
+        "limit --env k8s --agents random,heuristic,planner,patrol,prophet:results/train-k8s-drifts --life 2000 --episodes 300 --seed 1 --set control.enabled=true",
+        "the same with the control layer",
+    ),
     (
         "benchmark-k8s",
         "benchmark --env k8s --agents random,heuristic,planner,idle --episodes 50 --seed 1",
@@ -82,6 +97,11 @@ const RESULTS: [(&str, &str, &str); 21] = [
         "train-gardener",
         "train --env gardener --steps 50000 --seed 1 --no-monitor",
         "one policy for all gardeners, learned from scratch",
+    ),
+    (
+        "limit-gardener",
+        "limit --env gardener --agents evolved,heuristic,patrol,prophet:results/train-gardener --life 1000 --episodes 20 --seed 1",
+        "how fast dirt may grow for each kind of gardener",
     ),
     (
         "benchmark-prophet-gardener",
