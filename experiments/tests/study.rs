@@ -16,7 +16,8 @@ fn what_is_no_study_is_refused() {
     let place = Place::new();
     let said = place.refused("study smith");
     assert!(
-        said.contains("`smith`") && said.contains("limits, drifts, controls, foresight, kernel, rates"),
+        said.contains("`smith`")
+            && said.contains("limits, drifts, controls, foresight, kernel, rates, memory, sb3"),
         "{said}"
     );
     for arguments in ["study", "study rates --list", "study rates --seeds 0", "study rates --episodes=-1"] {
@@ -36,7 +37,7 @@ fn the_list_says_what_each_costs() {
     // By hand: five trainings of a million steps and five evaluations of at most 100 x 500.
     let of_rates = listed.lines().skip_while(|line| !line.starts_with("rates: ")).nth(1).unwrap();
     assert!(of_rates.trim().starts_with("10 runs, 5.2 million steps, about "), "{of_rates}");
-    assert_eq!(listed.lines().filter(|line| line.ends_with(" on two cores")).count(), 6);
+    assert_eq!(listed.lines().filter(|line| line.ends_with(" on two cores")).count(), 8);
 }
 
 /// Stopped in the middle and gone on with, a study has the tables of one that was not; what was finished is not done again.
@@ -94,6 +95,126 @@ fn check(place: &Place) {
             assert!((row.numbers("difference")[0] - difference).abs() < 1e-6);
         }
     }
+}
+
+/// A row of values.csv, in which names have commas.
+#[derive(serde::Deserialize)]
+struct Value {
+    group: String,
+    variant: String,
+    measure: String,
+    value: f64,
+}
+
+fn values(place: &Place) -> Vec<Value> {
+    let rows = csv::Reader::from_path(place.path("out/values.csv")).unwrap().into_deserialize();
+    rows.collect::<Result<_, _>>().unwrap()
+}
+
+/// Return, drift limit and seconds are those of the runs.
+#[test]
+fn a_memory_is_compared_by_returns_and_limits() {
+    let place = Place::new();
+    place.ok("study memory --seeds 1 --steps 25600 --episodes 9 --out out --quiet");
+    let values = values(&place);
+    let limits = place.csv("out/limit-seed-1/limits.csv");
+    for (number, variant) in ["no memory", "memory"].into_iter().enumerate() {
+        let found = |measure: &str| -> Vec<f64> {
+            let own = values.iter().filter(|row| row.variant == variant && row.measure == measure);
+            own.map(|row| row.value).collect()
+        };
+        let evaluated = place.json(&format!("out/eval-{number}-seed-1/eval.json"));
+        assert_eq!(found("return"), [evaluated["return_mean"].as_f64().unwrap()]);
+        let agent = format!("prophet:out/train-fast-{number}-seed-1");
+        let limit = limits.only("agent", &agent).only("method", "spearman-karber").numbers("limit");
+        assert_eq!((found("drift limit"), limit.len()), (limit, 1), "{agent}");
+        let seconds = |drift: &str| {
+            place.json(&format!("out/train-{drift}-{number}-seed-1/run.json"))["wall_seconds"]
+                .as_f64()
+                .unwrap()
+        };
+        assert_eq!(found("training, seconds"), [seconds("reference"), seconds("fast")]);
+        let config = place.text(&format!("out/train-fast-{number}-seed-1/config.toml"));
+        let config: toml::Table = toml::from_str(&config).unwrap();
+        let train = &config["train"];
+        assert_eq!(train["network"]["memory"].as_integer(), Some(64 * number as i64));
+        assert_eq!(train["doses"]["values"].as_array().unwrap(), &[0.018, 0.027].map(toml::Value::Float));
+        assert_eq!(config["env"]["settings"]["max_steps"].as_integer(), Some(2000));
+    }
+}
+
+const PEERS: &str = "study sb3 --seeds 4 --steps 1024 --episodes 2 --out out --quiet";
+
+/// A program that runs no Python, but leaves what the scripts leave: as a return the number of options, and as the steps of
+/// each point what was asked for.
+const FAKE: &str = r#"#!/bin/sh
+[ "$1" = -c ] && exit 0
+[ -f "$1" ] || exit 3
+count=$#
+points=
+while [ $# -gt 0 ]; do
+    case $1 in
+        --at | --steps) points="$points{\"at\": $2, \"processor_seconds\": 2.5, \"return_mean\": $count, \"steps_mean\": $2}," ;;
+        --like) [ -f "$2" ] || exit 4 ;;
+        --out) out=$2 ;;
+    esac
+    shift
+done
+mkdir "$out" && echo "{\"points\": [${points%,}]}" > "$out/peer.json"
+"#;
+
+/// Where Python lacks what is needed, ours are run and the rest is skipped in words; once a Python has it, the study goes on.
+#[cfg(unix)]
+#[test]
+fn stable_baselines3_is_skipped_where_it_is_missing_and_made_up_for_later() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let place = Place::new();
+    let said = place.refused(&format!("{PEERS} --python ./nothing"));
+    assert!(said.contains("--python: `./nothing` cannot run Stable-Baselines3 ("), "{said}");
+    assert!(!place.path("out").exists());
+    let other = place.refused("study rates --python python3 --out out");
+    assert!(other.contains("--python: no run of the study rates needs it"), "{other}");
+    let without = place.command(PEERS).env("PATH", "").output().unwrap();
+    let said = String::from_utf8_lossy(&without.stdout).into_owned();
+    assert!(without.status.success(), "{without:?}");
+    assert!(said.contains("Skipped: ") && said.contains("pip install stable-baselines3==2.9.2"), "{said}");
+    assert!(!said.contains("SB3, its defaults"), "{said}");
+    let ours = place.bytes("out/train-fast-seed-3/run.json");
+
+    place.write("python", FAKE);
+    fs::set_permissions(place.path("python"), fs::Permissions::from_mode(0o755)).unwrap();
+    let with = place.ok(&format!("{PEERS} --python ./python"));
+    assert!(!with.stdout.contains("Skipped"), "{with:?}");
+    assert_eq!(place.bytes("out/train-fast-seed-3/run.json"), ours, "what was done is not done again");
+    let values = values(&place);
+    let found = |group: &str, variant: &str, measure: &str| -> Vec<f64> {
+        let own = values.iter().filter(|row| row.group == group && row.variant == variant);
+        own.filter(|row| row.measure == measure).map(|row| row.value).collect()
+    };
+    // The script, --seed, --steps, --at twice, --max-steps, --drift, --episodes and --out; and --like.
+    assert_eq!(found("reference, all steps", "SB3, its defaults", "return"), [17.0; 4]);
+    assert_eq!(found("fast, all steps", "SB3, Prophet's settings", "return"), [19.0; 3]);
+    // Of 1,024 steps Prophet makes two rollouts of 512, of 2,560 two of 1,024: an update is more than a tenth.
+    assert_eq!(found("reference, a tenth of the steps", "SB3, its defaults", "steps lived"), [512.0; 4]);
+    assert_eq!(found("fast, a tenth of the steps", "SB3, its defaults", "steps lived"), [1024.0; 3]);
+    assert_eq!(found("fast, all steps", "SB3, its defaults", "steps lived"), [2560.0; 3]);
+    let all = place.json("out/eval-fast-seed-2-tenths-10/eval.json");
+    assert_eq!(found("fast, all steps", "Prophet", "return")[1], all["return_mean"].as_f64().unwrap());
+    assert_eq!(all["checkpoint"]["step"], 2048);
+    // The seconds of each update: steps over steps a second.
+    let timed: f64 = place
+        .text("out/train-fast-seed-2/timing.jsonl")
+        .lines()
+        .map(|line| {
+            1024.0
+                / serde_json::from_str::<serde_json::Value>(line).unwrap()["steps_per_second"]
+                    .as_f64()
+                    .unwrap()
+        })
+        .sum();
+    let seconds = found("fast, all steps", "Prophet", "training, seconds of a core")[1];
+    assert!((seconds - timed).abs() < 1e-9, "{seconds} {timed}");
 }
 
 /// Two processes do not work on one study, and a run that fails is named with its log.

@@ -15,15 +15,15 @@ use serde::{Deserialize, Serialize};
 /// The seed of whatever is played to measure; trainings have the seeds from 1 on.
 const MEASURED: u64 = 1_000_001;
 
-/// Steps that a core trains in a second, in a cluster, where there are a million or more, and in a garden, and steps of a
+/// Steps that a core trains in a second, in a cluster, where there are three million or more, and in a garden, and steps of a
 /// cluster that it plays, as measured on a machine of today: for what a study says of its cost.
 const TRAINED: f64 = 75_000.0;
 const TRAINED_LONG: f64 = 150_000.0;
 const TRAINED_GENERATIONS: f64 = 1_400.0;
-const PLAYED: f64 = 300_000.0;
+const PLAYED: f64 = 1_500_000.0;
 
 /// Steps of a cluster that a generation of a garden costs.
-pub const GENERATION: u64 = 10;
+pub const GENERATION: u64 = 75;
 
 /// How large a study is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,7 +127,7 @@ impl Cell {
         let rate = match (env, steps) {
             ("gardener", _) => TRAINED_GENERATIONS,
             // Minibatches are larger where there are more steps.
-            (_, ..1_000_000) => TRAINED,
+            (_, ..3_000_000) => TRAINED,
             _ => TRAINED_LONG,
         };
         let cell = Cell::new(name, &words);
@@ -190,8 +190,8 @@ impl Cell {
             all.extend(["--agents", agent]);
         }
         all.extend(words);
-        // Some ten doses, at which half of the lives are short.
-        let steps = 5 * u64::from(life) * u64::from(episodes) * agents.len() as u64;
+        // Some twenty doses, at which half of the lives are short.
+        let steps = 10 * u64::from(life) * u64::from(episodes) * agents.len() as u64;
         Cell { needs: needs.to_vec(), steps, seconds: 1.0 + steps as f64 / PLAYED, ..Cell::new(name, &all) }
     }
 

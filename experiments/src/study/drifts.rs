@@ -5,7 +5,7 @@ use std::path::Path;
 use resonetics_analysis::stats::summary::mean;
 use resonetics_runs::Error;
 
-use super::cell::{Cell, Measure, Size, Study, Unit, loads, played, prophet};
+use super::cell::{Cell, GENERATION, Measure, Size, Study, Unit, loads, played, prophet};
 
 /// A world with its drifts: presets and schedules, each with what is typed for it.
 struct World {
@@ -46,7 +46,7 @@ const GARDEN: World = World {
     drifts: &[("calm", &["--preset", "calm"]), ("reference", &[]), ("storm", &["--preset", "storm"])],
     parts: (8, 20),
     life: 2000,
-    weight: super::cell::GENERATION,
+    weight: GENERATION,
 };
 
 pub const STUDY: Study = Study {
@@ -132,4 +132,41 @@ fn values(dir: &Path, _: Size) -> Result<Vec<Unit>, Error> {
         }
     }
     Ok(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    const HEADER: &str =
+        "agent,episode,seed,return,steps,terminated,truncated,oom_nodes,critical_oom,avg_load,budget";
+
+    /// Episodes of one agent that is not trained are units; a training is one, and a garden has its mean dirt.
+    #[test]
+    fn a_garden_has_its_dirt_and_a_training_is_one_unit() {
+        let place = tempfile::tempdir().unwrap();
+        for world in [CLUSTER, GARDEN] {
+            for (drift, _) in world.drifts {
+                let folder = place.path().join(world.benchmark(drift));
+                fs::create_dir(&folder).unwrap();
+                let rows = "heuristic,1,7,10,500,false,true,,,0.25,\nheuristic,2,8,20,400,true,false,,,0.5,\n\
+                    prophet:x,1,7,30,500,false,true,,,0.1,\nprophet:x,2,8,50,500,false,true,,,0.2,\n";
+                fs::write(folder.join("episodes.csv"), format!("{HEADER}\n{rows}")).unwrap();
+            }
+        }
+        let size = Size { seeds: 1, steps: 1, episodes: 2 };
+        let found = values(place.path(), size).unwrap();
+        let of = |group: &str, variant: &str, measure: usize| -> Vec<f64> {
+            let own = found.iter().filter(|unit| unit.group == group && unit.variant == variant);
+            own.filter(|unit| unit.measure == measure).map(|unit| unit.value).collect()
+        };
+        assert_eq!(of("garden, storm", "heuristic", 2), [0.25, 0.5]);
+        assert_eq!(of("storm", "heuristic", 2), [0.0; 0], "a cluster has no dirt");
+        assert_eq!(of("storm", "heuristic", 0), [500.0, 400.0]);
+        assert_eq!(of("garden, calm", "prophet", 1), [40.0]);
+        let dirt = of("garden, calm", "prophet", 2);
+        assert!(dirt.len() == 1 && (dirt[0] - 0.15).abs() < 1e-12, "{dirt:?}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::cell::{Cell, Size, Study, below};
+use super::cell::{Cell, GENERATION, Size, Study, below};
 
 /// The rules' risk, and the one that sees a saturated grid.
 const RISKS: [(&str, &[&str]); 2] =
@@ -33,8 +33,8 @@ fn cells(dir: &Path, size: Size) -> Vec<Cell> {
             &generations,
         ];
         words.extend(sets);
-        // A generation of a garden is as much work as a hundred steps of a cluster.
-        Cell::other(name, &words, Vec::new(), 100 * u64::from(size.seeds) * size.steps)
+        let generations = u64::from(size.seeds) * size.steps;
+        Cell::other(name, &words, Vec::new(), generations).of(generations, GENERATION)
     };
     let mut cells: Vec<Cell> = RISKS.into_iter().map(gardens).collect();
     let paths = RISKS.map(|(name, _)| below(dir, name));

@@ -17,7 +17,7 @@ const LIFE: u32 = 2000;
 const FAST: [&str; 2] = ["max_steps=2000", "train.doses.values=[0.018,0.027]"];
 
 /// A step with a memory costs so much of one without.
-const MEMORY: f64 = 2.0;
+const MEMORY: f64 = 2.2;
 
 pub const STUDY: Study = Study {
     name: "memory",

@@ -36,7 +36,7 @@ const PROPHET: &str = "Prophet";
 const PEERS: [(&str, &str); 2] = [("sb3", "SB3, its defaults"), ("sb3-like", "SB3, Prophet's settings")];
 
 /// Steps that Stable-Baselines3 trains in a second: its minibatches are of 64 samples, or as large as Prophet's.
-const PEER_TRAINED: [f64; 2] = [1_500.0, 4_000.0];
+const PEER_TRAINED: [f64; 2] = [1_500.0, 2_700.0];
 
 pub const STUDY: Study = Study {
     name: "sb3",
