@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use resonetics_analysis::stats::summary::mean;
 use resonetics_runs::Error;
 
-use super::cell::{Cell, Measure, Size, Study, Unit, played, prophet};
+use super::cell::{Cell, Measure, Size, Study, Unit, prophet};
+use super::units;
 
 /// What is typed for each drift; the last overwhelms the rule of thumb.
 const DRIFTS: [(&str, &[&str]); 4] = [
@@ -63,24 +63,8 @@ fn values(dir: &Path, _: Size) -> Result<Vec<Unit>, Error> {
     let mut values = Vec::new();
     for (drift, _) in DRIFTS {
         for (side, _) in SIDES {
-            let mut trainings = 0;
-            for agent in played(dir, &benchmark(drift, side))? {
-                let trained = !AGENTS.contains(&agent.agent.as_str());
-                let name = if trained { "prophet" } else { agent.agent.as_str() };
-                let group = format!("{drift}, {name}");
-                for (measure, all) in [&agent.steps, &agent.returns].into_iter().enumerate() {
-                    let of = |seed, value| {
-                        let (group, variant) = (group.clone(), format!("control {side}"));
-                        Unit { group, variant, seed, measure, value }
-                    };
-                    if trained {
-                        values.extend(mean(all).map(|value| of(trainings, value)));
-                    } else {
-                        values.extend(agent.seeds.iter().zip(all).map(|(seed, value)| of(*seed, *value)));
-                    }
-                }
-                trainings += u64::from(trained);
-            }
+            let named = |agent: &str| (format!("{drift}, {agent}"), format!("control {side}"));
+            values.extend(units::units(dir, &benchmark(drift, side), &AGENTS, units::lives, named)?);
         }
     }
     Ok(values)

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use resonetics_analysis::stats::summary::mean;
+use resonetics_analysis::read::episodes::Played;
 use resonetics_runs::Error;
 
-use super::cell::{Cell, GENERATION, Measure, Size, Study, Unit, loads, played, prophet};
+use super::cell::{Cell, GENERATION, Measure, Size, Study, Unit, loads, prophet};
+use super::units;
 
 /// A world with its drifts: presets and schedules, each with what is typed for it.
 struct World {
@@ -89,34 +90,16 @@ impl World {
     }
 
     fn values(&self, dir: &Path, (drift, _): &(&str, &[&str])) -> Result<Vec<Unit>, Error> {
-        let mut values = Vec::new();
-        let mut trainings = 0;
         let cell = self.benchmark(drift);
         let loads = if self.env == GARDEN.env { loads(dir, &cell)? } else { Vec::new() };
-        for agent in played(dir, &cell)? {
-            let trained = !self.agents.contains(&agent.agent.as_str());
-            let variant = if trained { "prophet".to_owned() } else { agent.agent.clone() };
-            let own = loads.iter().filter(|load| load.agent == agent.agent);
-            let dirt: Vec<f64> = own.filter_map(|load| load.avg_load).collect();
-            for (measure, all) in [&agent.steps, &agent.returns, &dirt].into_iter().enumerate() {
-                let group = format!("{}{drift}", self.name.replace('-', ", "));
-                let of = |seed, value| Unit {
-                    group: group.clone(),
-                    variant: variant.clone(),
-                    seed,
-                    measure,
-                    value,
-                };
-                if trained {
-                    // A training is one unit, whatever it played.
-                    values.extend(mean(all).map(|value| of(trainings, value)));
-                } else {
-                    values.extend(agent.seeds.iter().zip(all).map(|(seed, value)| of(*seed, *value)));
-                }
-            }
-            trainings += u64::from(trained);
-        }
-        Ok(values)
+        let dirt = |agent: &str| -> Vec<f64> {
+            let own = loads.iter().filter(|load| load.agent == agent);
+            own.filter_map(|load| load.avg_load).collect()
+        };
+        let measured = |agent: &Played| [units::lives(agent), vec![dirt(&agent.agent)]].concat();
+        let group = format!("{}{drift}", self.name.replace('-', ", "));
+        let named = |agent: &str| (group.clone(), agent.to_owned());
+        units::units(dir, &cell, self.agents, measured, named)
     }
 }
 

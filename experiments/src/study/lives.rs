@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use resonetics_analysis::stats::summary::mean;
 use resonetics_runs::Error;
 
-use super::cell::{Cell, Measure, Size, Study, Unit, played, prophet};
+use super::cell::{Cell, Measure, Size, Study, Unit, prophet};
+use super::units;
 
 /// The reference, and drifts under which living long is in question: what is typed, and of how many thousandths of
 /// [`Size::steps`] the training is.
@@ -54,24 +54,8 @@ fn cells(dir: &Path, size: Size) -> Vec<Cell> {
 fn values(dir: &Path, _: Size) -> Result<Vec<Unit>, Error> {
     let mut values = Vec::new();
     for (place, (group, ..)) in DRIFTS.into_iter().enumerate() {
-        let mut trainings = 0;
-        for agent in played(dir, &benchmark(place))? {
-            let trained = !AGENTS.contains(&agent.agent.as_str());
-            let variant = if trained { "prophet".to_owned() } else { agent.agent.clone() };
-            for (measure, all) in [&agent.steps, &agent.returns].into_iter().enumerate() {
-                let of = |seed, value| {
-                    let (group, variant) = (group.to_owned(), variant.clone());
-                    Unit { group, variant, seed, measure, value }
-                };
-                if trained {
-                    // A training is one unit, whatever it played.
-                    values.extend(mean(all).map(|value| of(trainings, value)));
-                } else {
-                    values.extend(agent.seeds.iter().zip(all).map(|(seed, value)| of(*seed, *value)));
-                }
-            }
-            trainings += u64::from(trained);
-        }
+        let named = |agent: &str| (group.to_owned(), agent.to_owned());
+        values.extend(units::units(dir, &benchmark(place), &AGENTS, units::lives, named)?);
     }
     Ok(values)
 }

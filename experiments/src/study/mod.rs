@@ -16,4 +16,5 @@ pub mod python;
 mod rates;
 mod sb3;
 pub mod summary;
+mod units;
 pub mod work;
