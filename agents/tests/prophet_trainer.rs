@@ -223,7 +223,6 @@ fn a_state_of_another_shape_is_refused() {
     let other = trainer(&cluster(), remembering.clone(), 1).save().unwrap();
     let more = TrainConfig { num_envs: 4, ..remembering.clone() };
     assert!(trainer(&cluster(), more, 1).restore(&other).is_err());
-    assert!(other.arrays.remember() && !state.arrays.remember());
     // Each array is needed.
     let names = |arrays: &Arrays| -> Vec<String> {
         let tensors = arrays.tensors.iter().map(|tensor| tensor.name.clone());

@@ -133,29 +133,6 @@ const SAID: usize = 6;
 /// # Errors
 /// That a figure cannot be drawn.
 pub fn part(evaluations: &[(String, Evaluation)]) -> Result<Part, ChartError> {
-    let mut table = Table::new(
-        "Evaluations of trained agents",
-        &[
-            "run",
-            "agent of",
-            "recipe",
-            "training steps",
-            "actions",
-            "world",
-            "episodes",
-            "noise on observations",
-            "drift scale",
-            "mean return (95%)",
-            "standard deviation",
-            "mean length, steps",
-            "lost",
-        ],
-    );
-    let sensitive = evaluations.iter().any(|(_, found)| found.sensitivity() != [None; 3]);
-    if sensitive {
-        let columns = ["action switches", "Jacobian norm", "largest singular value"];
-        table.columns.extend(columns.map(str::to_owned));
-    }
     let (mut answers, mut alone) = (Vec::new(), false);
     let groups = together(evaluations);
     for group in &groups {
@@ -194,6 +171,54 @@ pub fn part(evaluations: &[(String, Evaluation)]) -> Result<Part, ChartError> {
                 found.conditions()
             ));
         }
+    }
+    let mut sentences = Vec::new();
+    if alone {
+        sentences.push("The interval of one training is over its episodes: it does not cover other training seeds, which may do better or worse.".to_owned());
+    }
+    let together: Vec<_> = groups
+        .iter()
+        .map(|group| json!({ "runs": group.runs, "return_mean": group.mean, "interval_over_trainings": group.interval.ok() }))
+        .collect();
+    let data: Vec<_> =
+        evaluations.iter().map(|(name, found)| json!({ "name": name, "found": found })).collect();
+    Ok(Part {
+        question: "How do the trained agents perform?".to_owned(),
+        answer: at_most(SAID, &answers, " ", "evaluations"),
+        figures: figures(evaluations)?,
+        tables: vec![table(evaluations)],
+        sentences,
+        findings: json!({ "kind": "evaluation", "evaluations": data, "together": together }),
+        ..Part::default()
+    })
+}
+
+/// The table of all, a row each.
+fn table(evaluations: &[(String, Evaluation)]) -> Table {
+    let mut table = Table::new(
+        "Evaluations of trained agents",
+        &[
+            "run",
+            "agent of",
+            "recipe",
+            "training steps",
+            "actions",
+            "world",
+            "episodes",
+            "noise on observations",
+            "drift scale",
+            "mean return (95%)",
+            "standard deviation",
+            "mean length, steps",
+            "lost",
+        ],
+    );
+    let sensitive = evaluations.iter().any(|(_, found)| found.sensitivity() != [None; 3]);
+    if sensitive {
+        let columns = ["action switches", "Jacobian norm", "largest singular value"];
+        table.columns.extend(columns.map(str::to_owned));
+    }
+    for (name, found) in evaluations {
         let mut row = vec![
             Cell::text(name),
             Cell::text(&found.run),
@@ -215,25 +240,7 @@ pub fn part(evaluations: &[(String, Evaluation)]) -> Result<Part, ChartError> {
         }
         table.rows.push(row);
     }
-    let mut sentences = Vec::new();
-    if alone {
-        sentences.push("The interval of one training is over its episodes: it does not cover other training seeds, which may do better or worse.".to_owned());
-    }
-    let together: Vec<_> = groups
-        .iter()
-        .map(|group| json!({ "runs": group.runs, "return_mean": group.mean, "interval_over_trainings": group.interval.ok() }))
-        .collect();
-    let data: Vec<_> =
-        evaluations.iter().map(|(name, found)| json!({ "name": name, "found": found })).collect();
-    Ok(Part {
-        question: "How do the trained agents perform?".to_owned(),
-        answer: at_most(SAID, &answers, " ", "evaluations"),
-        figures: figures(evaluations)?,
-        tables: vec![table],
-        sentences,
-        findings: json!({ "kind": "evaluation", "evaluations": data, "together": together }),
-        ..Part::default()
-    })
+    table
 }
 
 /// The groups of two trainings or more. A training that was evaluated more than once counts once, with the mean of

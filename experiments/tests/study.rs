@@ -99,14 +99,14 @@ fn check(place: &Place) {
 
 /// A row of values.csv, in which names have commas.
 #[derive(serde::Deserialize)]
-struct Value {
+struct Measured {
     group: String,
     variant: String,
     measure: String,
     value: f64,
 }
 
-fn values(place: &Place) -> Vec<Value> {
+fn values(place: &Place) -> Vec<Measured> {
     let rows = csv::Reader::from_path(place.path("out/values.csv")).unwrap().into_deserialize();
     rows.collect::<Result<_, _>>().unwrap()
 }

@@ -62,7 +62,9 @@ impl PolicyJacobian {
             let sums = weight.chunks_exact(x.len()).zip(bias);
             x = sums.map(|(w, b)| b + w.iter().zip(&x).map(|(w, x)| w * x).sum::<f64>()).collect();
             if number + 1 < self.layers.len() {
-                x.iter_mut().for_each(|x| *x = x.tanh());
+                for x in &mut x {
+                    *x = x.tanh();
+                }
                 all_slopes.push(x.iter().map(|x| 1.0 - x * x).collect());
             }
         }
@@ -111,7 +113,9 @@ pub fn largest_singular(matrix: &[f64], rows: usize) -> f64 {
         if size == 0.0 {
             return 0.0;
         }
-        power.iter_mut().for_each(|x| *x /= size);
+        for x in &mut power {
+            *x /= size;
+        }
         // Symmetric: a column is a row.
         let line = |i: usize| &power[i * rows..][..rows];
         power = (0..rows * rows).map(|at| trace_of_product(line(at / rows), line(at % rows))).collect();

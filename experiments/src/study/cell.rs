@@ -254,7 +254,7 @@ fn rows<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, Error> {
 
 /// A row of limits.csv.
 #[derive(Deserialize)]
-struct Limit {
+struct LimitRow {
     agent: String,
     limit: Option<f64>,
     method: String,
@@ -266,7 +266,7 @@ struct Limit {
 /// # Errors
 /// That they cannot be read.
 pub fn limits(dir: &Path, cell: &str) -> Result<Vec<(String, Option<f64>)>, Error> {
-    let rows: Vec<Limit> = rows(&dir.join(cell).join("limits.csv"))?;
+    let rows: Vec<LimitRow> = rows(&dir.join(cell).join("limits.csv"))?;
     let method = Method::SpearmanKarber.name();
     let own = rows.into_iter().filter(|row| row.method == method);
     Ok(own.map(|row| (row.agent, row.limit)).collect())
@@ -281,16 +281,24 @@ pub fn seconds(dir: &Path, cell: &str) -> Result<Option<f64>, Error> {
     Ok(record.get("wall_seconds").and_then(serde_json::Value::as_f64))
 }
 
+/// The parts in the analysis.json of a cell.
+///
+/// # Errors
+/// That it cannot be read.
+pub fn parts(dir: &Path, cell: &str) -> Result<Vec<serde_json::Value>, Error> {
+    let path = dir.join(cell).join("analysis.json");
+    let text = fs::read_to_string(&path).map_err(io("read", &path))?;
+    let found: serde_json::Value = serde_json::from_str(&text)
+        .map_err(|problem| Error::Failed(format!("{}: {problem}", path.display())))?;
+    Ok(found["parts"].as_array().cloned().unwrap_or_default())
+}
+
 /// The answers in the analysis.json of a cell.
 ///
 /// # Errors
 /// That it cannot be read.
 pub fn answers(dir: &Path, cell: &str) -> Result<Vec<String>, Error> {
-    let path = dir.join(cell).join("analysis.json");
-    let text = fs::read_to_string(&path).map_err(io("read", &path))?;
-    let found: serde_json::Value = serde_json::from_str(&text)
-        .map_err(|problem| Error::Failed(format!("{}: {problem}", path.display())))?;
-    let parts = found["parts"].as_array().cloned().unwrap_or_default();
     let text = |part: &serde_json::Value, key: &str| part[key].as_str().unwrap_or_default().to_owned();
-    Ok(parts.iter().map(|part| format!("{} {}", text(part, "question"), text(part, "answer"))).collect())
+    let said = |part: &serde_json::Value| format!("{} {}", text(part, "question"), text(part, "answer"));
+    Ok(parts(dir, cell)?.iter().map(said).collect())
 }

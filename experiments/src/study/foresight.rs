@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
-use super::cell::{Cell, GENERATION, Size, Study, below};
+use resonetics_runs::Error;
+use serde::Deserialize;
 
-/// The rules' risk, and the one that sees a saturated grid.
+use super::cell::{Cell, GENERATION, Measure, Size, Study, Unit, below, parts};
+
+/// The cells with the rules' risk, and with one that sees a saturated grid.
 const RISKS: [(&str, &[&str]); 2] =
     [("gardens", &[]), ("gardens-saturation", &["--set", "risk.w_saturation=1"])];
 
@@ -13,10 +16,28 @@ pub const STUDY: Study = Study {
     question: "Do risk, flow and verdict foretell within 50 generations that a garden is lost, and does a risk that sees saturation do it better? (--seeds: gardens; --steps: generations)",
     size: Size { seeds: 20, steps: 1500, episodes: 1 },
     cells,
-    measures: &[],
-    values: None,
-    report: Some("report"),
+    measures: &[
+        Measure { name: "area under the ROC curve: risk", decimals: 3, more_is_better: true },
+        Measure { name: "area under the ROC curve: flow", decimals: 3, more_is_better: true },
+        Measure { name: "area under the ROC curve: verdict", decimals: 3, more_is_better: true },
+    ],
+    values: Some(values),
+    report: None,
 };
+
+/// What is read of a garden in an analysis.json.
+#[derive(Deserialize)]
+struct Garden {
+    name: String,
+    /// Risk, flow, verdict, dirt.
+    signals: Vec<Signal>,
+}
+
+#[derive(Deserialize)]
+struct Signal {
+    /// None of a garden that was not lost.
+    area: Option<f64>,
+}
 
 fn cells(dir: &Path, size: Size) -> Vec<Cell> {
     let (runs, generations) = (size.seeds.to_string(), size.steps.to_string());
@@ -41,4 +62,23 @@ fn cells(dir: &Path, size: Size) -> Vec<Cell> {
     let needs = RISKS.map(|(name, _)| name.to_owned()).to_vec();
     cells.push(Cell::other("report", &["analyze", &paths[0], &paths[1]], needs, 0));
     cells
+}
+
+/// A garden is a unit; those of the same number have the same seed.
+fn values(dir: &Path, _: Size) -> Result<Vec<Unit>, Error> {
+    let mut values = Vec::new();
+    for part in parts(dir, "report")? {
+        let gardens: Vec<Garden> = serde_json::from_value(part["findings"]["gardens"].clone())
+            .map_err(|problem| Error::Failed(format!("the report of the gardens: {problem}")))?;
+        for garden in gardens {
+            let (cell, number) = garden.name.split_once(", run-").unwrap_or((&garden.name, ""));
+            let variant = if cell == RISKS[0].0 { "the rules' risk" } else { "a risk that sees saturation" };
+            let seed = number.parse().unwrap_or_default();
+            for (measure, signal) in garden.signals.iter().take(STUDY.measures.len()).enumerate() {
+                let (group, variant) = ("lost within 50 generations".to_owned(), variant.to_owned());
+                values.extend(signal.area.map(|value| Unit { group, variant, seed, measure, value }));
+            }
+        }
+    }
+    Ok(values)
 }
