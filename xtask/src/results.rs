@@ -15,12 +15,12 @@ const RESULTS: [(&str, &str, &str); 25] = [
     ),
     (
         "limit-k8s",
-        "limit --env k8s --agents random,heuristic,planner,patrol,prophet:results/train-k8s-drifts --life 2000 --episodes 300 --seed 1",
+        "limit --env k8s --agents random,heuristic,planner,patrol,prophet:results/train-k8s-drifts --life 2000 --episodes 100 --seed 1",
         "how much drift each agent carries in the cluster; the planner sees all nodes, Prophet and patrol nine of them",
     ),
     (
         "limit-k8s-control",
-        "limit --env k8s --agents random,heuristic,planner,patrol,prophet:results/train-k8s-drifts --life 2000 --episodes 300 --seed 1 --set control.enabled=true",
+        "limit --env k8s --agents random,heuristic,planner,patrol,prophet:results/train-k8s-drifts --life 2000 --episodes 100 --seed 1 --set control.enabled=true",
         "the same with the control layer",
     ),
     (
@@ -106,7 +106,7 @@ const RESULTS: [(&str, &str, &str); 25] = [
     (
         "benchmark-prophet-gardener",
         "benchmark --env gardener --agents heuristic,prophet:results/train-gardener --episodes 50 --seed 3",
-        "Prophet earns more than the heuristic in a dirtier garden, since rewards come from cleaning",
+        "Prophet beside the heuristic: what both earn, and how much dirt they leave",
     ),
     (
         "throughput-train",
