@@ -167,7 +167,7 @@ fn an_edited_extension_is_refused() {
             &["`extended.1.at_step = 100`", "multiples of 128 from 0 to 1152"],
         ),
         ("steps = 2560", "steps = 1200", &["`extended.1.steps = 1200`", "not more than the 1152"]),
-        ("gamma = 0.98", "gamma = 0.9", &["out/config.toml was edited", "was `gamma = 0.98`"]),
+        ("gamma = 0.92", "gamma = 0.9", &["out/config.toml was edited", "was `gamma = 0.92`"]),
     ] {
         let edited = config.replacen(from, to, 1);
         assert_ne!(edited, config, "{from}");

@@ -100,7 +100,7 @@ fn damages() -> Vec<(&'static str, Damage, &'static [&'static str])> {
         (
             "json",
             |place, dir, stem| {
-                replace(place, &format!("{dir}/checkpoints/{stem}.json"), "\"format\": 1", "\"format\": 7");
+                replace(place, &format!("{dir}/checkpoints/{stem}.json"), "\"format\": 2", "\"format\": 7");
             },
             &["its format is 7", "written by version", "reads format 1"],
         ),
@@ -143,8 +143,8 @@ fn damages() -> Vec<(&'static str, Damage, &'static [&'static str])> {
         ),
         (
             "",
-            |place, dir, _| replace(place, &format!("{dir}/config.toml"), "gamma = 0.98", "gamma = 0.7"),
-            &["config.toml was edited", "`gamma = 0.7`, was `gamma = 0.98`", "put it back: `cp ", "SHA-256"],
+            |place, dir, _| replace(place, &format!("{dir}/config.toml"), "gamma = 0.92", "gamma = 0.7"),
+            &["config.toml was edited", "`gamma = 0.7`, was `gamma = 0.92`", "put it back: `cp ", "SHA-256"],
         ),
     ]
 }
@@ -336,7 +336,7 @@ fn a_training_does_not_go_on_without_its_rows() {
     // An edited config.toml is first of all one with settings.
     place.copy("out", "edited");
     for (from, to, part) in [
-        ("gamma = 0.98", "gamma = 1.8", "`gamma = 1.8`"),
+        ("gamma = 0.92", "gamma = 1.8", "`gamma = 1.8`"),
         ("gamma = 1.8", "gama = 0.8", "unknown field `gama`"),
         ("steps = 7680", "steps = 0", "steps"),
         ("command = \"train\"", "command = \"eat\"", "`eat`"),
@@ -345,7 +345,7 @@ fn a_training_does_not_go_on_without_its_rows() {
         let said = place.refused_in("edited", "train --resume edited --no-monitor");
         assert!(said.contains("edited/config.toml") && said.contains(part), "{said}");
         if from.starts_with("gamma = 1") {
-            replace(&place, "edited/config.toml", to, "gamma = 0.98");
+            replace(&place, "edited/config.toml", to, "gamma = 0.92");
         } else if to.starts_with("steps") {
             replace(&place, "edited/config.toml", to, from);
         }

@@ -37,7 +37,7 @@ fn the_list_says_what_each_costs() {
     // By hand: five trainings of a million steps and five evaluations of at most 100 x 500.
     let of_rates = listed.lines().skip_while(|line| !line.starts_with("rates: ")).nth(1).unwrap();
     assert!(of_rates.trim().starts_with("10 runs, 5.2 million steps, about "), "{of_rates}");
-    assert_eq!(listed.lines().filter(|line| line.ends_with(" on two cores")).count(), 8);
+    assert_eq!(listed.lines().filter(|line| line.ends_with(" on two cores")).count(), 9);
 }
 
 /// Stopped in the middle and gone on with, a study has the tables of one that was not; what was finished is not done again.
@@ -109,6 +109,54 @@ struct Measured {
 fn values(place: &Place) -> Vec<Measured> {
     let rows = csv::Reader::from_path(place.path("out/values.csv")).unwrap().into_deserialize();
     rows.collect::<Result<_, _>>().unwrap()
+}
+
+/// The settings are the defaults but for the drift and the length of a life, and each training is a unit.
+#[test]
+fn lives_are_those_of_the_benchmarks() {
+    let place = Place::new();
+    place.ok("study lives --seeds 2 --steps 40000 --episodes 3 --out out --quiet");
+    let values = values(&place);
+    for (number, (group, set)) in
+        [("reference, 500 steps", 500), ("0.02, 2000 steps", 2000)].iter().enumerate()
+    {
+        let cell = [0, 2][number];
+        let played = place.csv(&format!("out/benchmark-{cell}/benchmark.csv"));
+        let own = |agent: &str| -> Vec<f64> {
+            let own = values.iter().filter(|row| row.group == *group && row.variant == agent);
+            own.filter(|row| row.measure == "steps lived").map(|row| row.value).collect()
+        };
+        let agents: Vec<String> =
+            (1..=2).map(|seed| format!("prophet:out/train-{cell}-seed-{seed}")).collect();
+        let means = agents.iter().map(|agent| played.only("agent", agent).numbers("steps_mean")[0]);
+        for (own, mean) in own("prophet").iter().zip(means) {
+            assert!((own - mean).abs() < 1e-6, "{group}: {own}, not {mean}");
+        }
+        assert_eq!((own("prophet").len(), own("patrol").len(), own("heuristic").len()), (2, 3, 3));
+        let config: toml::Table =
+            toml::from_str(&place.text(&format!("out/train-{cell}-seed-1/config.toml"))).unwrap();
+        assert_eq!(config["env"]["settings"]["max_steps"].as_integer(), Some(*set));
+    }
+}
+
+/// The areas of the first garden are those of a report about its run alone.
+#[test]
+fn foresight_is_told_garden_by_garden() {
+    let place = Place::new();
+    place.ok("study foresight --seeds 2 --steps 500 --out out --quiet");
+    let values = values(&place);
+    place.ok("analyze out/gardens-saturation/run-0002/resonetics_data.csv --quiet --out alone");
+    let alone = place.json("alone/analysis.json");
+    let signals = &alone["parts"][0]["findings"]["gardens"][0]["signals"];
+    for (place, signal) in ["risk", "flow", "verdict"].iter().enumerate() {
+        let measure = format!("area under the ROC curve: {signal}");
+        let own: Vec<f64> = values
+            .iter()
+            .filter(|row| row.variant == "a risk that sees saturation" && row.measure == measure)
+            .map(|row| row.value)
+            .collect();
+        assert_eq!((own.len(), own[1]), (2, signals[place]["area"].as_f64().unwrap()), "{signal}");
+    }
 }
 
 /// Return, drift limit and seconds are those of the runs.
