@@ -57,7 +57,7 @@ pub(crate) fn run() -> Result<(), String> {
         &["report", &limit, &drifts, &benchmark, &prophet, &evolved, &heuristic, "--quiet", "--out", &report],
     )?;
     println!("\nOpen next:");
-    println!("  {limit}/limit-k8s.svg               who carries how much drift, with intervals");
+    println!("  {limit}/limit-k8s.svg            who carries how much drift, with intervals");
     println!("  {evolved}/resonetics_data.csv    2,000 generations: dirt, population, risk, verdict");
     println!("  {heuristic}/resonetics_data.csv  the same where the gardeners win");
     println!("  {prophet}/training.csv            what Prophet learned, update by update");
