@@ -136,7 +136,7 @@ impl Default for TrainConfig {
 impl TrainConfig {
     /// For a training of `steps` steps in episodes of `life` steps at most (RULES section 3.2, with what was measured).
     ///
-    /// How far credit reaches follows from the life that is at stake: 1 / (1 - gamma) is the square of it over 20,000, 1 /
+    /// How far credit reaches follows from the life that is at stake: 1 / (1 - gamma) is the square of it over 20,000, 2,000 at most, 1 /
     /// (1 - lambda) a hundredth of it. Where lives are longer than the reference's, half of the environments begin anew with
     /// each rollout. The more steps there are, the larger are rollouts and minibatches, whose gradients are less
     /// noisy; each rollout has some 40 minibatches to learn from.
@@ -154,7 +154,7 @@ impl TrainConfig {
             restart: (1.0 - 500.0 / life).clamp(0.0, 0.5),
             epochs: 40 * minibatch / rollout,
             minibatch,
-            gamma: short_of_one(2e4 / (life * life), 0.2),
+            gamma: short_of_one((2e4 / (life * life)).max(5e-4), 0.2),
             lambda: short_of_one(100.0 / life, 0.2),
             learning_rate: 3e-3,
             learning_rate_final: 0.0,
@@ -325,5 +325,21 @@ impl Settings for TrainConfig {
         allowed.integer("eval_every", self.eval_every as u64, 1..=1_000_000);
         allowed.integer("eval_episodes", self.eval_episodes as u64, 1..=100_000);
         allowed.integer("max_rollbacks", self.max_rollbacks.into(), 0..=100);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By hand from the formulas of RULES section 3.2; a discount of 1 would let values grow without bound.
+    #[test]
+    fn the_horizon_follows_from_the_life() {
+        for (life, gamma, lambda) in
+            [(100, 0.8, 0.8), (500, 0.92, 0.8), (2000, 0.995, 0.95), (1_000_000, 0.9995, 0.9999)]
+        {
+            let recipe = TrainConfig::recipe(life, 400_000);
+            assert_eq!((recipe.gamma, recipe.lambda), (gamma, lambda), "{life}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use resonetics_runs::Error;
 
-use super::cell::{Cell, Measure, Size, Study, Unit, prophet};
+use super::cell::{Cell, Size, Study, Unit, prophet};
 use super::units;
 
 /// What is typed for each drift; the last overwhelms the rule of thumb.
@@ -28,10 +28,7 @@ pub const STUDY: Study = Study {
     question: "For each agent, how much life and return does the control layer of the cluster save, and what does it cost where nothing threatens? And one that replaces wasted actions alone?",
     size: Size { seeds: 10, steps: 400_000, episodes: 1000 },
     cells,
-    measures: &[
-        Measure { name: "steps lived", decimals: 1, more_is_better: true },
-        Measure { name: "return", decimals: 2, more_is_better: true },
-    ],
+    measures: &units::LIVES,
     values: Some(values),
     report: None,
 };

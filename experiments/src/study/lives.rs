@@ -4,7 +4,7 @@ use std::path::Path;
 
 use resonetics_runs::Error;
 
-use super::cell::{Cell, Measure, Size, Study, Unit, prophet};
+use super::cell::{Cell, Size, Study, Unit, prophet};
 use super::units;
 
 /// The reference, and drifts under which living long is in question: what is typed, and of how many thousandths of
@@ -24,10 +24,7 @@ pub const STUDY: Study = Study {
     question: "Is the one recipe of `train` right for short lives and for long ones under a fast drift? (--steps: of the longest training)",
     size: Size { seeds: 10, steps: 10_000_000, episodes: 1000 },
     cells,
-    measures: &[
-        Measure { name: "steps lived", decimals: 1, more_is_better: true },
-        Measure { name: "return", decimals: 2, more_is_better: true },
-    ],
+    measures: &units::LIVES,
     values: Some(values),
     report: None,
 };

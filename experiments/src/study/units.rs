@@ -6,7 +6,7 @@ use resonetics_analysis::read::episodes::Played;
 use resonetics_analysis::stats::summary::mean;
 use resonetics_runs::Error;
 
-use super::cell::{Unit, played};
+use super::cell::{Measure, Unit, played};
 
 /// What all trained agents are called.
 pub const TRAINED: &str = "prophet";
@@ -43,7 +43,13 @@ pub fn units(
     Ok(values)
 }
 
-/// Steps lived and returns.
+/// What [`lives`] measures.
+pub const LIVES: [Measure; 2] = [
+    Measure { name: "steps lived", decimals: 1, more_is_better: true },
+    Measure { name: "return", decimals: 2, more_is_better: true },
+];
+
+/// Steps lived and returns, episode by episode.
 pub fn lives(agent: &Played) -> Vec<Vec<f64>> {
     vec![agent.steps.clone(), agent.returns.clone()]
 }

@@ -25,7 +25,7 @@ pub(super) use self::chosen::state_of;
 pub use self::chosen::{CheckpointName, Which};
 
 /// The formats that are read; the last is written. They grow with each change of what is written: since 2 there are
-/// what the rows remember and the bar of the best.
+/// what the rows remember and the returns that a best checkpoint is held against.
 const FORMATS: std::ops::RangeInclusive<u32> = 1..=2;
 const BEST: &str = "best";
 /// The settings of a run, in its directory and, as they were, beside its checkpoints.
@@ -91,9 +91,13 @@ impl Best {
     /// The best once the policy behind `update` has earned so much, if it is that one.
     pub fn after(best: Option<&Best>, update: u64, earned: Earned) -> Option<Best> {
         let greedy_return = earned.mean();
+        // JSON has no other numbers.
+        if !greedy_return.is_finite() {
+            return None;
+        }
         let Earned { returns } = earned;
         let Some(Best { greedy_return: before, highest, .. }) = best else {
-            return (!greedy_return.is_nan()).then_some(Best { update, greedy_return, highest: returns });
+            return Some(Best { update, greedy_return, highest: returns });
         };
         let differences: Vec<f64> = returns.iter().zip(highest).map(|(own, other)| own - other).collect();
         if differences.is_empty() {
@@ -563,5 +567,7 @@ mod tests {
         assert_eq!((after(12.0), after(12.5).map(|best| best.highest)), (None, Some(vec![12.5; 2])));
         let alone = |earned| Best::after(Some(&Best { highest: vec![2.0], ..before.clone() }), 5, earned);
         assert_eq!(alone(Earned { returns: vec![1.9] }), None);
+        assert_eq!(alone(Earned { returns: vec![f64::INFINITY] }), None);
+        assert_eq!(Best::after(None, 1, Earned { returns: Vec::new() }), None);
     }
 }
