@@ -1,4 +1,4 @@
-//! A gardener's rule of thumb, on what it sees and the garden's population.
+//! A gardener's rule of thumb, on what it sees.
 
 use resonetics_envs::config::{Allowed, Settings};
 use resonetics_envs::gardener::{GardenerConfig, action, features};
@@ -34,8 +34,6 @@ impl Settings for GardenerHeuristicConfig {
 /// view that has the largest (dirt + 1.5 * mean dirt of the 3x3 around it) / (distance + 1); where
 /// none is worth the walk, it waits.
 ///
-/// It needs the state ([`Policy::needs_state`]), for the population.
-///
 /// The mean leads gardeners away from what they and others have just cleaned: without it the
 /// garden's dirt peaks at 45% and more, with it below. Of the weights 0, 0.5, 1, 1.5 and 2 the highest
 /// peak of 150 gardens was lowest with 1.5.
@@ -43,7 +41,6 @@ impl Settings for GardenerHeuristicConfig {
 pub struct GardenerHeuristic {
     config: GardenerHeuristicConfig,
     view: usize,
-    agents: usize,
     /// Cells of the view in the order of distance: (index, distance, first move).
     cells: Vec<(usize, f32, usize)>,
 }
@@ -63,15 +60,14 @@ impl GardenerHeuristic {
             })
             .collect();
         cells.sort_by(|a, b| a.1.total_cmp(&b.1));
-        GardenerHeuristic { config, view, agents: garden.max_population, cells }
+        GardenerHeuristic { config, view, cells }
     }
 
-    /// The action for one observation; `room` says whether the population is below its maximum.
-    fn choose(&self, observation: &[f32], room: bool) -> usize {
-        let view = &observation[..self.view * self.view];
-        let energy = observation[view.len() + features::ENERGY];
+    /// The action for one observation.
+    fn choose(&self, observation: &[f32]) -> usize {
+        let (view, features) = observation.split_at(self.view * self.view);
         let clean_above = self.config.clean_above as f32;
-        if energy > 1.0 && room {
+        if features[features::ENERGY] > 1.0 && features[features::POPULATION] < 1.0 {
             return action::WAIT;
         }
         if view[view.len() / 2] >= clean_above {
@@ -109,15 +105,10 @@ impl GardenerHeuristic {
 }
 
 impl Policy for GardenerHeuristic {
-    fn needs_state(&self) -> bool {
-        true
-    }
-
     fn act(&mut self, seen: &Observations<'_>, actions: &mut [usize]) {
         for (row, action) in actions.iter_mut().enumerate() {
             if seen.asked(row) {
-                let room = seen.state_of(row / self.agents)[0] < 1.0;
-                *action = self.choose(seen.observation(row), room);
+                *action = self.choose(seen.observation(row));
             }
         }
     }

@@ -44,25 +44,22 @@ impl Settings for GardenerPatrolConfig {
 /// A gardener sees neither where it is nor any other gardener, and this one remembers nothing: that another one keeps
 /// the same row shows in the dirt. Where the next cell is much cleaner than that of another row in view, somebody has
 /// just come by, and it changes over to the dirtiest row. Since all walk the same way, nobody meets anybody head-on.
-///
-/// It needs the state ([`Policy::needs_state`]), for the population.
 #[derive(Clone, Debug)]
 pub struct GardenerPatrol {
     config: GardenerPatrolConfig,
     view: usize,
-    agents: usize,
 }
 
 impl GardenerPatrol {
     /// For gardens of one configuration.
     pub fn new(config: GardenerPatrolConfig, garden: &GardenerConfig) -> GardenerPatrol {
-        GardenerPatrol { config, view: garden.view_size, agents: garden.max_population }
+        GardenerPatrol { config, view: garden.view_size }
     }
 
-    /// The action for one observation; `room` says whether the population is below its maximum.
-    fn choose(&self, observation: &[f32], room: bool) -> usize {
+    /// The action for one observation.
+    fn choose(&self, observation: &[f32]) -> usize {
         let (view, features) = observation.split_at(self.view * self.view);
-        if features[features::ENERGY] > 1.0 && room {
+        if features[features::ENERGY] > 1.0 && features[features::POPULATION] < 1.0 {
             return action::WAIT;
         }
         if view[view.len() / 2] >= self.config.clean_above as f32 {
@@ -83,15 +80,10 @@ impl GardenerPatrol {
 }
 
 impl Policy for GardenerPatrol {
-    fn needs_state(&self) -> bool {
-        true
-    }
-
     fn act(&mut self, seen: &Observations<'_>, actions: &mut [usize]) {
         for (row, action) in actions.iter_mut().enumerate() {
             if seen.asked(row) {
-                let room = seen.state_of(row / self.agents)[0] < 1.0;
-                *action = self.choose(seen.observation(row), room);
+                *action = self.choose(seen.observation(row));
             }
         }
     }
@@ -103,29 +95,30 @@ mod tests {
 
     /// What a gardener of the reference garden does that sees `dirt` at (row, column) of its 7 x 7 cells and 0.1
     /// everywhere else, and has `energy` of what breeding takes.
-    fn chosen(dirt: &[(usize, usize, f32)], energy: f32, room: bool) -> usize {
+    fn chosen(dirt: &[(usize, usize, f32)], energy: f32, population: f32) -> usize {
         let mut seen = [0.1; 49 + features::COUNT];
         seen[24] = 0.0;
         seen[49 + features::ENERGY] = energy;
+        seen[49 + features::POPULATION] = population;
         for &(row, column, dirt) in dirt {
             seen[7 * row + column] = dirt;
         }
-        GardenerPatrol::new(GardenerPatrolConfig::default(), &GardenerConfig::default()).choose(&seen, room)
+        GardenerPatrol::new(GardenerPatrolConfig::default(), &GardenerConfig::default()).choose(&seen)
     }
 
     #[test]
     fn keeps_its_row_until_another_is_much_dirtier() {
-        assert_eq!(chosen(&[], 0.5, true), RIGHT);
-        assert_eq!(chosen(&[(3, 3, 0.1)], 0.5, true), action::CLEAN);
+        assert_eq!(chosen(&[], 0.5, 0.5), RIGHT);
+        assert_eq!(chosen(&[(3, 3, 0.1)], 0.5, 0.5), action::CLEAN);
         // 0.1 is 0.4 of 0.25; what lies in other columns does not matter.
-        assert_eq!(chosen(&[(0, 4, 0.24), (6, 3, 0.9), (2, 5, 0.9)], 0.5, true), RIGHT);
-        assert_eq!(chosen(&[(0, 4, 0.26)], 0.5, true), UP);
-        assert_eq!(chosen(&[(0, 4, 0.26), (5, 4, 0.3)], 0.5, true), DOWN);
+        assert_eq!(chosen(&[(0, 4, 0.24), (6, 3, 0.9), (2, 5, 0.9)], 0.5, 0.5), RIGHT);
+        assert_eq!(chosen(&[(0, 4, 0.26)], 0.5, 0.5), UP);
+        assert_eq!(chosen(&[(0, 4, 0.26), (5, 4, 0.3)], 0.5, 0.5), DOWN);
     }
 
     #[test]
     fn breeds_when_rich_and_there_is_room() {
-        assert_eq!(chosen(&[(3, 3, 0.5)], 1.1, true), action::WAIT);
-        assert_eq!(chosen(&[(3, 3, 0.5)], 1.1, false), action::CLEAN);
+        assert_eq!(chosen(&[(3, 3, 0.5)], 1.1, 0.99), action::WAIT);
+        assert_eq!(chosen(&[(3, 3, 0.5)], 1.1, 1.0), action::CLEAN);
     }
 }

@@ -58,7 +58,13 @@ fn garden() -> GardenerEnv {
         max_population: 5,
         max_generations: 25,
         view_size: 3,
-        reward: RewardConfig { energy_weight: 1.0, cost_weight: 1.0, team_weight: 0.1, birth_weight: 0.0 },
+        reward: RewardConfig {
+            energy_weight: 1.0,
+            cost_weight: 1.0,
+            saving_weight: 0.0,
+            team_weight: 0.1,
+            birth_weight: 0.0,
+        },
         ..GardenerConfig::default()
     })
 }

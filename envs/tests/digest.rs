@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use rayon::ThreadPoolBuilder;
 use resonetics_envs::cpu::{CpuPath, Work};
 use resonetics_envs::env::ParallelEnv;
-use resonetics_envs::gardener::{Brains, GardenerConfig, GardenerEnv, RewardConfig};
+use resonetics_envs::gardener::{Brains, GardenerConfig, GardenerEnv, RewardConfig, features};
 use resonetics_envs::k8s::{K8sConfig, K8sEnv, Schedule};
 use resonetics_envs::stream::{Domain, Key};
 use resonetics_envs::vector::{Autoreset, VecEnv};
@@ -37,8 +37,13 @@ fn action(observation: &[f32], actions: usize) -> usize {
     (mixed >> 8) as usize % actions
 }
 
-/// The digest of `steps` steps of `lanes` environments.
-fn course<E: ParallelEnv + Clone>(env: &E, lanes: usize, steps: usize, threads: usize) -> String {
+/// The digest of `steps` steps of `lanes` environments, of whose rows the first `width` numbers are seen.
+fn course<E: ParallelEnv + Clone>(
+    env: &E,
+    width: usize,
+    (lanes, steps): (usize, usize),
+    threads: usize,
+) -> String {
     let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let mut vector = VecEnv::new(vec![env.clone(); lanes], Autoreset::NextStep).unwrap();
     let mut batch = vector.batch();
@@ -46,14 +51,14 @@ fn course<E: ParallelEnv + Clone>(env: &E, lanes: usize, steps: usize, threads: 
     let mut hash = Sha256::new();
     vector.reset(SEED, &mut batch);
     for _ in 0..=steps {
-        let values = batch.observations.iter().chain(&batch.rewards);
+        let rows = || batch.observations.rows().into_iter().map(|row| &row.to_slice().unwrap()[..width]);
+        let values = rows().flatten().chain(&batch.rewards);
         let mut bytes: Vec<u8> = values.flat_map(|value| value.to_bits().to_le_bytes()).collect();
         let ends = batch.terminated.iter().chain(&batch.truncated);
         let flags = ends.chain(&batch.alive).chain(&batch.died).chain(&batch.action_mask);
         bytes.extend(flags.map(|&flag| u8::from(flag)));
         hash.update(&bytes);
-        let rows = batch.observations.rows().into_iter();
-        let actions: Vec<usize> = rows.map(|row| action(row.as_slice().unwrap(), n)).collect();
+        let actions: Vec<usize> = rows().map(|row| action(row, n)).collect();
         pool.install(|| vector.step(&actions, &mut batch)).unwrap();
     }
     hex(hash)
@@ -80,7 +85,7 @@ fn frozen(what: &str, digest: &str, run: impl Fn(usize) -> String) {
 
 fn cluster(what: &str, config: K8sConfig, digest: &str) {
     // 300 lanes: more than one piece for two threads.
-    frozen(what, digest, |threads| course(&K8sEnv::new(config.clone()), 300, 600, threads));
+    frozen(what, digest, |threads| course(&K8sEnv::new(config.clone()), 30, (300, 600), threads));
 }
 
 #[test]
@@ -118,11 +123,19 @@ fn k8s_drift_schedules() {
 
 #[test]
 fn gardener() {
-    // With the rewards that it was frozen with.
-    let reward = RewardConfig { energy_weight: 1.0, cost_weight: 1.0, team_weight: 0.1, birth_weight: 0.0 };
+    // With the rewards that it was frozen with, and what gardeners saw then: all but the population.
+    let seen = 49 + features::POPULATION;
+    let reward = RewardConfig {
+        energy_weight: 1.0,
+        cost_weight: 1.0,
+        saving_weight: 0.0,
+        clean_weight: 0.0,
+        team_weight: 0.1,
+        birth_weight: 0.0,
+    };
     let env = GardenerEnv::new(GardenerConfig { reward, ..GardenerConfig::default() });
     frozen("gardener", "44ae29a426c6e96bf56eb5a3500a729872e1c925bd27dbd0fc31a822788e161e", |threads| {
-        course(&env, 3, 200, threads)
+        course(&env, seen, (3, 200), threads)
     });
 }
 

@@ -4,6 +4,7 @@
 use resonetics_envs::env::ParallelEnv;
 use resonetics_envs::gardener::{
     GardenerConfig, GardenerEnv, Generation, GenerationNoise, LifeEvent, RewardConfig, World, action,
+    features,
 };
 use resonetics_envs::risk::Verdict;
 use resonetics_envs::vector::{Autoreset, Batch, VecEnv};
@@ -218,8 +219,10 @@ fn rewards_are_what_energy_and_the_team_gained() {
     config.control.enabled = false;
     config.reward.energy_weight = 2.0;
     config.reward.cost_weight = 1.0;
+    config.reward.saving_weight = 0.0;
     config.reward.birth_weight = 3.0;
     config.reward.team_weight = 0.25;
+    config.reward.clean_weight = 0.5;
     let cost = config.reproduce_cost;
     let (mut vector, mut batch) = environment(config);
     let mut bred = 0;
@@ -228,7 +231,7 @@ fn rewards_are_what_energy_and_the_team_gained() {
         let acts = [[4, 5][generation / 3 % 2], 5, generation % 4, 4, 5, 0, 4, 1];
         vector.step(&acts, &mut batch).unwrap();
         let env = &vector.env(0);
-        let team = 0.25 * env.info().removed;
+        let team = 0.25 * env.info().removed + 0.5 * (1.0 - env.info().total_entropy / 36.0);
         let mut rewards = [0.0; 8];
         for old in &before {
             let Some(new) = env.world().gardeners().iter().find(|new| new.id == old.id) else { continue };
@@ -249,18 +252,53 @@ fn rewards_are_what_energy_and_the_team_gained() {
     assert!(bred > 0, "nobody bred");
 }
 
-/// Who waits earns nothing and pays 0.1 for living.
+/// Gardeners that are rich from the first generation on breed until there are eight, and all see how many there are.
+#[test]
+fn everybody_sees_what_share_of_the_population_there_is() {
+    let mut config =
+        GardenerConfig { reproduce_threshold: 1.0, reproduce_cost: 1.0, dirt_growth: 0.0, ..small() };
+    config.control.enabled = false;
+    let (mut vector, mut batch) = environment(config);
+    let mut met = Vec::new();
+    for _ in 0..4 {
+        let there = batch.alive.iter().filter(|alive| **alive).count();
+        met.push(there);
+        for (row, &alive) in batch.observations.rows().into_iter().zip(&batch.alive) {
+            let expected = if alive { there as f32 / 8.0 } else { 0.0 };
+            assert_eq!(row[25 + features::POPULATION], expected);
+        }
+        vector.step(&[action::WAIT; 8], &mut batch).unwrap();
+    }
+    assert_eq!(met, [3, 6, 8, 8]);
+}
+
+/// Who cleans where nothing is dirty earns nothing and pays 0.1 of its 50 for living.
 #[test]
 fn what_gardeners_pay_counts_as_much_as_is_said() {
-    for cost_weight in [0.0, 0.5, 1.0] {
-        let mut config = small();
+    for (cost_weight, saving_weight, reproduce_threshold, counts) in [
+        (0.0, 0.0, 80.0, 0.0),
+        (0.5, 0.0, 80.0, 0.5),
+        (1.0, 0.0, 80.0, 1.0),
+        (0.25, 0.5, 80.0, 0.75),
+        (0.25, 0.5, 49.95, 0.75),
+        (0.25, 0.5, 49.85, 0.25),
+    ] {
+        let mut config = GardenerConfig { reproduce_threshold, dirt_growth: 0.0, ..small() };
         config.control.enabled = false;
-        config.reward = RewardConfig { energy_weight: 2.0, cost_weight, team_weight: 0.0, birth_weight: 0.0 };
+        config.reward = RewardConfig {
+            energy_weight: 2.0,
+            cost_weight,
+            saving_weight,
+            team_weight: 0.0,
+            clean_weight: 0.0,
+            birth_weight: 0.0,
+        };
         let (mut vector, mut batch) = environment(config);
-        vector.step(&[action::WAIT; 8], &mut batch).unwrap();
+        vector.step(&[action::CLEAN; 8], &mut batch).unwrap();
         for (slot, alive) in batch.alive.iter().enumerate() {
-            let expected = if *alive { -0.2 * cost_weight } else { 0.0 };
-            assert!((f64::from(batch.rewards[slot]) - expected).abs() < 1e-6, "{cost_weight}");
+            let expected = if *alive { -0.2 * counts } else { 0.0 };
+            let found = f64::from(batch.rewards[slot]);
+            assert!((found - expected).abs() < 1e-6, "{cost_weight}, {saving_weight}: {found}");
         }
     }
 }

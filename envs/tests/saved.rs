@@ -194,7 +194,7 @@ fn clusters_go_on_within_every_drift() {
 
 #[test]
 fn worlds_go_on_under_their_episodes_own_drift() {
-    let doses = |low: f64, high: f64| Doses { draw: Draw::Range, values: vec![low, high] };
+    let doses = |low: f64, high: f64| Doses { draw: Draw::Range, values: vec![low, high], margin: 0.0 };
     goes_on(&K8sEnv::with_doses(K8sConfig::default(), doses(0.01, 0.05)));
     goes_on(&GardenerEnv::with_doses(lively(), doses(0.01, 0.3)));
 }

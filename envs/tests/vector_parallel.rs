@@ -135,7 +135,7 @@ fn shielded_clusters_are_the_same_on_any_number_of_threads() {
 
 #[test]
 fn drawn_drifts_are_the_same_on_any_number_of_threads() {
-    let doses = |values: &[f64]| Doses { draw: Draw::Range, values: values.to_vec() };
+    let doses = |values: &[f64]| Doses { draw: Draw::Range, values: values.to_vec(), margin: 0.0 };
     let config = K8sConfig { max_steps: 40, ..K8sConfig::default() };
     same_everywhere("doses", &K8sEnv::with_doses(config, doses(&[0.005, 0.05])), 300, 100);
     let garden = GardenerConfig { grid_size: 12, max_generations: 20, ..GardenerConfig::default() };
@@ -146,13 +146,29 @@ fn drawn_drifts_are_the_same_on_any_number_of_threads() {
 #[test]
 fn an_episode_with_a_drawn_drift_is_one_of_a_world_that_has_it() {
     let values = [0.004, 0.03];
-    let doses = Doses { draw: Draw::List, values: values.to_vec() };
+    let doses = Doses { draw: Draw::List, values: values.to_vec(), margin: 0.0 };
     let config = K8sConfig { max_steps: 60, ..K8sConfig::default() };
     let worlds = values.map(|mem_drift_mu| K8sEnv::new(K8sConfig { mem_drift_mu, ..config.clone() }));
     which_of(&K8sEnv::with_doses(config, doses.clone()), &worlds, 100);
     let config = GardenerConfig { grid_size: 9, max_generations: 20, ..GardenerConfig::default() };
     let worlds = values.map(|dirt_growth| GardenerEnv::new(GardenerConfig { dirt_growth, ..config.clone() }));
     which_of(&GardenerEnv::with_doses(config, doses), &worlds, 20);
+}
+
+/// A margin is one above the world's own drift in every episode, not above that of the episode before.
+#[test]
+fn a_margin_does_not_grow_from_episode_to_episode() {
+    let doses = Doses { margin: 0.5, ..Doses::default() };
+    let config = GardenerConfig { grid_size: 9, dirt_growth: 0.01, ..GardenerConfig::default() };
+    let mut gardens = VecEnv::new(vec![GardenerEnv::with_doses(config, doses)], Autoreset::Disabled).unwrap();
+    let mut batch = gardens.batch();
+    let mut drawn = Vec::new();
+    for seed in 0..200 {
+        gardens.reset(seed, &mut batch);
+        drawn.push(gardens.env(0).world().config().dirt_growth);
+    }
+    assert!(drawn.iter().all(|growth| (0.00999..0.01501).contains(growth)), "{drawn:?}");
+    assert!(drawn.iter().any(|&growth| growth < 0.0105) && drawn.iter().any(|&growth| growth > 0.0145));
 }
 
 /// Each lane's episode is that of one of `worlds`, and each of them is met.

@@ -196,6 +196,8 @@ pub struct GardenerArgs {
     /// prophet:DIR@STEP for another checkpoint of it than the best
     #[arg(long, value_name = "NAME", default_value = "evolved")]
     pub agent: String,
+    #[command(flatten)]
+    pub acting: ActingArgs,
     /// Number of runs, each with its own seed
     #[arg(long, value_name = "K", default_value_t = 1, allow_negative_numbers = true, value_parser = whole::<u32>(RUNS))]
     pub runs: u32,
@@ -236,7 +238,7 @@ pub struct BenchmarkArgs {
 #[derive(Debug, Args)]
 pub struct LimitArgs {
     /// Resume the run in this directory; only --threads may be given with it
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["env", "agents", "life", "dose", "episodes", "seed", "preset", "config", "sets", "out"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["env", "agents", "sample", "life", "dose", "episodes", "seed", "preset", "config", "sets", "out"])]
     pub resume: Option<PathBuf>,
     /// Environment: k8s, k8s-v4.6 or gardener
     #[arg(long, value_name = "NAME", default_value = "k8s")]
@@ -245,6 +247,8 @@ pub struct LimitArgs {
     /// commas, the longest match that is a run is used
     #[arg(long, value_name = "NAMES", default_value = "heuristic,patrol")]
     pub agents: Vec<String>,
+    #[command(flatten)]
+    pub acting: ActingArgs,
     /// Steps (generations of a garden) that a system has to live
     #[arg(long, value_name = "N", default_value_t = 2000, allow_negative_numbers = true, value_parser = whole::<u32>(LIFE))]
     pub life: u32,

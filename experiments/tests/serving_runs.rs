@@ -6,6 +6,7 @@ use crate::common;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::time::Duration;
 
 use common::browser::{Browser, CONTRAST};
@@ -348,6 +349,23 @@ fn a_long_log_is_read_from_its_end() {
     made(&served, "long", r#"{"command":"train"}"#, &[("training.csv", &log)]);
     let row = row(&served, "long");
     assert_eq!((&row["steps"], &row["result"]), (&199_990.into(), &"greedy return 17.50 at step 10".into()));
+}
+
+/// Of a training its own plan says how it trains, of other runs the checkpoints that act in it.
+#[test]
+fn the_list_says_how_trained_agents_came_about() {
+    let served = Served::start();
+    let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("../results");
+    let config = |run: &str| fs::read_to_string(results.join(run).join("config.toml")).unwrap();
+    made(&served, "learned", r#"{"command":"train"}"#, &[("config.toml", &config("train-k8s"))]);
+    made(&served, "played", r#"{"command":"benchmark"}"#, &[("config.toml", &config("benchmark-prophet"))]);
+    made(&served, "alone", r#"{"command":"benchmark"}"#, &[("config.toml", &config("benchmark-storm"))]);
+    let recipe = "ppo 2x64 gamma 0.92 lambda 0.8 envs 16x32 minibatch 128";
+    assert_eq!(row(&served, "learned")["recipes"], serde_json::json!([recipe]));
+    let step =
+        config("benchmark-prophet").parse::<toml::Table>().unwrap()["checkpoints"][0]["step"].to_string();
+    assert_eq!(row(&served, "played")["recipes"], serde_json::json!([format!("{recipe}, {step} steps")]));
+    assert_eq!(row(&served, "alone")["recipes"], serde_json::json!([]));
 }
 
 #[test]

@@ -89,9 +89,16 @@ impl EnvTable {
     pub(crate) fn with_its_reward(mut self) -> EnvTable {
         let reward = self.settings.get_mut("reward").and_then(toml::Value::as_table_mut);
         // A run writes every setting down: only an older one lacks these.
-        if let Some(reward) = reward.filter(|reward| !reward.contains_key("cost_weight")) {
-            reward.insert("cost_weight".to_owned(), 1.0.into());
-            reward.insert("birth_weight".to_owned(), 0.0.into());
+        if let Some(reward) = reward {
+            if !reward.contains_key("cost_weight") {
+                reward.insert("cost_weight".to_owned(), 1.0.into());
+                reward.insert("birth_weight".to_owned(), 0.0.into());
+            }
+            for later in ["saving_weight", "clean_weight"] {
+                if !reward.contains_key(later) {
+                    reward.insert(later.to_owned(), 0.0.into());
+                }
+            }
         }
         self
     }
@@ -282,11 +289,14 @@ mod tests {
         let written = |text: &str| {
             let setup: Setup = toml::from_str(text).unwrap();
             let WorldSettings::Gardener(garden) = setup.settings else { panic!("a garden") };
-            (garden.env.reward.cost_weight, garden.env.reward.birth_weight)
+            let reward = garden.env.reward;
+            [reward.cost_weight, reward.birth_weight, reward.saving_weight, reward.clean_weight]
         };
         let old = "name = \"gardener\"\npreset = \"reference\"\n[settings.reward]\nenergy_weight = 1.0\nteam_weight = 0.1\n";
-        assert_eq!(written(old), (1.0, 0.0));
-        let new = format!("{old}cost_weight = 0.5\nbirth_weight = 2.0\n");
-        assert_eq!(written(&new), (0.5, 2.0));
+        assert_eq!(written(old), [1.0, 0.0, 0.0, 0.0]);
+        let newer = format!("{old}cost_weight = 0.5\nbirth_weight = 2.0\n");
+        assert_eq!(written(&newer), [0.5, 2.0, 0.0, 0.0]);
+        let new = format!("{newer}saving_weight = 0.25\nclean_weight = 3.0\n");
+        assert_eq!(written(&new), [0.5, 2.0, 0.25, 3.0]);
     }
 }

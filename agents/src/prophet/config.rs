@@ -182,7 +182,10 @@ impl TrainConfig {
                 caps_sigma: caps_sigma(),
                 caps_temporal: 0.0,
             },
-            doses: Doses::default(),
+            doses: Doses {
+                margin: four_decimals(((1.0 - 500.0 / life) / 6.0).clamp(0.0, 0.125)),
+                ..Doses::default()
+            },
             checkpoint_every: (16_384 / rollout).max(16),
             keep: 3,
             eval_every,
@@ -197,11 +200,12 @@ impl TrainConfig {
             num_envs: 4,
             horizon: 128,
             restart: 0.0,
-            minibatch: 4096,
+            minibatch: 1024,
             epochs: 4,
             gamma: 0.8,
             lambda: 0.8,
-            learning_rate: 1e-3,
+            // Whether a garden lives is decided while it has too few gardeners; where dirt grows slowly it always does.
+            doses: Doses { margin: 1.3, ..Doses::default() },
             // An update is a second of work; playing whole episodes is more.
             checkpoint_every: 1,
             eval_every: 16,
@@ -264,9 +268,13 @@ impl TrainConfig {
     }
 }
 
-/// 1 less `share`, of which at most `most` counts, to four decimals.
+/// 1 less `share`, of which at most `most` counts.
 fn short_of_one(share: f64, most: f64) -> f64 {
-    ((1.0 - share.min(most)) * 1e4).round() / 1e4
+    four_decimals(1.0 - share.min(most))
+}
+
+fn four_decimals(value: f64) -> f64 {
+    (value * 1e4).round() / 1e4
 }
 
 impl Settings for TrainConfig {

@@ -107,6 +107,14 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         })
     }
 
+    /// Measures the policy ([`Trainer::evaluate`]) in copies of this world, not of the one that it is trained in: of
+    /// one without the margin of the training, for example.
+    #[must_use]
+    pub fn measured_in(mut self, prototype: E) -> Trainer<E> {
+        self.prototype = prototype;
+        self
+    }
+
     /// Updates that the whole training takes.
     pub fn planned_updates(&self) -> u64 {
         self.config.updates(self.total_steps)

@@ -102,8 +102,12 @@ pub struct RewardConfig {
     pub energy_weight: f64,
     /// Weight of what it paid in that: 1 rewards the energy itself, less rewards cleaning.
     pub cost_weight: f64,
+    /// Weight of what it paid beside that, as long as its energy does not suffice to breed.
+    pub saving_weight: f64,
     /// Weight of the dirt that all gardeners removed together, in cells.
     pub team_weight: f64,
+    /// Weight of 1 - the mean dirt.
+    pub clean_weight: f64,
     /// Reward of the parent for a child.
     pub birth_weight: f64,
 }
@@ -216,7 +220,9 @@ impl Default for GardenerConfig {
             reward: RewardConfig {
                 energy_weight: 1.0,
                 cost_weight: 0.0,
+                saving_weight: 1.0,
                 team_weight: 0.1,
+                clean_weight: 1.0,
                 birth_weight: 10.0,
             },
         }
@@ -285,8 +291,10 @@ impl GardenerConfig {
         allowed.table("reward", |allowed| {
             allowed.number("energy_weight", self.reward.energy_weight, -1e3..=1e3);
             allowed.number("cost_weight", self.reward.cost_weight, -1e3..=1e3);
+            allowed.number("saving_weight", self.reward.saving_weight, -1e3..=1e3);
             allowed.number("birth_weight", self.reward.birth_weight, -1e3..=1e3);
             allowed.number("team_weight", self.reward.team_weight, -1e3..=1e3);
+            allowed.number("clean_weight", self.reward.clean_weight, -1e3..=1e3);
         });
     }
 }

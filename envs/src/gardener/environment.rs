@@ -24,8 +24,10 @@ pub mod features {
     pub const RISK: usize = 1;
     /// The garden's flow after the last generation, in `[0, 1]`.
     pub const FLOW: usize = 2;
+    /// Gardeners / `max_population`, in `[0, 1]`: at 1 nobody can breed.
+    pub const POPULATION: usize = 3;
     /// How many follow the view.
-    pub const COUNT: usize = 3;
+    pub const COUNT: usize = 4;
 }
 
 /// What a draw is for.
@@ -64,6 +66,8 @@ pub struct GardenerEnv {
     last: Generation,
     space: BoxSpace,
     doses: Doses,
+    /// Of the settings; the world has that of the episode.
+    dirt_growth: f64,
 }
 
 impl GardenerEnv {
@@ -86,6 +90,7 @@ impl GardenerEnv {
             dirt: vec![0.0; cells],
             flow: vec![0.0; cells],
         };
+        let dirt_growth = config.dirt_growth;
         let mut env = GardenerEnv {
             world: World::new(config, std::iter::empty()),
             noise,
@@ -97,6 +102,7 @@ impl GardenerEnv {
             // The bounds are ordered as written above.
             space: BoxSpace::new(low, high).unwrap_or_else(|_| BoxSpace::unit(view + features::COUNT)),
             doses,
+            dirt_growth,
         };
         env.start(0, 0);
         env
@@ -149,10 +155,15 @@ impl GardenerEnv {
         self.begin();
     }
 
+    /// Gardeners / `max_population`.
+    fn population_share(&self) -> f32 {
+        (self.world.gardeners().len() as f64 / self.world.config().max_population as f64) as f32
+    }
+
     /// Gives the garden its episode's own growth of dirt, where one is drawn.
     fn take_dose(&mut self) {
         if !self.doses.is_empty() {
-            let own = self.world.config().dirt_growth as f32;
+            let own = self.dirt_growth as f32;
             self.world.set_dirt_growth(self.doses.of(own, self.key, Purpose::Dose.index(0)).into());
         }
     }
@@ -180,6 +191,7 @@ impl GardenerEnv {
         out.action_mask.fill(false);
         let RiskState { risk, flow, .. } = self.world.risk();
         let rich = self.world.config().reproduce_threshold.max(1e-9);
+        let population = self.population_share();
         for gardener in self.world.gardeners() {
             let slot = gardener.slot;
             let row = &mut out.observations[slot * width..(slot + 1) * width];
@@ -187,6 +199,7 @@ impl GardenerEnv {
             row[view + features::ENERGY] = (gardener.energy / rich).clamp(0.0, 10.0) as f32;
             row[view + features::RISK] = risk as f32;
             row[view + features::FLOW] = flow as f32;
+            row[view + features::POPULATION] = population;
             out.alive[slot] = true;
             let asked = !self.world.in_emergency(gardener);
             out.action_mask[slot * ACTIONS..(slot + 1) * ACTIONS].fill(asked);
@@ -235,7 +248,7 @@ impl ParallelEnv for GardenerEnv {
         true
     }
 
-    /// [view (row by row), energy, risk, flow], see [`features`].
+    /// [view (row by row), energy, risk, flow, population], see [`features`].
     fn observation_space(&self) -> &BoxSpace {
         &self.space
     }
@@ -262,15 +275,17 @@ impl ParallelEnv for GardenerEnv {
         self.draw();
         self.last = self.world.finish_generation(actions, &self.noise);
         let config = self.world.config();
-        let team = config.reward.team_weight * self.last.removed;
+        let RewardConfig { team_weight, clean_weight, .. } = config.reward;
+        let team = team_weight * self.last.removed + clean_weight * (1.0 - self.world.mean_dirt());
         out.rewards.fill(0.0);
         out.died.fill(false);
         for (position, gardener) in self.world.gardeners().iter().enumerate() {
             // Children of this generation stand behind those that acted.
             if gardener.age > 0 {
                 let (earned, paid) = self.world.balance(position);
-                let RewardConfig { energy_weight, cost_weight, .. } = config.reward;
-                let gain = energy_weight * (earned - cost_weight * paid);
+                let RewardConfig { energy_weight, cost_weight, saving_weight, .. } = config.reward;
+                let saving = if gardener.energy > config.reproduce_threshold { 0.0 } else { saving_weight };
+                let gain = energy_weight * (earned - (cost_weight + saving) * paid);
                 out.rewards[gardener.slot] = (gain + team) as f32;
             }
             out.died[gardener.slot] = gardener.energy <= 0.0;
@@ -302,8 +317,7 @@ impl ParallelEnv for GardenerEnv {
 
     /// Population / `max_population`, mean dirt.
     fn write_state(&self, state: &mut [f32]) {
-        let config = self.world.config();
-        state[0] = (self.world.gardeners().len() as f64 / config.max_population as f64) as f32;
+        state[0] = self.population_share();
         state[1] = self.world.mean_dirt() as f32;
     }
 

@@ -59,7 +59,7 @@ struct Summary {
 
 pub fn run(args: &GardenerArgs, context: Context) -> Result<(), Error> {
     let mut env = args.world.world("gardener")?;
-    let checkpoints = TrainedAgents::default().open(&[&args.agent])?;
+    let checkpoints = TrainedAgents::default().open(&[&args.agent])?.sampled(args.acting.sample)?;
     checkpoints.policy(&env, &args.agent, 1)?;
     if args.no_control {
         env = env.with_control(false);

@@ -42,7 +42,7 @@ pub fn run(args: &LimitArgs, context: Context) -> Result<(), Error> {
         env,
     };
     plan.start()?;
-    let checkpoints = TrainedAgents::default().open(&names)?;
+    let checkpoints = TrainedAgents::default().open(&names)?.sampled(args.acting.sample)?;
     check_agents(&agents, &checkpoints, &plan.env)?;
     let plan = Limit { seed: seed(&args.seed)?, agents, checkpoints, ..plan };
     let all = Plan::Limit(plan.clone());

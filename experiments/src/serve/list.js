@@ -19,6 +19,7 @@ const COLUMNS = {
   result: [(run) => run.result, (run) => run.value ?? run.result],
   world: [(run) => run.worlds.join("; ")],
   agent: [(run) => run.agents.join(", ")],
+  recipe: [(run) => run.recipes.join("; ")],
   seed: [(run) => run.seed],
   started: [started],
 };

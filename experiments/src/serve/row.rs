@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use resonetics_runs::run_dir::held;
 use resonetics_runs::trained::PROPHET;
+use resonetics_runs::training::Train;
 use serde::Serialize;
 use serde_json::Value;
 use toml::Table;
@@ -38,6 +39,8 @@ pub(super) struct Row {
     /// World and, unless it is the usual one, preset, of each world.
     worlds: Vec<String>,
     agents: Vec<String>,
+    /// How the trained ones came about, and after how many steps.
+    recipes: Vec<String>,
     /// Whether the control layer is on, in a run with one world.
     control: Option<bool>,
     seed: Option<String>,
@@ -118,8 +121,11 @@ impl Row {
             status,
             ..Row::default()
         };
-        let config = start(&folder.join("config.toml")).and_then(|text| text.parse::<Table>().ok());
+        let text = start(&folder.join("config.toml"));
+        let config = text.as_ref().and_then(|text| text.parse::<Table>().ok());
         if let Some(config) = config {
+            let training = text.and_then(|text| Train::parse(&text).ok().flatten());
+            row.recipes = training.map_or_else(|| recipes(&config), |training| vec![training.recipe()]);
             row.worlds = each(&config, world);
             row.agents = agents(&config);
             row.control = config
@@ -154,6 +160,16 @@ fn world(table: &Table) -> Option<String> {
     let name = env.get("name")?.as_str()?;
     let preset = env.get("preset").and_then(toml::Value::as_str).filter(|preset| *preset != "reference");
     Some(preset.map_or_else(|| name.to_owned(), |preset| format!("{name}, {preset}")))
+}
+
+/// How the trained agents of a run came about, by its config.toml: of a training its own plan says that.
+fn recipes(config: &Table) -> Vec<String> {
+    let trained = config.get("checkpoints").and_then(toml::Value::as_array).into_iter().flatten();
+    let recipe = |agent: &toml::Value| {
+        let recipe = agent.get("recipe")?.as_str()?;
+        Some(format!("{recipe}, {} steps", agent.get("step")?.as_integer()?))
+    };
+    trained.filter_map(recipe).collect()
 }
 
 /// Who acts in a run, by its config.toml.

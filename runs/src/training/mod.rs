@@ -19,6 +19,7 @@ pub use self::extension::Extension;
 pub use self::learner::{Device, LearnerKind, make, native_device, torch_device};
 pub use self::plan::{Start, Train, spaces};
 pub use self::row::{COLUMNS, Measured, greedy_returns};
+use self::session::World;
 pub use self::session::{Runtime, Watched, fresh};
 pub use self::start::check_start;
 use crate::error::Error;
@@ -168,13 +169,17 @@ pub fn check(plan: &Train, device: &str) -> Result<(), Error> {
 /// # Errors
 /// Those of [`Training::run`].
 pub fn train_in(plan: &Train, dir: &Path, runtime: &Runtime<'_>) -> Result<(), Error> {
-    let doses = plan.train.doses.clone();
+    let doses = &plan.train.doses;
     match &plan.env.settings {
         WorldSettings::K8s(settings) => {
-            session::train(plan, dir, &K8sEnv::with_doses(settings.env.clone(), doses), runtime)
+            let world = |doses| K8sEnv::with_doses(settings.env.clone(), doses);
+            let (trained, measured) = (world(doses.clone()), world(doses.asked_for()));
+            session::train(plan, dir, World { trained: &trained, measured: &measured }, runtime)
         }
         WorldSettings::Gardener(settings) => {
-            session::train(plan, dir, &GardenerEnv::with_doses(settings.env.clone(), doses), runtime)
+            let world = |doses| GardenerEnv::with_doses(settings.env.clone(), doses);
+            let (trained, measured) = (world(doses.clone()), world(doses.asked_for()));
+            session::train(plan, dir, World { trained: &trained, measured: &measured }, runtime)
         }
     }
 }

@@ -5,6 +5,7 @@ use resonetics_agents::prophet::learner::SEQUENCE;
 use resonetics_agents::prophet::network::Spaces;
 use resonetics_analysis::read::log::Episodes;
 use resonetics_envs::config::resolve;
+use resonetics_envs::doses::Draw;
 use resonetics_envs::env::ParallelEnv;
 use resonetics_envs::gardener::GardenerEnv;
 use resonetics_envs::k8s::K8sEnv;
@@ -87,9 +88,10 @@ impl Train {
         self.fits()
     }
 
-    /// How it trains in a few words, for tables: learner, networks, discount, decay, rollout and minibatch.
+    /// How it trains in a few words, for tables: learner, networks, discount, decay, rollout, minibatch, and the drifts
+    /// where episodes have their own.
     pub fn recipe(&self) -> String {
-        let TrainConfig { num_envs, horizon, minibatch, gamma, lambda, network, .. } = &self.train;
+        let TrainConfig { num_envs, horizon, minibatch, gamma, lambda, network, doses, .. } = &self.train;
         let learner = match self.learner {
             LearnerKind::Native => "ppo",
             LearnerKind::Torch => "ppo torch",
@@ -106,12 +108,20 @@ impl Train {
             widths => widths.iter().map(usize::to_string).collect::<Vec<_>>().join("-"),
         };
         let memory = if network.memory > 0 { format!(" memory {}", network.memory) } else { String::new() };
+        let drifts = match (&doses.values[..], doses.draw) {
+            ([], _) if doses.margin > 0.0 => format!(" margin {}", doses.margin),
+            ([], _) => String::new(),
+            ([low, high], Draw::Range) => format!(" drifts {low} to {high}"),
+            (values, _) => {
+                format!(" drifts {}", values.iter().map(f64::to_string).collect::<Vec<_>>().join(" "))
+            }
+        };
         let from = self
             .from
             .as_ref()
             .map_or_else(String::new, |from| format!(" from step {}", from.checkpoint.step));
         format!(
-            "{learner} {conv}{hidden}{memory} gamma {gamma} lambda {lambda} envs {num_envs}x{horizon} minibatch {minibatch}{from}"
+            "{learner} {conv}{hidden}{memory} gamma {gamma} lambda {lambda} envs {num_envs}x{horizon} minibatch {minibatch}{drifts}{from}"
         )
     }
 

@@ -113,11 +113,25 @@ impl Train {
     }
 }
 
+/// Copies of what a training plays in, and of what it measures its policy in.
+pub(super) struct World<'a, E> {
+    pub trained: &'a E,
+    pub measured: &'a E,
+}
+
+impl<E> Copy for World<'_, E> {}
+
+impl<E> Clone for World<'_, E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
 /// A training in its directory.
 struct Session<'a, E> {
     plan: &'a Train,
     dir: PathBuf,
-    prototype: &'a E,
+    world: World<'a, E>,
     learner: NewLearner<'a>,
     checkpoints: Checkpoints,
     trainer: Trainer<E>,
@@ -136,12 +150,12 @@ struct Session<'a, E> {
 pub(super) fn train<E: ParallelEnv + Clone + Sync>(
     plan: &Train,
     dir: &Path,
-    prototype: &E,
+    world: World<'_, E>,
     runtime: &Runtime<'_>,
 ) -> Result<(), Error> {
     let _lock = exclusive(dir)?;
     let learner = || make(plan.learner, &plan.train.network, plan.spaces(), runtime.device);
-    let mut session = Session::open(plan, dir, prototype, &learner, runtime)?;
+    let mut session = Session::open(plan, dir, world, &learner, runtime)?;
     let outcome = session.run(runtime);
     outcome.and(session.board.map_or(Ok(()), Board::finish))
 }
@@ -151,13 +165,13 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
     fn open(
         plan: &'a Train,
         dir: &Path,
-        prototype: &'a E,
+        world: World<'a, E>,
         learner: NewLearner<'a>,
         runtime: &Runtime<'_>,
     ) -> Result<Session<'a, E>, Error> {
         let checkpoints = plan.checkpoints(dir)?;
         let csv_path = dir.join(CSV);
-        let (trainer, last) = start(plan, dir, prototype, learner, &checkpoints)?;
+        let (trainer, last) = start(plan, dir, world, learner, &checkpoints)?;
         let (csv, best) = match last {
             Some(Last { csv_bytes, best }) => {
                 if best.as_ref().is_some_and(|best| best.update == trainer.updates()) {
@@ -186,19 +200,7 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
         }
         let board = Board::of(dir, runtime.tensorboard);
         let dir = dir.to_path_buf();
-        Ok(Session {
-            plan,
-            dir,
-            prototype,
-            learner,
-            checkpoints,
-            trainer,
-            csv,
-            csv_path,
-            timing,
-            best,
-            board,
-        })
+        Ok(Session { plan, dir, world, learner, checkpoints, trainer, csv, csv_path, timing, best, board })
     }
 
     /// Trains to the end.
@@ -302,8 +304,7 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
         }
         // Rows that still wait in memory would otherwise be written behind the cut.
         self.csv.sync()?;
-        let (mut trainer, last) =
-            start(self.plan, &self.dir, self.prototype, self.learner, &self.checkpoints)?;
+        let (mut trainer, last) = start(self.plan, &self.dir, self.world, self.learner, &self.checkpoints)?;
         let (csv_bytes, best) = last.map_or_else(
             || (first_line(&row::COLUMNS).len() as u64, None),
             |Last { csv_bytes, best }| (csv_bytes, best),
@@ -330,11 +331,11 @@ struct Last {
 fn start<E: ParallelEnv + Clone + Sync>(
     plan: &Train,
     dir: &Path,
-    prototype: &E,
+    world: World<'_, E>,
     learner: NewLearner<'_>,
     checkpoints: &Checkpoints,
 ) -> Result<(Trainer<E>, Option<Last>), Error> {
-    let mut trainer = fresh(plan, prototype, learner()?)?;
+    let mut trainer = fresh(plan, world.trained, learner()?)?.measured_in(world.measured.clone());
     let Some(Checkpoint { csv_bytes, best, numbers, arrays }) = checkpoints.last()? else {
         plan.refuse_lost(checkpoints, &dir.join(CSV))?;
         if let Some(state) = start_in(plan, dir)? {

@@ -124,7 +124,8 @@ fn trained_by(
         Ok(())
     };
     let runtime = Runtime { watch: &watch, ..Runtime::default() };
-    Session::open(&plan, dir, &prototype, &learner, &runtime)?.run(&runtime)
+    Session::open(&plan, dir, World { trained: &prototype, measured: &prototype }, &learner, &runtime)?
+        .run(&runtime)
 }
 
 /// Columns of training.csv.
