@@ -62,6 +62,7 @@ fn garden() -> GardenerEnv {
             energy_weight: 1.0,
             cost_weight: 1.0,
             saving_weight: 0.0,
+            clean_weight: 0.0,
             team_weight: 0.1,
             birth_weight: 0.0,
         },
@@ -181,7 +182,7 @@ fn a_training_is_the_same_on_every_machine() {
     );
     assert_eq!(
         learned(&garden(), Schedule::Kl),
-        "8b26c586f385f6384359d108595bd481b550595adf954944b7e02129ed2ac703"
+        "cc6b933dd2cecfb2f5392e7c7fc0c88cd1027809a120078f75d3726b07c70301"
     );
 }
 

@@ -17,7 +17,7 @@ mod results;
 mod workspace;
 
 const USAGE: &str =
-    "usage: cargo xtask demo | test [--no-torch] [--no-browser] | arrows | results | bench … | libtorch [--cuda]
+    "usage: cargo xtask demo | test [--no-torch] [--no-browser] | arrows | results [NAME …] | bench … | libtorch [--cuda]
 
   demo      builds, runs two gardens, trains Prophet, benchmarks it, writes into runs/, ends with the path of a report
   test      format, lints with warnings denied, documentation, all tests and examples, with libtorch
@@ -25,7 +25,7 @@ const USAGE: &str =
             Chromium, which is installed where there is none and apt-get may be used; --no-browser: it is
             not installed and what needs it is skipped. Says what it will do and how long before it begins
   arrows    checks that each crate needs only those below it, and that no files need each other in a circle
-  results   makes everything in results/ again
+  results   makes everything in results/ again, or what is named, such as limit-k8s, and the page with all of it
   bench     measures the speed compared with other implementations, or of one commit compared with another:
             cargo xtask bench --help
   libtorch  provides libtorch 2.11.0 for `--features torch`: LIBTORCH, the PyTorch of python3, or fetched
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
             checks::run(&options)
         }
         ["arrows"] => arrows::check(),
-        ["results"] => results::make(),
+        ["results", ..] => results::make(&arguments[1..]),
         ["bench", "--help"] => {
             print!("{}", bench::USAGE);
             return ExitCode::SUCCESS;

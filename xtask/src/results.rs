@@ -135,8 +135,12 @@ const RESULTS: [(&str, &str, &str); 25] = [
     ),
 ];
 
-/// Makes all of results/ again, and its table of contents.
-pub(crate) fn make() -> Result<(), String> {
+/// Makes those of results/ again that are named, all of them if none is, and the table of contents.
+pub(crate) fn make(names: &[String]) -> Result<(), String> {
+    if let Some(unknown) = names.iter().find(|&name| RESULTS.iter().all(|(known, ..)| known != name)) {
+        let known: Vec<&str> = RESULTS.iter().map(|(known, ..)| *known).collect();
+        return Err(format!("there is no result `{unknown}`; known are: {}", known.join(", ")));
+    }
     cargo("building", &["build", "--release"])?;
     let folder = root().join("results");
     let problem = |what: &str, error: std::io::Error| format!("cannot {what}: {error}");
@@ -145,25 +149,12 @@ pub(crate) fn make() -> Result<(), String> {
          `cargo xtask results` makes all of them and this page again; `resonetics rerun results/NAME` repeats one and compares its CSV files (throughput has none). [performance](performance) is different: its tables of speed ratios come from `cargo xtask bench`.\n",
     );
     for (name, command, what) in RESULTS {
-        println!("\n== {name}: resonetics {command}");
         let out = folder.join(name);
-        if out.join("run.json").exists() {
-            fs::remove_dir_all(&out).map_err(|error| problem("replace a result", error))?;
-        }
-        let out_argument = format!("results/{name}");
-        let output = Command::new(cargo_program())
-            .args(["run", "--release", "--quiet", "--"])
-            .args(command.split(' '))
-            .args(["--quiet", "--out", &out_argument])
-            .current_dir(root())
-            .output()
-            .map_err(|error| problem("run resonetics", error))?;
-        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-        print!("{printed}{}", String::from_utf8_lossy(&output.stderr));
-        if !output.status.success() {
-            return Err(format!("{name} ({})", output.status));
-        }
-        fs::write(out.join("output.txt"), &printed).map_err(|error| problem("write output.txt", error))?;
+        let printed = if names.is_empty() || names.iter().any(|made| made == name) {
+            made(name, command, &out)?
+        } else {
+            fs::read_to_string(out.join("output.txt")).map_err(|error| problem("read output.txt", error))?
+        };
         contents += &format!("\n## {name}\n{what}\n\n```\n$ resonetics {command}\n{printed}```\n");
         let files = fs::read_dir(&out).map_err(|error| problem("read a result", error))?.flatten();
         let mut figures: Vec<String> = files
@@ -176,4 +167,28 @@ pub(crate) fn make() -> Result<(), String> {
         }
     }
     fs::write(folder.join("README.md"), contents).map_err(|error| problem("write README.md", error))
+}
+
+/// Runs `command` in place of the result `name` in `out`, and keeps and returns what it printed.
+fn made(name: &str, command: &str, out: &Path) -> Result<String, String> {
+    let problem = |what: &str, error: std::io::Error| format!("cannot {what}: {error}");
+    println!("\n== {name}: resonetics {command}");
+    if out.join("run.json").exists() {
+        fs::remove_dir_all(out).map_err(|error| problem("replace a result", error))?;
+    }
+    let out_argument = format!("results/{name}");
+    let output = Command::new(cargo_program())
+        .args(["run", "--release", "--quiet", "--"])
+        .args(command.split(' '))
+        .args(["--quiet", "--out", &out_argument])
+        .current_dir(root())
+        .output()
+        .map_err(|error| problem("run resonetics", error))?;
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    print!("{printed}{}", String::from_utf8_lossy(&output.stderr));
+    if !output.status.success() {
+        return Err(format!("{name} ({})", output.status));
+    }
+    fs::write(out.join("output.txt"), &printed).map_err(|error| problem("write output.txt", error))?;
+    Ok(printed)
 }
