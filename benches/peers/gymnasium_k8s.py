@@ -35,16 +35,20 @@ WALKS = np.array([*MOVES, (0, 0), (0, 0)])
 class Clusters(VectorEnv):
     """`num_envs` clusters in lockstep, each reset in the step that ends it; state in float32.
 
-    What a step returns is overwritten by the next, as with `SyncVectorEnv(copy=False)`.
+    What a step returns is overwritten by the next, as with `SyncVectorEnv(copy=False)`. With a margin each episode's
+    drift is uniform from `drift` to (1 + `margin`) times it.
     """
 
     metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.SAME_STEP}
 
-    def __init__(self, num_envs, height=4, width=4, max_steps=MAX_STEPS, drift=DRIFT):
+    def __init__(self, num_envs, height=4, width=4, max_steps=MAX_STEPS, drift=DRIFT, margin=0.0):
         one = Cluster(height, width)
         self.num_envs, self.max_steps = num_envs, max_steps
+        self.drift, self.margin = drift, margin
         # Mean and standard deviation of what a step adds to cpu and memory.
         self.means, self.deviations = np.array([[0.0, drift], [0.02, 0.01]], np.float32)
+        if margin:
+            self.means = np.tile(self.means, (num_envs, 1, 1))
         self.single_observation_space, self.single_action_space = one.observation_space, one.action_space
         self.observation_space = batch_space(one.observation_space, num_envs)
         self.action_space = batch_space(one.action_space, num_envs)
@@ -77,6 +81,8 @@ class Clusters(VectorEnv):
         self.agents[lanes] = random.integers(self.grid, size=(count, 2))
         self.budgets[lanes] = MAX_BUDGET
         self.steps[lanes] = 0
+        if self.margin:
+            self.means[lanes, 0, 1] = self.drift * (1.0 + self.margin * random.random(count, np.float32))
 
     def cells(self):
         """The node that each agent stands on."""

@@ -163,7 +163,8 @@ def trained(args):
         train = tomllib.loads(args.like.read_text())["train"]
         arguments, entropy = like(train), (train["entropy"], train["entropy_final"])
         restarting = int(train["restart"] * train["num_envs"])
-        envs = Stacked(Clusters(train["num_envs"], **world), args.seed, train["horizon"], restarting)
+        clusters = Clusters(train["num_envs"], **world, margin=train["doses"]["margin"])
+        envs = Stacked(clusters, args.seed, train["horizon"], restarting)
         envs = VecNormalize(
             envs,
             norm_obs=train["normalize_observations"],
