@@ -156,6 +156,30 @@ fn drawn_actions_are_another_policy_and_the_same_in_any_batch() {
     assert!(told.contains("\"prophet:out, sampled\""), "{told}");
 }
 
+/// In a garden, and where its limit is looked for, as in a benchmark.
+#[test]
+fn gardens_and_limits_take_drawn_actions() {
+    let place = trained();
+    let world = "--set grid_size=10 --set max_population=8 --set init_agents=4 --set min_population=4";
+    place.ok(&format!("train --env gardener --steps {STEPS} --seed 1 {SMALL} {world} --out garden"));
+    for (options, actions, name) in [("", "greedy", "likeliest"), ("--sample", "sampled", "drawn")] {
+        let garden =
+            format!("gardener --agent prophet:garden --generations 40 --runs 2 --seed 1 {world} {options}");
+        place.ok(&format!("{garden} --out {name}-garden"));
+        assert_eq!(place.csv(&format!("{name}-garden/summary.csv")).column("actions"), [actions; 2]);
+        let limit = "limit --agents prophet:out --life 20 --episodes 10 --seed 1";
+        place.ok(&format!("{limit} {options} --out {name}-limit"));
+        let limits = place.csv(&format!("{name}-limit/limits.csv"));
+        assert!(limits.column("actions").iter().all(|shown| *shown == actions));
+        let ran = place.ok(&format!("rerun {name}-limit --out {name}-again"));
+        assert!(ran.stdout.contains("lives.csv: identical"), "{ran:?}");
+    }
+    let log = |name: &str| place.bytes(&format!("{name}/run-0001/resonetics_data.csv"));
+    assert!(log("likeliest-garden") != log("drawn-garden"));
+    assert!(place.bytes("likeliest-limit/lives.csv") != place.bytes("drawn-limit/lives.csv"));
+    assert!(place.refused("limit --agents patrol --sample").contains("was trained: name one"));
+}
+
 /// Beside a trained agent stands how it came about; where there is none, no column says so.
 #[test]
 fn tables_say_how_a_trained_agent_came_about() {

@@ -21,6 +21,36 @@ fn numbers_where_there_are_some(csv: &Csv, name: &str) -> Vec<f64> {
     csv.column(name).into_iter().filter(|cell| !cell.is_empty()).map(common::number).collect()
 }
 
+/// What is learned depends on the margin; what the untrained policy earns does not, since it is measured in the world
+/// that was asked for, nor does a training with values of its own.
+#[test]
+fn a_margin_is_trained_with_and_not_measured_with() {
+    let place = Place::new();
+    for (env, updates) in [
+        ("k8s", 6),
+        ("gardener --set grid_size=12 --set max_population=9 --set init_agents=5 --set min_population=5", 2),
+    ] {
+        let run = |name: &str, sets: &str| {
+            place.ok(&train(updates, 1, &format!("--env {env} {sets} --out {name}-{updates}")));
+            place.csv(&format!("{name}-{updates}/training.csv"))
+        };
+        let (own, above) =
+            (run("own", "--set train.doses.margin=0"), run("above", "--set train.doses.margin=4"));
+        for measured in [5, 26] {
+            assert_eq!(own.rows[0][measured], above.rows[0][measured], "{env}");
+        }
+        assert_ne!(own.column("loss"), above.column("loss"), "{env}");
+        let values = ["0", "4"].map(|margin| {
+            run(
+                &format!("values{margin}"),
+                &format!("--set train.doses.values=[0.01,0.02] --set train.doses.margin={margin}"),
+            )
+        });
+        assert_eq!(values[0].rows, values[1].rows, "{env}");
+        assert_ne!(values[0].rows[0][5], own.rows[0][5], "{env}");
+    }
+}
+
 #[test]
 fn a_training_leaves_its_files() {
     let place = Place::new();
