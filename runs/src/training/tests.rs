@@ -10,6 +10,7 @@ use resonetics_agents::prophet::config::Schedule;
 use resonetics_agents::prophet::learner::{LearnerError, Minibatch, Samples, Terms};
 use resonetics_agents::prophet::native::NativeLearner;
 use resonetics_agents::prophet::network::Tensor;
+use resonetics_envs::doses::{Doses, Draw};
 use resonetics_envs::gardener::GardenerEnv;
 use resonetics_envs::k8s::K8sEnv;
 
@@ -261,4 +262,20 @@ fn memory_is_counted_by_what_a_training_holds() {
     };
     assert!(garden(101) - garden(1) > 100 * 60 * 60 * 4, "the cells of 100 gardens");
     assert!(plan().fits().is_ok());
+}
+
+/// Which drifts a training met is a part of how an agent came about.
+#[test]
+fn a_recipe_names_the_drifts() {
+    let recipe = |doses: Doses| {
+        let mut plan = plan();
+        plan.train.doses = doses;
+        plan.recipe()
+    };
+    let own = recipe(Doses::default());
+    assert!(own.starts_with("ppo "), "{own}");
+    let range = |draw, values: &[f64]| Doses { draw, values: values.to_vec(), margin: 0.125 };
+    assert_eq!(recipe(range(Draw::Range, &[])), format!("{own} margin 0.125"));
+    assert_eq!(recipe(range(Draw::Range, &[0.018, 0.027])), format!("{own} drifts 0.018 to 0.027"));
+    assert_eq!(recipe(range(Draw::List, &[0.01, 0.02])), format!("{own} drifts 0.01 0.02"));
 }
