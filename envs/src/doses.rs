@@ -25,8 +25,8 @@ pub struct Doses {
     pub draw: Draw,
     /// From what, each in [0, 1]; none, the default, leaves it to the margin.
     pub values: Vec<f64>,
-    /// Without values: each episode's drift is uniform from the world's own to (1 + this) times it. 0, the default,
-    /// leaves the world's own drift to every episode; at most 10.
+    /// Without values: each episode's drift is uniform from the world's own to (1 + this) times it, and 1 at most. 0,
+    /// the default, leaves the world's own drift to every episode; at most 10. With values it means nothing.
     #[serde(default)]
     pub margin: f64,
 }
@@ -67,7 +67,7 @@ impl Doses {
     fn drawn(&self, own: f32, key: Key, index: u32) -> f32 {
         let (word, _) = key.words(0, index);
         match (self.draw, &self.values[..]) {
-            (_, []) => (f64::from(own) * (1.0 + self.margin * f64::from(uniform(word)))) as f32,
+            (_, []) => (f64::from(own) * (1.0 + self.margin * f64::from(uniform(word)))).min(1.0) as f32,
             (Draw::Range, &[low, high]) => (low + (high - low) * f64::from(uniform(word))) as f32,
             (Draw::List, values) => values[scale(word, values.len() as u32) as usize] as f32,
             _ => own,

@@ -161,7 +161,7 @@ fn drawn_actions_are_another_policy_and_the_same_in_any_batch() {
 fn gardens_and_limits_take_drawn_actions() {
     let place = trained();
     let world = "--set grid_size=10 --set max_population=8 --set init_agents=4 --set min_population=4";
-    place.ok(&format!("train --env gardener --steps {STEPS} --seed 1 {SMALL} {world} --out garden"));
+    place.ok(&format!("train --env gardener --steps {} --seed 1 {SMALL} {world} --out garden", 6 * STEPS));
     for (options, actions, name) in [("", "greedy", "likeliest"), ("--sample", "sampled", "drawn")] {
         let garden =
             format!("gardener --agent prophet:garden --generations 40 --runs 2 --seed 1 {world} {options}");
@@ -178,6 +178,23 @@ fn gardens_and_limits_take_drawn_actions() {
     assert!(log("likeliest-garden") != log("drawn-garden"));
     assert!(place.bytes("likeliest-limit/lives.csv") != place.bytes("drawn-limit/lives.csv"));
     assert!(place.refused("limit --agents patrol --sample").contains("was trained: name one"));
+    // Drawn and likeliest actions are two policies of one training, and so are two checkpoints of it.
+    place.ok("report likeliest-limit drawn-limit --out limits");
+    let told = place.text("limits/analysis.json");
+    assert!(told.contains("prophet:out, sampled") && !told.contains("other seed"), "{told}");
+    assert!(place.text("limits/report.html").contains(">training steps</button>"), "a column of its own");
+    for updates in [3, 6] {
+        let agent = format!("prophet:garden@{}", updates * STEPS);
+        place.ok(&format!(
+            "gardener --agent {agent} --generations 40 --runs 2 --seed 1 {world} --out g{updates}"
+        ));
+    }
+    place.ok("analyze likeliest-garden drawn-garden --out ways");
+    place.ok("analyze g3 g6 --out checkpoints");
+    for report in ["ways", "checkpoints"] {
+        let told = place.text(&format!("{report}/analysis.json"));
+        assert!(!told.contains("only that one is counted"), "{report}: {told}");
+    }
 }
 
 /// Beside a trained agent stands how it came about; where there is none, no column says so.

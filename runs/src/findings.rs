@@ -23,6 +23,9 @@ use crate::setup::WorldSettings;
 use crate::trained::{PROPHET, TrainedAgents};
 use crate::unfinished;
 
+/// Behind the name of an agent whose actions were drawn: another policy than the same agent's greedy one.
+const SAMPLED: &str = ", sampled";
+
 /// What the files hold, kind by kind.
 #[derive(Default)]
 struct Found {
@@ -322,8 +325,10 @@ fn garden(
     inputs.notes.extend(assumed);
     // The first ones of the first settings have a figure of their own.
     if let Some(mut garden) = garden {
-        // One run grows several, each from a seed of its own.
-        garden.seed = inputs.seed(input.run).map(|seed| (seed, told::number(&input.path)));
+        // One run grows several, each from a seed of its own; what acts in it is another policy from another checkpoint.
+        let checkpoint = inputs.setting(input.run, "checkpoints.1.sha256").unwrap_or_default();
+        let seed = inputs.seed(input.run).map(|seed| format!("{seed} {checkpoint}"));
+        garden.seed = seed.map(|seed| (seed, told::number(&input.path)));
         let shown = found.settings.len() < garden::DRAWN && found.settings.insert(group);
         found.garden_runs.push(input.run);
         found.gardens.push(if shown { garden } else { garden.bounded(among) });
@@ -356,10 +361,9 @@ fn benchmark(
             .map(|typed| inputs.training(typed, input.run).unwrap_or_else(|| played.agent.clone()));
         played.training = training;
         played.recipe = acted.and_then(|acted| recipe(acted, &played.agent));
-        // Another policy than the same agent's greedy one.
         if acted.is_some_and(|acted| acted.is_sampled(&played.agent)) {
-            played.agent += ", sampled";
-            played.training.iter_mut().for_each(|training| *training += ", sampled");
+            played.agent += SAMPLED;
+            played.training.iter_mut().for_each(|training| *training += SAMPLED);
         }
     }
     let benchmark = agents.map(|agents| Benchmark { world, run: input.name.clone(), agents });
@@ -447,6 +451,10 @@ fn doses(found: &mut Found, inputs: &Inputs, table: &mut Table, input: &Input) -
         agent.training =
             typed.map(|typed| inputs.training(typed, input.run).unwrap_or_else(|| agent.agent.clone()));
         agent.recipe = acted.and_then(|acted| recipe(acted, &agent.agent));
+        if acted.is_some_and(|acted| acted.is_sampled(&agent.agent)) {
+            agent.agent += SAMPLED;
+            agent.training.iter_mut().for_each(|training| *training += SAMPLED);
+        }
         found.doses.push((input.run, agent));
     }
     Ok(())

@@ -125,7 +125,7 @@ impl SettingsFile {
             return Ok(Some(SettingsFile { name, preset: None, trains: train.is_some(), text }));
         };
         let EnvTable { preset, mut settings, .. } = env_of(&table, &name, command, env)?;
-        let train = train.filter(|_| trains).cloned();
+        let train = train.filter(|_| trains).cloned().map(with_all_keys);
         let taken = if train.is_some() { "[env] and [train] are" } else { "[env] is" };
         let left: Vec<&str> = table
             .keys()
@@ -142,6 +142,15 @@ impl SettingsFile {
     fn source(&self) -> Source<'_> {
         Source { name: &self.name, text: &self.text }
     }
+}
+
+/// The settings of a run's training with those that it lacks, since it is older than they are, as they were then: not
+/// those of today's recipe.
+fn with_all_keys(train: toml::Value) -> toml::Value {
+    let whole =
+        train.clone().try_into::<TrainConfig>().ok().and_then(|whole| toml::Value::try_from(whole).ok());
+    // What cannot be read is refused with its line later.
+    whole.unwrap_or(train)
 }
 
 /// The world `env` in `table`, the config.toml `name` of a run of `command`.

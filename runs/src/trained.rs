@@ -68,7 +68,7 @@ impl Trained {
     pub fn chosen(dir: &Path, which: Which) -> Result<Trained, Error> {
         let (plan, checkpoints) = training(dir)?;
         let (state, sum) = checkpoints.chosen(which)?;
-        Ok(Trained::of(dir, plan, state, sum))
+        Trained::of(dir, plan, state, sum)
     }
 
     /// The same by `DIR`, `DIR@best`, `DIR@last` or `DIR@STEP`.
@@ -89,11 +89,11 @@ impl Trained {
         let dir = Path::new(dir);
         let (plan, checkpoints) = training(dir)?;
         if let Some(state) = checkpoints.with_sum(&recorded.sha256) {
-            return Ok(Trained::of(dir, plan, state, recorded.sha256.clone()));
+            return Trained::of(dir, plan, state, recorded.sha256.clone());
         }
         let now = match checkpoints.chosen(which) {
             Ok((state, sum)) => {
-                let now = Trained::of(dir, plan, state, sum).checkpoint;
+                let now = Trained::of(dir, plan, state, sum)?.checkpoint;
                 let of = match which {
                     Which::Best | Which::Last => format!("{which} checkpoint"),
                     Which::Step(step) => format!("checkpoint of step {step}"),
@@ -107,10 +107,11 @@ impl Trained {
         )))
     }
 
-    fn of(dir: &Path, plan: Train, state: State, sha256: String) -> Trained {
+    fn of(dir: &Path, plan: Train, state: State, sha256: String) -> Result<Trained, Error> {
+        plan.refuse_other_world(dir, &state.arrays)?;
         let checkpoint =
             CheckpointName { step: state.numbers.steps(), update: state.numbers.updates(), sha256 };
-        Trained { dir: dir.to_path_buf(), plan, checkpoint, state }
+        Ok(Trained { dir: dir.to_path_buf(), plan, checkpoint, state })
     }
 
     /// The checkpoint's greedy policy, on the native learner whichever trained it.

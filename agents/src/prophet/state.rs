@@ -186,6 +186,11 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
 }
 
 impl Arrays {
+    /// Numbers in an observation, by the normaliser of the observations; none where there is none.
+    pub fn observation(&self) -> Option<usize> {
+        self.wide.iter().find(|(name, _)| name == WIDE[0]).map(|(_, mean)| mean.len())
+    }
+
     /// The normaliser of the observations, of `width` columns.
     ///
     /// # Errors

@@ -79,7 +79,10 @@ fn side(world: &World, found: &[Limits], agents: Vec<usize>) -> Side {
             let curves: Vec<&DoseCurve> = curves.iter().collect();
             let (limit, interval) = mean_limit(&curves, Method::SpearmanKarber);
             let ends = interval.map(|ends| (ends.low, ends.high)).unzip();
-            let name = format!("{first} and {} other seeds", members.len() - 1);
+            let name = match members.len() - 1 {
+                1 => format!("{first} and 1 other seed"),
+                others => format!("{first} and {others} other seeds"),
+            };
             (name, Estimate { limit, low: ends.0, high: ends.1 })
         }
         _ => (String::new(), Estimate::default()),

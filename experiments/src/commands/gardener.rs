@@ -163,7 +163,7 @@ fn tell(plan: &Gardener, runs: &[Summary]) -> Result<(), Error> {
         Some(at) => format!("lost {}/{} at generation μ={at:.0}", lost.len(), runs.len()),
     };
     say(format_args!(
-        "{} | generations {} | dirt μ={:.1}% max={:.1}% end={:.1}% | population μ={:.1} | {lost_text} | creative {:.1}% bubble {:.1}% collapse {:.1}%",
+        "{} | generations {} | dirt μ={:.1}% max={:.1}% end={:.1}% | population μ={:.1} | {lost_text} | creative {:.1}% bubble {:.1}% collapse {:.1}%{}",
         plan.agent,
         plan.generations,
         100.0 * of(|run| run.dirt_sum / f64::from(run.generations)),
@@ -173,6 +173,7 @@ fn tell(plan: &Gardener, runs: &[Summary]) -> Result<(), Error> {
         share(0),
         share(1),
         share(2),
+        plan.checkpoints.told(&plan.agent),
     ))
 }
 

@@ -25,7 +25,8 @@ fn settings(name: &str, preset: &str) -> Result<String, Error> {
     Ok(format!(
         "# {name}, preset {preset}: write this into a file for --config FILE and change what you like.\n\
          # [agent] is of the heuristic agent, [agent.patrol] of patrol; [train] is of `train` (native learner, recipe\n\
-         # standard), and other commands leave it out.\n{}",
+         # standard), and other commands leave it out. Delete what of it you do not change: in the cluster the recipe\n\
+         # follows from max_steps, and this is the one for its preset.\n{}",
         setup.all_settings()
     ))
 }

@@ -167,7 +167,9 @@ fn recipes(config: &Table) -> Vec<String> {
     let trained = config.get("checkpoints").and_then(toml::Value::as_array).into_iter().flatten();
     let recipe = |agent: &toml::Value| {
         let recipe = agent.get("recipe")?.as_str()?;
-        Some(format!("{recipe}, {} steps", agent.get("step")?.as_integer()?))
+        let sampled = agent.get("sample").and_then(toml::Value::as_bool) == Some(true);
+        let sampled = if sampled { ", sampled" } else { "" };
+        Some(format!("{recipe}, {} steps{sampled}", agent.get("step")?.as_integer()?))
     };
     trained.filter_map(recipe).collect()
 }

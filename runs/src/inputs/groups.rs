@@ -45,8 +45,8 @@ impl Inputs {
                         agent.strip_prefix(PROPHET).and_then(|typed| self.training(typed, run))
                 {
                     settings.insert("agent".into(), Arc::clone(trainings.entry(training).or_insert(agent)));
-                    // Which checkpoint of it played goes with its seed.
-                    settings.retain(|key, _| !key.starts_with("checkpoint"));
+                    // Which checkpoint of it played goes with its seed; whether it drew its actions does not.
+                    settings.retain(|key, _| !key.starts_with("checkpoint") || key.ends_with(".sample"));
                 }
                 *places.entry(settings.clone()).or_insert_with(|| {
                     groups.push((settings, 0, BTreeSet::new()));

@@ -120,11 +120,12 @@ impl Plan {
         }
     }
 
-    /// What is written down of the trained agents of a benchmark or an evaluation.
+    /// What is written down of the trained agents of a benchmark, an evaluation or a limit.
     pub fn trained(&self) -> Option<&TrainedAgents> {
         match self {
             Plan::Benchmark(plan) => Some(&plan.checkpoints),
             Plan::Eval(plan) => Some(&plan.checkpoints),
+            Plan::Limit(plan) => Some(&plan.checkpoints),
             _ => None,
         }
     }

@@ -8,7 +8,7 @@ use std::time::Instant;
 use resonetics_agents::prophet::config::TrainConfig;
 use resonetics_agents::prophet::init::initial;
 use resonetics_agents::prophet::learner::Learner;
-use resonetics_agents::prophet::state::{Numbers, State};
+use resonetics_agents::prophet::state::{Arrays, Numbers, State};
 use resonetics_agents::prophet::trainer::{Acting, Earned, NonFinite, Trainer, Update, UpdateError};
 use resonetics_envs::env::ParallelEnv;
 
@@ -101,8 +101,27 @@ impl Train {
         let checkpoints = self.checkpoints(dir)?;
         let csv = dir.join(CSV);
         match checkpoints.last::<Numbers>()? {
-            Some(last) => CsvFile::resumable(&csv, last.csv_bytes).map(drop),
+            Some(last) => {
+                self.refuse_other_world(dir, &last.arrays)?;
+                CsvFile::resumable(&csv, last.csv_bytes).map(drop)
+            }
             None => self.refuse_lost(&checkpoints, &csv),
+        }
+    }
+
+    /// Refuses a checkpoint from before its world showed what it shows now.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with how many numbers an observation had then and has now.
+    pub(crate) fn refuse_other_world(&self, dir: &Path, arrays: &Arrays) -> Result<(), Error> {
+        let now = self.spaces().observation;
+        match arrays.observation() {
+            Some(then) if then != now => Err(Error::Refused(format!(
+                "{} was trained when an observation in {} had {then} numbers; it has {now} now: train it again",
+                dir.display(),
+                self.env.name
+            ))),
+            _ => Ok(()),
         }
     }
 

@@ -10,6 +10,7 @@ use resonetics_agents::prophet::config::Schedule;
 use resonetics_agents::prophet::learner::{LearnerError, Minibatch, Samples, Terms};
 use resonetics_agents::prophet::native::NativeLearner;
 use resonetics_agents::prophet::network::Tensor;
+use resonetics_agents::prophet::state::Arrays;
 use resonetics_envs::doses::{Doses, Draw};
 use resonetics_envs::gardener::GardenerEnv;
 use resonetics_envs::k8s::K8sEnv;
@@ -278,4 +279,21 @@ fn a_recipe_names_the_drifts() {
     assert_eq!(recipe(range(Draw::Range, &[])), format!("{own} margin 0.125"));
     assert_eq!(recipe(range(Draw::Range, &[0.018, 0.027])), format!("{own} drifts 0.018 to 0.027"));
     assert_eq!(recipe(range(Draw::List, &[0.01, 0.02])), format!("{own} drifts 0.01 0.02"));
+}
+
+/// Gardeners saw 52 numbers before they saw the population.
+#[test]
+fn a_training_from_before_its_world_showed_more_is_refused_in_words() {
+    let plan = Train { env: Setup::preset("gardener", "reference").unwrap(), ..plan() };
+    let seen = |numbers: usize| Arrays {
+        wide: vec![("normalizer.observation.mean".to_owned(), vec![0.0; numbers])],
+        ..Arrays::default()
+    };
+    assert!(plan.refuse_other_world(Path::new("old"), &seen(53)).is_ok());
+    assert!(plan.refuse_other_world(Path::new("old"), &Arrays::default()).is_ok());
+    let refused = plan.refuse_other_world(Path::new("old"), &seen(52)).unwrap_err();
+    assert!(refused.is_refusal());
+    let said =
+        "old was trained when an observation in gardener had 52 numbers; it has 53 now: train it again";
+    assert_eq!(refused.to_string(), said);
 }
