@@ -343,11 +343,15 @@ mod tests {
     /// By hand from the formulas of RULES section 3.2; a discount of 1 would let values grow without bound.
     #[test]
     fn the_horizon_follows_from_the_life() {
-        for (life, gamma, lambda) in
-            [(100, 0.8, 0.8), (500, 0.92, 0.8), (2000, 0.995, 0.95), (1_000_000, 0.9995, 0.9999)]
-        {
+        for (life, gamma, lambda, margin) in [
+            (100, 0.8, 0.8, 0.0),
+            (500, 0.92, 0.8, 0.0),
+            (1000, 0.98, 0.9, 0.0833),
+            (2000, 0.995, 0.95, 0.125),
+            (1_000_000, 0.9995, 0.9999, 0.125),
+        ] {
             let recipe = TrainConfig::recipe(life, 400_000);
-            assert_eq!((recipe.gamma, recipe.lambda), (gamma, lambda), "{life}");
+            assert_eq!((recipe.gamma, recipe.lambda, recipe.doses.margin), (gamma, lambda, margin), "{life}");
         }
     }
 }
