@@ -67,7 +67,7 @@ impl GardenerHeuristic {
     fn choose(&self, observation: &[f32]) -> usize {
         let (view, features) = observation.split_at(self.view * self.view);
         let clean_above = self.config.clean_above as f32;
-        if features[features::ENERGY] > 1.0 && features[features::POPULATION] < 1.0 {
+        if features[features::BREEDS] > 0.0 {
             return action::WAIT;
         }
         if view[view.len() / 2] >= clean_above {

@@ -59,7 +59,7 @@ impl GardenerPatrol {
     /// The action for one observation.
     fn choose(&self, observation: &[f32]) -> usize {
         let (view, features) = observation.split_at(self.view * self.view);
-        if features[features::ENERGY] > 1.0 && features[features::POPULATION] < 1.0 {
+        if features[features::BREEDS] > 0.0 {
             return action::WAIT;
         }
         if view[view.len() / 2] >= self.config.clean_above as f32 {
@@ -94,12 +94,11 @@ mod tests {
     use super::*;
 
     /// What a gardener of the reference garden does that sees `dirt` at (row, column) of its 7 x 7 cells and 0.1
-    /// everywhere else, and has `energy` of what breeding takes.
-    fn chosen(dirt: &[(usize, usize, f32)], energy: f32, population: f32) -> usize {
+    /// everywhere else; `breeds` if it could breed.
+    fn chosen(dirt: &[(usize, usize, f32)], breeds: bool) -> usize {
         let mut seen = [0.1; 49 + features::COUNT];
         seen[24] = 0.0;
-        seen[49 + features::ENERGY] = energy;
-        seen[49 + features::POPULATION] = population;
+        seen[49 + features::BREEDS] = f32::from(breeds);
         for &(row, column, dirt) in dirt {
             seen[7 * row + column] = dirt;
         }
@@ -108,17 +107,17 @@ mod tests {
 
     #[test]
     fn keeps_its_row_until_another_is_much_dirtier() {
-        assert_eq!(chosen(&[], 0.5, 0.5), RIGHT);
-        assert_eq!(chosen(&[(3, 3, 0.1)], 0.5, 0.5), action::CLEAN);
+        assert_eq!(chosen(&[], false), RIGHT);
+        assert_eq!(chosen(&[(3, 3, 0.1)], false), action::CLEAN);
         // 0.1 is 0.4 of 0.25; what lies in other columns does not matter.
-        assert_eq!(chosen(&[(0, 4, 0.24), (6, 3, 0.9), (2, 5, 0.9)], 0.5, 0.5), RIGHT);
-        assert_eq!(chosen(&[(0, 4, 0.26)], 0.5, 0.5), UP);
-        assert_eq!(chosen(&[(0, 4, 0.26), (5, 4, 0.3)], 0.5, 0.5), DOWN);
+        assert_eq!(chosen(&[(0, 4, 0.24), (6, 3, 0.9), (2, 5, 0.9)], false), RIGHT);
+        assert_eq!(chosen(&[(0, 4, 0.26)], false), UP);
+        assert_eq!(chosen(&[(0, 4, 0.26), (5, 4, 0.3)], false), DOWN);
     }
 
     #[test]
-    fn breeds_when_rich_and_there_is_room() {
-        assert_eq!(chosen(&[(3, 3, 0.5)], 1.1, 0.99), action::WAIT);
-        assert_eq!(chosen(&[(3, 3, 0.5)], 1.1, 1.0), action::CLEAN);
+    fn breeds_when_it_can() {
+        assert_eq!(chosen(&[(3, 3, 0.5)], true), action::WAIT);
+        assert_eq!(chosen(&[(3, 3, 0.5)], false), action::CLEAN);
     }
 }

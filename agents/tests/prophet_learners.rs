@@ -172,7 +172,7 @@ fn both_learners_see_the_same_losses_and_gradients_and_take_the_same_steps() {
 /// A run that was trained on tensors, convolution and all, acts the same without them.
 #[test]
 fn the_native_learner_evaluates_a_convolution_as_torch_does() {
-    let spaces = Spaces { observation: 53, actions: 6, view: 7 };
+    let spaces = Spaces { observation: 54, actions: 6, view: 7 };
     let mut case = case(9, &[32], spaces, 40, 40, true);
     case.network.conv_channels = 4;
     let [mut native, mut torch] = case.learners();

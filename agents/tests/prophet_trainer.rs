@@ -182,7 +182,7 @@ fn a_training_is_the_same_on_every_machine() {
     );
     assert_eq!(
         learned(&garden(), Schedule::Kl),
-        "cc6b933dd2cecfb2f5392e7c7fc0c88cd1027809a120078f75d3726b07c70301"
+        "59ce3d538bc7a4df5205c77c74c87ec32071149357b715aa9868715ed1e16dd4"
     );
 }
 

@@ -123,7 +123,7 @@ fn k8s_drift_schedules() {
 
 #[test]
 fn gardener() {
-    // With the rewards that it was frozen with, and what gardeners saw then: all but the population.
+    // With the rewards that it was frozen with, and what gardeners saw then: neither the population nor whether they can breed.
     let seen = 49 + features::POPULATION;
     let reward = RewardConfig {
         energy_weight: 1.0,

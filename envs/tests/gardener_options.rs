@@ -252,9 +252,10 @@ fn rewards_are_what_energy_and_the_team_gained() {
     assert!(bred > 0, "nobody bred");
 }
 
-/// Gardeners that are rich from the first generation on breed until there are eight, and all see how many there are.
+/// Gardeners that are rich from the first generation on breed until there are eight; all see how many there are, and
+/// that they can breed until then.
 #[test]
-fn everybody_sees_what_share_of_the_population_there_is() {
+fn everybody_sees_what_share_of_the_population_there_is_and_whether_it_can_breed() {
     let mut config =
         GardenerConfig { reproduce_threshold: 1.0, reproduce_cost: 1.0, dirt_growth: 0.0, ..small() };
     config.control.enabled = false;
@@ -266,24 +267,52 @@ fn everybody_sees_what_share_of_the_population_there_is() {
         for (row, &alive) in batch.observations.rows().into_iter().zip(&batch.alive) {
             let expected = if alive { there as f32 / 8.0 } else { 0.0 };
             assert_eq!(row[25 + features::POPULATION], expected);
+            assert_eq!(row[25 + features::BREEDS], f32::from(alive && there < 8));
         }
         vector.step(&[action::WAIT; 8], &mut batch).unwrap();
     }
     assert_eq!(met, [3, 6, 8, 8]);
 }
 
+/// Three with 50 energy in a garden with room: who sees that it can breed breeds by waiting, and nobody else does.
+#[test]
+fn who_sees_that_it_can_breed_does_by_waiting() {
+    for (reproduce_threshold, reproduce_cost, can) in
+        [(49.0, 49.0, true), (51.0, 1.0, false), (1.0, 51.0, false), (50.0, 1.0, false), (1.0, 50.0, false)]
+    {
+        let mut config = GardenerConfig {
+            reproduce_threshold,
+            reproduce_cost,
+            dirt_growth: 0.0,
+            living_cost: 0.0,
+            ..small()
+        };
+        config.control.enabled = false;
+        let (mut vector, mut batch) = environment(config);
+        for (row, &alive) in batch.observations.rows().into_iter().zip(&batch.alive) {
+            assert_eq!(row[25 + features::BREEDS], f32::from(alive && can));
+        }
+        vector.step(&[action::WAIT; 8], &mut batch).unwrap();
+        let there = batch.alive.iter().filter(|alive| **alive).count();
+        assert_eq!(there, if can { 6 } else { 3 }, "{reproduce_threshold}, {reproduce_cost}");
+    }
+}
+
 /// Who cleans where nothing is dirty earns nothing and pays 0.1 of its 50 for living.
 #[test]
 fn what_gardeners_pay_counts_as_much_as_is_said() {
-    for (cost_weight, saving_weight, reproduce_threshold, counts) in [
-        (0.0, 0.0, 80.0, 0.0),
-        (0.5, 0.0, 80.0, 0.5),
-        (1.0, 0.0, 80.0, 1.0),
-        (0.25, 0.5, 80.0, 0.75),
-        (0.25, 0.5, 49.95, 0.75),
-        (0.25, 0.5, 49.85, 0.25),
+    for (cost_weight, saving_weight, reproduce_threshold, max_population, counts) in [
+        (0.0, 0.0, 80.0, 8, 0.0),
+        (0.5, 0.0, 80.0, 8, 0.5),
+        (1.0, 0.0, 80.0, 8, 1.0),
+        (0.25, 0.5, 80.0, 8, 0.75),
+        (0.25, 0.5, 49.95, 8, 0.75),
+        (0.25, 0.5, 49.85, 8, 0.25),
+        // Nobody saves for a child that has no room.
+        (0.25, 0.5, 80.0, 4, 0.75),
+        (0.25, 0.5, 80.0, 3, 0.25),
     ] {
-        let mut config = GardenerConfig { reproduce_threshold, dirt_growth: 0.0, ..small() };
+        let mut config = GardenerConfig { reproduce_threshold, max_population, dirt_growth: 0.0, ..small() };
         config.control.enabled = false;
         config.reward = RewardConfig {
             energy_weight: 2.0,
@@ -294,7 +323,7 @@ fn what_gardeners_pay_counts_as_much_as_is_said() {
             birth_weight: 0.0,
         };
         let (mut vector, mut batch) = environment(config);
-        vector.step(&[action::CLEAN; 8], &mut batch).unwrap();
+        vector.step(&vec![action::CLEAN; max_population], &mut batch).unwrap();
         for (slot, alive) in batch.alive.iter().enumerate() {
             let expected = if *alive { -0.2 * counts } else { 0.0 };
             let found = f64::from(batch.rewards[slot]);

@@ -205,7 +205,7 @@ impl TrainConfig {
             gamma: 0.8,
             lambda: 0.8,
             // Whether a garden lives is decided while it has too few gardeners; where dirt grows slowly it always does.
-            doses: Doses { margin: 1.3, ..Doses::default() },
+            doses: Doses { margin: 1.8, ..Doses::default() },
             // An update is a second of work; playing whole episodes is more.
             checkpoint_every: 1,
             eval_every: 16,

@@ -102,7 +102,7 @@ pub struct RewardConfig {
     pub energy_weight: f64,
     /// Weight of what it paid in that: 1 rewards the energy itself, less rewards cleaning.
     pub cost_weight: f64,
-    /// Weight of what it paid beside that, as long as its energy does not suffice to breed.
+    /// Weight of what it paid beside that, as long as its energy does not suffice to breed and there is room for a child.
     pub saving_weight: f64,
     /// Weight of the dirt that all gardeners removed together, in cells.
     pub team_weight: f64,

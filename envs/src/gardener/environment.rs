@@ -26,8 +26,11 @@ pub mod features {
     pub const FLOW: usize = 2;
     /// Gardeners / `max_population`, in `[0, 1]`: at 1 nobody can breed.
     pub const POPULATION: usize = 3;
+    /// 1 where there is room for a child and a gardener has more energy than `reproduce_threshold` and
+    /// `reproduce_cost`, else 0: it breeds if it waits, unless richer ones take the room.
+    pub const BREEDS: usize = 4;
     /// How many follow the view.
-    pub const COUNT: usize = 4;
+    pub const COUNT: usize = 5;
 }
 
 /// What a draw is for.
@@ -168,6 +171,13 @@ impl GardenerEnv {
         }
     }
 
+    /// See [`features::BREEDS`].
+    fn breeds(&self, gardener: &Gardener) -> bool {
+        let config = self.world.config();
+        self.world.gardeners().len() < config.max_population
+            && gardener.energy > config.reproduce_threshold.max(config.reproduce_cost)
+    }
+
     fn begin(&mut self) {
         let (key, size) = (self.key, self.world.config().grid_size);
         let generation = self.world.generation();
@@ -200,6 +210,7 @@ impl GardenerEnv {
             row[view + features::RISK] = risk as f32;
             row[view + features::FLOW] = flow as f32;
             row[view + features::POPULATION] = population;
+            row[view + features::BREEDS] = f32::from(self.breeds(gardener));
             out.alive[slot] = true;
             let asked = !self.world.in_emergency(gardener);
             out.action_mask[slot * ACTIONS..(slot + 1) * ACTIONS].fill(asked);
@@ -248,7 +259,7 @@ impl ParallelEnv for GardenerEnv {
         true
     }
 
-    /// [view (row by row), energy, risk, flow, population], see [`features`].
+    /// [view (row by row), energy, risk, flow, population, breeds], see [`features`].
     fn observation_space(&self) -> &BoxSpace {
         &self.space
     }
@@ -277,6 +288,7 @@ impl ParallelEnv for GardenerEnv {
         let config = self.world.config();
         let RewardConfig { team_weight, clean_weight, .. } = config.reward;
         let team = team_weight * self.last.removed + clean_weight * (1.0 - self.world.mean_dirt());
+        let full = self.world.gardeners().len() >= config.max_population;
         out.rewards.fill(0.0);
         out.died.fill(false);
         for (position, gardener) in self.world.gardeners().iter().enumerate() {
@@ -284,7 +296,8 @@ impl ParallelEnv for GardenerEnv {
             if gardener.age > 0 {
                 let (earned, paid) = self.world.balance(position);
                 let RewardConfig { energy_weight, cost_weight, saving_weight, .. } = config.reward;
-                let saving = if gardener.energy > config.reproduce_threshold { 0.0 } else { saving_weight };
+                let saves = !full && gardener.energy <= config.reproduce_threshold;
+                let saving = if saves { saving_weight } else { 0.0 };
                 let gain = energy_weight * (earned - (cost_weight + saving) * paid);
                 out.rewards[gardener.slot] = (gain + team) as f32;
             }

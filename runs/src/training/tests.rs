@@ -281,7 +281,7 @@ fn a_recipe_names_the_drifts() {
     assert_eq!(recipe(range(Draw::List, &[0.01, 0.02])), format!("{own} drifts 0.01 0.02"));
 }
 
-/// Gardeners saw 52 numbers before they saw the population.
+/// Gardeners saw 53 numbers before they saw whether they can breed.
 #[test]
 fn a_training_from_before_its_world_showed_more_is_refused_in_words() {
     let plan = Train { env: Setup::preset("gardener", "reference").unwrap(), ..plan() };
@@ -289,11 +289,11 @@ fn a_training_from_before_its_world_showed_more_is_refused_in_words() {
         wide: vec![("normalizer.observation.mean".to_owned(), vec![0.0; numbers])],
         ..Arrays::default()
     };
-    assert!(plan.refuse_other_world(Path::new("old"), &seen(53)).is_ok());
+    assert!(plan.refuse_other_world(Path::new("old"), &seen(54)).is_ok());
     assert!(plan.refuse_other_world(Path::new("old"), &Arrays::default()).is_ok());
-    let refused = plan.refuse_other_world(Path::new("old"), &seen(52)).unwrap_err();
+    let refused = plan.refuse_other_world(Path::new("old"), &seen(53)).unwrap_err();
     assert!(refused.is_refusal());
     let said =
-        "old was trained when an observation in gardener had 52 numbers; it has 53 now: train it again";
+        "old was trained when an observation in gardener had 53 numbers; it has 54 now: train it again";
     assert_eq!(refused.to_string(), said);
 }
