@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 
 use serde::Serialize;
 
+use crate::read::episodes::Recipe;
 use crate::read::garden::{Generation, read};
 use crate::read::{GoOn, ReadError, Table};
 use crate::stats::correlation::Correlation;
@@ -99,6 +100,8 @@ pub struct Garden {
     /// Its seed, where that is known, and its number among the gardens of its run: those of one group with the same
     /// are copies of one.
     pub seed: Option<(String, Option<u32>)>,
+    /// How its gardeners came about, where they were trained.
+    pub recipe: Option<Recipe>,
     /// The settings it was read with.
     pub rules: Rules,
     /// Rows.
@@ -220,6 +223,7 @@ impl Reading {
             name: name.to_owned(),
             group: group.to_owned(),
             seed: None,
+            recipe: None,
             rules,
             generations: 0,
             from_to: [0; 2],

@@ -194,6 +194,14 @@ fn gardens_and_limits_take_drawn_actions() {
     for report in ["ways", "checkpoints"] {
         let told = place.text(&format!("{report}/analysis.json"));
         assert!(!told.contains("only that one is counted"), "{report}: {told}");
+        assert!(
+            told.contains("\"recipe\": {\n") && told.contains("\"name\": \"ppo 2x64"),
+            "{report}: {told}"
+        );
+        assert!(
+            place.text(&format!("{report}/report.html")).contains(">training steps</button>"),
+            "{report}"
+        );
     }
 }
 

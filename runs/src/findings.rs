@@ -329,6 +329,9 @@ fn garden(
         let checkpoint = inputs.setting(input.run, "checkpoints.1.sha256").unwrap_or_default();
         let seed = inputs.seed(input.run).map(|seed| format!("{seed} {checkpoint}"));
         garden.seed = seed.map(|seed| (seed, told::number(&input.path)));
+        if let Some(Ok(Plan::Gardener(plan))) = inputs.plan(input.run) {
+            garden.recipe = recipe(&plan.checkpoints, &plan.agent);
+        }
         let shown = found.settings.len() < garden::DRAWN && found.settings.insert(group);
         found.garden_runs.push(input.run);
         found.gardens.push(if shown { garden } else { garden.bounded(among) });

@@ -6,6 +6,7 @@ use std::ops::Range;
 use serde_json::json;
 
 use super::{AHEAD, BINS, DIRTY, Garden, Rules, SIGNALS, Signal};
+use crate::agents::Named;
 use crate::chart::{
     CURVES, ChartError, Curve, GUESSING, Labels, Size, Strip, lines, lines_over_strip, picked, shares,
 };
@@ -328,23 +329,20 @@ fn of_rules(gardens: &[Garden], say: impl Fn(&Rules) -> String) -> String {
 }
 
 fn summary_table(gardens: &[Garden]) -> Table {
-    let mut table = Table::new(
-        "Each garden",
-        &[
-            "garden",
-            "generations",
-            "lost at",
-            "dirt, mean",
-            "dirt, end",
-            "creative",
-            "bubble",
-            "collapse",
-            "risk-dirt correlation",
-        ],
-    );
+    let named = Named::of(gardens.iter().map(|garden| garden.recipe.as_ref()));
+    let measures = [
+        "generations",
+        "lost at",
+        "dirt, mean",
+        "dirt, end",
+        "creative",
+        "bubble",
+        "collapse",
+        "risk-dirt correlation",
+    ];
+    let mut table = Table::new("Each garden", &named.columns("garden", &measures));
     for garden in gardens {
-        table.rows.push(vec![
-            Cell::text(&garden.name),
+        let measured = vec![
             Cell::count(garden.generations),
             garden.lost_at.map_or_else(|| Cell::text("–"), Cell::count),
             Cell::share(garden.dirt_mean),
@@ -353,7 +351,8 @@ fn summary_table(gardens: &[Garden]) -> Table {
             Cell::share(Some(garden.share(1))),
             Cell::share(Some(garden.share(2))),
             Cell::number(garden.risk_dirt_correlation, 2),
-        ]);
+        ];
+        table.rows.push(named.row(&garden.name, garden.recipe.as_ref(), measured));
     }
     table
 }
