@@ -198,17 +198,18 @@ impl TrainConfig {
     pub fn garden() -> TrainConfig {
         TrainConfig {
             num_envs: 4,
-            horizon: 128,
-            restart: 0.0,
+            // Whether a garden lives is decided in its first 250 generations, by how soon gardeners breed; half of
+            // the gardens begin anew with each rollout, and where dirt grows slowly every garden lives.
+            horizon: 256,
+            restart: 0.5,
             minibatch: 1024,
             epochs: 4,
             gamma: 0.8,
             lambda: 0.8,
-            // Whether a garden lives is decided while it has too few gardeners; where dirt grows slowly it always does.
             doses: Doses { margin: 1.8, ..Doses::default() },
             // An update is a second of work; playing whole episodes is more.
             checkpoint_every: 1,
-            eval_every: 16,
+            eval_every: 8,
             eval_episodes: 8,
             ..TrainConfig::default()
         }

@@ -33,7 +33,9 @@ pub fn run(args: &RerunArgs, context: Context) -> Result<(), Error> {
         .and_then(|plan| plan.check().map(|()| plan).map_err(|failure| failure.to_string()))
         .map_err(|problem| Error::Refused(format!("cannot repeat {}: {problem}", config.display())))?;
     let possible = match &plan {
-        Plan::Train(plan) => training::check(plan, "auto").and_then(|()| training::check_start(plan)),
+        Plan::Train(plan) => training::check(plan, "auto")
+            .and_then(|()| training::check_start(plan))
+            .and_then(|()| plan.of_this_world(&args.run)),
         Plan::Drift(plan) => drift_learner(plan.learner, plan.seed, "auto").map(drop),
         _ => Ok(()),
     };

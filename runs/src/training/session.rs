@@ -109,6 +109,18 @@ impl Train {
         }
     }
 
+    /// Refuses the training in `dir` if it is from before its world showed what it shows now: repeated, it is another one.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with how many numbers an observation had then and has now.
+    pub fn of_this_world(&self, dir: &Path) -> Result<(), Error> {
+        // Checkpoints that cannot be read keep nobody from repeating it.
+        match self.checkpoints(dir)?.last::<Numbers>() {
+            Ok(Some(last)) => self.refuse_other_world(dir, &last.arrays),
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses a checkpoint from before its world showed what it shows now.
     ///
     /// # Errors
