@@ -88,7 +88,7 @@ pub fn part(worlds: &[World], go_on: GoOn<'_>) -> Result<Part, ChartError> {
         for (place, side) in sides.iter().enumerate().filter(|(_, side)| side.members.len() > 1) {
             let above = beside.iter().find(|beside| beside.side == place);
             let name = format!("{}, mean of {}", world.name, side.name);
-            all.rows.push(named.row(&name, side.recipe(world), row_of_trainings(side, above, decimals)));
+            all.rows.push(named.row_of(&name, &side.recipes(world), row_of_trainings(side, above, decimals)));
         }
         answers.push(answer::answer(world, &sides, &beside, decimals));
         sentences.extend(remarks(world, &found));

@@ -117,9 +117,9 @@ pub struct StudyArgs {
     /// Python with stable-baselines3, for the study sb3 [default: python3]
     #[arg(long, value_name = "PROGRAM")]
     pub python: Option<PathBuf>,
-    /// Folder of the study [default: runs/study-NAME]; one that holds it is gone on with
-    #[command(flatten)]
-    pub out: OutArgs,
+    /// Folder of the study, new, empty, or that of a stopped study, which goes on [default: runs/study-NAME]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

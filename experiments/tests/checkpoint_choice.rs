@@ -205,6 +205,26 @@ fn gardens_and_limits_take_drawn_actions() {
     }
 }
 
+/// What `limit` says at its end is what a report says: trainings that differ in the seed alone are one agent.
+#[test]
+fn trainings_of_several_seeds_are_one_agent_of_a_limit() {
+    let place = trained();
+    place.ok(&format!("train --steps {} --seed 2 {SMALL} --out other", 18 * STEPS));
+    let ran = place.ok(
+        "limit --agents random,prophet:out@last,prophet:other@last --life 60 --episodes 20 --seed 1 --out l",
+    );
+    let told =
+        ran.stdout.lines().find(|line| line.starts_with("Which agent carries the most drift?")).unwrap();
+    assert!(told.to_lowercase().contains("prophet:out@last and 1 other seed"), "{told}");
+    place.ok("report l --out told");
+    let answer = told.strip_prefix("Which agent carries the most drift? ").unwrap();
+    let report: serde_json::Value = place.json("told/analysis.json");
+    assert!(report.to_string().contains(&serde_json::to_string(answer).unwrap()), "{answer}");
+    let html = place.text("told/report.html");
+    let row = html.split("mean of prophet:out@last and 1 other seed").nth(1).unwrap();
+    assert!(row[..200].contains("ppo 2x64"), "{}", &row[..200]);
+}
+
 /// Beside a trained agent stands how it came about; where there is none, no column says so.
 #[test]
 fn tables_say_how_a_trained_agent_came_about() {

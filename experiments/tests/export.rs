@@ -37,6 +37,8 @@ if "observation" in asked:
         "observation": np.array(asked["observation"], dtype=np.float32),
         "action_mask": np.array(asked["action_mask"], dtype=bool),
     }
+    if "memory" in asked:
+        fed["memory"] = np.array(asked["memory"], dtype=np.float32)
     names = [one.name for one in session.get_outputs()]
     said["found"] = {name: out.tolist() for name, out in zip(names, session.run(names, fed))}
 print(json.dumps(said))
@@ -109,6 +111,14 @@ fn onnx_runtime_computes_the_same_probabilities() {
             Network { hidden: vec![8], conv_channels: 3, memory: 0 },
             Spaces { observation: 9, actions: 4, view: 3 },
         ),
+        (
+            Network { hidden: vec![16, 8], conv_channels: 0, memory: 5 },
+            Spaces { observation: 7, actions: 3, view: 0 },
+        ),
+        (
+            Network { hidden: vec![6], conv_channels: 3, memory: 4 },
+            Spaces { observation: 11, actions: 2, view: 3 },
+        ),
     ]
     .into_iter()
     .enumerate()
@@ -137,7 +147,13 @@ fn onnx_runtime_computes_the_same_probabilities() {
             let shaped: Vec<&[f32]> = (0..ROWS).map(|i| &observations[rows(d, i)]).collect();
             let masks: Vec<&[bool]> = (0..ROWS).map(|i| &mask[rows(a, i)]).collect();
             let model = place.path("model.onnx").display().to_string();
-            let question = json!({ "model": model, "observation": shaped, "action_mask": masks });
+            let mut question = json!({ "model": model, "observation": shaped, "action_mask": masks });
+            // The actor's units and then the critic's, as of a step in the middle of an episode.
+            let m = 2 * network.memory;
+            let mut memory: Vec<f32> = (0..ROWS * m).map(|i| 0.5 * normal(3, i)).collect();
+            if m > 0 {
+                question["memory"] = json!(memory.chunks(m).collect::<Vec<_>>());
+            }
             let Some(said) = asked(&place, &question) else { return };
 
             let mut learner = NativeLearner::new(&network, spaces);
@@ -145,11 +161,19 @@ fn onnx_runtime_computes_the_same_probabilities() {
             let mut normalized = vec![0.0; observations.len()];
             normalizer.apply(&observations, &mut normalized);
             let (mut logits, mut values) = (vec![0.0; ROWS * a], vec![0.0; ROWS]);
-            learner.act(&normalized, &mut [], &mut logits, &mut values);
+            learner.act(&normalized, &mut memory, &mut logits, &mut values);
             let found = &said["found"];
             let [probabilities, told, value] =
                 ["probabilities", "logits", "value"].map(|name| numbers(&found[name]));
             assert_eq!((probabilities.len(), told.len(), value.len()), (ROWS * a, ROWS * a, ROWS));
+            if m > 0 {
+                let next = numbers(&found["next_memory"]);
+                assert_eq!(next.len(), memory.len());
+                assert!(
+                    next.iter().zip(&memory).all(|(a, b)| (a - f64::from(*b)).abs() < 1e-5),
+                    "{network:?}"
+                );
+            }
             let mut spread = 0.0_f64;
             for i in 0..ROWS {
                 assert!((value[i] - f64::from(values[i])).abs() < 1e-5 * (1.0 + value[i].abs()), "row {i}");

@@ -256,6 +256,10 @@ fn a_start_that_does_not_fit_is_refused() {
             ][..],
         ),
         (
+            "--from first --set train.network.memory=8",
+            &["`actor.memory.gate.weight` is missing there", "and memory = 0, ", " and 8, 30 and 6 of k8s"],
+        ),
+        (
             "--from first --env gardener",
             &["other shapes", "30 numbers in an observation and 6 actions of k8s"],
         ),

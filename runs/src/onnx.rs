@@ -4,7 +4,9 @@
 //! observation of one agent:
 //!
 //! - `observation`, float `[N, D]`, as the world shows it: the normaliser is inside;
-//! - `action_mask`, bool `[N, A]`: the actions that may be chosen; all true in a world without masks.
+//! - `action_mask`, bool `[N, A]`: the actions that may be chosen; all true in a world without masks;
+//! - `memory`, float `[N, 2 M]`, only of a policy with a memory of M units: the actor's and then the critic's. 0 where an
+//!   episode or a life begins, else the `next_memory` of the step before.
 //!
 //! Outputs:
 //!
@@ -12,7 +14,8 @@
 //!   they mean nothing;
 //! - `logits`, float `[N, A]`: their logarithms up to a constant, -1e8 where forbidden;
 //! - `value`, float `[N]`: the critic's, in standard deviations of the discounted return where `train.normalize_returns`
-//!   is on.
+//!   is on;
+//! - `next_memory`, float `[N, 2 M]`, only of a policy with a memory.
 
 mod proto;
 
@@ -38,7 +41,7 @@ const LIMIT: f32 = 10.0;
 /// The policy of `trained` as the bytes of an ONNX file.
 ///
 /// # Errors
-/// [`Error::Refused`] if its networks have a part that is not exported, or the checkpoint lacks one.
+/// [`Error::Refused`] if the checkpoint lacks a part of the networks.
 pub fn model(trained: &Trained) -> Result<Vec<u8>, Error> {
     let (plan, state) = (&trained.plan, &trained.state);
     let spaces = plan.spaces();
@@ -59,7 +62,7 @@ pub fn model(trained: &Trained) -> Result<Vec<u8>, Error> {
 /// file.
 ///
 /// # Errors
-/// A parameter that is missing, of another shape, or of a layer that is not exported.
+/// A parameter that is missing or of another shape.
 pub fn policy(
     network: &Network,
     spaces: Spaces,
@@ -68,7 +71,6 @@ pub fn policy(
     entries: &[(&str, String)],
 ) -> Result<Vec<u8>, String> {
     let mut builder = Builder { network, spaces, tensors, graph: Graph::default() };
-    builder.refuse_unknown()?;
     let seen = builder.normalized(normalizer);
     let logits = builder.net(NETS[0], &seen, spaces.actions)?;
     let forbidden = builder.floats("forbidden", &[], &[FORBIDDEN]);
@@ -78,25 +80,31 @@ pub fn policy(
     let column = builder.integers("value.column", &[1]);
     builder.node("Squeeze", &[&value, &column], "value", &[]);
     let (observation, actions) = (Some(spaces.observation), Some(spaces.actions));
-    let graph = Graph {
-        name: "policy".to_owned(),
-        input: vec![
-            value_info("observation", FLOAT, observation, "as the world shows it"),
-            value_info("action_mask", BOOL, actions, "true for actions that may be chosen"),
-        ],
-        output: vec![
-            value_info("probabilities", FLOAT, actions, "of the actions; 0 for forbidden ones"),
-            value_info("logits", FLOAT, actions, "-1e8 for forbidden actions"),
-            value_info("value", FLOAT, None, "the critic's"),
-        ],
-        ..builder.graph
-    };
+    let mut input = vec![
+        value_info("observation", FLOAT, observation, "as the world shows it"),
+        value_info("action_mask", BOOL, actions, "true for actions that may be chosen"),
+    ];
+    let mut output = vec![
+        value_info("probabilities", FLOAT, actions, "of the actions; 0 for forbidden ones"),
+        value_info("logits", FLOAT, actions, "-1e8 for forbidden actions"),
+        value_info("value", FLOAT, None, "the critic's"),
+    ];
+    if network.memory > 0 {
+        let next = NETS.map(|net| format!("{net}.memory.next"));
+        builder.node("Concat", &[&next[0], &next[1]], "next_memory", &[("axis", 1)]);
+        let remembered = Some(network.remembered());
+        input.push(value_info("memory", FLOAT, remembered, "0 where an episode or a life begins"));
+        output.push(value_info("next_memory", FLOAT, remembered, "the memory of the next step"));
+    }
+    let graph = Graph { name: "policy".to_owned(), input, output, ..builder.graph };
     let entry = |(key, value): &(&str, String)| Entry { key: (*key).to_owned(), value: value.clone() };
     let model = Model {
         ir_version: IR_VERSION,
         producer_name: "resonetics".to_owned(),
         producer_version: env!("CARGO_PKG_VERSION").to_owned(),
-        doc_string: "A policy: observation and action_mask to probabilities, logits and value".to_owned(),
+        doc_string:
+            "A policy: observation, action_mask and memory, if any, to probabilities, logits and value"
+                .to_owned(),
         graph: Some(graph),
         opset_import: vec![OperatorSet { domain: String::new(), version: OPSET }],
         metadata_props: entries.iter().map(entry).collect(),
@@ -122,20 +130,6 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    /// Refuses networks with layers that this file does not know.
-    fn refuse_unknown(&self) -> Result<(), String> {
-        let parameters = self.network.parameters(self.spaces);
-        let known = |name: &str| {
-            let rest = NETS.iter().find_map(|net| name.strip_prefix(net)?.strip_prefix('.'));
-            let layer = rest.and_then(|rest| rest.strip_suffix(".weight").or(rest.strip_suffix(".bias")));
-            layer.is_some_and(|layer| layer == "conv" || layer.parse::<usize>().is_ok())
-        };
-        match parameters.iter().find(|(name, _)| !known(name)) {
-            Some((name, _)) => Err(format!("`{name}` is of a layer that is not exported")),
-            None => Ok(()),
-        }
-    }
-
     fn node(&mut self, op_type: &str, input: &[&str], output: &str, attributes: &[(&str, i64)]) -> String {
         let attribute =
             |(name, i): &(&str, i64)| Attribute { name: (*name).to_owned(), i: Some(*i), kind: INT };
@@ -190,7 +184,11 @@ impl Builder<'_> {
         let mut here = self.features(net, seen)?;
         let mut inputs = self.network.features(self.spaces);
         let widths: Vec<usize> = self.network.hidden.iter().copied().chain([outputs]).collect();
+        let mut remembered = None;
         for (layer, &width) in widths.iter().enumerate() {
+            if layer + 1 == widths.len() && self.network.memory > 0 {
+                remembered = Some(self.memory(net, &here, inputs, outputs)?);
+            }
             let weight = self.parameter(&format!("{net}.{layer}.weight"), &[width, inputs])?;
             let bias = self.parameter(&format!("{net}.{layer}.bias"), &[width])?;
             here = self.node("Gemm", &[&here, &weight, &bias], &format!("{net}.{layer}"), &[("transB", 1)]);
@@ -199,7 +197,32 @@ impl Builder<'_> {
             }
             inputs = width;
         }
-        Ok(here)
+        Ok(match remembered {
+            Some(part) => self.node("Add", &[&here, &part], &format!("{net}.out"), &[]),
+            None => here,
+        })
+    }
+
+    /// What the memory of `net` adds to its outputs, one step on from `memory` (RULES section 3.2, *Memory*); its next
+    /// state is `NET.memory.next`.
+    fn memory(&mut self, net: &str, seen: &str, inputs: usize, outputs: usize) -> Result<String, String> {
+        let units = self.network.memory;
+        let first = NETS.iter().take_while(|name| **name != net).count() * units;
+        let state = self.columns(&format!("{net}.memory"), "memory", "before", first..first + units);
+        let layer = |builder: &mut Self, name: &str, squash: &str| {
+            let name = format!("{net}.memory.{name}");
+            let weight = builder.parameter(&format!("{name}.weight"), &[units, inputs])?;
+            let bias = builder.parameter(&format!("{name}.bias"), &[units])?;
+            builder.node("Gemm", &[seen, &weight, &bias], &name, &[("transB", 1)]);
+            Ok::<String, String>(builder.node(squash, &[&name], &format!("{name}.out"), &[]))
+        };
+        let gate = layer(self, "gate", "Sigmoid")?;
+        let candidate = layer(self, "candidate", "Tanh")?;
+        let change = self.node("Sub", &[&candidate, &state], &format!("{net}.memory.change"), &[]);
+        let part = self.node("Mul", &[&gate, &change], &format!("{net}.memory.part"), &[]);
+        let next = self.node("Add", &[&state, &part], &format!("{net}.memory.next"), &[]);
+        let head = self.parameter(&format!("{net}.memory.head.weight"), &[outputs, units])?;
+        Ok(self.node("Gemm", &[&next, &head], &format!("{net}.memory.head"), &[("transB", 1)]))
     }
 
     /// What enters the first dense layer: behind a convolution its output, channel by channel, and what follows the

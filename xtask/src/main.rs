@@ -19,7 +19,8 @@ mod workspace;
 const USAGE: &str =
     "usage: cargo xtask demo | test [--no-torch] [--no-browser] | arrows | results [NAME …] | bench … | libtorch [--cuda]
 
-  demo      builds, runs two gardens, trains Prophet, benchmarks it, writes into runs/, ends with the path of a report
+  demo      builds, trains Prophet, compares drift limits and returns, runs two gardens, writes into runs/, ends with the
+            path of a report
   test      format, lints with warnings denied, documentation, all tests and examples, with libtorch
             (provided if need be, see below) and without; --no-torch: only without. The page is tested in
             Chromium, which is installed where there is none and apt-get may be used; --no-browser: it is

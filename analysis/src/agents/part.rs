@@ -410,7 +410,7 @@ fn trained_table(world: &World, named: Named) -> Option<Table> {
                 digits,
             ),
         ];
-        table.rows.push(named.row(&side.name, side.recipe(), cells));
+        table.rows.push(named.row_of(&side.name, &side.recipes(), cells));
     }
     (!table.rows.is_empty()).then_some(table)
 }

@@ -32,10 +32,9 @@ pub struct Side {
 }
 
 impl Side {
-    /// How its agents came about: what they have in common, unless their best checkpoints are of different steps.
-    pub(super) fn recipe(&self) -> Option<&Recipe> {
-        let first = self.played.first()?.recipe.as_ref();
-        first.filter(|_| self.played.iter().all(|played| played.recipe.as_ref() == first))
+    /// How its agents came about.
+    pub(super) fn recipes(&self) -> Vec<&Recipe> {
+        self.played.iter().filter_map(|played| played.recipe.as_ref()).collect()
     }
 }
 

@@ -23,11 +23,9 @@ pub(super) struct Side {
 }
 
 impl Side {
-    /// How its trainings came about, if all of them alike.
-    pub(super) fn recipe<'a>(&self, world: &'a World) -> Option<&'a Recipe> {
-        let mut recipes = self.agents.iter().map(|&agent| world.agents[agent].recipe.as_ref());
-        let first = recipes.next()??;
-        recipes.all(|recipe| recipe == Some(first)).then_some(first)
+    /// How its trainings came about.
+    pub(super) fn recipes<'a>(&self, world: &'a World) -> Vec<&'a Recipe> {
+        self.agents.iter().filter_map(|&agent| world.agents[agent].recipe.as_ref()).collect()
     }
 }
 
@@ -101,7 +99,11 @@ fn beside(world: &World, sides: &[Side], other: usize, among: usize) -> Beside {
     let Some((curves, pairs)) = in_common(world, &both) else {
         return Beside { side: other, pairs: 0, by: Estimate::default() };
     };
-    let by = if let [one, two] = &curves[..] {
+    // Of a curve that rises nothing may be known.
+    let unknown = [&sides[0], &sides[other]].iter().any(|side| side.limit == Estimate::default());
+    let by = if unknown {
+        Estimate::default()
+    } else if let [one, two] = &curves[..] {
         difference(one, two, Method::SpearmanKarber, among).unwrap_or_default()
     } else {
         let curves: Vec<&DoseCurve> = curves.iter().collect();

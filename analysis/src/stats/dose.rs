@@ -235,15 +235,21 @@ fn rise_p(low: &[bool], high: &[bool]) -> f64 {
 ///
 /// The intervals are percentile intervals over episodes, each drawn with its outcomes at all doses, widened as
 /// in [`bootstrap_interval`](super::bootstrap::bootstrap_interval). In a resample without a number its bounds
-/// count; an end that lies among them beyond the doses is not given. Below [`FEW`] episodes there is no interval.
+/// count; an end that lies among them beyond the doses is not given. Below [`FEW`] episodes there is no interval. Of a
+/// curve that rises somewhere by more than chance there is no bound.
 pub fn limits(curve: &DoseCurve) -> Limits {
     let ranges = |survived: &[u64]| {
         Method::ALL.map(|method| Range::of(method, &curve.doses, survived, curve.episodes()))
     };
     let found = ranges(&curve.survived());
+    let monotone = rises(curve, 0.05).is_empty();
+    // Where more of it keeps systems alive, half may be lost on either side of what a bound says.
+    let told = |estimate: Estimate| {
+        if monotone || estimate.limit.is_some() { estimate } else { Estimate::default() }
+    };
     let [spearman_karber, logistic] =
-        estimates(found, curve.episodes(), 1, |drawn| ranges(&curve.survived_of(drawn)));
-    Limits { spearman_karber, logistic, monotone: rises(curve, 0.05).is_empty() }
+        estimates(found, curve.episodes(), 1, |drawn| ranges(&curve.survived_of(drawn))).map(told);
+    Limits { spearman_karber, logistic, monotone }
 }
 
 /// By how much the limit of `curve` is above that of `other`, by `method`: the same episodes are drawn for both. The

@@ -171,11 +171,15 @@ impl GardenerEnv {
         }
     }
 
-    /// See [`features::BREEDS`].
-    fn breeds(&self, gardener: &Gardener) -> bool {
+    /// Whether there is room for a child.
+    fn has_room(&self) -> bool {
+        self.world.gardeners().len() < self.world.config().max_population
+    }
+
+    /// Whether `gardener` has the energy for a child.
+    fn is_rich(&self, gardener: &Gardener) -> bool {
         let config = self.world.config();
-        self.world.gardeners().len() < config.max_population
-            && gardener.energy > config.reproduce_threshold.max(config.reproduce_cost)
+        gardener.energy > config.reproduce_threshold.max(config.reproduce_cost)
     }
 
     fn begin(&mut self) {
@@ -201,7 +205,7 @@ impl GardenerEnv {
         out.action_mask.fill(false);
         let RiskState { risk, flow, .. } = self.world.risk();
         let rich = self.world.config().reproduce_threshold.max(1e-9);
-        let population = self.population_share();
+        let (population, room) = (self.population_share(), self.has_room());
         for gardener in self.world.gardeners() {
             let slot = gardener.slot;
             let row = &mut out.observations[slot * width..(slot + 1) * width];
@@ -210,7 +214,7 @@ impl GardenerEnv {
             row[view + features::RISK] = risk as f32;
             row[view + features::FLOW] = flow as f32;
             row[view + features::POPULATION] = population;
-            row[view + features::BREEDS] = f32::from(self.breeds(gardener));
+            row[view + features::BREEDS] = f32::from(room && self.is_rich(gardener));
             out.alive[slot] = true;
             let asked = !self.world.in_emergency(gardener);
             out.action_mask[slot * ACTIONS..(slot + 1) * ACTIONS].fill(asked);
@@ -288,7 +292,7 @@ impl ParallelEnv for GardenerEnv {
         let config = self.world.config();
         let RewardConfig { team_weight, clean_weight, .. } = config.reward;
         let team = team_weight * self.last.removed + clean_weight * (1.0 - self.world.mean_dirt());
-        let full = self.world.gardeners().len() >= config.max_population;
+        let room = self.has_room();
         out.rewards.fill(0.0);
         out.died.fill(false);
         for (position, gardener) in self.world.gardeners().iter().enumerate() {
@@ -296,7 +300,7 @@ impl ParallelEnv for GardenerEnv {
             if gardener.age > 0 {
                 let (earned, paid) = self.world.balance(position);
                 let RewardConfig { energy_weight, cost_weight, saving_weight, .. } = config.reward;
-                let saves = !full && gardener.energy <= config.reproduce_threshold;
+                let saves = room && !self.is_rich(gardener);
                 let saving = if saves { saving_weight } else { 0.0 };
                 let gain = energy_weight * (earned - (cost_weight + saving) * paid);
                 out.rewards[gardener.slot] = (gain + team) as f32;

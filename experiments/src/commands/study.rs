@@ -40,7 +40,7 @@ pub fn run(args: &StudyArgs, context: Context) -> Result<(), Error> {
     };
     let study = named(name)?;
     let size = size(study);
-    let dir = args.out.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(format!("study-{name}")));
+    let dir = args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(format!("study-{name}")));
     let mut cells = (study.cells)(&dir, size);
     let python = args.python.clone().unwrap_or_else(|| PathBuf::from(python::USUAL));
     let skipped = skipped(study, &mut cells, args.python.is_some(), &python)?;

@@ -13,8 +13,9 @@ use serde_json::{Value, json};
 use super::{Life, Response};
 use crate::error::Error;
 use crate::files::write_atomic;
+use crate::inputs::trained::agent_identity;
 use crate::plan::Limit;
-use crate::trained::TrainedAgents;
+use crate::trained::{PROPHET, TrainedAgents};
 
 /// Columns of `doses.csv` and `limits.csv`, before those of [`TrainedAgents::columns`].
 const DOSES: [&str; 5] = ["agent", "dose", "episodes", "survived", "mean_life"];
@@ -101,7 +102,8 @@ pub fn answer(plan: &Limit, responses: &[Response]) -> Result<String, Error> {
             response.doses.iter().partition(|(_, lives)| lives.len() == episodes);
         Some(Doses {
             agent: response.agent.clone(),
-            training: None,
+            // Trainings that differ in the seed alone are one agent.
+            training: response.agent.strip_prefix(PROPHET).and_then(agent_identity),
             recipe: None,
             seeds: (0..episodes as u64).map(|i| lane_seed(plan.seed, i)).collect(),
             mean_life: whole.iter().map(|(_, lives)| mean_life(lives)).collect(),

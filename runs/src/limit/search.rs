@@ -14,8 +14,9 @@ const NARROW: f64 = 1.0 / 64.0;
 /// Most parts that a bracket is divided into in the end, and most parts of all brackets: readers hold 100 doses.
 const PARTS: usize = 8;
 const ALL_PARTS: usize = 56;
-/// Most doses that one search tries: all doublings, and each halving of a bracket with both its quarters.
-pub(super) const MOST: usize = 21 + 3 * 6;
+/// Most doses that one search tries: all doublings, the end of what is allowed, and each halving of a bracket with both
+/// its quarters.
+pub(super) const MOST: usize = 21 + 2 + 3 * 6;
 
 /// Episodes at a dose while doses are chosen.
 pub(super) fn few(episodes: u32) -> u32 {
@@ -56,8 +57,11 @@ impl Search {
             return Some((1.0, dose(1.0)?));
         };
         let bracket = self.bracket();
-        if bracket.lost.is_none() && greatest < GREATEST {
-            return self.untried(2.0 * greatest, dose);
+        if bracket.lost.is_none()
+            && greatest < GREATEST
+            && let Some(higher) = self.untried(2.0 * greatest, dose).or_else(|| self.end(dose))
+        {
+            return Some(higher);
         }
         if bracket.carried.is_none() {
             let lower = if least > LEAST { self.untried(least / 2.0, dose) } else { None };
@@ -65,13 +69,31 @@ impl Search {
             let seeks = self.rise().is_none() && greatest < GREATEST;
             return lower.or_else(|| if seeks { self.untried(2.0 * greatest, dose) } else { None });
         }
-        let (carried, lost) = (bracket.carried?, bracket.lost?);
+        // At the end of what is allowed enough may live: what is in between decides.
+        let (carried, lost) = (bracket.carried?, bracket.lost.unwrap_or(greatest));
+        if lost <= carried {
+            return None;
+        }
         if lost - carried <= NARROW * lost {
             return None;
         }
         // Where the middle is neither carried nor lost, a quarter may be.
         let place = |part: f64| carried + part * (lost - carried);
         [0.5, 0.25, 0.75].into_iter().find_map(|part| self.untried(place(part), dose))
+    }
+
+    /// The greatest factor that is allowed, halves of the last doubling closed in on it, unless it was tried.
+    fn end(&self, dose: &Dose<'_>) -> Option<(f64, f64)> {
+        let (greatest, _) = *self.tried.last()?;
+        let (mut allowed, mut step) = (greatest, greatest / 2.0);
+        // The dose that a user would type is a number of few digits: so near is the same.
+        while step > NARROW * greatest {
+            if dose(allowed + step).is_some() {
+                allowed += step;
+            }
+            step /= 2.0;
+        }
+        self.untried(allowed, dose)
     }
 
     /// The factor with its dose, unless it is out of range or one of its dose was tried.
@@ -172,13 +194,25 @@ mod tests {
     #[test]
     fn stops_at_what_is_allowed_and_at_the_ends() {
         let (tried, doses) = searched(1.0, &|_| 1.0, &|dose| (dose <= 5.0).then_some(dose));
-        assert_eq!((tried, doses), (vec![1.0, 2.0, 4.0], vec![4.0]));
+        assert_eq!((tried, doses), (vec![1.0, 2.0, 4.0, 5.0], vec![5.0]));
         let (tried, doses) = searched(1.0, &|_| 0.0, &Some);
         assert_eq!((tried.len(), doses), (21, vec![1.0 / 1024.0]));
         // Whole numbers.
         let (tried, doses) =
             searched(3.0, &|dose| if dose < 5.0 { 1.0 } else { 0.0 }, &|dose| Some(dose.round()));
         assert_eq!((tried, doses), (vec![3.0, 6.0, 5.0, 4.0], vec![4.0, 5.0]));
+    }
+
+    /// Half of them live at the end of what is allowed: those that are lost there are looked for below it.
+    #[test]
+    fn halves_where_some_live_at_the_end_of_what_is_allowed() {
+        let falls = |dose: f64| 1.0 - 0.5 * dose;
+        let (tried, doses) = searched(0.8, &falls, &|dose| (dose <= 1.0).then_some(dose));
+        assert_eq!(tried[..6], [0.8, 1.0, 0.4, 0.2, 0.1, 0.55]);
+        assert_eq!((doses.first(), doses.last()), (Some(&0.1), Some(&1.0)));
+        let (tried, doses) = searched(1.0, &falls, &|dose| (dose <= 1.0).then_some(dose));
+        assert_eq!(tried[..5], [1.0, 0.5, 0.25, 0.125, 0.0625]);
+        assert_eq!((doses.first(), doses.last()), (Some(&0.0625), Some(&1.0)));
     }
 
     /// The statistics say that this is no fall.

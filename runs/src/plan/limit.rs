@@ -68,6 +68,15 @@ impl Limit {
             let (key, found) = (Limit::life_key(&self.env), self.env.limit());
             return Err(Error::Refused(format!("`env.settings.{key} = {found}`: `life` says {}", self.life)));
         }
+        if let WorldSettings::Gardener(garden) = &self.env.settings
+            && self.life <= garden.env.lost.generations
+        {
+            return Err(Error::Refused(format!(
+                "life {}: a garden is lost after {} generations full of dirt (lost.generations), so that none could be lost: \
+                 allowed are more",
+                self.life, garden.env.lost.generations
+            )));
+        }
         self.start()?;
         check_agents(&self.agents, &self.checkpoints, &self.env)
     }
@@ -112,8 +121,8 @@ impl Limit {
         let distance = |key: &str| strsim::damerau_levenshtein(key, dose);
         let nearest = keys.iter().min_by_key(|key| distance(key));
         let near = within.or(nearest.filter(|key| distance(key) <= 1 + dose.len() / 3));
-        let meant = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
-        Error::Refused(format!("unknown dose `{dose}` for {}; {meant}The numbers are: {all}", self.env.name))
+        let meant = near.map_or_else(|| "its ".to_owned(), |near| format!("did you mean `{near}`? Its "));
+        Error::Refused(format!("unknown dose `{dose}` for {}; {meant}numbers are: {all}", self.env.name))
     }
 
     /// The dose nearest to `dose` that the setting can have, and the world with it; whole numbers are rounded.

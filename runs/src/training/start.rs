@@ -44,15 +44,17 @@ pub fn check_start(plan: &Train) -> Result<(), Error> {
     let name = differing.map_or("", String::as_str);
     Err(Error::Refused(format!(
         "--from {}: its networks have other shapes than those of this training: `{name}` is {} there and {} here \
-         (there train.network.hidden = {:?}, {} numbers in an observation and {} actions of {}; here {:?}, {} and {} of {})",
+         (there train.network.hidden = {:?} and memory = {}, {} numbers in an observation and {} actions of {}; here {:?} and {}, {} and {} of {})",
         from.run,
         shape(&there, name),
         shape(&here, name),
         trained.plan.train.network.hidden,
+        trained.plan.train.network.memory,
         trained.plan.spaces().observation,
         trained.plan.spaces().actions,
         trained.plan.env.name,
         plan.train.network.hidden,
+        plan.train.network.memory,
         plan.spaces().observation,
         plan.spaces().actions,
         plan.env.name,

@@ -26,6 +26,18 @@ fn spearman_karber_by_hand() {
     assert_close(found.limit.unwrap(), 2.1, 1e-12);
 }
 
+/// Where more of it keeps all alive, a limit "below the lowest dose", at which all are lost, would be false.
+#[test]
+fn a_curve_that_rises_has_no_bound() {
+    let rising = curve(&[1.0, 2.0, 3.0], &[0, 0, 20], 20);
+    let unknown =
+        Limits { spearman_karber: Estimate::default(), logistic: Estimate::default(), monotone: false };
+    assert_eq!(limits(&rising), unknown);
+    // By chance one may live where at less none did: all that is known is still a bound.
+    let falling = limits(&curve(&[1.0, 2.0, 3.0], &[0, 0, 1], 20));
+    assert!(falling.monotone && falling.spearman_karber.high == Some(1.0), "{falling:?}");
+}
+
 #[test]
 fn what_has_no_estimate_has_none() {
     let doses = [0.0, 1.0, 3.0];
