@@ -4,6 +4,7 @@
 use crate::common;
 
 use std::fs;
+use std::path::Path;
 
 use common::{Place, Ran, TINY};
 
@@ -298,23 +299,24 @@ fn a_cut_empty_or_missing_configuration_is_refused() {
     assert!(place.refused("rerun doctor --out again").contains("doctor/config.toml"));
 }
 
-/// Its gardeners see 49 cells now, not 25: repeated, it would be another training.
+/// One of when gardeners did not see yet whether they can breed.
 #[test]
 fn a_training_from_before_its_world_showed_more_is_not_repeated() {
-    let small = "train.num_envs=2 train.horizon=8 train.eval_episodes=2 grid_size=6 view_size=5".split(' ');
-    let sets: Vec<String> = small.map(|set| format!("--set {set}")).collect();
-    let place = started(&format!(
-        "train --env gardener --steps 32 --seed 3 --no-monitor {} --out out",
-        sets.join(" ")
-    ));
-    assert!(place.ok("rerun out --out same").stdout.contains("training.csv: identical"));
-    let config = place.text("out/config.toml");
-    assert!(config.contains("view_size = 5\n"));
-    place.write("out/config.toml", config.replace("view_size = 5\n", "view_size = 7\n"));
-    let refused = place.refused("rerun out --out other");
-    assert!(
-        refused.contains("an observation in gardener had 30 numbers; it has 54 now: train it again"),
-        "{refused}"
-    );
-    assert!(!place.path("other").exists());
+    let place = Place::new();
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/garden-53");
+    fs::create_dir_all(place.path("old/checkpoints")).unwrap();
+    for name in ["config.toml", "training.csv"] {
+        place.write(&format!("old/{name}"), fs::read(data.join(name)).unwrap());
+    }
+    for extension in ["json", "safetensors"] {
+        let name = format!("checkpoints/step-000000000016.{extension}");
+        place.write(&format!("old/{name}"), fs::read(data.join(&name)).unwrap());
+    }
+    let said =
+        "old was trained when an observation in gardener had 53 numbers; it has 54 now: train it again";
+    for command in ["rerun old --out other", "eval --run old@last --out other"] {
+        let refused = place.refused_in("old", command);
+        assert!(refused.contains(said), "{command}: {refused}");
+        assert!(!place.path("other").exists(), "{command}");
+    }
 }

@@ -249,7 +249,7 @@ fn steps_below_one_rollout_train_for_one() {
         format!("--no-monitor --env gardener {TINY} --set max_generations=5 --set train.eval_episodes=1");
     for (dir, more, rollout, of) in [
         ("cluster", SMALL.to_owned(), 128, "128 steps (train.num_envs 4 x train.horizon 32)"),
-        ("garden", garden, 512, "512 steps (train.num_envs 4 x train.horizon 128)"),
+        ("garden", garden, 1024, "1024 steps (train.num_envs 4 x train.horizon 256)"),
         (
             "large",
             "--no-monitor --recipe large --set train.num_envs=100 --set train.epochs=1 --set train.eval_episodes=1"

@@ -175,12 +175,14 @@ impl Checkpoints {
     }
 
     /// Makes ready to write, once it is known that the training goes on or may begin: deletes what a killed
-    /// process left, temporary files and arrays whose JSON was never written, and keeps the settings.
+    /// process left, temporary files, arrays whose JSON was never written and checkpoints that are not kept, and keeps
+    /// the settings.
     ///
     /// # Errors
     /// Any I/O error.
     pub fn tidy(&self) -> Result<(), Error> {
         fs::create_dir_all(&self.folder).map_err(error::io("create", &self.folder))?;
+        self.prune()?;
         for folder in [&self.dir, &self.folder] {
             for path in files(folder)? {
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -263,6 +265,14 @@ impl Checkpoints {
             write_atomic(&self.path(name, "safetensors"), &arrays)?;
             write_atomic(&self.path(name, "json"), &json)?;
         }
+        self.prune()
+    }
+
+    /// Deletes the oldest checkpoints, of which no more are kept than asked for.
+    ///
+    /// # Errors
+    /// Any I/O error.
+    fn prune(&self) -> Result<(), Error> {
         let names = self.names()?;
         for old in &names[..names.len().saturating_sub(self.keep)] {
             for extension in ["json", "safetensors"] {
