@@ -87,14 +87,9 @@ fn numbers(value: &Value) -> Vec<f64> {
     }
 }
 
-/// The oracle is the native learner; the softmax is written down here once more.
-#[test]
-#[allow(clippy::disallowed_methods)] // an oracle's mathematics is the standard library's
-fn onnx_runtime_computes_the_same_probabilities() {
-    const ROWS: usize = 37;
-    let place = Place::new();
-    let key = Key::new(11, Domain::Space, 0);
-    for (number, (network, spaces)) in [
+/// Networks of each kind: dense, behind a convolution, with a memory, with both.
+fn networks() -> [(Network, Spaces); 6] {
+    [
         (
             Network { hidden: vec![64, 64], conv_channels: 0, memory: 0 },
             Spaces { observation: 30, actions: 6, view: 0 },
@@ -120,9 +115,16 @@ fn onnx_runtime_computes_the_same_probabilities() {
             Spaces { observation: 11, actions: 2, view: 3 },
         ),
     ]
-    .into_iter()
-    .enumerate()
-    {
+}
+
+/// The oracle is the native learner; the softmax is written down here once more.
+#[test]
+#[allow(clippy::disallowed_methods)] // an oracle's mathematics is the standard library's
+fn onnx_runtime_computes_the_same_probabilities() {
+    const ROWS: usize = 37;
+    let place = Place::new();
+    let key = Key::new(11, Domain::Space, 0);
+    for (number, (network, spaces)) in networks().into_iter().enumerate() {
         let (d, a) = (spaces.observation, spaces.actions);
         let normal = |tag: u64, i: usize| key.derive(number as u32, tag).normals(0, i as u32).0[0];
         let mut tensors = initial(&network, spaces, 3);
