@@ -86,7 +86,7 @@ impl Search {
     fn end(&self, dose: &Dose<'_>) -> Option<(f64, f64)> {
         let (greatest, _) = *self.tried.last()?;
         let (mut allowed, mut step) = (greatest, greatest / 2.0);
-        // The dose that a user would type is a number of few digits: so near is the same.
+        // Nearer than a bracket is closed in to makes no difference.
         while step > NARROW * greatest {
             if dose(allowed + step).is_some() {
                 allowed += step;
