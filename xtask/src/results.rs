@@ -36,7 +36,7 @@ const RESULTS: [(&str, &str, &str); 25] = [
     (
         "benchmark-storm",
         "benchmark --env k8s --preset storm --agents random,heuristic,planner --episodes 1000 --seed 1",
-        "the same agents with memory that leaks 1.6 times as fast",
+        "random, heuristic and planner agents on rules v4.5, with memory that leaks 1.6 times as fast",
     ),
     (
         "garden-evolved",
@@ -61,7 +61,7 @@ const RESULTS: [(&str, &str, &str); 25] = [
     (
         "controls-k8s-heuristic",
         "controls --env k8s --agent heuristic --episodes 200 --seed 1 --set mem_drift_mu=0.02",
-        "does control help a competent agent under a drift that overwhelms it?",
+        "does control help the rule of thumb under a drift that overwhelms it?",
     ),
     (
         "controls-gardener-saturation",
@@ -146,7 +146,7 @@ pub(crate) fn make(names: &[String]) -> Result<(), String> {
     let problem = |what: &str, error: std::io::Error| format!("cannot {what}: {error}");
     let mut contents = String::from(
         "# Recorded outcomes\n\nEach folder is a run directory: config.toml, run.json (commit, host, threads, times), its CSV files and figures, and output.txt with what the command printed. \
-         `cargo xtask results` makes all of them and this page again; `resonetics rerun results/NAME` repeats one and compares its CSV files (throughput has none). [performance](performance) is different: its tables of speed ratios come from `cargo xtask bench`.\n",
+         `cargo xtask results` makes all of them and this page again; `resonetics rerun results/NAME` repeats one and compares its CSV files (throughput has none). The folders study-… hold what studies answered (`resonetics study NAME --out DIR`, read in docs/EVIDENCE.md). [performance](performance) is different: its tables of speed ratios come from `cargo xtask bench`.\n",
     );
     for (name, command, what) in RESULTS {
         let out = folder.join(name);
