@@ -115,6 +115,11 @@ pub trait Together<E>: Send {
     /// Makes `env` that of `lane`.
     fn put(&mut self, lane: usize, env: E);
 
+    /// As [`Env::info`], of each.
+    fn write_infos(&self, infos: &mut [E::Info; LANES])
+    where
+        E: ParallelEnv;
+
     /// As [`Env::step`], of each. The actions have been checked. Where an episode is over, what is written is
     /// not looked at, and the reset that follows must go as if there had been no such step.
     fn step(&mut self, actions: &[usize; LANES], rows: Rows<'_>);

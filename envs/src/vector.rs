@@ -174,6 +174,19 @@ impl<E: ParallelEnv> VecEnv<E> {
         }
     }
 
+    /// Begins in the lanes marked in `lanes` `[N]` the next episode of the seed in use; the others go on.
+    ///
+    /// # Panics
+    /// If `lanes` has not one element a lane, or `batch` has other shapes than [`VecEnv::batch`].
+    pub fn next_episodes(&mut self, lanes: &[bool], batch: &mut Batch) {
+        assert_eq!(lanes.len(), self.len(), "one flag a lane");
+        let shape = self.shape;
+        let mut slice = self.whole(batch);
+        for lane in (0..lanes.len()).filter(|&lane| lanes[lane]) {
+            slice.reset(shape, lane, None);
+        }
+    }
+
     /// Steps every environment with `actions` `[rows]`; those of rows that are not asked or whose
     /// episode is over are ignored, but must be actions too.
     ///
@@ -183,14 +196,44 @@ impl<E: ParallelEnv> VecEnv<E> {
     /// # Panics
     /// If `actions` has not one element a row, or `batch` has other shapes than [`VecEnv::batch`].
     pub fn step(&mut self, actions: &[usize], batch: &mut Batch) -> Result<(), InvalidAction> {
+        self.step_on(rayon::current_num_threads(), actions, batch)
+    }
+
+    /// As [`VecEnv::step`], on that many threads of the present pool; on one it asks for no pool.
+    ///
+    /// # Errors
+    /// As [`VecEnv::step`].
+    ///
+    /// # Panics
+    /// As [`VecEnv::step`]; if `threads` is 0.
+    pub fn step_on(
+        &mut self,
+        threads: usize,
+        actions: &[usize],
+        batch: &mut Batch,
+    ) -> Result<(), InvalidAction> {
         let shape = self.shape;
         assert_eq!(actions.len(), self.len() * shape.agents, "one action a row");
         check(actions, shape.actions)?;
         let autoreset = self.autoreset;
-        let lanes =
-            self.whole_sixteens(self.len().div_ceil(rayon::current_num_threads()).max(E::PARALLEL_FROM));
+        let lanes = self.whole_sixteens(self.len().div_ceil(threads).max(E::PARALLEL_FROM));
         step_pieces(self.whole(batch), actions, shape, autoreset, lanes);
         Ok(())
+    }
+
+    /// Writes what there is to know of every environment beside its observation into `infos` `[N]`.
+    ///
+    /// # Panics
+    /// If `infos` has not one element a lane.
+    pub fn write_infos(&self, infos: &mut [E::Info]) {
+        assert_eq!(infos.len(), self.len(), "one info a lane");
+        let (sixteens, rest) = infos.split_at_mut(self.together.len() * LANES);
+        for (together, infos) in self.together.iter().zip(sixteens.as_chunks_mut().0) {
+            together.write_infos(infos);
+        }
+        for (env, info) in self.envs.iter().zip(rest) {
+            *info = env.info();
+        }
     }
 
     /// Writes every environment's whole state into `states` `[N, state_len]`.

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)] // helpers of tests
 
 use resonetics_envs::env::Env;
-use resonetics_envs::k8s::{K8sConfig, K8sEnv, OBSERVATION, Schedule};
+use resonetics_envs::k8s::{K8sConfig, K8sEnv, K8sInfo, OBSERVATION, Schedule};
 use resonetics_envs::stream::{Domain, Key, lane_seed};
 use resonetics_envs::vector::{Autoreset, Batch, VecEnv};
 
@@ -79,12 +79,14 @@ fn a_vector_shows_of_each_lane_what_it_shows_alone() {
             alone
         };
         let mut singles: Vec<Alone> = (0..LANES as u64).map(alone).collect();
-        let mut ends = [0; LANES];
+        let (mut ends, mut infos) = ([0; LANES], [K8sInfo::default(); LANES]);
         for step in 0..STEPS {
             let actions: Vec<usize> = (0..LANES).map(|lane| action(lane, step)).collect();
-            vector.step(&actions, &mut batch).unwrap();
+            vector.step_on(1 + step as usize % 2, &actions, &mut batch).unwrap();
+            vector.write_infos(&mut infos);
             for (lane, single) in singles.iter_mut().enumerate() {
                 ends[lane] += u32::from(single.step_as(&batch, lane, actions[lane]));
+                assert_eq!(infos[lane], single.env.info(), "lane {lane}");
             }
         }
         assert!(ends.iter().all(|&ends| ends > 1), "each lane begins anew more than once: {ends:?}");

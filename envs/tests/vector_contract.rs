@@ -194,6 +194,23 @@ fn reset_lanes_touches_only_its_lanes() {
 }
 
 #[test]
+fn the_next_episode_begins_where_it_is_asked_for() {
+    let (mut vector, mut batch) = start(Autoreset::NextStep);
+    step(&mut vector, &mut batch, [END, 3]);
+    assert!(batch.terminated[0]);
+    vector.next_episodes(&[true, false], &mut batch);
+    assert_eq!(lane(&batch, 0), ([5.0, 1.0, 0.0], 0.0, false, false));
+    assert_eq!(lane(&batch, 1), ([6.0, 0.0, 1.0], 3.0, false, false));
+    // It has begun: the next step is one of it, and counts.
+    step(&mut vector, &mut batch, [END, END]);
+    assert_eq!(lane(&batch, 0), ([5.0, 1.0, 1.0], 9.0, true, false));
+    assert_eq!((tally(&batch, 0), tally(&batch, 1)), ((9.0, 1), (12.0, 2)));
+    let mut infos = vec![(0, 0, 0); 2];
+    vector.write_infos(&mut infos);
+    assert_eq!(infos, [(5, 1, 1), (6, 0, 2)]);
+}
+
+#[test]
 fn reset_gives_each_lane_its_own_seed() {
     let (mut vector, mut batch) = start(Autoreset::NextStep);
     vector.reset(1, &mut batch);

@@ -5,23 +5,11 @@ use crate::env::{Env, InvalidAction, Step, Together, vectorized};
 use crate::k8s::cluster::{K8sEnv, check, single, thirty};
 use crate::k8s::noise::Drawn;
 use crate::k8s::rules::{self, ACTIONS};
+use crate::k8s::state::K8sInfo;
 use crate::k8s::together;
 use crate::math::LANES;
 use crate::saved::SaveError;
 use crate::space::{BoxSpace, Discrete};
-
-/// What there is to know about a cluster after a step (RULES section 1, point 8).
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct K8sInfo {
-    /// Mean over all cpu and memory values.
-    pub avg_load: f32,
-    /// Nodes out of memory.
-    pub oom_nodes: u32,
-    /// Those of them with critical priority.
-    pub critical_oom: u32,
-    /// What is left of the budget.
-    pub budget: f64,
-}
 
 impl Env for K8sEnv {
     type Info = K8sInfo;

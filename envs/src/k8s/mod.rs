@@ -14,7 +14,7 @@ mod together;
 pub use cluster::{K8sEnv, K8sState};
 pub use config::{Action, ControlConfig, K8sConfig, RiskConfig, Rules};
 pub use drift::{DriftConfig, Schedule};
-pub use environment::K8sInfo;
 pub use rules::{ACTIONS, OBSERVATION, PRIORITIES};
 pub use shield::toward_worst;
+pub use state::K8sInfo;
 pub use together::Parts;

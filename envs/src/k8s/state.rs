@@ -80,3 +80,16 @@ impl<const N: usize> Scalars<N> {
         self.critical_oom[lane] = critical_oom[0];
     }
 }
+
+/// What there is to know about a cluster after a step (RULES section 1, point 8).
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct K8sInfo {
+    /// Mean over all cpu and memory values.
+    pub avg_load: f32,
+    /// Nodes out of memory.
+    pub oom_nodes: u32,
+    /// Those of them with critical priority.
+    pub critical_oom: u32,
+    /// What is left of the budget.
+    pub budget: f64,
+}

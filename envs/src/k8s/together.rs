@@ -8,7 +8,7 @@ use crate::k8s::cluster::{K8sEnv, Shared};
 use crate::k8s::config::K8sConfig;
 use crate::k8s::noise::{Drawn, Noise};
 use crate::k8s::rules::{self, OBSERVATION};
-use crate::k8s::state::{Block, Scalars};
+use crate::k8s::state::{Block, K8sInfo, Scalars};
 use crate::math::{LANES, Lanes};
 use crate::stream::{Key, Keys};
 
@@ -73,6 +73,18 @@ impl Together<K8sEnv> for Sixteen {
         self.scalars.set(lane, &env.scalars);
         self.keys.set(lane, env.key.get(0));
         (self.seeds[lane], self.episodes[lane]) = (env.seed, env.episode);
+    }
+
+    fn write_infos(&self, infos: &mut [K8sInfo; LANES]) {
+        let Scalars { avg_load, oom_nodes, critical_oom, budget, .. } = &self.scalars;
+        for (lane, info) in infos.iter_mut().enumerate() {
+            *info = K8sInfo {
+                avg_load: avg_load[lane],
+                oom_nodes: oom_nodes[lane].into(),
+                critical_oom: critical_oom[lane].into(),
+                budget: budget[lane],
+            };
+        }
     }
 
     fn step(&mut self, actions: &[usize; LANES], rows: Rows<'_>) {
