@@ -1,97 +1,28 @@
 //! What inputs hold, kind by kind, and the report about it: for `analyze`, `report` and the page of `serve`.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+mod held;
+mod kinds;
+mod named;
 
-use resonetics_analysis::agents::{self, Benchmark};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use resonetics_analysis::agents;
 use resonetics_analysis::chart::ChartError;
 use resonetics_analysis::evaluations::{self, Evaluation};
-use resonetics_analysis::garden::{self, Garden, Rules};
+use resonetics_analysis::garden::{self, Garden};
 use resonetics_analysis::limits;
 use resonetics_analysis::lives;
-use resonetics_analysis::read::episodes::Recipe;
-use resonetics_analysis::read::{GoOn, Kind, ReadError, Table, doses, episodes, lifetimes, log};
-use resonetics_analysis::report::{Part, Report, some_of, thousands};
-use resonetics_analysis::trainings::{self, Training};
-use resonetics_envs::gardener::GardenerConfig;
+use resonetics_analysis::read::{GoOn, Kind};
+use resonetics_analysis::report::Report;
+use resonetics_analysis::trainings;
 
-use crate::error::{self, Error};
-use crate::inputs::told::{self, Summaries};
-use crate::inputs::{Input, Inputs, REFUSED, first_of, opened};
+use self::held::Found;
+use self::kinds::{add, unusable};
+use self::named::{dose_worlds, named_worlds, trained_in};
+use crate::error::Error;
+use crate::inputs::{Input, Inputs, first_of, opened};
 use crate::interrupt;
-use crate::plan::Plan;
-use crate::setup::WorldSettings;
-use crate::trained::{PROPHET, TrainedAgents};
 use crate::unfinished;
-
-/// Behind the name of an agent whose actions were drawn: another policy than the same agent's greedy one.
-const SAMPLED: &str = ", sampled";
-
-/// What the files hold, kind by kind.
-#[derive(Default)]
-struct Found {
-    gardens: Vec<Garden>,
-    summaries: Summaries,
-    /// The run of each of `gardens`.
-    garden_runs: Vec<usize>,
-    benchmarks: Vec<Benchmark>,
-    trainings: Vec<Training>,
-    drifts: Vec<Training>,
-    worlds: Vec<lifetimes::World>,
-    /// Agents at several doses, each with its run.
-    doses: Vec<(usize, doses::Doses)>,
-    /// Groups of which a garden was read.
-    settings: HashSet<String>,
-    /// Names of `worlds` as their files have them.
-    named: HashSet<String>,
-    evaluations: Vec<(String, Evaluation)>,
-    /// What there is to say of runs that are not whole, beside the answer about their kind.
-    unfinished: Vec<(Kind, String)>,
-    /// Runs with a file that holds no row.
-    empty: BTreeSet<usize>,
-    /// What the files were that were left out, and why.
-    left_out: Vec<Error>,
-    /// What is noted of them.
-    left_out_notes: Vec<String>,
-    /// Whether there is a garden without a config.toml.
-    assumed: bool,
-}
-
-impl Found {
-    /// What was read of `input`; none where it is left out. A file without rows may have been typed with
-    /// others, `*` does; another that was typed must not be left out.
-    fn rows<T>(&mut self, input: &Input, read: Result<T, ReadError>) -> Result<Option<T>, Error> {
-        match read {
-            Ok(rows) => Ok(Some(rows)),
-            Err(problem @ ReadError::Empty { .. }) => {
-                self.empty.insert(input.run);
-                self.left_out_notes.push(format!("left out: {problem}"));
-                self.left_out.push(refused(problem));
-                Ok(None)
-            }
-            Err(problem) => self.usable(input, Err(refused(problem))),
-        }
-    }
-
-    /// As [`Found::rows`] for what was made of a file.
-    fn usable<T>(&mut self, input: &Input, made: Result<T, Error>) -> Result<Option<T>, Error> {
-        match made {
-            Ok(made) => Ok(Some(made)),
-            Err(failure) if input.typed || matches!(failure, Error::Interrupted(_)) => Err(failure),
-            Err(failure) => {
-                self.left_out_notes.push(format!("{REFUSED}{failure}"));
-                self.left_out.push(failure);
-                Ok(None)
-            }
-        }
-    }
-
-    /// `part` with what there is to say of runs of its kind that are not whole.
-    fn with_unfinished(&self, kind: Kind, mut part: Part) -> Part {
-        let of_kind = self.unfinished.iter().filter(|(of, _)| *of == kind);
-        part.answer += &some_of(&of_kind.map(|(_, text)| text.clone()).collect::<Vec<_>>());
-        part
-    }
-}
 
 /// What is found in `inputs`; `made_by` is the command line that makes this report again.
 ///
@@ -248,15 +179,6 @@ fn grouped(inputs: &Inputs, tables: &[(Kind, Input, bool)]) -> HashMap<Kind, BTr
     of_kind
 }
 
-/// The environment that the run trains in; empty where that is not known.
-fn trained_in(inputs: &Inputs, run: usize) -> String {
-    let planned = match inputs.plan(run) {
-        Some(Ok(Plan::Train(plan))) => Some(plan.env.name.as_str()),
-        _ => inputs.setting(run, "env.name"),
-    };
-    planned.unwrap_or_default().to_owned()
-}
-
 /// Why the config.toml of a run is no TOML, by run.
 fn broken(inputs: &Inputs) -> HashMap<usize, String> {
     let problem = |run: usize| {
@@ -285,214 +207,6 @@ fn nothing_readable(mut left_out: Vec<Error>, told: Vec<String>) -> Error {
     Error::Refused(format!("none of the {} files can be read: {}{how}", texts.len(), first_of(&texts, 4)))
 }
 
-fn add(
-    found: &mut Found,
-    inputs: &mut Inputs,
-    kind: Kind,
-    table: &mut Table,
-    input: &Input,
-    (group, world): (String, Option<&String>),
-    among: usize,
-) -> Result<(), Error> {
-    match kind {
-        Kind::Garden => garden(found, inputs, table, input, group, among),
-        Kind::Episodes => benchmark(found, inputs, table, input, world),
-        Kind::Training | Kind::Drift => training(found, inputs, kind, table, input, group, among),
-        Kind::Lifetimes => lives(found, inputs, table, input),
-        Kind::Doses => doses(found, inputs, table, input),
-    }
-}
-
-/// Shows that the work goes on, and whether it is to.
-fn goes_on(inputs: &Inputs) -> bool {
-    inputs.progress.iter().for_each(|progress| progress.tick());
-    interrupt::check().is_ok()
-}
-
-fn garden(
-    found: &mut Found,
-    inputs: &mut Inputs,
-    table: &mut Table,
-    input: &Input,
-    group: String,
-    among: usize,
-) -> Result<(), Error> {
-    let Some((rules, assumed)) = found.usable(input, rules(inputs, input))? else { return Ok(()) };
-    let told = found.summaries.told(&input.path);
-    let garden =
-        found.rows(input, Garden::read(table, &input.name, &group, rules, told, &|| goes_on(inputs)))?;
-    found.assumed |= assumed.is_some();
-    inputs.notes.extend(assumed);
-    // The first ones of the first settings have a figure of their own.
-    if let Some(mut garden) = garden {
-        // One run grows several, each from a seed of its own; what acts in it is another policy from another checkpoint.
-        let checkpoint = inputs.setting(input.run, "checkpoints.1.sha256").unwrap_or_default();
-        let seed = inputs.seed(input.run).map(|seed| format!("{seed} {checkpoint}"));
-        garden.seed = seed.map(|seed| (seed, told::number(&input.path)));
-        if let Some(Ok(Plan::Gardener(plan))) = inputs.plan(input.run) {
-            garden.recipe = recipe(&plan.checkpoints, &plan.agent);
-        }
-        let shown = found.settings.len() < garden::DRAWN && found.settings.insert(group);
-        found.garden_runs.push(input.run);
-        found.gardens.push(if shown { garden } else { garden.bounded(among) });
-    }
-    Ok(())
-}
-
-/// How the trained agent called `name` came about.
-fn recipe(trained: &TrainedAgents, name: &str) -> Option<Recipe> {
-    let checkpoint = trained.checkpoint(name)?;
-    Some(Recipe { name: trained.recipe(name).map(str::to_owned), steps: checkpoint.step })
-}
-
-fn benchmark(
-    found: &mut Found,
-    inputs: &Inputs,
-    table: &mut Table,
-    input: &Input,
-    world: Option<&String>,
-) -> Result<(), Error> {
-    let Some(plan) = found.usable(input, plan(inputs, input))? else { return Ok(()) };
-    let world = world.unwrap_or(&input.name).clone();
-    let mut agents = found.rows(input, episodes::read(table, &|| goes_on(inputs)))?;
-    let acted = plan.and_then(Plan::trained);
-    for played in agents.iter_mut().flatten() {
-        // One whose training is not there any more is one of its own.
-        let training = played
-            .agent
-            .strip_prefix(PROPHET)
-            .map(|typed| inputs.training(typed, input.run).unwrap_or_else(|| played.agent.clone()));
-        played.training = training;
-        played.recipe = acted.and_then(|acted| recipe(acted, &played.agent));
-        if acted.is_some_and(|acted| acted.is_sampled(&played.agent)) {
-            played.agent += SAMPLED;
-            played.training.iter_mut().for_each(|training| *training += SAMPLED);
-        }
-    }
-    let benchmark = agents.map(|agents| Benchmark { world, run: input.name.clone(), agents });
-    if let (Some(benchmark), Some(plan)) = (&benchmark, plan) {
-        let text = unfinished::benchmark(&inputs.runs[input.run], plan, benchmark);
-        found.unfinished.extend(text.map(|text| (Kind::Episodes, text)));
-    }
-    found.benchmarks.extend(benchmark);
-    Ok(())
-}
-
-fn training(
-    found: &mut Found,
-    inputs: &Inputs,
-    kind: Kind,
-    table: &mut Table,
-    input: &Input,
-    group: String,
-    among: usize,
-) -> Result<(), Error> {
-    let run = &inputs.runs[input.run];
-    let plan = inputs.plan(input.run).and_then(Result::ok);
-    let trained = if let Some(Plan::Train(plan)) = plan { Some(plan) } else { None };
-    let episodes = trained.map(|plan| plan.episodes());
-    if let Some(log) = found.rows(input, log::read(table, episodes, &|| goes_on(inputs)))? {
-        // The first step of a drift is 0.
-        let steps = log.steps as u64 + u64::from(kind == Kind::Drift);
-        let asked = || inputs.setting(input.run, "steps")?.parse().ok();
-        let planned = match plan {
-            Some(plan) => unfinished::planned_steps(plan),
-            // A training goes to the last whole update, which is not known.
-            None => asked().filter(|_| kind == Kind::Drift),
-        };
-        let training = Training {
-            name: input.name.clone(),
-            group,
-            world: trained_in(inputs, input.run),
-            planned: planned.map(|planned| planned.saturating_sub(u64::from(kind == Kind::Drift)) as f64),
-            unfinished: match plan {
-                Some(plan) => unfinished::steps(run, plan, steps),
-                None => unfinished::unplanned(run, &format!("{} steps are there", thousands(steps as f64))),
-            },
-            fixed: trained.is_some_and(|plan| plan.is_fixed()),
-            seed: inputs.seed(input.run),
-            log,
-        }
-        .bounded(among);
-        if kind == Kind::Training { &mut found.trainings } else { &mut found.drifts }.push(training);
-    }
-    Ok(())
-}
-
-fn lives(found: &mut Found, inputs: &Inputs, table: &mut Table, input: &Input) -> Result<(), Error> {
-    let Some(plan) = found.usable(input, plan(inputs, input))? else { return Ok(()) };
-    let Some(mut worlds) = found.rows(input, lifetimes::read(table, &|| goes_on(inputs)))? else {
-        return Ok(());
-    };
-    if let Some(plan) = plan {
-        let text = unfinished::lives(&inputs.runs[input.run], plan, &worlds);
-        found.unfinished.extend(text.map(|text| (Kind::Lifetimes, text)));
-    }
-    for world in &mut worlds {
-        if let Some(Plan::Controls(plan)) = plan {
-            let of = plan.worlds.iter().find(|of| world.name == format!("{}, {}", of.env.name, of.agent));
-            world.recipe = of.and_then(|of| recipe(&plan.checkpoints, &of.agent));
-        }
-        if !found.named.insert(world.name.clone()) {
-            world.name = format!("{} ({})", world.name, input.name);
-        }
-    }
-    found.worlds.extend(worlds);
-    Ok(())
-}
-
-fn doses(found: &mut Found, inputs: &Inputs, table: &mut Table, input: &Input) -> Result<(), Error> {
-    let Some(agents) = found.rows(input, doses::read(table, &|| goes_on(inputs)))? else { return Ok(()) };
-    let run = &inputs.runs[input.run];
-    let lives: u64 = agents.iter().map(|agent| agent.episodes).sum();
-    // How many doses there are to be the command decides as it goes.
-    let text = unfinished::unplanned(run, &format!("{} lives are there", thousands(lives as f64)));
-    found.unfinished.extend(text.map(|text| (Kind::Doses, text)));
-    let acted = inputs.plan(input.run).and_then(Result::ok).and_then(Plan::trained);
-    for mut agent in agents {
-        let typed = agent.agent.strip_prefix(PROPHET);
-        agent.training =
-            typed.map(|typed| inputs.training(typed, input.run).unwrap_or_else(|| agent.agent.clone()));
-        agent.recipe = acted.and_then(|acted| recipe(acted, &agent.agent));
-        if acted.is_some_and(|acted| acted.is_sampled(&agent.agent)) {
-            agent.agent += SAMPLED;
-            agent.training.iter_mut().for_each(|training| *training += SAMPLED);
-        }
-        found.doses.push((input.run, agent));
-    }
-    Ok(())
-}
-
-/// The worlds in which agents were tried at several doses: those of runs that agree in all of the world but the dose
-/// itself. An agent that several runs have is told apart by its run.
-fn dose_worlds(inputs: &Inputs, all: &[(usize, doses::Doses)]) -> Vec<limits::World> {
-    let mut worlds: Vec<(String, limits::World)> = Vec::new();
-    for (run, agent) in all {
-        let settings = inputs.world_at_doses(*run);
-        let place = worlds.iter().position(|(known, _)| *known == settings).unwrap_or_else(|| {
-            let setting = |key: &str| inputs.setting(*run, key);
-            let name = match (setting("env.name"), setting("env.preset")) {
-                (None, _) => inputs.runs[*run].name.clone(),
-                (Some(name), None | Some("reference")) => name.to_owned(),
-                (Some(name), Some(preset)) => format!("{name}, {preset}"),
-            };
-            let taken = worlds.iter().any(|(_, world)| world.name == name);
-            let name = if taken { format!("{name} ({})", inputs.runs[*run].name) } else { name };
-            let dose = setting("dose").map(|key| key.rsplit('.').next().unwrap_or(key).to_owned());
-            let life = setting("life").and_then(|life| life.parse().ok());
-            worlds.push((settings, limits::World { name, dose, life, agents: Vec::new() }));
-            worlds.len() - 1
-        });
-        let mut agent = agent.clone();
-        let agents = &mut worlds[place].1.agents;
-        if agents.iter().any(|known| known.agent == agent.agent) {
-            agent.agent = format!("{} ({})", agent.agent, inputs.runs[*run].name);
-        }
-        agents.push(agent);
-    }
-    worlds.into_iter().map(|(_, world)| world).collect()
-}
-
 /// What there is to say of the gardens of runs that are not whole.
 fn gardens_unfinished(found: &mut Found, inputs: &Inputs) {
     let mut of_run: BTreeMap<usize, Vec<&Garden>> = BTreeMap::new();
@@ -516,88 +230,11 @@ fn empty_unfinished(found: &mut Found, inputs: &Inputs) {
     found.unfinished.extend(texts);
 }
 
-/// The worlds in which benchmarks were played, by run: the same name for runs with the same settings.
-fn named_worlds(inputs: &Inputs) -> HashMap<usize, String> {
-    let mut worlds: Vec<(usize, String, String)> = Vec::new();
-    // How many settings go by a name, and the first run that has given settings.
-    let mut of_name: HashMap<String, usize> = HashMap::new();
-    let mut first: HashMap<String, usize> = HashMap::new();
-    for run in 0..inputs.runs.len() {
-        let Some(env) = inputs.plan(run).and_then(|plan| plan.ok()?.played_in()) else { continue };
-        let name = if env.preset == "reference" {
-            env.name.clone()
-        } else {
-            format!("{}, {}", env.name, env.preset)
-        };
-        // What is equal is written alike, and numbers cannot be hashed.
-        let settings = format!("{env:?}");
-        if !first.contains_key(&settings) {
-            first.insert(settings.clone(), run);
-            *of_name.entry(name.clone()).or_default() += 1;
-        }
-        worlds.push((run, name, settings));
-    }
-    // Settings that were changed by hand have no name: the first run that has them lends its own.
-    let named = worlds.into_iter().map(|(run, name, settings)| {
-        let lender = &inputs.runs[first[&settings]].name;
-        (run, if of_name[&name] == 1 { name } else { format!("{name} ({lender})") })
-    });
-    named.collect()
-}
-
-/// The settings of the garden that `input` is the log of; the rules' where no config.toml says more, and
-/// then a note that says so.
-fn rules(inputs: &Inputs, input: &Input) -> Result<(Rules, Option<String>), Error> {
-    let of = |config: &GardenerConfig| Rules {
-        cells: config.cells() as u64,
-        lost_share: config.lost.dirt_share,
-        lost_generations: config.lost.generations.into(),
-        collapse_risk: config.risk.smoothing.collapse_th,
-        survival_flow: config.control.damping.survival_on_flow,
-        risk_sees_dirt: config.risk.w_saturation > 0.0,
-    };
-    if let Some(Plan::Gardener(plan)) = plan(inputs, input)?
-        && let WorldSettings::Gardener(settings) = &plan.env.settings
-    {
-        return Ok((of(&settings.env), None));
-    }
-    let mut rules = of(&GardenerConfig::default());
-    rules.cells = inputs.cells.unwrap_or(rules.cells);
-    let note = format!(
-        "{}: no garden config.toml next to it, so {} assumed: {} cells{}, lost at {} for {} generations",
-        input.path.display(),
-        if inputs.cells.is_some() { "these settings are" } else { "the rules' settings are" },
-        rules.cells,
-        if inputs.cells.is_some() { " as typed" } else { " (another number: --cells)" },
-        rules.lost_share,
-        rules.lost_generations
-    );
-    Ok((rules, Some(note)))
-}
-
-/// What the config.toml beside `input` says, if there is one.
-fn plan<'a>(inputs: &'a Inputs, input: &Input) -> Result<Option<&'a Plan>, Error> {
-    inputs.plan(input.run).transpose().map_err(|problem| unusable(input, problem))
-}
-
-fn unusable(input: &Input, problem: &str) -> Error {
-    Error::Refused(format!("cannot use the config.toml next to {}: {problem}", input.path.display()))
-}
-
 fn title(inputs: &Inputs) -> String {
     let names: Vec<&str> = inputs.runs.iter().map(|run| run.name.as_str()).collect();
     match names.len() {
         0..=4 => names.join(", "),
         n => format!("{}, {} and {} more runs", names[0], names[1], n - 2),
-    }
-}
-
-/// What cannot be read is bad input; what the system refuses says so itself.
-fn refused(error: ReadError) -> Error {
-    match error {
-        ReadError::Io { path, source } => error::io("read", &path)(source),
-        ReadError::Stopped => interrupt::check().err().unwrap_or_else(|| Error::Failed("stopped".to_owned())),
-        error => error.into(),
     }
 }
 

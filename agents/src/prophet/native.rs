@@ -9,6 +9,8 @@ mod caps;
 mod layout;
 mod loss;
 mod memory;
+mod pass;
+mod tensors;
 
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,12 +19,14 @@ use rayon::prelude::*;
 use resonetics_envs::cpu::CpuPath;
 use resonetics_envs::math::{self, LANES, Lanes};
 use resonetics_kernel::adam::{self, Adam, AdamConfig};
-use resonetics_kernel::dense::{Left, Start, add_rows, padded, product, tanh, tanh_backward, transpose};
+use resonetics_kernel::dense::{add_rows, padded, transpose};
 
 use self::caps::{Aside, CapsLoss, Moved, decay};
-use self::layout::{BLOCK, Cell, Layer, Net, Pass, Place};
+use self::layout::{BLOCK, Cell, Layer, Net, Pass};
 use self::loss::{FlowLoss, Part, PolicyLoss, ValueLoss, structure, summed_up};
 use self::memory::{Block, Recalls, blocks, recollect, remember};
+use self::pass::{backward, forward};
+use self::tensors::{export, import};
 use super::learner::{Learner, LearnerError, Minibatch, Samples, Terms};
 use super::network::{Network, Spaces, Tensor};
 use super::timings::{Lap, LossTimings};
@@ -182,62 +186,6 @@ impl NativeLearner {
         input[channels * side * side..][..rest.len()].copy_from_slice(rest);
     }
 
-    /// The outputs of a network for `rows` inputs.
-    fn forward(&self, net: &Net, input: &[f32], pass: &mut Pass, rows: usize) {
-        for (i, layer) in net.layers.iter().enumerate() {
-            let (before, rest) = pass.split_at_mut(i);
-            let input = before.last().map_or(input, Vec::as_slice);
-            let output = &mut rest[0][..rows * layer.output];
-            let weight = &self.parameters[layer.weight..][..layer.inputs * layer.output];
-            let bias = Start::Bias(&self.parameters[layer.bias..layer.end]);
-            product(Left::Rows(input, layer.input), weight, bias, layer.output, output);
-            if i + 1 < net.layers.len() {
-                tanh(output);
-            }
-        }
-    }
-
-    /// What the gradient `d_head` of the outputs gives for the parameters: added to `gradient`, or written
-    /// over it where it is `first`. `d_read` is what a memory gives for the inputs of the last layer; empty where
-    /// there is none.
-    fn backward(
-        &self,
-        net: &Net,
-        (input, pass): (&[f32], &Pass),
-        (d_head, d_read): (&[f32], &[f32]),
-        d_hidden: &mut [Vec<f32>; 2],
-        (gradient, first): (&mut [f32], bool),
-    ) {
-        let rows = d_head.len() / net.layers.last().map_or(1, |layer| layer.output);
-        let [here, there] = d_hidden;
-        let (mut here, mut there) = (here, there);
-        for (i, layer) in net.layers.iter().enumerate().rev() {
-            let input = if i == 0 { input } else { &pass[i - 1] };
-            let input = &input[..rows * layer.input];
-            let d_output = if i + 1 == net.layers.len() { d_head } else { &here[..rows * layer.output] };
-            let d_weight = &mut gradient[layer.weight..][..layer.inputs * layer.output];
-            let start = if first { Start::Zero } else { Start::Present };
-            product(Left::Columns(input, layer.input), d_output, start, layer.output, d_weight);
-            let d_bias = &mut gradient[layer.bias..layer.end];
-            if first {
-                d_bias.fill(0.0);
-            }
-            add_rows(d_output, d_bias);
-            if i > 0 {
-                let d_input = &mut there[..rows * layer.input];
-                let weight = &self.transposed[layer.weight..][..layer.outputs * layer.input];
-                let mut start = Start::Zero;
-                if i + 1 == net.layers.len() && !d_read.is_empty() {
-                    d_input.copy_from_slice(&d_read[..rows * layer.input]);
-                    start = Start::Present;
-                }
-                product(Left::Rows(d_output, layer.output), weight, start, layer.input, d_input);
-                tanh_backward(input, d_input);
-                std::mem::swap(&mut here, &mut there);
-            }
-        }
-    }
-
     /// Fills `inputs` with the samples of `part`, and with the samples plus eps times the noise where
     /// there is one.
     fn gather(&self, samples: &Samples<'_>, part: Part<'_>, [plain, perturbed]: &mut [Vec<f32>; 2]) {
@@ -270,7 +218,7 @@ impl NativeLearner {
         lap.to(&mut timings.assembly);
         for which in both.clone() {
             for (i, (net, pass)) in self.nets.iter().zip(&mut passes[which]).enumerate() {
-                self.forward(net, &inputs[which], pass, rows);
+                forward(net, &self.parameters, &inputs[which], pass, rows);
                 remember(net, &self.parameters, (&inputs[which], pass), (recalls, i, which), rows);
             }
         }
@@ -317,7 +265,13 @@ impl NativeLearner {
                 let d_head = &d_heads[which][i];
                 let d_head = (&d_head[..d_head.len() / BLOCK * rows], &recalls.nets[i].d_inputs[which][..]);
                 let first = !begun[i] && which == 0;
-                self.backward(net, (&inputs[which], &passes[which][i]), d_head, d_hidden, (gradient, first));
+                backward(
+                    (net, &self.transposed),
+                    (&inputs[which], &passes[which][i]),
+                    d_head,
+                    d_hidden,
+                    (gradient, first),
+                );
             }
         }
         lap.to(&mut timings.backward);
@@ -335,10 +289,16 @@ impl NativeLearner {
     ) {
         let (actor, rows) = (&self.nets[ACTOR], part.rows.len());
         aside.gather(moved, samples, part, self.spaces.observation);
-        self.forward(actor, &aside.input, &mut aside.pass, rows);
+        forward(actor, &self.parameters, &aside.input, &mut aside.pass, rows);
         CpuPath::dispatch(CapsLoss { samples, part, weight, logits, d_logits, aside, room, sum });
         let d_head = &aside.d_head[..aside.d_head.len() / BLOCK * rows];
-        self.backward(actor, (&aside.input, &aside.pass), (d_head, &[]), d_hidden, (gradient, first));
+        backward(
+            (actor, &self.transposed),
+            (&aside.input, &aside.pass),
+            (d_head, &[]),
+            d_hidden,
+            (gradient, first),
+        );
     }
 
     /// Mean of (V(x) - return)^2 and of 1 - cos(2 pi V(x) / period) over a minibatch: the tension
@@ -360,7 +320,7 @@ impl NativeLearner {
                 self.gather(samples, part, inputs);
                 recalls.begin(self.network.memory, samples, part);
                 let (net, pass) = (&self.nets[CRITIC], &mut passes[0][CRITIC]);
-                self.forward(net, &inputs[0], pass, part.rows.len());
+                forward(net, &self.parameters, &inputs[0], pass, part.rows.len());
                 remember(net, &self.parameters, (&inputs[0], pass), (recalls, CRITIC, 0), part.rows.len());
                 let part = recalls.narrow(samples, part, passes[0][CRITIC].last_mut().into_iter());
                 let values = last(&passes[0][CRITIC]).iter().step_by(padded(1));
@@ -392,7 +352,7 @@ impl NativeLearner {
                         self.features(net, &observations[(block * BLOCK + row) * width..][..width], input);
                     }
                 }
-                self.forward(net, inputs, pass, rows);
+                forward(net, &self.parameters, inputs, pass, rows);
                 remember(net, &self.parameters, (inputs, pass), (recalls, i, 0), rows);
             }
             recalls.keep(units, memory);
@@ -530,15 +490,14 @@ impl NativeLearner {
 
     /// See [`Learner::gradient`].
     pub fn gradient(&self) -> Vec<Tensor> {
-        self.export("", &self.gradient)
+        export("", &self.gradient, self.network.parameters(self.spaces), &self.nets)
     }
 
     /// See [`Learner::save`].
     pub fn save(&self) -> Vec<Tensor> {
-        let mut all = self.export("", &self.parameters);
-        all.extend(self.export("adam.m.", &self.adam.m));
-        all.extend(self.export("adam.v.", &self.adam.v));
-        all
+        let groups = [("", &self.parameters), ("adam.m.", &self.adam.m), ("adam.v.", &self.adam.v)];
+        let shapes = self.network.parameters(self.spaces);
+        groups.iter().flat_map(|(prefix, flat)| export(prefix, flat, shapes.clone(), &self.nets)).collect()
     }
 }
 
@@ -581,58 +540,10 @@ impl Learner for NativeLearner {
 
     fn load(&mut self, tensors: &[Tensor], steps: u64) -> Result<(), String> {
         let shapes = self.network.parameters(self.spaces);
-        let parameters = self.import("", &shapes, tensors)?;
-        let m = self.import("adam.m.", &shapes, tensors)?;
-        let v = self.import("adam.v.", &shapes, tensors)?;
+        let of = |prefix| import(prefix, self.parameters.len(), &shapes, &self.nets, tensors);
+        let [parameters, m, v] = [of("")?, of("adam.m.")?, of("adam.v.")?];
         self.parameters = parameters;
         (self.adam.m, self.adam.v, self.adam.steps) = (m, v, steps);
         Ok(())
-    }
-}
-
-impl NativeLearner {
-    /// Flat numbers in this learner's order as named tensors.
-    fn export(&self, prefix: &str, flat: &[f32]) -> Vec<Tensor> {
-        let shapes = self.network.parameters(self.spaces);
-        let mut places = self.places();
-        let mut out = Vec::with_capacity(shapes.len());
-        for (name, shape) in shapes {
-            let mut data = vec![0.0; shape.iter().product()];
-            if let Some(place) = places.next() {
-                place.visit(&shape, |at, i| data[i] = flat[at]);
-            }
-            out.push(Tensor { name: format!("{prefix}{name}"), shape, data });
-        }
-        out
-    }
-
-    fn import(
-        &self,
-        prefix: &str,
-        shapes: &[(String, Vec<usize>)],
-        tensors: &[Tensor],
-    ) -> Result<Vec<f32>, String> {
-        let mut flat = vec![0.0; self.parameters.len()];
-        for ((name, shape), place) in shapes.iter().zip(self.places()) {
-            let tensor = super::network::find(tensors, &format!("{prefix}{name}"), shape)?;
-            place.visit(shape, |at, i| flat[at] = tensor.data[i]);
-        }
-        Ok(flat)
-    }
-
-    /// Where the parameters lie, in the order of [`Network::parameters`].
-    fn places(&self) -> impl Iterator<Item = Place> + '_ {
-        let dense = self.nets.iter().flat_map(|net| {
-            let weights = net.conv.len() / 10 * 9;
-            let conv = [Place::Plain(net.conv.start), Place::Plain(net.conv.start + weights)];
-            let conv = conv.into_iter().filter(|_| !net.conv.is_empty());
-            let dense = net
-                .layers
-                .iter()
-                .flat_map(|layer| [Place::Transposed(layer.weight, layer.output), Place::Plain(layer.bias)]);
-            conv.chain(dense)
-        });
-        let cells = self.nets.iter().flat_map(|net| &net.memory).flat_map(Cell::places);
-        dense.chain(cells)
     }
 }

@@ -1,5 +1,7 @@
 use std::fs;
 
+use resonetics_envs::gardener::GardenerConfig;
+
 use super::*;
 use crate::inputs::counts::{CONFIGS, OPENED};
 

@@ -3,7 +3,9 @@
 //! The JSON file is written last, and a checkpoint without it is none. It holds the checksums of both. Beside
 //! them lies `config.toml` as it was when the training began: all checkpoints belong to it.
 
+mod best;
 mod chosen;
+mod record;
 
 use std::fmt::Write;
 use std::fs;
@@ -11,107 +13,24 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use resonetics_agents::prophet::state::{Arrays, Numbers};
-use resonetics_agents::prophet::trainer::Earned;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::{self, Error};
 use crate::files::{self, sha256, text, write_atomic, write_new};
 use crate::shell::quoted_path;
-use crate::training::extension::{self, Extension};
+use crate::training::extension::Extension;
 
+pub use self::best::Best;
 pub(super) use self::chosen::state_of;
 pub use self::chosen::{CheckpointName, Which};
+pub use self::record::Identity;
+use self::record::{CONFIG, FORMATS, Record, begun, opened, sealed};
 
-/// The formats that are read; the last is written. They grow with each change of what is written: since 2 there are
-/// what the rows remember and the returns that a best checkpoint is held against.
-const FORMATS: std::ops::RangeInclusive<u32> = 1..=2;
 const BEST: &str = "best";
-/// The settings of a run, in its directory and, as they were, beside its checkpoints.
-const CONFIG: &str = "config.toml";
 /// The most lines that are told of what was changed in them.
 const TOLD: usize = 3;
-
-/// Which training a checkpoint belongs to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Identity {
-    env: String,
-    /// SHA-256 of the run's config.toml as it was when the run began.
-    config: String,
-    /// By what it was extended since, and before the checkpoint.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    extended: Vec<Extension>,
-}
-
-impl Identity {
-    /// That of the training in `env` whose config.toml is in `dir`.
-    ///
-    /// # Errors
-    /// That config.toml cannot be read, or that more was added to it than what extends a training.
-    pub fn of(env: &str, dir: &Path) -> Result<Identity, Error> {
-        let path = dir.join(CONFIG);
-        let text = text(&path)?;
-        let (begun, extended) = extension::split(&text).map_err(|problem| {
-            Error::Refused(format!("{} was edited: {problem}; take out what is not of it", path.display()))
-        })?;
-        Ok(Identity { env: env.to_owned(), config: sha256(begun.as_bytes()), extended })
-    }
-
-    /// Whether a checkpoint that belongs to `other` was extended otherwise than this training.
-    fn extended_otherwise(&self, other: &Identity) -> bool {
-        self.config == other.config && !self.extended.starts_with(&other.extended)
-    }
-}
-
-/// The bytes of a config.toml as they were when the run began.
-fn begun(bytes: &[u8]) -> &[u8] {
-    let text = std::str::from_utf8(bytes).ok();
-    text.and_then(|text| extension::split(text).ok()).map_or(bytes, |(begun, _)| begun.as_bytes())
-}
-
-/// The best checkpoint so far, by what the greedy policy earns on seeds of its own: the last one that is within one standard
-/// error, of the differences of the same episodes, of the highest mean. The highest mean itself often belongs to one that was
-/// lucky in those episodes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Best {
-    /// The update behind it.
-    pub update: u64,
-    /// Its mean return.
-    pub greedy_return: f64,
-    /// The returns, episode by episode, of the one with the highest mean. An earlier version, for which that was the best
-    /// itself, wrote none.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub highest: Vec<f64>,
-}
-
-impl Best {
-    /// The best once the policy behind `update` has earned so much, if it is that one.
-    pub fn after(best: Option<&Best>, update: u64, earned: Earned) -> Option<Best> {
-        let greedy_return = earned.mean();
-        // JSON has no other numbers.
-        if !greedy_return.is_finite() {
-            return None;
-        }
-        let Earned { returns } = earned;
-        let Some(Best { greedy_return: before, highest, .. }) = best else {
-            return Some(Best { update, greedy_return, highest: returns });
-        };
-        let differences: Vec<f64> = returns.iter().zip(highest).map(|(own, other)| own - other).collect();
-        if differences.is_empty() {
-            return (greedy_return > *before).then_some(Best { update, greedy_return, highest: returns });
-        }
-        let count = differences.len() as f64;
-        let mean = differences.iter().sum::<f64>() / count;
-        let squares: f64 = differences.iter().map(|difference| (difference - mean).powi(2)).sum();
-        // Of a single episode there is no standard error.
-        let standard_error = if count > 1.0 { (squares / (count - 1.0) / count).sqrt() } else { 0.0 };
-        let highest = if mean > 0.0 { returns } else { highest.clone() };
-        (mean >= -standard_error).then_some(Best { update, greedy_return, highest })
-    }
-}
 
 /// What a checkpoint holds: numbers of the kind `N`, which go into JSON, and arrays.
 pub struct Checkpoint<N> {
@@ -123,20 +42,6 @@ pub struct Checkpoint<N> {
     pub numbers: N,
     /// For the safetensors file.
     pub arrays: Arrays,
-}
-
-/// What a checkpoint's JSON file says, beside its own checksum.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Record<N> {
-    format: u32,
-    version: String,
-    identity: Identity,
-    /// SHA-256 of the safetensors file.
-    safetensors: String,
-    csv_bytes: u64,
-    best: Option<Best>,
-    numbers: N,
 }
 
 /// Why a checkpoint cannot be used.
@@ -507,77 +412,4 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let paths: Result<Vec<PathBuf>, _> = entries.map(|entry| Ok(entry?.path())).collect();
     let paths = paths.map_err(error::io("read", folder))?;
     Ok(paths.into_iter().filter(|path| path.is_file()).collect())
-}
-
-/// The record as JSON text, closed by its own checksum.
-fn sealed<N: Serialize>(record: &Record<N>) -> Result<Vec<u8>, Error> {
-    let failed = |error: serde_json::Error| Error::Failed(format!("cannot encode a checkpoint: {error}"));
-    let mut value = serde_json::to_value(record).map_err(failed)?;
-    let sum = sha256(value.to_string().as_bytes());
-    if let Value::Object(fields) = &mut value {
-        fields.insert("sha256".to_owned(), sum.into());
-    }
-    let mut bytes = serde_json::to_vec_pretty(&value).map_err(failed)?;
-    bytes.push(b'\n');
-    Ok(bytes)
-}
-
-/// The record in a text.
-fn opened<N: DeserializeOwned>(text: &str) -> Result<Record<N>, String> {
-    let mut value: Value =
-        serde_json::from_str(text).map_err(|error| format!("it is not a complete JSON file ({error})"))?;
-    let format = value.get("format").and_then(Value::as_u64);
-    if !format.is_some_and(|format| u32::try_from(format).is_ok_and(|format| FORMATS.contains(&format))) {
-        let found = format.map_or_else(|| "none".to_owned(), |format| format.to_string());
-        let version = value.get("version").and_then(Value::as_str).unwrap_or("unknown");
-        return Err(format!(
-            "its format is {found}, written by version {version}; this program reads format {} to {}",
-            FORMATS.start(),
-            FORMATS.end()
-        ));
-    }
-    let sum = value.as_object_mut().and_then(|fields| fields.shift_remove("sha256"));
-    if sum.as_ref().and_then(Value::as_str) != Some(&sha256(value.to_string().as_bytes())) {
-        return Err("it was edited (its own checksum differs)".to_owned());
-    }
-    serde_json::from_value(value).map_err(|error| error.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// By hand, of four episodes: what differs by -1, -1, -1, -1 is below with certainty, what differs by -3, 1, 1, -3 has a
-    /// mean of -1 and a standard error of 2.309 / 2 = 1.155.
-    #[test]
-    fn the_best_is_the_last_within_a_standard_error_of_the_highest() {
-        let mut best: Option<Best> = None;
-        let mut kept = Vec::new();
-        for (update, differences) in
-            [[0.0; 4], [-1.0; 4], [-3.0, 1.0, 1.0, -3.0], [0.5; 4], [0.0; 4], [f64::NAN; 4]]
-                .into_iter()
-                .enumerate()
-        {
-            let returns = [10.0, 20.0, 30.0, 40.0].iter().zip(differences).map(|(a, b)| a + b).collect();
-            best = Best::after(best.as_ref(), update as u64, Earned { returns }).or(best);
-            kept.push(best.clone().map(|best| (best.update, best.greedy_return, best.highest[0])).unwrap());
-        }
-        let expected = [
-            (0, 25.0, 10.0),
-            (0, 25.0, 10.0),
-            (2, 24.0, 10.0),
-            (3, 25.5, 10.5),
-            (3, 25.5, 10.5),
-            (3, 25.5, 10.5),
-        ];
-        assert_eq!(kept, expected);
-        // One from before has only its mean.
-        let before = Best { update: 3, greedy_return: 12.0, highest: Vec::new() };
-        let after = |mean| Best::after(Some(&before), 4, Earned { returns: vec![mean; 2] });
-        assert_eq!((after(12.0), after(12.5).map(|best| best.highest)), (None, Some(vec![12.5; 2])));
-        let alone = |earned| Best::after(Some(&Best { highest: vec![2.0], ..before.clone() }), 5, earned);
-        assert_eq!(alone(Earned { returns: vec![1.9] }), None);
-        assert_eq!(alone(Earned { returns: vec![f64::INFINITY] }), None);
-        assert_eq!(Best::after(None, 1, Earned { returns: Vec::new() }), None);
-    }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use resonetics_agents::prophet::state::{Arrays, Numbers, State};
 use serde::{Deserialize, Serialize};
 
-use super::{BEST, Checkpoint, Checkpoints, opened, step_name};
+use super::record::opened;
+use super::{BEST, Checkpoint, Checkpoints, step_name};
 use crate::error::Error;
 use crate::files::{self, sha256, text};
 use crate::run_dir::status;
