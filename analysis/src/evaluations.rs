@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::chart::{ChartError, Estimate, intervals, picked_estimates};
 use crate::read::{self, ReadError, foreign};
-use crate::report::{Cell, Figure, Part, Table, at_most};
+use crate::report::{Cell, Figure, Part, Table, at_most, of_seeds};
 use crate::stats::Interval;
 use crate::stats::student::{mean_interval, mean_interval_with, summed_up_interval};
 use crate::stats::summary::mean;
@@ -142,10 +142,7 @@ pub fn part(evaluations: &[(String, Evaluation)]) -> Result<Part, ChartError> {
         };
         answers.push(format!(
             "{}: mean return {} per {} episode{} ({interval}).",
-            match &group.runs[..] {
-                [first, _, _, _, ..] => format!("{first} and {} other seeds", group.runs.len() - 1),
-                few => format!("{} ({} seeds)", few.join(", "), few.len()),
-            },
+            of_seeds(&group.runs),
             Cell::number(group.mean, 2).text,
             group.env,
             group.conditions

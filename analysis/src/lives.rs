@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::agents::Named;
 use crate::chart::{ChartError, Curve, Labels, lines, steps};
 use crate::read::lifetimes::World;
-use crate::report::{Cell, Figure, Part, Table, at_most, p_text};
+use crate::report::{Cell, Figure, Part, Table, at_most, counted, p_text};
 use crate::stats::Interval;
 use crate::stats::log_rank::{LogRank, log_rank_test};
 use crate::stats::restricted_mean::{horizon, paired_restricted_mean_interval, restricted_mean};
@@ -50,8 +50,8 @@ pub fn part(worlds: &[World]) -> Result<Part, ChartError> {
             sentences.push(format!(
                 "{}: {} without and {} with control; {pairs}.",
                 world.name,
-                counted(world.off.len(), "life", "lives"),
-                counted(world.on.len(), "life", "lives")
+                counted(world.off.len() as u64, "life", "lives"),
+                counted(world.on.len() as u64, "life", "lives")
             ));
         }
         sentences.extend(found.remark);
@@ -136,7 +136,7 @@ fn answer(
         pairs if !pairs.iter().any(|(off, on)| lost(off) || lost(on)) => {
             format!(
                 "in {} no life was lost within {horizon:.0} {unit}, without control or with it",
-                counted(pairs.len(), "pair", "pairs")
+                counted(pairs.len() as u64, "pair", "pairs")
             )
         }
         [_] => "one pair does not generalise to other seeds".to_owned(),
@@ -178,11 +178,6 @@ fn cut_short(name: &str, off: &[Lifetime], on: &[Lifetime], horizon: f64) -> Opt
 fn paired(world: &World) -> Vec<(Lifetime, Lifetime)> {
     let with: std::collections::HashMap<u64, Lifetime> = world.on.iter().copied().collect();
     world.off.iter().filter_map(|(seed, off)| with.get(seed).map(|on| (*off, *on))).collect()
-}
-
-/// How many there are of what is called `one` or `several`.
-fn counted(n: usize, one: &str, several: &str) -> String {
-    format!("{n} {}", if n == 1 { one } else { several })
 }
 
 /// What a life is counted in.

@@ -195,6 +195,20 @@ pub fn thousands(count: f64) -> String {
     text
 }
 
+/// How many there are of what is called `one` or `several`: 1 life, 2 lives.
+pub fn counted(count: u64, one: &str, several: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
+}
+
+/// The name of trainings that differ in their seeds alone.
+pub(crate) fn of_seeds(members: &[String]) -> String {
+    match members {
+        [one] => one.clone(),
+        [first, _, _, _, ..] => format!("{first} and {} other seeds", members.len() - 1),
+        few => format!("{} ({} seeds)", few.join(", "), few.len()),
+    }
+}
+
 /// The first of `sentences`, each behind a space, and how many more there are.
 pub fn some_of(sentences: &[String]) -> String {
     const SAID: usize = 3;
@@ -313,6 +327,15 @@ mod tests {
             "2 runs, 2026-02-03 to 2026-03-01"
         );
         assert_eq!(of(&["", "2026"]), None);
+    }
+
+    #[test]
+    fn one_is_not_called_several() {
+        assert_eq!([0, 1, 2].map(|count| counted(count, "life", "lives")), ["0 lives", "1 life", "2 lives"]);
+        let of = |names: &[&str]| of_seeds(&names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>());
+        assert_eq!(of(&["a"]), "a");
+        assert_eq!(of(&["a", "b", "c"]), "a, b, c (3 seeds)");
+        assert_eq!(of(&["a", "b", "c", "d"]), "a and 3 other seeds");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::agent::{Agent, Comparison, paired};
 use crate::read::episodes::{Played, Recipe};
+use crate::report::of_seeds;
 use crate::stats::Interval;
 use crate::stats::student::{mean_interval, mean_interval_with, summed_interval};
 use crate::stats::summary::{interquartile_mean, mean, quantile, standard_deviation};
@@ -92,11 +93,7 @@ fn grouped<'a, T>(
 
 fn together(played: Vec<Played>) -> Side {
     let members: Vec<String> = played.iter().map(|played| played.agent.clone()).collect();
-    let name = match &members[..] {
-        [one] => one.clone(),
-        [first, _, _, _, ..] => format!("{first} and {} other seeds", members.len() - 1),
-        few => format!("{} ({} seeds)", few.join(", "), few.len()),
-    };
+    let name = of_seeds(&members);
     let all = |of: fn(&[f64]) -> Option<f64>| -> Option<Vec<f64>> {
         played.iter().map(|played| of(&played.returns)).collect()
     };

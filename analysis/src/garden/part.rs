@@ -11,7 +11,7 @@ use crate::chart::{
     CURVES, ChartError, Curve, GUESSING, Labels, Size, Strip, lines, lines_over_strip, picked, shares,
 };
 use crate::read::garden::VERDICTS;
-use crate::report::{Cell, Figure, Part, Table, at_most, capitalised};
+use crate::report::{Cell, Figure, Part, Table, at_most, capitalised, counted};
 use crate::stats::roc::Roc;
 use crate::stats::summary::{mean, quantile};
 use crate::thinned::Thinned;
@@ -150,8 +150,8 @@ fn left_out(gardens: &[Garden], rocs: &[Roc]) -> Option<String> {
     let of: usize = held.iter().map(|(_, members)| members.len()).sum();
     let said = format!(
         "The ROC areas leave out {} under which nothing was lost ({}): {}",
-        counted(held.len() as u64, "setting"),
-        counted(of as u64, "garden"),
+        counted(held.len() as u64, "setting", "settings"),
+        counted(of as u64, "garden", "gardens"),
         at_most(SAID, &names, ", ", "settings")
     );
     Some(if said.ends_with('.') { said } else { said + "." })
@@ -171,14 +171,12 @@ fn groups(gardens: &[Garden]) -> Vec<(&str, Vec<&Garden>)> {
     groups
 }
 
-fn counted(count: u64, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
-}
-
 fn lost_text(gardens: &[&Garden]) -> String {
     let lost: Vec<f64> = gardens.iter().filter_map(|garden| garden.lost_at).map(|at| at as f64).collect();
     match (mean(&lost), gardens.len()) {
-        (None, 1) => format!("was not lost in {}", counted(gardens[0].generations, "generation")),
+        (None, 1) => {
+            format!("was not lost in {}", counted(gardens[0].generations, "generation", "generations"))
+        }
         (None, n) => format!("{n} of {n} held to the end of the log"),
         (Some(at), 1) => format!("was lost at generation {at:.0}"),
         (Some(at), n) => {
@@ -225,15 +223,15 @@ fn answer(gardens: &[Garden], rocs: &[Roc]) -> String {
         }
         (0, 1) => format!(
             "The risk did not reach the verdict collapse in the {} before that",
-            counted(before, "generation")
+            counted(before, "generation", "generations")
         ),
         (0, _) => format!(
             "The risk reached the verdict collapse in the {AHEAD} generations before none of the {lost} losses"
         ),
         (1, 1) => format!(
             "The risk reached the verdict collapse in the {} before that, the first time {} ahead",
-            counted(before, "generation"),
-            counted(lead.sum(), "generation")
+            counted(before, "generation", "generations"),
+            counted(lead.sum(), "generation", "generations")
         ),
         (warned, _) => format!(
             "The risk reached the verdict collapse in the {AHEAD} generations before {warned} of {lost} losses"
@@ -306,7 +304,7 @@ fn in_vain(gardens: &[Garden]) -> Option<String> {
     (count > 0).then(|| {
         format!(
             "{} of {} not lost read collapse; no loss followed in the log.",
-            counted(generations, "generation"),
+            counted(generations, "generation", "generations"),
             if count == 1 { "a garden that was".to_owned() } else { format!("{count} gardens that were") }
         )
     })

@@ -14,19 +14,17 @@ pub(super) fn answer(world: &World, sides: &[Side], beside: &[Beside], decimals:
         return format!("{}: {}.", world.name, described(best));
     }
     let even: Vec<&Beside> = beside.iter().filter(|beside| !beside.is_told()).collect();
-    let less: Vec<&str> = beside
-        .iter()
-        .filter(|beside| beside.is_told())
-        .map(|beside| sides[beside.side].name.as_str())
-        .collect();
+    let less: Vec<&Side> =
+        beside.iter().filter(|beside| beside.is_told()).map(|beside| &sides[beside.side]).collect();
     let Some(nearest) = even.first() else {
         // The others follow in the order of their limits.
         let next = &beside[0];
         let among = if others.len() > 1 { ", and above every other" } else { "" };
         return format!(
-            "{}: {} carries the most: {}. That is above {}, the next, by {}{among}.",
+            "{}: {} {} the most: {}. That is above {}, the next, by {}{among}.",
             world.name,
             best.name,
+            carry(best),
             limit(best, dose, decimals),
             sides[next.side].name,
             by(next.by, decimals)
@@ -40,8 +38,11 @@ pub(super) fn answer(world: &World, sides: &[Side], beside: &[Beside], decimals:
     };
     let rest = match &less[..] {
         [] => String::new(),
-        [one] => format!(" {} carries less than {}.", capitalised(one), best.name),
-        less => format!(" {} carry less than {}.", capitalised(&listed(less)), best.name),
+        [one] => format!(" {} {} less than {}.", capitalised(&one.name), carry(one), best.name),
+        less => {
+            let names: Vec<&str> = less.iter().map(|side| side.name.as_str()).collect();
+            format!(" {} carry less than {}.", capitalised(&listed(&names)), best.name)
+        }
     };
     format!(
         "{}: {} and {} cannot be told apart: {why}. {}; {}.{rest}",
@@ -51,6 +52,11 @@ pub(super) fn answer(world: &World, sides: &[Side], beside: &[Beside], decimals:
         described(best),
         described(&sides[nearest.side])
     )
+}
+
+/// The verb of one agent, or of several seeds of one.
+fn carry(side: &Side) -> &'static str {
+    if side.members.len() > 1 { "carry" } else { "carries" }
 }
 
 /// The limit of `side`, or its bound.

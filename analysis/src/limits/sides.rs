@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::world::World;
 use crate::read::doses::Doses;
 use crate::read::episodes::Recipe;
+use crate::report::of_seeds;
 use crate::stats::dose::{DoseCurve, Estimate, Limits, Method, difference, mean_difference, mean_limit};
 
 /// An agent, or trainings of one kind.
@@ -70,27 +71,21 @@ pub(super) fn sides(world: &World, found: &[Limits]) -> (Vec<Side>, Vec<Beside>)
 fn side(world: &World, found: &[Limits], agents: Vec<usize>) -> Side {
     let members: Vec<String> = agents.iter().map(|&i| world.agents[i].agent.clone()).collect();
     let known = agents.iter().filter(|&&i| found[i].spearman_karber.limit.is_some()).count();
-    let (name, limit) = match (&agents[..], &members[..]) {
-        ([one], [name]) => (name.clone(), found[*one].spearman_karber),
-        (_, [first, ..]) => {
-            let curves = in_common(world, &agents).map_or_else(Vec::new, |(curves, _)| curves);
-            let curves: Vec<&DoseCurve> = curves.iter().collect();
-            let (limit, interval) = mean_limit(&curves, Method::SpearmanKarber);
-            let ends = interval.map(|ends| (ends.low, ends.high)).unzip();
-            let name = match members.len() - 1 {
-                1 => format!("{first} and 1 other seed"),
-                others => format!("{first} and {others} other seeds"),
-            };
-            (name, Estimate { limit, low: ends.0, high: ends.1 })
-        }
-        _ => (String::new(), Estimate::default()),
+    let limit = if let [one] = agents[..] {
+        found[one].spearman_karber
+    } else {
+        let curves = in_common(world, &agents).map_or_else(Vec::new, |(curves, _)| curves);
+        let curves: Vec<&DoseCurve> = curves.iter().collect();
+        let (limit, interval) = mean_limit(&curves, Method::SpearmanKarber);
+        let ends = interval.map(|ends| (ends.low, ends.high)).unzip();
+        Estimate { limit, low: ends.0, high: ends.1 }
     };
     let rank = |&i: &usize| {
         let Estimate { limit, low, high } = found[i].spearman_karber;
         limit.or(low).or(high).unwrap_or(f64::NEG_INFINITY)
     };
     let rank = agents.iter().map(rank).sum::<f64>() / agents.len() as f64;
-    Side { name, members, limit, known, agents, rank }
+    Side { name: of_seeds(&members), members, limit, known, agents, rank }
 }
 
 fn beside(world: &World, sides: &[Side], other: usize, among: usize) -> Beside {

@@ -175,8 +175,14 @@ fn trainings_are_one_side() {
     // The trainings scatter by far more than the episodes, which are the same for all.
     let ends = &part.findings["worlds"][0]["differences"][0]["difference"];
     assert!(ends["high"].as_f64().unwrap() - ends["low"].as_f64().unwrap() > 0.02, "{ends}");
+    let ahead = [18, 20, 22].map(|at_last| [40, 40, 40, at_last, 2]);
+    let mut seeds: Vec<Doses> =
+        ["a", "b", "c"].iter().zip(ahead).map(|(name, alive)| trained(name, alive)).collect();
+    seeds.push(agent("random", [20, 2, 0, 0, 0], 40, 0));
+    let answer = told(seeds).answer;
+    assert!(answer.starts_with("k8s: a, b, c (3 seeds) carry the most: half are lost at"), "{answer}");
     let row = &part.tables[0].rows[4];
-    assert_eq!(row[0].text, "k8s, mean of prophet:a and 2 other seeds");
+    assert_eq!(row[0].text, "k8s, mean of prophet:a, prophet:b, prophet:c (3 seeds)");
     let limit = &part.findings["worlds"][0]["trainings"][0]["limit"];
     let number = |name: &str| limit[name].as_f64().unwrap();
     assert!((number("limit") - 0.02).abs() < 1e-9);
