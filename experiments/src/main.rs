@@ -1,7 +1,6 @@
 //! `resonetics`: experiments on systems that drift toward collapse.
 #![allow(unreachable_pub)] // a binary exports nothing
 
-mod cli;
 mod commands;
 mod drift;
 mod exit;
@@ -25,7 +24,7 @@ const COMMIT: &str = match option_env!("RESONETICS_COMMIT") {
 
 fn main() -> ExitCode {
     run_dir::built_from(COMMIT);
-    let cli = match cli::Cli::try_parse() {
+    let cli = match commands::Cli::try_parse() {
         Ok(cli) => cli,
         Err(refusal) => return refused(&refusal),
     };

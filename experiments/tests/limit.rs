@@ -19,7 +19,7 @@ const QUICK: &str = "limit --agents heuristic,patrol --life 150 --episodes 30 --
 #[test]
 fn what_cannot_be_asked_is_refused_before_any_work() {
     let place = Place::new();
-    let cases: [(&str, &[&str]); 17] = [
+    let cases: [(&str, &[&str]); 18] = [
         ("--dose mem_drift", &["`mem_drift`", "k8s", "`mem_drift_mu`", "clean_cost", "drift.ramp_factor"]),
         ("--dose ramp_factor", &["`ramp_factor`", "`drift.ramp_factor`"]),
         ("--dose nothing.like.it", &["`nothing.like.it`", "mem_drift_mu"]),
@@ -32,6 +32,7 @@ fn what_cannot_be_asked_is_refused_before_any_work() {
         ("--set mem_drift_mu=0", &["mem_drift_mu = 0", "above 0"]),
         ("--set max_steps=5", &["max_steps=5", "--life"]),
         ("--life 0", &["0", "1 to 1000000000"]),
+        ("--env gardener --life 20", &["life 20", "lost.generations"]),
         ("--life=-5", &["-5", "1 to 1000000000"]),
         ("--episodes 0", &["0", "1 to 10000000"]),
         ("--agents patrol,smith", &["`smith`", "random, heuristic, patrol, planner, idle"]),

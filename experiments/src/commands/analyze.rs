@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use resonetics_analysis::picture::Pictures;
 use resonetics_analysis::report::{Report, page};
 use resonetics_runs::claim;
@@ -10,15 +11,33 @@ use resonetics_runs::files::{CsvFile, write_new};
 use resonetics_runs::findings;
 use resonetics_runs::inputs::{Inputs, REFUSED, first_of};
 use resonetics_runs::interrupt;
+use resonetics_runs::plan::range::CELLS;
 use resonetics_runs::run_dir::{RunDir, RunRecord};
 use resonetics_runs::shell::command_line;
 
 use super::context::Context;
 use super::piped::Piped;
 use super::reported::described;
-use crate::cli::AnalyzeArgs;
+use super::typed::{OutArgs, whole};
 use crate::out::{complain, say};
 use crate::progress::Bar;
+
+#[derive(Debug, Args)]
+pub struct AnalyzeArgs {
+    /// Run directories; analyze also takes CSV files, folders of runs, and - for a table from a pipe. A file given here that cannot be
+    /// read is an error; one inside a folder is skipped and named
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Agent, or group of trainings, that the others are compared with; a group by the name that the report
+    /// gives it or by that of one of its runs [default: the first agent]
+    #[arg(long, value_name = "NAME")]
+    pub baseline: Option<String>,
+    /// Number of cells of gardens that come without a config.toml [default: 3600]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u64>(CELLS))]
+    pub cells: Option<u64>,
+    #[command(flatten)]
+    pub out: OutArgs,
+}
 
 /// Reads everything and only then creates a directory: what is refused leaves nothing behind.
 pub fn run(command: &'static str, args: &AnalyzeArgs, context: Context) -> Result<(), Error> {

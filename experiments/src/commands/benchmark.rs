@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use clap::Args;
 use resonetics_analysis::agents::trained_sides;
 use resonetics_analysis::read::episodes::Played;
 use resonetics_analysis::stats::aggregate::{interquartile_mean_of_tasks, stratified_bootstrap_interval};
@@ -15,6 +16,7 @@ use resonetics_runs::episodes;
 use resonetics_runs::files::{CsvFile, cell};
 use resonetics_runs::inputs::trained::agent_identity;
 use resonetics_runs::interrupt;
+use resonetics_runs::plan::range::EPISODES;
 use resonetics_runs::plan::{Benchmark, Plan, check_agents};
 use resonetics_runs::rollout::Episode;
 use resonetics_runs::setup::{Setup, WorldSettings};
@@ -23,8 +25,7 @@ use resonetics_runs::trained::{PROPHET, TrainedAgents, named as training};
 use super::context::Context;
 use super::kept::kept;
 use super::lifespan::{self, titled};
-use super::typed::seed;
-use crate::cli::BenchmarkArgs;
+use super::typed::{ActingArgs, OutArgs, SeedArgs, WorldArgs, seed, whole};
 use crate::out::say;
 use crate::progress::Bar;
 
@@ -46,6 +47,29 @@ const SUMMARY_COLUMNS: [&str; 13] = [
 
 /// What was once published for the cluster: agent, return, steps. The rules do not yield it.
 const PUBLISHED: [(&str, f64, f64); 2] = [("random", -12.456, 312.4), ("heuristic", 18.912, 456.8)];
+
+#[derive(Debug, Args)]
+pub struct BenchmarkArgs {
+    /// Environment: k8s, k8s-v4.6 or gardener
+    #[arg(long, value_name = "NAME", default_value = "k8s")]
+    pub env: String,
+    /// Agents, separated by commas, or one for each --agents. The first is the baseline that the others are
+    /// compared with. prophet:DIR is a trained one, prophet:DIR@last and prophet:DIR@STEP are other checkpoints
+    /// of it than the best; if DIR contains commas, the longest match that is a run is used
+    #[arg(long, value_name = "NAMES", default_value = "random,heuristic")]
+    pub agents: Vec<String>,
+    #[command(flatten)]
+    pub acting: ActingArgs,
+    /// Episodes for each agent, on the same seeds
+    #[arg(long, value_name = "N", default_value_t = 50, allow_negative_numbers = true, value_parser = whole::<u32>(EPISODES))]
+    pub episodes: u32,
+    #[command(flatten)]
+    pub seed: SeedArgs,
+    #[command(flatten)]
+    pub world: WorldArgs,
+    #[command(flatten)]
+    pub out: OutArgs,
+}
 
 pub fn run(args: &BenchmarkArgs, context: Context) -> Result<(), Error> {
     let env = args.world.world(&args.env)?;
@@ -206,7 +230,7 @@ fn tell_published(plan: &Benchmark, all: &[Vec<Episode>]) -> Result<(), Error> {
         let lengths: Vec<f64> = all[at].iter().map(|episode| f64::from(episode.steps)).collect();
         let length = mean(&lengths).unwrap_or(f64::NAN);
         say(format_args!(
-            "once published for {name}: {reward:+.3} in {steps} steps; measured: {measured:+.3} in {length:.1} (README, \"Published figures\")"
+            "once published for {name}: {reward:+.3} in {steps} steps; measured: {measured:+.3} in {length:.1} (guide, \"Published figures\")"
         ))?;
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! `check`: does an environment keep its contract?
 
+use clap::Args;
 use resonetics_envs::checker::{self, check_while};
 use resonetics_envs::gardener::{GardenerConfig, GardenerEnv};
 use resonetics_envs::k8s::{K8sConfig, K8sEnv};
@@ -9,8 +10,20 @@ use resonetics_runs::setup::{Setup, WorldSettings};
 
 use super::context::Context;
 use super::reported::{Report, described, reported};
-use crate::cli::CheckArgs;
+use super::typed::{FixedSeedArgs, OutArgs, WorldArgs};
 use crate::progress::Bar;
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Environment: k8s, k8s-v4.6 or gardener
+    pub env: String,
+    #[command(flatten)]
+    pub seed: FixedSeedArgs,
+    #[command(flatten)]
+    pub world: WorldArgs,
+    #[command(flatten)]
+    pub out: OutArgs,
+}
 
 pub fn run(args: &CheckArgs, context: Context) -> Result<(), Error> {
     let setup = args.world.world(&args.env)?;

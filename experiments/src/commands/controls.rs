@@ -1,7 +1,8 @@
 //! `controls`: does the system live longer with the control layer under the same drift?
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
 use resonetics_analysis::chart::{self, Labels, Size};
 use resonetics_analysis::lives::survival_curves;
 use resonetics_analysis::stats::Interval;
@@ -12,6 +13,7 @@ use resonetics_envs::stream::lane_seed;
 use resonetics_runs::Error;
 use resonetics_runs::files::{CsvFile, cell, write_new};
 use resonetics_runs::overlay::Overlay;
+use resonetics_runs::plan::range::PAIRS;
 use resonetics_runs::plan::{Controls, Plan, WorldPlan};
 use resonetics_runs::rollout::{Episode, play_with};
 use resonetics_runs::setup::Setup;
@@ -19,8 +21,7 @@ use resonetics_runs::trained::{TrainedAgents, policy};
 
 use super::context::Context;
 use super::kept::kept;
-use super::typed::seed;
-use crate::cli::ControlsArgs;
+use super::typed::{OutArgs, SeedArgs, seed, whole};
 use crate::out::{note, say};
 use crate::progress::Bar;
 
@@ -67,6 +68,34 @@ struct Finding {
     interval: Option<Interval>,
     log_rank: Option<LogRank>,
     answer: &'static str,
+}
+
+#[derive(Debug, Args)]
+pub struct ControlsArgs {
+    /// Environment: gardener, k8s or k8s-v4.6 [default: gardener and k8s]
+    #[arg(long, value_name = "NAME")]
+    pub env: Option<String>,
+    /// Pairs of episodes in each environment, of at most 2000 steps or generations unless max_steps or
+    /// max_generations is set
+    #[arg(long, value_name = "N", default_value_t = 200, allow_negative_numbers = true, value_parser = whole::<u32>(PAIRS))]
+    pub episodes: u32,
+    /// Agent [default: evolved in the garden, random in the cluster]
+    #[arg(long, value_name = "NAME")]
+    pub agent: Option<String>,
+    /// Preset of the drift: calm, reference or storm [default: reference for the garden, storm for the cluster]
+    #[arg(long, value_name = "NAME")]
+    pub preset: Option<String>,
+    /// TOML file with settings of the environment (requires --env): in the form that `list --env NAME`
+    /// prints, or the config.toml of a run
+    #[arg(long, value_name = "FILE", requires = "env")]
+    pub config: Option<PathBuf>,
+    /// Set a value of the environment (requires --env); can be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE", requires = "env")]
+    pub sets: Vec<String>,
+    #[command(flatten)]
+    pub seed: SeedArgs,
+    #[command(flatten)]
+    pub out: OutArgs,
 }
 
 pub fn run(args: &ControlsArgs, context: Context) -> Result<(), Error> {

@@ -1,17 +1,27 @@
 //! `doctor`: what this binary is and what it found.
 
+use clap::Args;
 use resonetics_envs::cpu::CpuPath;
 use resonetics_runs::Error;
 use resonetics_runs::run_dir::{commit, cpu_model};
 
 use super::context::Context;
 use super::reported::{Report, described, reported};
-use crate::cli::DoctorArgs;
+use super::typed::OutArgs;
+
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Compare the torch learner with the native one instead: losses and gradients of one minibatch
+    #[arg(long)]
+    pub learners: bool,
+    /// With --learners: device of the torch learner: auto, cpu, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "auto", requires = "learners")]
+    pub device: String,
+    #[command(flatten)]
+    pub out: OutArgs,
+}
 
 pub fn run(args: &DoctorArgs, context: Context) -> Result<(), Error> {
-    if args.learners {
-        return super::doctor_learners::run(args);
-    }
     let paths: Vec<String> = CpuPath::available().iter().map(ToString::to_string).collect();
     let text = format!(
         "resonetics {} (commit {})\nsystem     {} {}\ncpu        {}\nvectors    {} in use, of {}; results do not depend on it\nthreads    {} (processors: {})\n{}\n",

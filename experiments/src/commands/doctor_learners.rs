@@ -8,8 +8,8 @@ use resonetics_runs::Error;
 use resonetics_runs::training::{LearnerKind, make};
 use serde_json::{Value, json};
 
+use super::doctor::DoctorArgs;
 use super::reported::{Report, described, reported};
-use crate::cli::DoctorArgs;
 use crate::trace::compared::{Compared, Deviations};
 
 /// What may lie between the two, of 1 + the size of the number.

@@ -1,15 +1,17 @@
 //! `drift`: does the learning rate that listens to a predicted risk follow a target that drifts?
 //! (RULES section 3.1)
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use clap::Args;
 use resonetics_kernel::prophet_optimizer::Mode;
 use resonetics_kernel::risk_predictor::RiskTarget;
 use resonetics_runs::Error;
 use resonetics_runs::files::{CsvFile, begun, last_number};
 use resonetics_runs::interrupt;
 use resonetics_runs::monitor::{Monitor, Snapshot};
+use resonetics_runs::plan::range::{BATCH, DRIFT_STEPS};
 use resonetics_runs::plan::{Drift as DriftPlan, Plan};
 use resonetics_runs::run_dir::{RunDir, RunRecord, exclusive};
 use resonetics_runs::training::{Checkpoint, Checkpoints, Identity};
@@ -17,8 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::context::Context;
 use super::kept::{finished, kept, told};
-use super::typed::seed;
-use crate::cli::DriftArgs;
+use super::typed::{Learner, MonitorArgs, OutArgs, SeedArgs, seed, whole};
 use crate::drift::{Drift, Row, Settings, State, make};
 use crate::out::say;
 
@@ -68,6 +69,43 @@ struct Summary {
     modes: [u64; 4],
     /// The first step of the panic that lasted to the end.
     panic_since: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub struct DriftArgs {
+    /// Resume the run in this directory from its last checkpoint; only --device, --threads and the monitoring
+    /// options may be given with it
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["steps", "batch_size", "no_kernel", "no_tune", "centred_risk", "learner", "seed", "out"])]
+    pub resume: Option<PathBuf>,
+    /// Training steps, over which the target goes once through its four phases
+    #[arg(long, value_name = "N", default_value_t = 2000, allow_negative_numbers = true, value_parser = whole::<u64>(DRIFT_STEPS))]
+    pub steps: u64,
+    /// Batch size; each row is one step ahead of the row before
+    #[arg(long, value_name = "B", default_value_t = 1, allow_negative_numbers = true, value_parser = whole::<u32>(BATCH))]
+    pub batch_size: u32,
+    /// Train on the mean squared error alone: no flow, structure or tension, and no tuner
+    #[arg(long)]
+    pub no_kernel: bool,
+    /// Do not tune the weight of the error and the scale of the noise
+    #[arg(long)]
+    pub no_tune: bool,
+    /// Train the risk predictor on 2*sigmoid(3*loss)-1: unlike the rules' sigmoid(3*loss), which is never
+    /// below 0.5, this target lets the optimizer leave panic mode
+    #[arg(long)]
+    pub centred_risk: bool,
+    /// Library that computes the networks
+    #[arg(long, value_enum, default_value_t = Learner::Native)]
+    pub learner: Learner,
+    /// Device of the torch learner: auto, cpu, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: String,
+    #[command(flatten)]
+    pub seed: SeedArgs,
+    #[command(flatten)]
+    pub out: OutArgs,
+    // Last: its heading would apply to every option that follows.
+    #[command(flatten)]
+    pub monitor: MonitorArgs,
 }
 
 pub fn run(args: &DriftArgs, context: Context) -> Result<(), Error> {

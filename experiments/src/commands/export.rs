@@ -1,12 +1,25 @@
 //! `export`: a trained policy as a file that other programs read.
 
+use std::path::PathBuf;
+
+use clap::Args;
 use resonetics_runs::files::{check_new, write_new};
 use resonetics_runs::trained::Trained;
 use resonetics_runs::{Error, onnx};
 
 use super::context::Context;
-use crate::cli::ExportArgs;
 use crate::out::say;
+
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Run directory of the training; its best checkpoint is exported, or the one behind an @: DIR@last, or DIR@STEP
+    #[arg(value_name = "DIR")]
+    pub run: PathBuf,
+    /// ONNX file to write, with the normaliser inside and the action mask as an input; an existing file is not
+    /// overwritten
+    #[arg(long, value_name = "FILE")]
+    pub onnx: PathBuf,
+}
 
 pub fn run(args: &ExportArgs, context: Context) -> Result<(), Error> {
     check_new(&args.onnx)?;

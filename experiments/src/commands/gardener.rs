@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use clap::Args;
 use rayon::prelude::*;
 use resonetics_analysis::chart::{self, Curve, Labels, Size};
 use resonetics_analysis::stats::summary::mean;
@@ -13,14 +14,14 @@ use resonetics_runs::error::{self, Error};
 use resonetics_runs::files::{CsvFile, cell, write_new};
 use resonetics_runs::garden_csv;
 use resonetics_runs::interrupt;
+use resonetics_runs::plan::range::{GENERATIONS, RUNS};
 use resonetics_runs::plan::{Gardener, Plan};
 use resonetics_runs::rollout::Rollout;
 use resonetics_runs::trained::TrainedAgents;
 
 use super::context::Context;
 use super::kept::kept;
-use super::typed::seed;
-use crate::cli::GardenerArgs;
+use super::typed::{ActingArgs, OutArgs, SeedArgs, WorldArgs, seed, whole};
 use crate::out::{note, say};
 use crate::progress::Bar;
 
@@ -55,6 +56,31 @@ struct Summary {
     verdicts: [u32; 3],
     /// (generation, mean dirt) for the figure, at most some 500 of them.
     curve: Vec<(f64, f64)>,
+}
+
+#[derive(Debug, Args)]
+pub struct GardenerArgs {
+    /// Generations in each run
+    #[arg(long, value_name = "N", default_value_t = 2000, allow_negative_numbers = true, value_parser = whole::<u32>(GENERATIONS))]
+    pub generations: u32,
+    /// Agent: evolved, heuristic, patrol, random, idle, or prophet:DIR for a trained one, prophet:DIR@last or
+    /// prophet:DIR@STEP for another checkpoint of it than the best
+    #[arg(long, value_name = "NAME", default_value = "evolved")]
+    pub agent: String,
+    #[command(flatten)]
+    pub acting: ActingArgs,
+    /// Number of runs, each with its own seed
+    #[arg(long, value_name = "K", default_value_t = 1, allow_negative_numbers = true, value_parser = whole::<u32>(RUNS))]
+    pub runs: u32,
+    /// Turn the control layer off
+    #[arg(long)]
+    pub no_control: bool,
+    #[command(flatten)]
+    pub seed: SeedArgs,
+    #[command(flatten)]
+    pub world: WorldArgs,
+    #[command(flatten)]
+    pub out: OutArgs,
 }
 
 pub fn run(args: &GardenerArgs, context: Context) -> Result<(), Error> {

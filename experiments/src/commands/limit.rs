@@ -1,10 +1,13 @@
 //! `limit`: how much drift each agent carries.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
+use resonetics_analysis::report::counted;
 use resonetics_runs::Error;
 use resonetics_runs::files::{sha256, text};
 use resonetics_runs::limit::{FILE, Found, Lives, answer, found, planned, write};
+use resonetics_runs::plan::range::{EPISODES, LIFE};
 use resonetics_runs::plan::{Limit, Plan, check_agents};
 use resonetics_runs::progress::Progress;
 use resonetics_runs::run_dir::{RunDir, RunRecord, exclusive, read_record};
@@ -13,10 +16,41 @@ use resonetics_runs::trained::TrainedAgents;
 use super::benchmark::named;
 use super::context::Context;
 use super::kept::{finished, kept, told};
-use super::typed::seed;
-use crate::cli::LimitArgs;
+use super::typed::{ActingArgs, OutArgs, SeedArgs, WorldArgs, seed, whole};
 use crate::out::say;
 use crate::progress::Bar;
+
+#[derive(Debug, Args)]
+pub struct LimitArgs {
+    /// Resume the run in this directory; only --threads may be given with it
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["env", "agents", "sample", "life", "dose", "episodes", "seed", "preset", "config", "sets", "out"])]
+    pub resume: Option<PathBuf>,
+    /// Environment: k8s, k8s-v4.6 or gardener
+    #[arg(long, value_name = "NAME", default_value = "k8s")]
+    pub env: String,
+    /// Agents, separated by commas, or one for each --agents. prophet:DIR is a trained one; if DIR contains
+    /// commas, the longest match that is a run is used
+    #[arg(long, value_name = "NAMES", default_value = "heuristic,patrol")]
+    pub agents: Vec<String>,
+    #[command(flatten)]
+    pub acting: ActingArgs,
+    /// Steps (generations of a garden) that a system has to live
+    #[arg(long, value_name = "N", default_value_t = 2000, allow_negative_numbers = true, value_parser = whole::<u32>(LIFE))]
+    pub life: u32,
+    /// Setting whose value is the dose, any number of the environment; it is doubled and halved from its present
+    /// value until survivors fall [default: mem_drift_mu in the cluster, dirt_growth in the garden]
+    #[arg(long, value_name = "KEY")]
+    pub dose: Option<String>,
+    /// Episodes for each agent at each dose, on the same seeds; a tenth of them chooses the doses
+    #[arg(long, value_name = "N", default_value_t = 200, allow_negative_numbers = true, value_parser = whole::<u32>(EPISODES))]
+    pub episodes: u32,
+    #[command(flatten)]
+    pub seed: SeedArgs,
+    #[command(flatten)]
+    pub world: WorldArgs,
+    #[command(flatten)]
+    pub out: OutArgs,
+}
 
 pub fn run(args: &LimitArgs, context: Context) -> Result<(), Error> {
     if let Some(dir) = &args.resume {
@@ -65,8 +99,10 @@ pub fn execute(plan: &Limit, dir: &Path, context: Context) -> Result<(), Error> 
 fn tell(plan: &Limit, found: &[Found]) -> Result<(), Error> {
     let (env, life, episodes) = (&plan.env.name, plan.life, plan.episodes);
     let doses = found.first().map_or(0, |first| first.curve.doses().len());
+    let (episodes, doses) =
+        (counted(episodes.into(), "episode", "episodes"), counted(doses as u64, "dose", "doses"));
     let steps = plan.steps();
-    say(format_args!("{env}, {life} {steps} to live, {episodes} episodes at each of {doses} doses"))?;
+    say(format_args!("{env}, {life} {steps} to live, {episodes} at each of {doses}"))?;
     for found in found {
         say(format_args!("{}{}", found.line(&plan.dose), plan.checkpoints.told(&found.agent)))?;
     }

@@ -1,19 +1,31 @@
 //! `list`: environments, presets, agents and settings.
 
-use clap::CommandFactory;
+use clap::{Args, Command};
 use resonetics_envs::registry::{ENVIRONMENTS, PRESETS};
 use resonetics_runs::Error;
 use resonetics_runs::setup::Setup;
 
 use super::reported::{Report, described, reported};
-use crate::cli::{Cli, ListArgs};
+use super::typed::OutArgs;
 
-pub fn run(args: &ListArgs) -> Result<(), Error> {
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Print all settings of this environment, and of a training in it, as TOML ready for --config
+    #[arg(long, value_name = "NAME")]
+    pub env: Option<String>,
+    /// Preset of the drift: calm, reference or storm
+    #[arg(long, value_name = "NAME", default_value = "reference")]
+    pub preset: String,
+    #[command(flatten)]
+    pub out: OutArgs,
+}
+
+pub fn run(args: &ListArgs, program: &Command) -> Result<(), Error> {
     // The overview is the same for every preset, but not for one that does not exist.
     Setup::preset("k8s", &args.preset)?;
     let text = match &args.env {
         Some(name) => settings(name, &args.preset)?,
-        None => overview()?,
+        None => overview(program)?,
     };
     let config = described("list", [("preset", args.preset.as_str().into())]);
     reported(&config, args.out.out.as_deref(), || Ok(Report { text, file: "list.txt", outcome: Ok(()) }))
@@ -31,7 +43,7 @@ fn settings(name: &str, preset: &str) -> Result<String, Error> {
     ))
 }
 
-fn overview() -> Result<String, Error> {
+fn overview(program: &Command) -> Result<String, Error> {
     let mut text = String::from("environments\n");
     for (name, what) in ENVIRONMENTS {
         let setup = Setup::preset(name, "reference")?;
@@ -45,7 +57,7 @@ fn overview() -> Result<String, Error> {
     text += "agents\n  prophet:DIR trained by `train --out DIR`, wherever agents are named: its best checkpoint acts, greedily;\n              prophet:DIR@last and prophet:DIR@STEP are other checkpoints of it\n";
     text += "settings (--set KEY=VALUE, --config FILE): resonetics list --env NAME prints them all, train.* among them\n";
     text += "commands\n";
-    for command in Cli::command().get_subcommands() {
+    for command in program.get_subcommands() {
         let about = command.get_about().map(ToString::to_string).unwrap_or_default();
         text += &format!("  {:<11} {about}\n", command.get_name());
     }

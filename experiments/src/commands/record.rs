@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use clap::Args;
 use resonetics_runs::Error;
 use resonetics_runs::files::write_new;
+use resonetics_runs::plan::range::STEPS;
 use resonetics_runs::plan::{Plan, Record};
 use resonetics_runs::setup::WorldSettings;
 use resonetics_runs::shell::command_line;
@@ -11,11 +13,28 @@ use resonetics_runs::trained::TrainedAgents;
 
 use super::context::Context;
 use super::kept::kept;
-use super::typed::seed;
-use crate::cli::RecordArgs;
+use super::typed::{OutArgs, SeedArgs, WorldArgs, seed, whole};
 use crate::out::say;
 use crate::progress::Bar;
 use crate::trace;
+
+#[derive(Debug, Args)]
+pub struct RecordArgs {
+    /// Environment: k8s, k8s-v4.6 or gardener
+    pub env: String,
+    /// Agent
+    #[arg(long, value_name = "NAME", default_value = "heuristic")]
+    pub agent: String,
+    /// Maximum number of steps (or generations)
+    #[arg(long, value_name = "N", default_value_t = 200, allow_negative_numbers = true, value_parser = whole::<u32>(STEPS))]
+    pub steps: u32,
+    #[command(flatten)]
+    pub seed: SeedArgs,
+    #[command(flatten)]
+    pub world: WorldArgs,
+    #[command(flatten)]
+    pub out: OutArgs,
+}
 
 pub fn run(args: &RecordArgs, context: Context) -> Result<(), Error> {
     let env = args.world.world(&args.env)?;

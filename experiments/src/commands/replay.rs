@@ -1,15 +1,29 @@
 //! `replay`: a recorded trace through the production rules.
 
+use std::path::PathBuf;
+
+use clap::Args;
 use resonetics_runs::Error;
 use resonetics_runs::files::text_within;
 
 use super::reported::{Report, described, reported};
-use crate::cli::ReplayArgs;
+use super::typed::OutArgs;
 use crate::trace;
 use crate::trace::kernel::Backend;
 
 /// The most bytes of a trace.
 const TRACE: u64 = 4 << 30;
+
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// Trace file (JSON)
+    pub trace: PathBuf,
+    /// Device of what libtorch computes: auto, cpu, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub device: String,
+    #[command(flatten)]
+    pub out: OutArgs,
+}
 
 pub fn run(args: &ReplayArgs) -> Result<(), Error> {
     let name = args.trace.display().to_string();

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use resonetics_analysis::evaluations;
 use resonetics_runs::episodes;
 use resonetics_runs::error::{self, Error};
@@ -15,10 +16,18 @@ use serde_json::{Map, Value};
 
 use super::context::Context;
 use super::kept::kept;
+use super::typed::OutArgs;
 use super::{benchmark, controls, drift, eval, gardener, limit, record, train};
-use crate::cli::RerunArgs;
 use crate::drift::make as drift_learner;
 use crate::out::say;
+
+#[derive(Debug, Args)]
+pub struct RerunArgs {
+    /// Run directory
+    pub run: PathBuf,
+    #[command(flatten)]
+    pub out: OutArgs,
+}
 
 pub fn run(args: &RerunArgs, context: Context) -> Result<(), Error> {
     let config = args.run.join("config.toml");

@@ -3,13 +3,16 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use clap::{ArgGroup, Args};
+use resonetics_analysis::report::counted;
 use resonetics_runs::error::io;
 use resonetics_runs::files::{CsvFile, cell, text, write_atomic, write_new};
+use resonetics_runs::plan::range::{EPISODES, RUNS, TRAINING_STEPS};
 use resonetics_runs::{Error, claim};
 use serde::{Deserialize, Serialize};
 
 use super::context::Context;
-use crate::cli::StudyArgs;
+use super::typed::whole;
 use crate::out::say;
 use crate::progress::Bar;
 use crate::study::all::{ALL, named};
@@ -27,6 +30,32 @@ struct Described {
     study: String,
     #[serde(flatten)]
     size: Size,
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").required(true).args(["name", "list"]))]
+pub struct StudyArgs {
+    /// The study, one of those that --list names
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// List the studies with what they cost
+    #[arg(long)]
+    pub list: bool,
+    /// Training seeds [default: as the study has it]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u32>(RUNS))]
+    pub seeds: Option<u32>,
+    /// Steps of each training [default: as the study has it]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u64>(TRAINING_STEPS))]
+    pub steps: Option<u64>,
+    /// Episodes of whatever is measured [default: as the study has it]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u32>(EPISODES))]
+    pub episodes: Option<u32>,
+    /// Python with stable-baselines3, for the study sb3 [default: python3]
+    #[arg(long, value_name = "PROGRAM")]
+    pub python: Option<PathBuf>,
+    /// Folder of the study, new, empty, or that of a stopped study, which goes on [default: runs/study-NAME]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 pub fn run(args: &StudyArgs, context: Context) -> Result<(), Error> {
@@ -87,12 +116,12 @@ fn listed(study: &Study, size: Size) -> Result<(), Error> {
     let steps: u64 = cells.iter().map(|cell| cell.steps).sum();
     let minutes = cells.iter().map(|cell: &Cell| cell.seconds).sum::<f64>() / 2.0 / 60.0;
     say(format_args!(
-        "{}: {}\n    {} runs, {:.1} million steps, about {:.0} minutes on two cores",
+        "{}: {}\n    {} runs, {:.1} million steps, about {} on two cores",
         study.name,
         study.question,
         cells.len(),
         steps as f64 / 1e6,
-        minutes.ceil()
+        counted(minutes.ceil() as u64, "minute", "minutes")
     ))
 }
 

@@ -1,5 +1,6 @@
 //! `throughput`: how many steps a second, with the actions drawn in the same loop.
 
+use clap::Args;
 use rayon::prelude::*;
 use resonetics_agents::Policy;
 use resonetics_envs::cpu::{CpuPath, Work};
@@ -18,22 +19,57 @@ use serde_json::{Value, json};
 use super::clock::Clock;
 use super::context::Context;
 use super::reported::{Report, described, reported};
-use crate::cli::ThroughputArgs;
+use super::typed::{FixedSeedArgs, Learner, OutArgs, Recipe, WorldArgs, whole};
 use crate::progress::Bar;
 
 /// Generations after which a garden starts anew.
 const GENERATIONS: u32 = 1000;
 
+#[derive(Debug, Args)]
+pub struct ThroughputArgs {
+    /// Environment: k8s, k8s-v4.6 or gardener
+    #[arg(long, value_name = "NAME", default_value = "k8s")]
+    pub env: String,
+    /// Agent [default: random in the cluster, evolved in the garden]
+    #[arg(long, value_name = "NAME")]
+    pub agent: Option<String>,
+    /// Environments side by side [default: 4096 clusters, 1 garden]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u32>(1..=16_777_216))]
+    pub num_envs: Option<u32>,
+    /// Instead of stepping all environments in turn, take this many steps of as many as fit in the cache,
+    /// then of the next ones; random agents in the cluster only
+    #[arg(long, value_name = "STEPS", value_parser = whole::<u32>(1..=1_000_000), conflicts_with_all = ["agent", "train"])]
+    pub rollout: Option<u32>,
+    /// Measure a training instead: environments alone, with inference, and whole updates; sizes come from
+    /// --recipe and --set train.…
+    #[arg(long, conflicts_with_all = ["agent", "num_envs"])]
+    pub train: bool,
+    /// With --train: library that computes the networks
+    #[arg(long, value_enum, default_value_t = Learner::Native, requires = "train")]
+    pub learner: Learner,
+    /// With --train: device of the torch learner: auto, cpu, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "auto", requires = "train")]
+    pub device: String,
+    /// With --train: settings to start from
+    #[arg(long, value_enum, default_value_t = Recipe::Standard, requires = "train")]
+    pub recipe: Recipe,
+    /// Seconds to measure, after a warm-up of a fifth of that
+    #[arg(long, value_name = "S", default_value_t = 2.0, allow_negative_numbers = true, value_parser = seconds)]
+    pub seconds: f64,
+    #[command(flatten)]
+    pub seed: FixedSeedArgs,
+    #[command(flatten)]
+    pub world: WorldArgs,
+    #[command(flatten)]
+    pub out: OutArgs,
+}
+
+fn seconds(typed: &str) -> Result<f64, String> {
+    let seconds = typed.parse().ok().filter(|&seconds: &f64| seconds > 0.0 && seconds <= 86_400.0);
+    seconds.ok_or_else(|| "allowed are numbers above 0 and up to 86400".to_owned())
+}
+
 pub fn run(args: &ThroughputArgs, context: Context) -> Result<(), Error> {
-    if !(args.seconds > 0.0 && args.seconds <= 86_400.0) {
-        return Err(Error::Refused(format!(
-            "--seconds {}: allowed are numbers above 0 and up to 86400",
-            args.seconds
-        )));
-    }
-    if args.train {
-        return super::throughput_train::run(args, context);
-    }
     let setup = args.world.world(&args.env)?;
     let garden = matches!(setup.settings, WorldSettings::Gardener(_));
     let agent = args.agent.as_deref().unwrap_or(if garden { "evolved" } else { "random" });

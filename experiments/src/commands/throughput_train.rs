@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::clock::Clock;
 use super::context::Context;
 use super::reported::{Report, described, reported};
-use crate::cli::ThroughputArgs;
+use super::throughput::ThroughputArgs;
 use crate::progress::Bar;
 
 /// A training has to have an end; nobody waits for this one.

@@ -1,21 +1,65 @@
 //! `train`: Prophet in a world, from nothing or from where a training stopped.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
 use resonetics_agents::prophet::config::{Schedule, TrainConfig};
 use resonetics_envs::config::short;
 use resonetics_runs::Error;
 use resonetics_runs::monitor::Monitor;
+use resonetics_runs::plan::range::TRAINING_STEPS;
 use resonetics_runs::setup::STEPS;
 use resonetics_runs::shell::command_line;
 use resonetics_runs::training::{self, Extension, Runtime, Start, Stopped, Train, Training};
 
 use super::context::Context;
 use super::kept::{tell_finished, told};
-use super::typed::seed;
-use crate::cli::TrainArgs;
+use super::typed::{Learner, MonitorArgs, OutArgs, Recipe, SeedArgs, WorldArgs, seed, whole};
 use crate::out::say;
 use crate::progress::Bar;
+
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// Resume the run in this directory from its last checkpoint; only --steps, --device, --threads,
+    /// --tensorboard and the monitoring options may be given with it
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["env", "from", "learner", "recipe", "seed", "preset", "config", "sets", "out"])]
+    pub resume: Option<PathBuf>,
+    /// Start from the networks and normalisers of another training, of its best checkpoint or of DIR@last or
+    /// DIR@STEP, with other settings or in another environment; the networks must have the same shapes
+    #[arg(long, value_name = "DIR")]
+    pub from: Option<PathBuf>,
+    /// Environment: k8s, k8s-v4.6 or gardener
+    #[arg(long, value_name = "NAME", default_value = "k8s")]
+    pub env: String,
+    /// Environment steps (generations of a garden), rounded down to whole rollouts (train.num_envs x
+    /// train.horizon), but at least one rollout; if that differs from N, a note says so. With --resume the steps
+    /// of the whole training, those behind it counted: the learning rate continues on the line of a training of
+    /// that many [default: 400000]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u64>(TRAINING_STEPS))]
+    pub steps: Option<u64>,
+    /// Library that computes the networks
+    #[arg(long, value_enum, default_value_t = Learner::Native)]
+    pub learner: Learner,
+    /// Device of the torch learner: auto, cpu, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: String,
+    /// Settings to start from; --config and --set override them
+    #[arg(long, value_enum, default_value_t = Recipe::Standard)]
+    pub recipe: Recipe,
+    /// Write TensorBoard event files into DIR/tensorboard; a resumed training that has some continues
+    /// them
+    #[arg(long, help_heading = "Monitoring")]
+    pub tensorboard: bool,
+    #[command(flatten)]
+    pub seed: SeedArgs,
+    #[command(flatten)]
+    pub world: WorldArgs,
+    #[command(flatten)]
+    pub out: OutArgs,
+    // Last: its heading would apply to every option that follows.
+    #[command(flatten)]
+    pub monitor: MonitorArgs,
+}
 
 pub fn run(args: &TrainArgs, context: Context) -> Result<(), Error> {
     if let Some(dir) = &args.resume {

@@ -1,14 +1,15 @@
 //! `watch`: an episode to look at, in the terminal or as pictures.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::{ArgGroup, Args};
 use resonetics_runs::Error;
 use resonetics_runs::files::{check_new, write_new};
 use resonetics_runs::interrupt;
+use resonetics_runs::plan::range::STEPS;
 
 use super::context::Context;
-use super::typed::seed;
-use crate::cli::{PictureArgs, WatchArgs};
+use super::typed::{ActingArgs, SeedArgs, WorldArgs, seed, whole};
 use crate::out::say;
 use crate::progress::Bar;
 use crate::view::picture::{Film, Past, Picture};
@@ -22,6 +23,42 @@ const MOST_FRAMES: u32 = 10_000;
 /// How long a frame stays, and the last one, in hundredths of a second.
 const DELAY: u16 = 5;
 const LAST_DELAY: u16 = 200;
+
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    /// Environment: gardener, k8s or k8s-v4.6
+    pub env: String,
+    /// Agent, prophet:DIR for a trained one, prophet:DIR@last or prophet:DIR@STEP for another checkpoint than the
+    /// best [default: evolved in the garden, heuristic in the cluster]
+    #[arg(long, value_name = "NAME")]
+    pub agent: Option<String>,
+    #[command(flatten)]
+    pub acting: ActingArgs,
+    #[command(flatten)]
+    pub seed: SeedArgs,
+    #[command(flatten)]
+    pub world: WorldArgs,
+    #[command(flatten)]
+    pub pictures: PictureArgs,
+}
+
+/// For pictures instead of the terminal.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Pictures instead of the terminal", group = ArgGroup::new("picture").args(["gif", "png"]).multiple(true))]
+pub struct PictureArgs {
+    /// Write the episode as an animated GIF; an existing file is not overwritten
+    #[arg(long, value_name = "FILE")]
+    pub gif: Option<PathBuf>,
+    /// Write the last frame as a PNG; an existing file is not overwritten
+    #[arg(long, value_name = "FILE")]
+    pub png: Option<PathBuf>,
+    /// Maximum number of steps (or generations) [default: to the end of the episode]
+    #[arg(long, value_name = "N", requires = "picture", allow_negative_numbers = true, value_parser = whole::<u32>(STEPS))]
+    pub steps: Option<u32>,
+    /// Steps between two frames of the GIF [default: so that at most 150 frames show the episode]
+    #[arg(long, value_name = "K", requires = "gif", allow_negative_numbers = true, value_parser = whole::<u32>(STEPS))]
+    pub every: Option<u32>,
+}
 
 pub fn run(args: &WatchArgs, context: Context) -> Result<(), Error> {
     let env = args.world.world(&args.env)?;
