@@ -215,13 +215,13 @@ fn trainings_of_several_seeds_are_one_agent_of_a_limit() {
     );
     let told =
         ran.stdout.lines().find(|line| line.starts_with("Which agent carries the most drift?")).unwrap();
-    assert!(told.to_lowercase().contains("prophet:out@last and 1 other seed"), "{told}");
+    assert!(told.to_lowercase().contains("prophet:out@last, prophet:other@last (2 seeds)"), "{told}");
     place.ok("report l --out told");
     let answer = told.strip_prefix("Which agent carries the most drift? ").unwrap();
     let report: serde_json::Value = place.json("told/analysis.json");
     assert!(report.to_string().contains(&serde_json::to_string(answer).unwrap()), "{answer}");
     let html = place.text("told/report.html");
-    let row = html.split("mean of prophet:out@last and 1 other seed").nth(1).unwrap();
+    let row = html.split("mean of prophet:out@last, prophet:other@last").nth(1).unwrap();
     assert!(row[..200].contains("ppo 2x64"), "{}", &row[..200]);
 }
 
