@@ -225,6 +225,25 @@ fn a_kill_around_a_rollback_changes_nothing() {
     }
 }
 
+/// A kill between the last checkpoint and the deletion of the oldest leaves one too many: a training that has nothing
+/// left to write deletes it when it is resumed.
+#[test]
+fn a_checkpoint_too_many_goes_when_the_training_goes_on() {
+    let (dir, whole) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for dir in [&dir, &whole] {
+        trained(dir.path(), 1, 1.0, &mut |_| {}).unwrap();
+    }
+    let folder = dir.path().join("checkpoints");
+    let left = files_of(dir.path());
+    let last = left.keys().rfind(|name| name.starts_with("step-") && name.ends_with(".json")).unwrap();
+    for extension in ["json", "safetensors"] {
+        let last = folder.join(last).with_extension(extension);
+        fs::copy(last, folder.join(format!("step-000000000001.{extension}"))).unwrap();
+    }
+    trained(dir.path(), 1, 1.0, &mut |_| {}).unwrap();
+    assert!(files_of(dir.path()) == files_of(whole.path()));
+}
+
 /// In update 8, two behind its last checkpoint: no other rate is tried, and what goes on from the checkpoint
 /// leads to where an unbroken training leads.
 #[test]
