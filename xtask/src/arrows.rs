@@ -17,8 +17,9 @@ use syn::{Attribute, Ident, Item, Meta, UseTree, Visibility};
 use crate::workspace::{cargo_program, root};
 
 /// Which crate needs which, as ARCHITECTURE.md has it; what those need may be needed too.
-const ARROWS: [(&[&str], &[&str]); 4] = [
+const ARROWS: [(&[&str], &[&str]); 5] = [
     (&["experiments"], &["runs", "analysis"]),
+    (&["python"], &["runs"]),
     (&["runs"], &["agents", "analysis"]),
     (&["agents"], &["envs", "kernel"]),
     (&["envs", "kernel", "analysis"], &["numerics"]),

@@ -3,6 +3,7 @@
 
 use std::process::Command;
 
+use crate::venv;
 use crate::workspace::{cargo, root};
 
 mod compare;
@@ -53,7 +54,7 @@ fn training(tools: &Tools, options: &Options) -> Result<(), String> {
         return Ok(());
     }
     let packages = [&python::VECTORS[..], &python::TRAINING].concat();
-    let program = match python::provide(&tools.venv(), &packages) {
+    let program = match venv::provide(&tools.venv(), &packages) {
         Ok(program) => program,
         Err(problem) => {
             println!("   skipped: training ({problem})");

@@ -1,33 +1,53 @@
 //! `cargo xtask test`: everything that CI checks.
 
 use crate::workspace::cargo_with;
-use crate::{arrows, browser, libtorch};
+use crate::{arrows, browser, libtorch, python};
 
 const LINTS: [&str; 4] = ["clippy", "--release", "--all-targets", "--quiet"];
 const DOCUMENTS: [&str; 4] = ["doc", "--release", "--no-deps", "--quiet"];
 // In release: the statistics play tens of thousands of episodes, and the binary that the
 // end-to-end tests drive is the one that users run.
 const TESTS: [&str; 2] = ["test", "--release"];
-const ALL: [&str; 1] = ["--workspace"];
+// The package for Python is built as maturin does it, where there is Python.
+const ALL: [&str; 3] = ["--workspace", "--exclude", "resonetics-python"];
 const DENIED: [&str; 3] = ["--", "--deny", "warnings"];
-const WITH_TORCH: [&str; 3] = ["--workspace", "--features", "torch"];
+const WITH_TORCH: [&str; 5] = ["--workspace", "--exclude", "resonetics-python", "--features", "torch"];
+
+/// All but the files in `tests`.
+const IN_SOURCES: [&str; 4] = ["--lib", "--bins", "--examples", "--benches"];
+/// Binaries of tests, but for the end-to-end tests.
+const BUT_PROGRAM: [&str; 6] =
+    ["generator_battery", "memory", "no_allocation", "oracles", "policies", "worlds"];
+/// End-to-end tests of what libtorch does, or could disturb. Linked with it the program takes a third of a second to
+/// start, a hundred times as long as without: the others do that two thousand times.
+const ON_TORCH: [&str; 7] = [
+    "drift_checkpoints::",
+    "gpu::",
+    "prophet_trace::",
+    "reports::",
+    "reproducibility::",
+    "signals::",
+    "training::",
+];
 
 /// What is left out of it.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Options {
     torch: bool,
     browser: bool,
+    python: bool,
 }
 
 impl Options {
     /// None where a word is not known.
     pub(crate) fn parse(words: &[&str]) -> Option<Options> {
-        let known = |word: &&str| ["--no-torch", "--no-browser"].contains(word);
+        let known = |word: &&str| ["--no-torch", "--no-browser", "--no-python"].contains(word);
         let wanted = |word: &str| !words.contains(&word);
-        words
-            .iter()
-            .all(known)
-            .then(|| Options { torch: wanted("--no-torch"), browser: wanted("--no-browser") })
+        words.iter().all(known).then(|| Options {
+            torch: wanted("--no-torch"),
+            browser: wanted("--no-browser"),
+            python: wanted("--no-python"),
+        })
     }
 }
 
@@ -48,16 +68,21 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         step(options, "lints without libtorch", &[&LINTS, &ALL, &DENIED])?;
         step(options, "documentation, warnings denied", &[&DOCUMENTS, &WITH_TORCH])?;
         step(options, "documentation without libtorch", &[&DOCUMENTS, &ALL])?;
-        step(options, "tests with libtorch", &[&TESTS, &WITH_TORCH, &["--all-targets"]])?;
-        // What differs without it is small: that the binary builds, computes and says so.
-        let some = ["--test", "program", "--", "reports::", "benchmark_files::", "reproducibility::"];
-        step(options, "tests without libtorch", &[&TESTS, &ALL, &some])?;
+        let but_program: Vec<&str> = BUT_PROGRAM.iter().flat_map(|name| ["--test", name]).collect();
+        step(options, "tests with libtorch", &[&TESTS, &WITH_TORCH, &IN_SOURCES, &but_program])?;
+        let program = ["--test", "program"];
+        let some = [&program[..], &["--"], &ON_TORCH].concat();
+        step(options, "end-to-end tests that libtorch matters for", &[&TESTS, &WITH_TORCH, &some])?;
+        step(options, "end-to-end tests without libtorch", &[&TESTS, &ALL, &program])?;
     } else {
         step(options, "lints, warnings denied", &[&LINTS, &ALL, &DENIED])?;
         step(options, "documentation, warnings denied", &[&DOCUMENTS, &ALL])?;
         step(options, "tests", &[&TESTS, &ALL, &["--all-targets"]])?;
     }
     step(options, "documentation tests", &[&TESTS, &ALL, &["--doc"]])?;
+    if options.python {
+        python::check()?;
+    }
     println!("\nall checks passed{}", left_out(options));
     Ok(())
 }
@@ -71,7 +96,7 @@ fn step(options: &Options, what: &str, arguments: &[&[&str]]) -> Result<(), Stri
 /// What will happen, so that nobody is surprised by it.
 fn plan(options: &Options, libtorch_is_there: bool, browser_is_there: bool) -> String {
     let mut plan = vec![if options.torch {
-        "builds and tests all of it, with libtorch and without: some 15 minutes on two cores the first time"
+        "builds and tests all of it, with libtorch and without: some 17 minutes on two cores the first time"
     } else {
         "builds and tests all of it without libtorch: some 8 minutes on two cores the first time"
     }];
@@ -89,6 +114,9 @@ fn left_out(options: &Options) -> String {
     if !options.torch {
         left_out += ", without libtorch: Prophet's learner on tensors was not tested";
     }
+    if !options.python {
+        left_out += ", without Python: its package was not tested";
+    }
     if !options.browser {
         left_out += ", without a browser: what the page does in one was not tested";
     }
@@ -103,17 +131,39 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_typed_and_said() {
-        let all = Options { torch: true, browser: true };
+        let all = Options { torch: true, browser: true, python: true };
         assert_eq!(Options::parse(&[]).as_ref(), Some(&all));
-        let none = Options::parse(&["--no-browser", "--no-torch"]).unwrap();
-        assert_eq!(none, Options { torch: false, browser: false });
+        let none = Options::parse(&["--no-browser", "--no-python", "--no-torch"]).unwrap();
+        assert_eq!(none, Options { torch: false, browser: false, python: false });
         assert_eq!(Options::parse(&["--no-torch", "--fast"]), None);
         let big = ["545 MB", "apt-get"];
         assert!(big.iter().all(|big| plan(&all, false, false).contains(big)));
         assert!(!big.iter().any(|big| plan(&all, true, true).contains(big)));
         assert!(!big.iter().any(|big| plan(&none, false, false).contains(big)));
-        assert!(left_out(&none).contains("libtorch") && left_out(&none).contains("browser"));
+        let parts = ["libtorch", "browser", "Python"];
+        assert!(parts.iter().all(|part| left_out(&none).contains(part)));
         assert_eq!(left_out(&all), "");
+    }
+
+    #[test]
+    fn no_binary_of_tests_is_forgotten() {
+        let root = crate::workspace::root();
+        for package in fs::read_dir(root).unwrap() {
+            let package = package.unwrap().path();
+            let Ok(manifest) = fs::read_to_string(package.join("Cargo.toml")) else { continue };
+            let named = manifest.split("[[test]]\nname = \"").skip(1);
+            let mut binaries: Vec<String> =
+                named.filter_map(|rest| Some(rest.split('"').next()?.to_owned())).collect();
+            if !manifest.contains("autotests = false") {
+                let files = fs::read_dir(package.join("tests")).into_iter().flatten();
+                let names = files.filter_map(|file| file.unwrap().file_name().into_string().ok());
+                binaries.extend(names.filter_map(|name| Some(name.strip_suffix(".rs")?.to_owned())));
+            }
+            for binary in binaries {
+                let known = binary == "program" || BUT_PROGRAM.contains(&binary.as_str());
+                assert!(known, "{}: tests/{binary}.rs never runs: add it to BUT_PROGRAM", package.display());
+            }
+        }
     }
 
     #[test]

@@ -40,3 +40,32 @@ pub(crate) fn cargo_with(
 pub(crate) fn cargo_program() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
+
+/// What a command prints; if it fails, all that it says, with the command.
+pub(crate) fn answer(command: &mut Command) -> Result<String, String> {
+    let shown = |command: &Command| {
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
+        words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+    };
+    let output = command.output().map_err(|error| format!("cannot run `{}`: {error}", shown(command)))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    if output.status.success() {
+        return Ok(text);
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(format!("`{}` ended with {}:\n{}{}", shown(command), output.status, text, said.trim_end()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_fails_says_what_it_said() {
+        assert_eq!(answer(Command::new("echo").arg("yes")).unwrap(), "yes\n");
+        let problem = answer(Command::new("sh").args(["-c", "echo one; echo two >&2; exit 3"])).unwrap_err();
+        assert!(problem.starts_with("`sh -c echo one") && problem.contains("3:\none\ntwo"), "{problem}");
+        let problem = answer(&mut Command::new("no-such-program")).unwrap_err();
+        assert!(problem.starts_with("cannot run `no-such-program`"), "{problem}");
+    }
+}

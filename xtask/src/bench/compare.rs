@@ -6,10 +6,11 @@ use std::process::Command;
 
 use super::git::{git, hash};
 use super::options::Options;
-use super::outside::{answer, json_rate};
+use super::outside::json_rate;
 use super::stats::{self, Pairs, interval};
 use super::sure;
 use super::tools::{Tools, about};
+use crate::workspace::answer;
 use crate::workspace::cargo_program;
 
 /// A row is slower if even the upper end of its interval is below this.

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::outside::answer;
+use crate::workspace::answer;
 use crate::workspace::root;
 
 /// What git answers.

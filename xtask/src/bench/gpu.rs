@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::outside::answer;
 use super::tools::Tools;
 use crate::libtorch;
+use crate::workspace::answer;
 use crate::workspace::{cargo, root};
 
 /// The most bytes of the archive.

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::outside::{answer, collected};
+use super::outside::collected;
 use super::stats::grouped;
 use super::tools::Tools;
+use crate::workspace::answer;
 use crate::workspace::cargo;
 
 /// Parts of `benches/parts.rs`, what one repetition is, and the repetitions in the two runs whose

@@ -1,7 +1,5 @@
 //! Programs that are measured, and what they print.
 
-use std::process::Command;
-
 use serde_json::Value;
 
 /// What one run of a program measured, of one thing.
@@ -11,21 +9,6 @@ pub(super) struct Measured {
     pub(super) label: String,
     /// Steps a second.
     pub(super) rate: f64,
-}
-
-/// What a command prints; if it fails, all that it says, with the command.
-pub(super) fn answer(command: &mut Command) -> Result<String, String> {
-    let shown = |command: &Command| {
-        let words = std::iter::once(command.get_program()).chain(command.get_args());
-        words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
-    };
-    let output = command.output().map_err(|error| format!("cannot run `{}`: {error}", shown(command)))?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    if output.status.success() {
-        return Ok(text);
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(format!("`{}` ended with {}:\n{}{}", shown(command), output.status, text, said.trim_end()))
 }
 
 /// The field of a JSON object that has to be a number above zero: a rate.
@@ -151,15 +134,6 @@ mod tests {
         assert!(json_rate(text, "mean_return").unwrap_err().contains("`mean_return`"));
         assert!(json_rate("{\"rate\": 0}", "rate").unwrap_err().contains("above 0"));
         assert!(json_rate("Traceback", "rate").unwrap_err().contains("`Traceback`"));
-    }
-
-    #[test]
-    fn a_command_that_fails_says_what_it_said() {
-        assert_eq!(answer(Command::new("echo").arg("yes")).unwrap(), "yes\n");
-        let problem = answer(Command::new("sh").args(["-c", "echo one; echo two >&2; exit 3"])).unwrap_err();
-        assert!(problem.starts_with("`sh -c echo one") && problem.contains("3:\none\ntwo"), "{problem}");
-        let problem = answer(&mut Command::new("no-such-program")).unwrap_err();
-        assert!(problem.starts_with("cannot run `no-such-program`"), "{problem}");
     }
 
     #[test]

@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::options::Options;
-use super::outside::{self, Game, Measured, answer, json_rate};
+use super::outside::{self, Game, Measured, json_rate};
 use super::python;
 use super::stats::{self, Pairs};
 use super::tools::Tools;
+use crate::venv;
+use crate::workspace::answer;
 use crate::workspace::root;
 
 /// Clusters of a vector; a vector of Gymnasium that steps single ones gets fewer.
@@ -129,7 +131,7 @@ fn of_jax(tools: &Tools, options: &Options) -> Found {
     let (Some(script), false) = (&options.jax_peer, options.no_python) else {
         return Found::Skipped("JAX", "no --jax-peer FILE".to_owned());
     };
-    match python::provide(&tools.venv(), &python::JAX) {
+    match venv::provide(&tools.venv(), &python::JAX) {
         Err(problem) => Found::Skipped("JAX", problem),
         Ok(program) => Found::Ready(Peer {
             name: "JAX".to_owned(),
@@ -151,7 +153,7 @@ fn of_gymnasium(tools: &Tools, options: &Options) -> Vec<Found> {
     if options.no_python {
         return vec![Found::Skipped("gymnasium", "--no-python".to_owned())];
     }
-    let program = match python::provide(&tools.venv(), &python::VECTORS) {
+    let program = match venv::provide(&tools.venv(), &python::VECTORS) {
         Ok(program) => program,
         Err(problem) => return vec![Found::Skipped("gymnasium", problem)],
     };

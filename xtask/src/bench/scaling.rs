@@ -5,9 +5,10 @@ use std::process::Command;
 use std::time::Instant;
 
 use super::options::Options;
-use super::outside::{answer, json_rate};
+use super::outside::json_rate;
 use super::stats::{Pairs, grouped, median, ratio};
 use super::tools::Tools;
+use crate::workspace::answer;
 
 /// Numbers of clusters of the curve.
 const CLUSTERS: [usize; 6] = [1 << 10, 1 << 12, 1 << 14, 1 << 16, 1 << 18, 1 << 20];

@@ -4,9 +4,10 @@
 use std::process::Command;
 
 use super::options::Options;
-use super::outside::{answer, json_rate};
+use super::outside::json_rate;
 use super::stats::{Pairs, interval};
 use super::tools::Tools;
+use crate::workspace::answer;
 
 /// So large a rate drives probabilities below 1e-38 within a few updates; it stays there.
 pub(super) const SURE: &str = "throughput --train --set train.schedule=fixed --set train.learning_rate=0.3 --set train.learning_rate_final=0.3";

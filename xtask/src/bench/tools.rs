@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::outside;
+use crate::workspace::answer;
 use crate::workspace::{cargo_program, root};
 
 /// Where cargo builds, and what it has built.
@@ -19,7 +19,7 @@ impl Tools {
     pub(super) fn find() -> Result<Tools, String> {
         let mut metadata = Command::new(cargo_program());
         metadata.args(["metadata", "--format-version", "1", "--no-deps"]).current_dir(root());
-        let metadata: Value = serde_json::from_str(&outside::answer(&mut metadata)?)
+        let metadata: Value = serde_json::from_str(&answer(&mut metadata)?)
             .map_err(|error| format!("cannot read cargo's metadata: {error}"))?;
         let target =
             metadata["target_directory"].as_str().ok_or("cargo's metadata have no target directory")?;
@@ -52,7 +52,7 @@ impl Tools {
 
 /// What a binary says of itself, and the machine.
 pub(super) fn about(binary: &Path) -> String {
-    let doctor = outside::answer(Command::new(binary).arg("doctor")).unwrap_or_default();
+    let doctor = answer(Command::new(binary).arg("doctor")).unwrap_or_default();
     let line = |name: &str| doctor.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let (system, architecture) = (std::env::consts::OS, std::env::consts::ARCH);
@@ -71,6 +71,6 @@ fn cpu_model() -> String {
     let line = listed.lines().find(|line| line.starts_with("model name"));
     line.and_then(|line| line.split_once(':'))
         .map(|(_, model)| model.trim().to_owned())
-        .or_else(|| outside::answer(Command::new("sysctl").args(["-n", "machdep.cpu.brand_string"])).ok())
+        .or_else(|| answer(Command::new("sysctl").args(["-n", "machdep.cpu.brand_string"])).ok())
         .map_or_else(|| "a processor without a name".to_owned(), |model| model.trim().to_owned())
 }

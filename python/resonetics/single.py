@@ -1,0 +1,121 @@
+"""One cluster as a gymnasium.Env."""
+
+import operator
+from typing import Any, SupportsIndex
+
+import gymnasium
+import numpy as np
+from gymnasium.error import ResetNeeded
+from numpy.typing import NDArray
+
+from resonetics._native import Cluster
+from resonetics.spaces import LAST_SEED, action_space, observation_space
+
+Observation = NDArray[np.float32]
+
+
+class K8sSmartTensor(gymnasium.Env[Observation, SupportsIndex]):
+    """A cluster whose memory leaks for ever: 30 numbers of 0 to 1 observed, 6 actions (RULES section 1).
+
+    `rules` is `"k8s"` (v4.5) or `"k8s-v4.6"`, `preset` is `"calm"`, `"reference"` or `"storm"`; every other keyword is a
+    setting, such as `max_steps=2000` or `drift={"schedule": "ramp"}`. The time limit is the setting `max_steps`.
+
+    `reset(seed=S)` begins the episode that every other way into this world begins with S; `reset()` the next one of
+    that seed, or of a seed drawn from the system where there is none yet (`np_random_seed` has it).
+    """
+
+    metadata = {"render_modes": ["ansi"], "render_fps": 10}
+
+    def __init__(
+        self, rules: str = "k8s", preset: str = "reference", render_mode: str | None = None, **settings: Any
+    ) -> None:
+        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
+            raise ValueError(f"render_mode {render_mode!r}: allowed are None and {self.metadata['render_modes']}")
+        self.render_mode = render_mode
+        self.observation_space = observation_space()
+        self.action_space = action_space()
+        self._made_of = (rules, preset, settings)
+        self._cluster = Cluster(rules, preset, settings)
+        self._seeded = False
+        self._over = True
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Begins an episode. There are no options."""
+        if options:
+            raise ValueError(f"options {sorted(options)}: there are none; settings are keywords of make()")
+        if seed is not None:
+            seed = whole_seed(seed)
+        super().reset(seed=seed)
+        if seed is None and not self._seeded:
+            seed = self.np_random_seed & LAST_SEED
+        self._seeded = True
+        observation, info = self._cluster.reset(seed)
+        self._over = False
+        return observation, info
+
+    def step(self, action: SupportsIndex) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """One step. Raises ResetNeeded after the end of an episode, ValueError or TypeError for what is no action."""
+        if self._over:
+            raise ResetNeeded("the episode is over, or none has begun: call reset() first")
+        stepped = self._cluster.step(whole_action(action))
+        self._over = stepped[2] or stepped[3]
+        return stepped
+
+    def render(self) -> str | None:
+        """The grid in words with `render_mode="ansi"`: a node is its memory in hundredths, the agent's in brackets."""
+        if self.render_mode is None:
+            return None
+        return text(self._cluster.state(), self._cluster.grid)
+
+    @property
+    def settings(self) -> str:
+        """All settings, as TOML."""
+        return self._cluster.settings()
+
+    def state(self) -> dict[str, Any]:
+        """Cpu, memory and priority of every node, float32, where the agent stands (row, column), and the budget."""
+        return self._cluster.state()
+
+    def __getstate__(self) -> dict[str, Any]:
+        own = {name: value for name, value in self.__dict__.items() if name != "_cluster"}
+        return {**own, "_saved": self._cluster.save()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        saved = state.pop("_saved")
+        self.__dict__.update(state)
+        self._cluster = Cluster(*self._made_of)
+        self._cluster.restore(saved)
+
+
+def whole_seed(seed: SupportsIndex) -> int:
+    """A seed as an int of Python."""
+    whole = operator.index(seed)
+    if not 0 <= whole <= LAST_SEED:
+        raise ValueError(f"seed {whole}: allowed are whole numbers from 0 to {LAST_SEED}")
+    return whole
+
+
+def whole_action(action: SupportsIndex) -> int:
+    """An action as an int of Python."""
+    try:
+        whole = operator.index(action)
+    except TypeError:
+        raise TypeError(f"action {action!r}: allowed are whole numbers") from None
+    if whole < 0:
+        raise ValueError(f"action {whole}: allowed are 0 to 5")
+    return whole
+
+
+def text(state: dict[str, Any], grid: tuple[int, int]) -> str:
+    """A cluster in words."""
+    width, (row, column) = grid[1], state["agent"]
+    rows = []
+    for first in range(0, len(state["memory"]), width):
+        cells = []
+        for place, memory in enumerate(state["memory"][first : first + width]):
+            here = (first // width, place) == (row, column)
+            cells.append(f"[{100 * memory:3.0f}]" if here else f" {100 * memory:3.0f} ")
+        rows.append("".join(cells))
+    return "\n".join([*rows, f"budget {state['budget']:.1f}"])

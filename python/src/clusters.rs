@@ -1,0 +1,305 @@
+//! Many clusters, stepped together while the interpreter does something else.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadwriteArray2, ToPyArray};
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
+use pyo3::types::{PyBytes, PyDict, PyTuple};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use resonetics_envs::k8s::{K8sConfig, K8sEnv, K8sInfo};
+use resonetics_envs::vector::{Autoreset, Batch, VecEnv};
+
+use crate::cluster::written;
+use crate::settings;
+
+/// Clusters from which on the interpreter is let go while they step: fewer take no longer than that does.
+const LET_GO_FROM: usize = 16;
+
+/// N clusters as `gymnasium.vector.VectorEnv` wants them. What may be asked, and when, is checked in Python.
+#[pyclass(frozen, module = "resonetics._native")]
+pub(crate) struct Clusters {
+    config: K8sConfig,
+    threads: usize,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// A lane that has ended is begun anew in its next step, unless it was before.
+    envs: VecEnv<K8sEnv>,
+    batch: Batch,
+    actions: Vec<usize>,
+    infos: Vec<K8sInfo>,
+    /// Lanes whose episode ended in the last step.
+    ended: Vec<bool>,
+}
+
+impl State {
+    fn note_infos(&mut self) {
+        self.envs.write_infos(&mut self.infos);
+    }
+}
+
+/// The threads of this process; those of a parent that was forked are not here.
+fn pool(threads: usize) -> PyResult<Arc<ThreadPool>> {
+    static POOLS: Mutex<Vec<(u32, usize, Arc<ThreadPool>)>> = Mutex::new(Vec::new());
+    let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
+    let process = std::process::id();
+    if let Some((.., pool)) = pools.iter().find(|(of, size, _)| (*of, *size) == (process, threads)) {
+        return Ok(Arc::clone(pool));
+    }
+    let pool = ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|error| PyRuntimeError::new_err(format!("cannot start {threads} threads: {error}")))?;
+    let pool = Arc::new(pool);
+    pools.push((process, threads, Arc::clone(&pool)));
+    Ok(pool)
+}
+
+impl Clusters {
+    /// The clusters, for this thread alone; the interpreter goes on while it waits.
+    fn state(&self, py: Python<'_>) -> MutexGuard<'_, State> {
+        self.state.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Works at the clusters with this vector's threads.
+    fn at_work<R: Send>(
+        &self,
+        py: Python<'_>,
+        state: &mut State,
+        work: impl FnOnce(&mut State) -> R + Send,
+    ) -> PyResult<R> {
+        if state.ended.len() < LET_GO_FROM {
+            return Ok(work(state));
+        }
+        if self.threads == 1 {
+            return Ok(py.detach(|| work(state)));
+        }
+        let pool = pool(self.threads)?;
+        Ok(py.detach(|| pool.install(|| work(state))))
+    }
+}
+
+#[pymethods]
+impl Clusters {
+    #[new]
+    fn new(
+        name: &str,
+        preset: &str,
+        settings: &Bound<'_, PyDict>,
+        num_envs: usize,
+        threads: usize,
+    ) -> PyResult<Clusters> {
+        let config = settings::cluster(name, preset, settings)?;
+        let envs = VecEnv::new(vec![K8sEnv::new(config.clone()); num_envs], Autoreset::NextStep)
+            .map_err(PyValueError::new_err)?;
+        let batch = envs.batch();
+        let actions = vec![0; num_envs];
+        let (infos, ended) = (vec![K8sInfo::default(); num_envs], vec![false; num_envs]);
+        let state = State { envs, batch, actions, infos, ended };
+        Ok(Clusters { config, threads, state: Mutex::new(state) })
+    }
+
+    /// The settings as TOML.
+    fn settings(&self) -> PyResult<String> {
+        toml::to_string(&self.config).map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
+    /// Height and width.
+    #[getter]
+    fn grid(&self) -> (usize, usize) {
+        (self.config.height, self.config.width)
+    }
+
+    /// Steps after which an episode is cut.
+    #[getter]
+    fn max_steps(&self) -> u32 {
+        self.config.max_steps
+    }
+
+    /// As `Cluster.state`, of a lane.
+    fn state_of<'py>(&self, py: Python<'py>, lane: usize) -> PyResult<Bound<'py, PyDict>> {
+        let guard = self.state(py);
+        if lane >= guard.ended.len() {
+            return Err(PyValueError::new_err(format!("lane {lane}: there are {}", guard.ended.len())));
+        }
+        let state = guard.envs.env(lane).state();
+        drop(guard);
+        written(py, state)
+    }
+
+    /// The seeds of the lanes of a vector of one seed: no lane of one vector has that of another's.
+    #[staticmethod]
+    fn lane_seeds(seed: u64, num_envs: u64) -> PyResult<Vec<u64>> {
+        let seed = settings::seed(seed)?;
+        Ok((0..num_envs).map(|lane| resonetics_envs::stream::lane_seed(seed, lane)).collect())
+    }
+
+    /// Begins episodes in the lanes marked in `lanes` `[N]`, each episode 0 of its seed in `seeds` `[N]`, or the next
+    /// of the seed in use; the others go on. Yields `(observations, infos)` of all.
+    fn reset<'py>(
+        &self,
+        py: Python<'py>,
+        seeds: Option<Vec<u64>>,
+        lanes: PyReadonlyArray1<'py, bool>,
+        out: Option<PyReadwriteArray2<'py, f32>>,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        let lanes: Vec<bool> = lanes.as_array().to_vec();
+        let mut guard = self.state(py);
+        let state = &mut *guard;
+        of_all("lanes", lanes.len(), state.ended.len())?;
+        if let Some(seeds) = &seeds {
+            of_all("seeds", seeds.len(), state.ended.len())?;
+            for &seed in seeds {
+                settings::seed(seed)?;
+            }
+        }
+        self.at_work(py, state, |state| {
+            match seeds {
+                Some(seeds) => {
+                    let seeds: Vec<Option<u64>> =
+                        seeds.into_iter().zip(&lanes).map(|(seed, &marked)| marked.then_some(seed)).collect();
+                    state.envs.reset_lanes(&seeds, &mut state.batch);
+                }
+                None => state.envs.next_episodes(&lanes, &mut state.batch),
+            }
+            for (ended, marked) in state.ended.iter_mut().zip(&lanes) {
+                *ended &= !marked;
+            }
+            state.note_infos();
+        })?;
+        (observations(py, &state.batch, out)?, infos(py, &state.infos)?).into_pyobject(py)
+    }
+
+    /// A step of all lanes with `actions` `[N]`: `(observations, rewards, terminated, truncated, infos)`; with
+    /// `same_step` the lanes that end begin anew at once, and there is a sixth: `None`, or which lanes they are, and
+    /// their last observations and infos.
+    fn step<'py>(
+        &self,
+        py: Python<'py>,
+        actions: PyReadonlyArray1<'py, i64>,
+        same_step: bool,
+        out: Option<PyReadwriteArray2<'py, f32>>,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        let mut guard = self.state(py);
+        let state = &mut *guard;
+        let actions = actions.as_array();
+        of_all("actions", actions.len(), state.ended.len())?;
+        // What is negative is too large.
+        for (slot, &action) in state.actions.iter_mut().zip(actions) {
+            *slot = usize::try_from(action).unwrap_or(usize::MAX);
+        }
+        let threads = self.threads;
+        let stepped = self.at_work(py, state, |state| {
+            state.envs.step_on(threads, &state.actions, &mut state.batch)?;
+            let flags = state.batch.terminated.iter().zip(&state.batch.truncated);
+            for (ended, (terminated, truncated)) in state.ended.iter_mut().zip(flags) {
+                *ended = terminated | truncated;
+            }
+            state.note_infos();
+            Ok::<_, resonetics_envs::env::InvalidAction>(())
+        })?;
+        stepped.map_err(|error| {
+            let action = actions[error.row];
+            PyValueError::new_err(format!(
+                "action {action} of lane {}: allowed are 0 to {}",
+                error.row,
+                error.n - 1
+            ))
+        })?;
+        let rewards: Vec<f64> = state.batch.rewards.iter().map(|&reward| reward.into()).collect();
+        let rewards = PyArray1::from_vec(py, rewards);
+        let (terminated, truncated) =
+            (state.batch.terminated.to_pyarray(py), state.batch.truncated.to_pyarray(py));
+        if !same_step {
+            let seen = observations(py, &state.batch, out)?;
+            return (seen, rewards, terminated, truncated, infos(py, &state.infos)?).into_pyobject(py);
+        }
+        let last = if state.ended.contains(&true) { Some(self.begun_anew(py, state)?) } else { None };
+        let seen = observations(py, &state.batch, out)?;
+        (seen, rewards, terminated, truncated, infos(py, &state.infos)?, last).into_pyobject(py)
+    }
+
+    /// All that decides how the vector goes on, beside its settings.
+    fn save<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let saved = self.state(py).envs.save().map_err(|error| PyValueError::new_err(error.to_string()))?;
+        Ok(PyBytes::new(py, &saved))
+    }
+
+    /// Goes back to what `save` saved; yields `(observations, infos)` and which lanes have ended.
+    fn restore<'py>(
+        &self,
+        py: Python<'py>,
+        saved: &[u8],
+        out: Option<PyReadwriteArray2<'py, f32>>,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        let mut guard = self.state(py);
+        let state = &mut *guard;
+        state
+            .envs
+            .restore(saved, &mut state.batch)
+            .map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let flags = state.batch.terminated.iter().zip(&state.batch.truncated);
+        state.ended = flags.map(|(terminated, truncated)| terminated | truncated).collect();
+        state.note_infos();
+        let ended = state.ended.to_pyarray(py);
+        (observations(py, &state.batch, out)?, infos(py, &state.infos)?, ended).into_pyobject(py)
+    }
+}
+
+impl Clusters {
+    /// Begins the next episode in the lanes that have ended; yields which they are, and their last observations and
+    /// infos.
+    fn begun_anew<'py>(&self, py: Python<'py>, state: &mut State) -> PyResult<Bound<'py, PyTuple>> {
+        let lanes: Vec<usize> = (0..state.ended.len()).filter(|&lane| state.ended[lane]).collect();
+        let seen: Vec<Vec<f32>> =
+            lanes.iter().map(|&lane| state.batch.observations.row(lane).to_vec()).collect();
+        let last: Vec<K8sInfo> = lanes.iter().map(|&lane| state.infos[lane]).collect();
+        self.at_work(py, state, |state| {
+            state.envs.next_episodes(&state.ended, &mut state.batch);
+            state.ended.fill(false);
+            state.note_infos();
+        })?;
+        let lanes: Vec<i64> = lanes.into_iter().map(|lane| lane as i64).collect();
+        let seen =
+            PyArray2::from_vec2(py, &seen).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        (PyArray1::from_vec(py, lanes), seen, infos(py, &last)?).into_pyobject(py)
+    }
+}
+
+fn of_all(what: &str, found: usize, lanes: usize) -> PyResult<()> {
+    if found == lanes {
+        return Ok(());
+    }
+    Err(PyValueError::new_err(format!("{found} {what} for {lanes} environments: one for each is needed")))
+}
+
+/// The observations in an array of their own, or in the one that is to be written again and again.
+fn observations<'py>(
+    py: Python<'py>,
+    batch: &Batch,
+    out: Option<PyReadwriteArray2<'py, f32>>,
+) -> PyResult<Option<Bound<'py, PyArray2<f32>>>> {
+    let Some(mut out) = out else { return Ok(Some(batch.observations.to_pyarray(py))) };
+    let mut array = out.as_array_mut();
+    if array.dim() != batch.observations.dim() {
+        return Err(PyValueError::new_err("the array for the observations has another shape"));
+    }
+    array.assign(&batch.observations);
+    Ok(None)
+}
+
+/// What there is to know of each lane, an array a key.
+fn infos<'py>(py: Python<'py>, infos: &[K8sInfo]) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    let of = |field: fn(&K8sInfo) -> f64| PyArray1::from_iter(py, infos.iter().map(field));
+    let count =
+        |field: fn(&K8sInfo) -> u32| PyArray1::from_iter(py, infos.iter().map(|info| i64::from(field(info))));
+    dict.set_item("avg_load", of(|info| info.avg_load.into()))?;
+    dict.set_item("oom_nodes", count(|info| info.oom_nodes))?;
+    dict.set_item("critical_oom", count(|info| info.critical_oom))?;
+    dict.set_item("budget", of(|info| info.budget))?;
+    Ok(dict)
+}
