@@ -1,17 +1,17 @@
 """The garden as a pettingzoo.ParallelEnv."""
 
+import copy
 import operator
-import os
 from typing import Any, SupportsIndex
 
 import numpy as np
+from gymnasium.error import ResetNeeded
 from gymnasium.spaces import Box, Discrete
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
 from resonetics._native import Garden
-from resonetics.single import whole_seed
-from resonetics.spaces import LAST_SEED
+from resonetics.single import drawn_seed, named, whole_seed
 
 ACTIONS = 6
 Observation = NDArray[np.float32]
@@ -39,8 +39,10 @@ class GardenerParallel(ParallelEnv[str, Observation, int]):
         if render_mode is not None:
             raise ValueError(f"render_mode {render_mode!r}: allowed is None")
         self.render_mode = render_mode
-        self._made_of = ("gardener", preset, settings)
-        self._garden = Garden(*self._made_of)
+        named("gardener", preset)
+        self._garden = Garden("gardener", preset, settings)
+        # Of its own: the caller's may change.
+        self._made_of = ("gardener", preset, copy.deepcopy(settings))
         rows, side, _ = self._garden.sizes
         if operator.index(born) < rows:
             raise ValueError(f"born {born}: allowed are whole numbers from {rows} on, the most gardeners at a time")
@@ -56,6 +58,16 @@ class GardenerParallel(ParallelEnv[str, Observation, int]):
         self.generation: dict[str, Any] = {}
         self._slots: dict[str, int] = {}
         self._seeded = False
+
+    @property
+    def observation_spaces(self) -> dict[str, Box]:
+        """That of each agent that can be: the same object."""
+        return dict.fromkeys(self.possible_agents, self._observation_space)
+
+    @property
+    def action_spaces(self) -> "dict[str, Discrete[np.int64]]":
+        """That of each agent that can be: the same object, so that its seed is that of all."""
+        return dict.fromkeys(self.possible_agents, self._action_space)
 
     def observation_space(self, agent: str) -> Box:
         """What a gardener sees: the cells around it, row by row, and five numbers (RULES section 2.4), float32."""
@@ -75,7 +87,7 @@ class GardenerParallel(ParallelEnv[str, Observation, int]):
         if seed is not None:
             seed = whole_seed(seed)
         elif not self._seeded:
-            seed = int.from_bytes(os.urandom(8), "little") & LAST_SEED
+            seed = drawn_seed()
         self._seeded = True
         shown = self._garden.reset(seed)
         self.agents, self._slots = [], {}
@@ -86,8 +98,13 @@ class GardenerParallel(ParallelEnv[str, Observation, int]):
     def step(
         self, actions: dict[str, SupportsIndex]
     ) -> tuple[Observations, dict[str, float], dict[str, bool], dict[str, bool], Infos]:
-        """A generation. Raises ValueError or TypeError for what are no actions; nothing has changed then."""
-        if not self.agents:
+        """A generation. Raises ValueError or TypeError for what are no actions, ResetNeeded for actions without an episode;
+        nothing has changed then.
+        """
+        if not self._slots:
+            if actions:
+                raise ResetNeeded("the episode is over, or none has begun: call reset() first")
+            # As PettingZoo's wrappers ask for it.
             return {}, {}, {}, {}, {}
         shown = self._garden.step(self._rows(actions))
         self.generation = shown["generation"]
@@ -125,7 +142,7 @@ class GardenerParallel(ParallelEnv[str, Observation, int]):
 
     def _rows(self, actions: dict[str, SupportsIndex]) -> NDArray[np.int64]:
         unknown = [agent for agent in actions if agent not in self._slots]
-        missing = [agent for agent in self.agents if agent not in actions]
+        missing = [agent for agent in self._slots if agent not in actions]
         if unknown or missing:
             words = [f"{agent} does not live" for agent in unknown[:3]] + [f"{agent} has none" for agent in missing[:3]]
             raise ValueError(f"actions: {', '.join(words)}: one for each living agent is needed")

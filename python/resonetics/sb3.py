@@ -65,7 +65,7 @@ class VecEnv(BaseVecEnv):
         return observations, rewards.astype(np.float32), terminated | truncated, lists
 
     def _lists(self, infos: dict[str, Any]) -> list[dict[str, Any]]:
-        keys = [key for key in infos if "final" not in key]
+        keys = [key for key in infos if "final" not in key and not key.startswith("_")]
         columns = [infos[key].tolist() for key in keys]
         return [dict(zip(keys, row, strict=True)) for row in zip(*columns, strict=True)]
 

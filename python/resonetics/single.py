@@ -1,6 +1,8 @@
 """One cluster as a gymnasium.Env."""
 
+import copy
 import operator
+import os
 from typing import Any, SupportsIndex
 
 import gymnasium
@@ -9,7 +11,7 @@ from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
 from resonetics._native import Cluster
-from resonetics.spaces import LAST_SEED, action_space, observation_space
+from resonetics.spaces import ACTIONS, LAST_SEED, PRESETS, action_space, observation_space
 
 Observation = NDArray[np.float32]
 
@@ -34,8 +36,10 @@ class K8sSmartTensor(gymnasium.Env[Observation, SupportsIndex]):
         self.render_mode = render_mode
         self.observation_space = observation_space()
         self.action_space = action_space()
-        self._made_of = (rules, preset, settings)
+        named(rules, preset)
         self._cluster = Cluster(rules, preset, settings)
+        # Of its own: the caller's may change.
+        self._made_of = (rules, preset, copy.deepcopy(settings))
         self._seeded = False
         self._over = True
 
@@ -47,9 +51,9 @@ class K8sSmartTensor(gymnasium.Env[Observation, SupportsIndex]):
             raise ValueError(f"options {sorted(options)}: there are none; settings are keywords of make()")
         if seed is not None:
             seed = whole_seed(seed)
+        elif not self._seeded:
+            seed = drawn_seed()
         super().reset(seed=seed)
-        if seed is None and not self._seeded:
-            seed = self.np_random_seed & LAST_SEED
         self._seeded = True
         observation, info = self._cluster.reset(seed)
         self._over = False
@@ -91,10 +95,26 @@ class K8sSmartTensor(gymnasium.Env[Observation, SupportsIndex]):
 
 def whole_seed(seed: SupportsIndex) -> int:
     """A seed as an int of Python."""
-    whole = operator.index(seed)
+    try:
+        whole = operator.index(seed)
+    except TypeError:
+        raise TypeError(f"seed {seed!r}: allowed are whole numbers") from None
     if not 0 <= whole <= LAST_SEED:
         raise ValueError(f"seed {whole}: allowed are whole numbers from 0 to {LAST_SEED}")
     return whole
+
+
+def drawn_seed() -> int:
+    """A seed from the system, one that a float holds too."""
+    return int.from_bytes(os.urandom(8), "little") >> 11
+
+
+def named(rules: str, preset: str) -> None:
+    """Refuses what are no names; whether there is one the worlds know."""
+    if not isinstance(rules, str):
+        raise ValueError(f"rules {rules!r}: allowed are 'k8s' and 'k8s-v4.6'")
+    if not isinstance(preset, str):
+        raise ValueError(f"preset {preset!r}: allowed are {', '.join(PRESETS)}")
 
 
 def whole_action(action: SupportsIndex) -> int:
@@ -103,8 +123,8 @@ def whole_action(action: SupportsIndex) -> int:
         whole = operator.index(action)
     except TypeError:
         raise TypeError(f"action {action!r}: allowed are whole numbers") from None
-    if whole < 0:
-        raise ValueError(f"action {whole}: allowed are 0 to 5")
+    if not 0 <= whole < ACTIONS:
+        raise ValueError(f"action {whole}: allowed are 0 to {ACTIONS - 1}")
     return whole
 
 

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 OBSERVATION = 30
 ACTIONS = 6
-LAST_SEED = 2**53 - 1
+LAST_SEED = 2**63 - 1
+PRESETS = ("calm", "reference", "storm")
 
 
 def observation_space() -> Space[NDArray[np.float32]]:

@@ -1,9 +1,10 @@
 """Many clusters as a gymnasium.vector.VectorEnv, all stepped in Rust."""
 
+import copy as copying
 import operator
 import os
 from collections.abc import Sequence
-from typing import Any, SupportsIndex
+from typing import Any, SupportsIndex, cast
 
 import numpy as np
 from gymnasium.error import ClosedEnvironmentError, ResetNeeded
@@ -12,8 +13,8 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
 from resonetics._native import Clusters
-from resonetics.single import text, whole_seed
-from resonetics.spaces import ACTIONS, LAST_SEED, OBSERVATION, action_space, observation_space
+from resonetics.single import drawn_seed, named, text, whole_seed
+from resonetics.spaces import ACTIONS, OBSERVATION, action_space, observation_space
 
 Observations = NDArray[np.float32]
 Stepped = tuple[Observations, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]
@@ -49,14 +50,16 @@ class K8sSmartTensorVector(VectorEnv[Observations, ArrayLike, ArrayLike]):
         threads: int | None = None,
         **settings: Any,
     ) -> None:
-        if operator.index(num_envs) < 1:
+        named(rules, preset)
+        num_envs = whole_number("num_envs", num_envs)
+        if num_envs < 1:
             raise ValueError(f"num_envs {num_envs}: allowed are whole numbers from 1 on")
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             raise ValueError(f"render_mode {render_mode!r}: allowed are None and {self.metadata['render_modes']}")
-        threads = len(os.sched_getaffinity(0)) if threads is None else operator.index(threads)
+        threads = min(len(os.sched_getaffinity(0)), 1024) if threads is None else whole_number("threads", threads)
         if not 1 <= threads <= 1024:
             raise ValueError(f"threads {threads}: allowed are whole numbers from 1 to 1024")
-        self.num_envs = operator.index(num_envs)
+        self.num_envs = num_envs
         self.render_mode = render_mode
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {**type(self).metadata, "autoreset_mode": self.autoreset_mode}
@@ -64,17 +67,20 @@ class K8sSmartTensorVector(VectorEnv[Observations, ArrayLike, ArrayLike]):
         self.single_action_space = action_space()
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
-        self._made_of = (rules, preset, settings, self.num_envs, threads)
-        self._clusters = Clusters(*self._made_of)
-        if max_episode_steps is not None and operator.index(max_episode_steps) < self._clusters.max_steps:
-            settings = {**settings, "max_steps": operator.index(max_episode_steps)}
-            self._made_of = (rules, preset, settings, self.num_envs, threads)
-            self._clusters = Clusters(*self._made_of)
+        self._clusters = Clusters(rules, preset, settings, num_envs, threads)
+        if max_episode_steps is not None:
+            limit = whole_number("max_episode_steps", max_episode_steps)
+            if limit < self._clusters.max_steps:
+                settings = {**settings, "max_steps": limit}
+                self._clusters = Clusters(rules, preset, settings, num_envs, threads)
+        # Of its own: the caller's may change.
+        self._made_of = (rules, preset, copying.deepcopy(settings), num_envs, threads)
         self._out = None if copy else np.zeros((self.num_envs, OBSERVATION), np.float32)
         self._same_step = self.autoreset_mode is AutoresetMode.SAME_STEP
         self._disabled = self.autoreset_mode is AutoresetMode.DISABLED
         self._all = np.ones(self.num_envs, np.bool_)
         self._ended = np.ones(self.num_envs, np.bool_)
+        self._masks = masks(self._all)
         self._seeds: tuple[int, ...] | None = None
         self._begun = False
 
@@ -87,8 +93,7 @@ class K8sSmartTensorVector(VectorEnv[Observations, ArrayLike, ArrayLike]):
         return self._seeds
 
     def _drawn(self) -> list[int]:
-        seed = int.from_bytes(os.urandom(8), "little") & LAST_SEED
-        return Clusters.lane_seeds(seed, self.num_envs)
+        return Clusters.lane_seeds(drawn_seed(), self.num_envs)
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -101,6 +106,7 @@ class K8sSmartTensorVector(VectorEnv[Observations, ArrayLike, ArrayLike]):
         mask = self._mask(options)
         seeds = self._seeds_of(seed, mask)
         seen, infos = self._clusters.reset(seeds, mask, self._out)
+        infos.update(self._masks)
         self._ended = self._ended & ~mask
         self._begun = True
         return self._seen(seen), infos
@@ -128,8 +134,8 @@ class K8sSmartTensorVector(VectorEnv[Observations, ArrayLike, ArrayLike]):
             if self._seeds is not None and self._begun:
                 return None
             seeds = list(self.np_random_seed)
-        elif not isinstance(seed, (Sequence, np.ndarray)):
-            seeds = Clusters.lane_seeds(whole_seed(seed), self.num_envs)
+        elif not isinstance(seed, (Sequence, np.ndarray)) or np.ndim(cast(Any, seed)) == 0:
+            seeds = Clusters.lane_seeds(whole_seed(cast(int, seed)), self.num_envs)
         else:
             if len(seed) != self.num_envs:
                 raise ValueError(f"{len(seed)} seeds for {self.num_envs} environments: one for each is needed")
@@ -159,12 +165,14 @@ class K8sSmartTensorVector(VectorEnv[Observations, ArrayLike, ArrayLike]):
         if self._same_step:
             return self._step_and_reset(actions)
         seen, rewards, terminated, truncated, infos = self._clusters.step(actions, False, self._out)
+        infos.update(self._masks)
         if self._disabled:
             self._ended = terminated | truncated
         return self._seen(seen), rewards, terminated, truncated, infos
 
     def _step_and_reset(self, actions: NDArray[np.int64]) -> Stepped:
         seen, rewards, terminated, truncated, infos, last = self._clusters.step(actions, True, self._out)
+        infos.update(self._masks)
         if last is not None:
             lanes, observations, final = last
             marked = np.zeros(self.num_envs, np.bool_)
@@ -239,3 +247,18 @@ class K8sSmartTensorVector(VectorEnv[Observations, ArrayLike, ArrayLike]):
         self.__dict__.update(state)
         self._clusters = Clusters(*self._made_of)
         self._clusters.restore(saved, self._out)
+
+
+def whole_number(name: str, value: SupportsIndex) -> int:
+    """The keyword `name` as an int of Python."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} {value!r}: allowed are whole numbers") from None
+
+
+def masks(all_lanes: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
+    """The masks of infos that every lane has, in one array that nobody can write."""
+    full = all_lanes.copy()
+    full.flags.writeable = False
+    return {f"_{key}": full for key in ("avg_load", "oom_nodes", "critical_oom", "budget")}

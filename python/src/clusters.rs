@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadwriteArray2, ToPyArray};
+use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, ToPyArray};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
@@ -144,7 +144,7 @@ impl Clusters {
         py: Python<'py>,
         seeds: Option<Vec<u64>>,
         lanes: PyReadonlyArray1<'py, bool>,
-        out: Option<PyReadwriteArray2<'py, f32>>,
+        out: Option<Bound<'py, PyArray2<f32>>>,
     ) -> PyResult<Bound<'py, PyTuple>> {
         let lanes: Vec<bool> = lanes.as_array().to_vec();
         let mut guard = self.state(py);
@@ -181,7 +181,7 @@ impl Clusters {
         py: Python<'py>,
         actions: PyReadonlyArray1<'py, i64>,
         same_step: bool,
-        out: Option<PyReadwriteArray2<'py, f32>>,
+        out: Option<Bound<'py, PyArray2<f32>>>,
     ) -> PyResult<Bound<'py, PyTuple>> {
         let mut guard = self.state(py);
         let state = &mut *guard;
@@ -233,7 +233,7 @@ impl Clusters {
         &self,
         py: Python<'py>,
         saved: &[u8],
-        out: Option<PyReadwriteArray2<'py, f32>>,
+        out: Option<Bound<'py, PyArray2<f32>>>,
     ) -> PyResult<Bound<'py, PyTuple>> {
         let mut guard = self.state(py);
         let state = &mut *guard;
@@ -280,9 +280,13 @@ fn of_all(what: &str, found: usize, lanes: usize) -> PyResult<()> {
 fn observations<'py>(
     py: Python<'py>,
     batch: &Batch,
-    out: Option<PyReadwriteArray2<'py, f32>>,
+    out: Option<Bound<'py, PyArray2<f32>>>,
 ) -> PyResult<Option<Bound<'py, PyArray2<f32>>>> {
-    let Some(mut out) = out else { return Ok(Some(batch.observations.to_pyarray(py))) };
+    let Some(out) = out else { return Ok(Some(batch.observations.to_pyarray(py))) };
+    // Behind the lock: whoever steps the vector too waits there.
+    let mut out = out.try_readwrite().map_err(|error| {
+        PyValueError::new_err(format!("the array of the observations cannot be written: {error}"))
+    })?;
     let mut array = out.as_array_mut();
     if array.dim() != batch.observations.dim() {
         return Err(PyValueError::new_err("the array for the observations has another shape"));

@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+from gymnasium.error import ResetNeeded
 from pettingzoo.test import parallel_api_test, parallel_seed_test
 
 import resonetics
@@ -99,6 +100,9 @@ def test_more_births_than_names_end_the_episode():
     shown = play(env, 2000, seed=2)
     assert env.agents == [] and all(shown[-1][3].values()) and not all(shown[-1][2].values())
     assert env.step({}) == ({}, {}, {}, {}, {})
+    for env in (env, garden()):
+        with pytest.raises(ResetNeeded, match="reset"):
+            env.step({"gardener_0": 4})
     with pytest.raises(ValueError, match="born 3: allowed are whole numbers from 16 on"):
         garden(born=3)
 
@@ -126,6 +130,10 @@ def test_what_are_no_actions_is_refused_and_nothing_moves(change, error, words):
     actions = dict.fromkeys(env.agents, 4)
     with pytest.raises(error, match=words):
         env.step(change(actions))
+    # The list of who lives is the caller's to change.
+    env.agents.remove("gardener_1")
+    with pytest.raises(ValueError, match="gardener_1 has none"):
+        env.step(dict.fromkeys(env.agents, 4))
     equal(env.step(actions), other.step(actions))
 
 
