@@ -178,7 +178,7 @@ fn trainings_are_one_side() {
     let ahead = [18, 20, 22].map(|at_last| [40, 40, 40, at_last, 2]);
     let mut seeds: Vec<Doses> =
         ["a", "b", "c"].iter().zip(ahead).map(|(name, alive)| trained(name, alive)).collect();
-    seeds.push(agent("random", [20, 2, 0, 0, 0], 40, 0));
+    seeds.push(agent("random", [40, 20, 0, 0, 0], 40, 0));
     let answer = told(seeds).answer;
     assert!(answer.starts_with("k8s: a, b, c (3 seeds) carry the most: half are lost at"), "{answer}");
     let row = &part.tables[0].rows[4];
