@@ -269,6 +269,13 @@ pub fn number(text: &str) -> f64 {
     text.parse().unwrap_or_else(|_| panic!("`{text}` is no number"))
 }
 
+/// Whether whoever started the tests ignores SIGHUP, as nohup does: then so does every program that they start.
+pub fn hangups_are_ignored() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+}
+
 pub fn wait_until(done: impl Fn() -> bool) {
     let start = Instant::now();
     while !done() {
