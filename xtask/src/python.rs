@@ -21,8 +21,9 @@ const PACKAGES: [&str; 6] = [
 /// Builds, installs and tests it; says so where there is no Python.
 pub(crate) fn check() -> Result<(), String> {
     println!("\n== the package for Python: wheel, types, tests");
-    if Command::new("python3").arg("--version").output().is_err() {
-        println!("   skipped: there is no python3");
+    let asked = Command::new("python3").args(["-c", "import ensurepip, venv"]).output();
+    if !asked.is_ok_and(|answer| answer.status.success()) {
+        println!("   skipped: there is no python3 with venv (Debian: apt install python3-venv)");
         return Ok(());
     }
     cargo(
