@@ -268,6 +268,8 @@ fn every_block_of_a_chapter_is_of_a_kind_that_is_looked_after() {
         for (kind, lines) in page.blocks().0 {
             match kind {
                 "console" | "console,refused" | "console,parse-only" | "toml" | "yaml" => {}
+                // python/tests/test_readme.py runs it.
+                "python" => assert!(page.path.ends_with("from-python.md"), "{}", page.path.display()),
                 // Rust is what the examples hold, which are compiled and run.
                 "rust" => {
                     let [line] = lines[..] else { panic!("{}: {lines:?}", page.path.display()) };
