@@ -52,8 +52,8 @@ class K8sSmartTensorVector(VectorEnv[Observations, ArrayLike, ArrayLike]):
     ) -> None:
         named(rules, preset)
         num_envs = whole_number("num_envs", num_envs)
-        if num_envs < 1:
-            raise ValueError(f"num_envs {num_envs}: allowed are whole numbers from 1 on")
+        if not 1 <= num_envs <= 16_777_216:
+            raise ValueError(f"num_envs {num_envs}: allowed are whole numbers from 1 to 16777216")
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             raise ValueError(f"render_mode {render_mode!r}: allowed are None and {self.metadata['render_modes']}")
         threads = min(len(os.sched_getaffinity(0)), 1024) if threads is None else whole_number("threads", threads)

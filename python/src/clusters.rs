@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use resonetics_envs::env::Env;
 use resonetics_envs::k8s::{K8sConfig, K8sEnv, K8sInfo};
 use resonetics_envs::vector::{Autoreset, Batch, VecEnv};
 
@@ -74,7 +75,8 @@ impl Clusters {
         if state.ended.len() < LET_GO_FROM {
             return Ok(work(state));
         }
-        if self.threads == 1 {
+        // So few are stepped by one thread, for which no other has to wake.
+        if self.threads == 1 || state.ended.len() <= <K8sEnv as Env>::PARALLEL_FROM {
             return Ok(py.detach(|| work(state)));
         }
         let pool = pool(self.threads)?;

@@ -185,6 +185,7 @@ def test_reset_masks_are_arrays_of_bool(mask, error):
     "config, words",
     [
         ({"num_envs": 0}, "num_envs 0"),
+        ({"num_envs": 10**12}, "from 1 to 16777216"),
         ({"autoreset_mode": "Never"}, "Never"),
         ({"render_mode": "human"}, "render_mode"),
         ({"threads": 0}, "threads 0"),
