@@ -5,9 +5,13 @@
     gymnasium.make("resonetics/K8sSmartTensor-v0")                    # rules v4.5; -v1 has rules v4.6
     gymnasium.make_vec("resonetics/K8sSmartTensor-v0", num_envs=4096)  # all of them stepped in Rust
 
+`resonetics.train`, `evaluate`, `compare`, `limit` and `analyze` make runs as the program `resonetics` does, and
+`load_policy` acts as what was trained.
+
 Settings are keywords with the names that `resonetics list --env k8s` prints, such as `mem_drift_mu=0.02`.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import gymnasium
@@ -16,8 +20,25 @@ from resonetics._native import __version__
 
 if TYPE_CHECKING:
     from resonetics.parallel import GardenerParallel
+    from resonetics.policy import Policy, load_policy
+    from resonetics.runs import analyze, compare, evaluate, limit, resume, train
+    from resonetics.single import K8sSmartTensor
+    from resonetics.vector import K8sSmartTensorVector
 
-__all__ = ["__version__", "K8sSmartTensor", "K8sSmartTensorVector", "parallel_env"]
+__all__ = [
+    "__version__",
+    "K8sSmartTensor",
+    "K8sSmartTensorVector",
+    "Policy",
+    "analyze",
+    "compare",
+    "evaluate",
+    "limit",
+    "load_policy",
+    "parallel_env",
+    "resume",
+    "train",
+]
 
 for _version, _rules in [("v0", "k8s"), ("v1", "k8s-v4.6")]:
     gymnasium.register(
@@ -27,6 +48,15 @@ for _version, _rules in [("v0", "k8s"), ("v1", "k8s-v4.6")]:
         vector_entry_point="resonetics.vector:K8sSmartTensorVector",
         kwargs={"rules": _rules},
     )
+
+# Imported when they are asked for: whoever wants a world waits for nothing else.
+_HOMES = {
+    "K8sSmartTensor": "single",
+    "K8sSmartTensorVector": "vector",
+    "Policy": "policy",
+    "load_policy": "policy",
+    **dict.fromkeys(["analyze", "compare", "evaluate", "limit", "resume", "train"], "runs"),
+}
 
 
 def parallel_env(world: str = "gardener", **config: Any) -> "GardenerParallel":
@@ -38,13 +68,11 @@ def parallel_env(world: str = "gardener", **config: Any) -> "GardenerParallel":
     return GardenerParallel(**config)
 
 
-def __getattr__(name: str) -> type:
-    if name == "K8sSmartTensor":
-        from resonetics.single import K8sSmartTensor
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'resonetics' has no attribute {name!r}")
+    return getattr(import_module(f"resonetics.{_HOMES[name]}"), name)
 
-        return K8sSmartTensor
-    if name == "K8sSmartTensorVector":
-        from resonetics.vector import K8sSmartTensorVector
 
-        return K8sSmartTensorVector
-    raise AttributeError(f"module 'resonetics' has no attribute {name!r}")
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

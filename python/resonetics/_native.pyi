@@ -1,9 +1,23 @@
+from os import PathLike
+from pathlib import Path
 from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["__version__", "Cluster", "Clusters", "Garden"]
+__all__ = [
+    "__version__",
+    "Cluster",
+    "Garden",
+    "Clusters",
+    "TrainedPolicy",
+    "train",
+    "resume",
+    "evaluate",
+    "limits",
+    "analyze",
+    "play",
+]
 
 __version__: str
 
@@ -62,3 +76,40 @@ class Garden:
     def gardeners(self) -> list[dict[str, Any]]: ...
     def save(self) -> bytes: ...
     def restore(self, saved: bytes) -> dict[str, Any]: ...
+
+_Place = str | PathLike[str]
+
+@final
+class TrainedPolicy:
+    def __new__(cls, run: _Place) -> TrainedPolicy: ...
+    @property
+    def sizes(self) -> tuple[int, int, int]: ...
+    @property
+    def env(self) -> str: ...
+    @property
+    def step(self) -> int: ...
+    @property
+    def sha256(self) -> str: ...
+    def probabilities(
+        self, observations: _Observation, masks: _Flags | None, memory: _Observation | None
+    ) -> _Observation: ...
+
+def train(
+    world: dict[str, Any], steps: int, recipe: str, start: str | None, call: dict[str, Any]
+) -> Path: ...
+def resume(dir: _Place, steps: int | None, call: dict[str, Any]) -> Path: ...
+def evaluate(
+    run: _Place, episodes: int, obs_noise: float, drift_scale: float, sample: bool, call: dict[str, Any]
+) -> tuple[str, Path]: ...
+def limits(world: dict[str, Any], asked: dict[str, Any], call: dict[str, Any]) -> tuple[str, Path]: ...
+def analyze(
+    paths: list[_Place],
+    baseline: str | None,
+    cells: int | None,
+    out: _Place | None,
+    threads: int,
+    show: Any,
+) -> tuple[str, Path]: ...
+def play(
+    world: dict[str, Any], agents: list[tuple[str, Any]], episodes: int, sample: bool, call: dict[str, Any]
+) -> Path: ...

@@ -56,9 +56,7 @@ class K8sSmartTensorVector(VectorEnv[Observations, ArrayLike, ArrayLike]):
             raise ValueError(f"num_envs {num_envs}: allowed are whole numbers from 1 to 16777216")
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             raise ValueError(f"render_mode {render_mode!r}: allowed are None and {self.metadata['render_modes']}")
-        threads = min(len(os.sched_getaffinity(0)), 1024) if threads is None else whole_number("threads", threads)
-        if not 1 <= threads <= 1024:
-            raise ValueError(f"threads {threads}: allowed are whole numbers from 1 to 1024")
+        threads = thread_count(threads)
         self.num_envs = num_envs
         self.render_mode = render_mode
         self.autoreset_mode = AutoresetMode(autoreset_mode)
@@ -255,6 +253,14 @@ def whole_number(name: str, value: SupportsIndex) -> int:
         return operator.index(value)
     except TypeError:
         raise TypeError(f"{name} {value!r}: allowed are whole numbers") from None
+
+
+def thread_count(threads: SupportsIndex | None) -> int:
+    """The keyword `threads`: as many as this process may use if nobody says."""
+    count = min(len(os.sched_getaffinity(0)), 1024) if threads is None else whole_number("threads", threads)
+    if not 1 <= count <= 1024:
+        raise ValueError(f"threads {count}: allowed are whole numbers from 1 to 1024")
+    return count
 
 
 def masks(all_lanes: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:

@@ -30,10 +30,16 @@ pub(crate) fn garden(name: &str, preset: &str, settings: &Bound<'_, PyDict>) -> 
     }
 }
 
-/// `base` with `settings` on top.
-fn laid_over<T: Settings>(name: &str, base: &T, settings: &Bound<'_, PyDict>) -> PyResult<T> {
+/// `settings` one by one as `key=value`, for the world `name`.
+pub(crate) fn sets(name: &str, settings: &Bound<'_, PyDict>) -> PyResult<Vec<String>> {
     let mut sets = Vec::new();
     flatten(name, "", settings, &mut sets, DEPTH)?;
+    Ok(sets)
+}
+
+/// `base` with `settings` on top.
+fn laid_over<T: Settings>(name: &str, base: &T, settings: &Bound<'_, PyDict>) -> PyResult<T> {
+    let sets = sets(name, settings)?;
     resolve(base, None, &sets).map_err(|error| {
         let place = if error.place == "--set" { name.to_owned() } else { error.place.clone() };
         PyValueError::new_err(ConfigError { place, ..error }.to_string())

@@ -3,6 +3,7 @@
 mod held;
 mod kinds;
 mod named;
+mod written;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -19,6 +20,7 @@ use resonetics_analysis::trainings;
 use self::held::Found;
 use self::kinds::{add, unusable};
 use self::named::{dose_worlds, named_worlds, trained_in};
+pub use self::written::write;
 use crate::error::Error;
 use crate::inputs::{Input, Inputs, first_of, opened};
 use crate::interrupt;

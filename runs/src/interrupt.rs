@@ -1,6 +1,8 @@
-//! SIGINT, SIGTERM, SIGQUIT and SIGHUP as a question the work asks now and then.
+//! SIGINT, SIGTERM, SIGQUIT and SIGHUP as a question the work asks now and then, and the wish of who called it.
 
+use std::cell::RefCell;
 use std::io::{self, Read};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -71,11 +73,37 @@ fn ignored(signal: i32) -> bool {
         .is_none_or(|set| set >> (signal - 1) & 1 == 1)
 }
 
+thread_local! {
+    /// What stops the work that this thread belongs to; none where only signals do.
+    static STOP: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
+}
+
+/// Does `work` on `threads` threads of its own. Once `stop` is set [`check`] fails in them as it does after SIGINT, and in
+/// no others: for a program that watches for signals itself, and may do several things at a time.
+///
+/// # Errors
+/// [`Error::Failed`] if the system gives no threads.
+pub fn stopped_by<R: Send>(
+    stop: &Arc<AtomicBool>,
+    threads: usize,
+    work: impl FnOnce() -> R + Send,
+) -> Result<R, Error> {
+    let stop = Arc::clone(stop);
+    let begin = move |_| STOP.with(|own| *own.borrow_mut() = Some(Arc::clone(&stop)));
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).start_handler(begin).build();
+    let pool = pool.map_err(|error| Error::Failed(format!("cannot start {threads} threads: {error}")))?;
+    Ok(pool.install(work))
+}
+
 /// Whether to go on.
 ///
 /// # Errors
-/// [`Error::Interrupted`] once one of the signals has arrived, and ever after.
+/// [`Error::Interrupted`] once one of the signals has arrived, and ever after; in work that [`stopped_by`] does
+/// also once that was asked for.
 pub fn check() -> Result<(), Error> {
+    if STOP.with(|stop| stop.borrow().as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed))) {
+        return Err(Error::Interrupted(SIGINT));
+    }
     let noted = [(SIGINT, &INTERRUPTED), (SIGTERM, &TERMINATED), (SIGQUIT, &QUIT), (SIGHUP, &HUNG_UP)];
     for (signal, arrived) in noted {
         if arrived.load(Ordering::Relaxed) {
@@ -83,4 +111,20 @@ pub fn check() -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asked_for_it_is_stopped_and_nobody_else() {
+        let [wanted, unwanted] = [true, false].map(|stop| Arc::new(AtomicBool::new(stop)));
+        let inside = |stop: &Arc<AtomicBool>| {
+            stopped_by(stop, 2, || [check(), rayon::join(check, || ()).0].map(|checked| checked.is_err()))
+        };
+        assert_eq!(inside(&wanted).unwrap(), [true; 2]);
+        assert_eq!(inside(&unwanted).unwrap(), [false; 2]);
+        assert!(check().is_ok());
+    }
 }

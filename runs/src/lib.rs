@@ -22,6 +22,7 @@
 //! Depends on [`resonetics_agents`], whose policies it plays and trains, and [`resonetics_analysis`], whose readers
 //! and reports it feeds. The program `resonetics` and other front ends depend on it.
 
+pub mod benchmark;
 pub mod claim;
 pub mod config_toml;
 pub mod episodes;

@@ -27,10 +27,20 @@ pub fn commit() -> &'static str {
     COMMIT.get().copied().unwrap_or("unknown")
 }
 
+static HOST: OnceLock<String> = OnceLock::new();
+
+/// Says that this process is `program`, which calls this library, for all records that it writes: what was typed to
+/// start it is not what a run was asked for.
+pub fn called_from(program: &str) {
+    let _ = HOST.set(program.to_owned());
+}
+
 /// What `run.json` says about a run.
 #[derive(Serialize)]
 pub struct RunRecord {
     command: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    called_from: Option<&'static str>,
     arguments: Vec<String>,
     version: &'static str,
     commit: &'static str,
@@ -74,10 +84,12 @@ impl RunRecord {
     /// The record of `command`, starting now in this process on this machine.
     #[must_use]
     pub fn new(command: &str, seed: Option<u64>) -> Self {
-        let arguments = std::env::args_os().skip(1);
+        let called_from = HOST.get().map(String::as_str);
+        let typed = || std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned());
         Self {
             command: command.to_owned(),
-            arguments: arguments.map(|argument| argument.to_string_lossy().into_owned()).collect(),
+            called_from,
+            arguments: if called_from.is_some() { Vec::new() } else { typed().collect() },
             version: env!("CARGO_PKG_VERSION"),
             commit: commit(),
             earlier_commits: Vec::new(),

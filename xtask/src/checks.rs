@@ -8,10 +8,9 @@ const DOCUMENTS: [&str; 4] = ["doc", "--release", "--no-deps", "--quiet"];
 // In release: the statistics play tens of thousands of episodes, and the binary that the
 // end-to-end tests drive is the one that users run.
 const TESTS: [&str; 2] = ["test", "--release"];
-// The package for Python is built as maturin does it, where there is Python.
-const ALL: [&str; 3] = ["--workspace", "--exclude", "resonetics-python"];
+const ALL: [&str; 1] = ["--workspace"];
 const DENIED: [&str; 3] = ["--", "--deny", "warnings"];
-const WITH_TORCH: [&str; 5] = ["--workspace", "--exclude", "resonetics-python", "--features", "torch"];
+const WITH_TORCH: [&str; 3] = ["--workspace", "--features", "torch"];
 
 /// All but the files in `tests`.
 const IN_SOURCES: [&str; 4] = ["--lib", "--bins", "--examples", "--benches"];

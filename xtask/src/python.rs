@@ -6,16 +6,17 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::venv;
-use crate::workspace::{cargo, cargo_program, root};
+use crate::workspace::{cargo_program, root};
 
 /// What builds it, what it needs, and what checks it.
-const PACKAGES: [&str; 6] = [
+const PACKAGES: [&str; 7] = [
     "gymnasium==1.4.0",
     "maturin==1.16.0",
     "mypy==2.4.1",
     "numpy==2.4.6",
     "pettingzoo==1.27.0",
     "pytest==9.2.0",
+    "tqdm==4.67.1",
 ];
 
 /// Builds, installs and tests it; says so where there is no Python.
@@ -26,10 +27,6 @@ pub(crate) fn check() -> Result<(), String> {
         println!("   skipped: there is no python3 with venv (Debian: apt install python3-venv)");
         return Ok(());
     }
-    cargo(
-        "lints of the package for Python",
-        &["clippy", "--release", "--quiet", "--package", "resonetics-python", "--", "--deny", "warnings"],
-    )?;
     let start = Instant::now();
     let python = venv::provide(&root().join("target/python"), &PACKAGES)?;
     let wheels = root().join("target/wheels");
@@ -62,4 +59,28 @@ pub(crate) fn check() -> Result<(), String> {
     run("its tests", &away, &[&tests[..], &["--rootdir", "../python", "../python/tests"]].concat())?;
     println!("   done in {:.1} s", start.elapsed().as_secs_f64());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::workspace::answer;
+
+    /// With other features a library is another one, and with it all that needs it: two minutes more.
+    #[test]
+    fn nothing_is_compiled_twice_for_the_package() {
+        let of = |words: &[&str]| {
+            let mut tree = Command::new(cargo_program());
+            tree.current_dir(root()).args(["tree", "--offline", "--prefix", "none", "--format", "{p} {f}"]);
+            let lines = answer(tree.args(words)).unwrap();
+            lines.lines().map(|line| line.trim_end_matches(" (*)").to_owned()).collect::<BTreeSet<_>>()
+        };
+        let all = of(&["--workspace", "--edges", "normal,build,dev"]);
+        let package = of(&["--package", "resonetics-python", "--edges", "normal,build"]);
+        assert!(package.len() > 100, "{package:?}");
+        let others: Vec<&String> = package.difference(&all).collect();
+        assert!(others.is_empty(), "add the features that they lack to python/Cargo.toml: {others:?}");
+    }
 }

@@ -80,6 +80,43 @@ impl Prophet {
         Prophet { agents, ..self }
     }
 
+    /// Numbers that a row remembers, M.
+    pub fn remembered(&self) -> usize {
+        self.learner.network().remembered()
+    }
+
+    /// The probabilities of all actions, `[n, A]` into `probabilities`, for `observations` `[n, D]`; `action_mask` is `[n, A]`, or
+    /// empty where all actions are allowed (those of a row with none are all 0). What rows remember is the caller's
+    /// `memory` `[n, M]`, 0 where an episode begins, which becomes what they remember after it.
+    ///
+    /// # Panics
+    /// If the lengths are not those of n rows.
+    pub fn probabilities(
+        &mut self,
+        observations: &[f32],
+        action_mask: &[bool],
+        memory: &mut [f32],
+        probabilities: &mut [f32],
+    ) {
+        let n = self.actions;
+        let rows = probabilities.len() / n;
+        self.normalized.resize(observations.len(), 0.0);
+        self.logits.resize(rows * n, 0.0);
+        self.values.resize(rows, 0.0);
+        self.normalizer.apply(observations, &mut self.normalized);
+        self.learner.act(&self.normalized, memory, &mut self.logits, &mut self.values);
+        for (row, probabilities) in probabilities.chunks_exact_mut(n).enumerate() {
+            let logits = &mut self.logits[row * n..][..n];
+            let mask = if action_mask.is_empty() { action_mask } else { &action_mask[row * n..][..n] };
+            if !mask.is_empty() && !mask.contains(&true) {
+                probabilities.fill(0.0);
+                continue;
+            }
+            forbid(logits, mask);
+            log_softmax(logits, probabilities);
+        }
+    }
+
     /// Forgets what so many rows from `first` on remember.
     fn forget(&mut self, first: usize, rows: usize) {
         let each = self.learner.network().remembered();
@@ -213,6 +250,26 @@ mod tests {
         let [masked, _] = draw(0..EPISODES, Some([true, false, true]));
         assert!(masked.contains(&0) && masked.contains(&2) && !masked.contains(&1));
         assert_eq!(draw(0..5, Some([false; 3]))[0], [9; 5], "who is not asked does not act");
+    }
+
+    #[test]
+    #[allow(clippy::disallowed_methods)] // an oracle's mathematics is the standard library's
+    fn probabilities_are_those_of_the_logits_of_allowed_actions() {
+        let mut policy = Prophet::new(reader(), Normalizer::new(3), 3);
+        let observations = [0.0, 1.0, 2.0, 0.0, 1.0, 2.0, 0.0, 1.0, 2.0];
+        let mask = [true, true, true, true, false, true, false, false, false];
+        let mut found = [9.0; 9];
+        policy.probabilities(&observations, &mask, &mut [], &mut found);
+        let e = 1_f64.exp();
+        let all = 1.0 + e + e * e;
+        let expected =
+            [1.0 / all, e / all, e * e / all, 1.0 / (1.0 + e * e), 0.0, e * e / (1.0 + e * e), 0.0, 0.0, 0.0];
+        for (found, expected) in found.into_iter().zip(expected) {
+            assert!((f64::from(found) - expected).abs() < 1e-6, "{found}, expected {expected}");
+        }
+        let mut free = [9.0; 9];
+        policy.probabilities(&observations, &[], &mut [], &mut free);
+        assert_eq!([&free[..3], &free[3..6], &free[6..]], [&found[..3]; 3]);
     }
 
     /// Says that action 1 is worth how much of the second number it has seen, of which all that comes is

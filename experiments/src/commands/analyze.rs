@@ -1,16 +1,13 @@
 //! `analyze` and `report`: what runs wrote, as tables, figures and one page.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use resonetics_analysis::picture::Pictures;
-use resonetics_analysis::report::{Report, page};
+use resonetics_analysis::report::Report;
 use resonetics_runs::claim;
-use resonetics_runs::error::{self, Error};
-use resonetics_runs::files::{CsvFile, write_new};
+use resonetics_runs::error::Error;
 use resonetics_runs::findings;
 use resonetics_runs::inputs::{Inputs, REFUSED, first_of};
-use resonetics_runs::interrupt;
 use resonetics_runs::plan::range::CELLS;
 use resonetics_runs::run_dir::{RunDir, RunRecord};
 use resonetics_runs::shell::command_line;
@@ -63,7 +60,7 @@ pub fn run(command: &'static str, args: &AnalyzeArgs, context: Context) -> Resul
     }
     let dir = RunDir::create(args.out.out.as_deref(), record, &config.to_string())?;
     let path = dir.path().to_path_buf();
-    dir.finish(write(&path, &mut report))?;
+    dir.finish(findings::write(&path, &mut report))?;
     if !context.quiet {
         say(format_args!("{}\n", report.text().trim_end()))?;
     }
@@ -78,38 +75,4 @@ fn warn(report: &Report) {
     if !refused.is_empty() {
         complain(&format!("warning: left out: {}", first_of(&refused, 4)));
     }
-}
-
-/// Writes everything, the page last: it has the notes on the pictures.
-fn write(dir: &Path, report: &mut Report) -> Result<(), Error> {
-    let figures: PathBuf = dir.join("figures");
-    std::fs::create_dir(&figures).map_err(error::io("create", &figures))?;
-    let mut pictures = Pictures::default();
-    for figure in report.parts.iter().flat_map(|part| &part.figures) {
-        interrupt::check()?;
-        write_new(&figures.join(format!("{}.svg", figure.name)), figure.wide.as_bytes())?;
-        let pixels = pictures
-            .png(&figure.wide)
-            .map_err(|problem| Error::Failed(format!("cannot draw {}: {problem}", figure.name)))?;
-        write_new(&figures.join(format!("{}.png", figure.name)), &pixels)?;
-    }
-    report.notes.extend(pictures.note());
-    let long = report.long_tables();
-    if !long.is_empty() {
-        std::fs::create_dir(dir.join("tables")).map_err(error::io("create", &dir.join("tables")))?;
-    }
-    for (name, table) in long {
-        interrupt::check()?;
-        let columns: Vec<&str> = table.columns.iter().map(String::as_str).collect();
-        let mut csv = CsvFile::create(&dir.join(name), &columns)?;
-        for row in &table.rows {
-            csv.row(row.iter().map(|cell| cell.text.as_bytes()))?;
-        }
-        csv.finish()?;
-    }
-    let mut json = serde_json::to_vec_pretty(&report.json())
-        .map_err(|error| Error::Failed(format!("cannot encode analysis.json: {error}")))?;
-    json.push(b'\n');
-    write_new(&dir.join("analysis.json"), &json)?;
-    write_new(&dir.join("report.html"), page(report).as_bytes())
 }

@@ -4,18 +4,13 @@ use std::path::Path;
 
 use clap::Args;
 use resonetics_analysis::agents::trained_sides;
-use resonetics_analysis::read::episodes::Played;
-use resonetics_analysis::stats::aggregate::{interquartile_mean_of_tasks, stratified_bootstrap_interval};
-use resonetics_analysis::stats::bootstrap::Resampled;
-use resonetics_analysis::stats::compare::{paired_counts, probability_of_improvement};
+use resonetics_analysis::read::episodes::Played as Rows;
+use resonetics_analysis::stats::compare::paired_counts;
 use resonetics_analysis::stats::summary::{interquartile_mean, mean, standard_deviation};
 use resonetics_analysis::stats::{FEW, Interval};
-use resonetics_envs::stream::lane_seed;
 use resonetics_runs::Error;
-use resonetics_runs::episodes;
-use resonetics_runs::files::{CsvFile, cell};
+use resonetics_runs::benchmark::{self, Cards, Played, rate, returns};
 use resonetics_runs::inputs::trained::agent_identity;
-use resonetics_runs::interrupt;
 use resonetics_runs::plan::range::EPISODES;
 use resonetics_runs::plan::{Benchmark, Plan, check_agents};
 use resonetics_runs::rollout::Episode;
@@ -28,22 +23,6 @@ use super::lifespan::{self, titled};
 use super::typed::{ActingArgs, OutArgs, SeedArgs, WorldArgs, seed, whole};
 use crate::out::say;
 use crate::progress::Bar;
-
-const SUMMARY_COLUMNS: [&str; 13] = [
-    "agent",
-    "episodes",
-    "return_mean",
-    "return_std",
-    "return_iqm",
-    "return_iqm_low",
-    "return_iqm_high",
-    "steps_mean",
-    "oom_rate",
-    "crit_rate",
-    "avg_load_mean",
-    "win_rate",
-    "probability_of_improvement",
-];
 
 /// What was once published for the cluster: agent, return, steps. The rules do not yield it.
 const PUBLISHED: [(&str, f64, f64); 2] = [("random", -12.456, 312.4), ("heuristic", 18.912, 456.8)];
@@ -77,7 +56,8 @@ pub fn run(args: &BenchmarkArgs, context: Context) -> Result<(), Error> {
     let names: Vec<&str> = agents.iter().map(String::as_str).collect();
     let checkpoints = TrainedAgents::default().open(&names)?.sampled(args.acting.sample)?;
     check_agents(&agents, &checkpoints, &env)?;
-    let plan = Benchmark { seed: seed(&args.seed)?, episodes: args.episodes, agents, checkpoints, env };
+    let (seed, functions) = (seed(&args.seed)?, Vec::new());
+    let plan = Benchmark { seed, episodes: args.episodes, agents, checkpoints, functions, env };
     let all = Plan::Benchmark(plan.clone());
     kept(&all, args.out.out.as_deref(), context, None, |dir| execute(&plan, dir, context)).map(drop)
 }
@@ -110,31 +90,12 @@ pub(super) fn named(typed: &[String]) -> Vec<String> {
 }
 
 pub fn execute(plan: &Benchmark, dir: &Path, context: Context) -> Result<(), Error> {
-    let seeds: Vec<u64> = (0..u64::from(plan.episodes)).map(|i| lane_seed(plan.seed, i)).collect();
-    let total = u64::from(plan.episodes) * plan.agents.len() as u64;
+    let Benchmark { seed, episodes, agents, checkpoints, env, .. } = plan;
+    let total = u64::from(*episodes) * agents.len() as u64;
     let progress = Bar::new(total, "episodes", context.quiet);
-    let mut episodes_csv = CsvFile::create(&dir.join(episodes::FILE), &episodes::COLUMNS)?;
-    let mut all: Vec<Vec<Episode>> = Vec::new();
-    for agent in &plan.agents {
-        progress.message(agent);
-        let policy = |envs: usize| plan.checkpoints.policy(&plan.env, agent, envs);
-        all.push(episodes::play(&mut episodes_csv, agent, &plan.env, &policy, &seeds, &progress)?);
-    }
-    episodes_csv.finish()?;
-    progress.message("resampling");
-    let columns = [&SUMMARY_COLUMNS[..], plan.checkpoints.columns()].concat();
-    let mut csv = CsvFile::create(&dir.join("benchmark.csv"), &columns)?;
-    let mut intervals = Vec::new();
-    for (i, (agent, episodes)) in plan.agents.iter().zip(&all).enumerate() {
-        let first = (i > 0).then_some(all[0].as_slice());
-        let interval = interval(episodes, &progress);
-        interrupt::check()?;
-        let mut row = summary_row(agent, episodes, first, interval).to_vec();
-        row.extend(plan.checkpoints.cells(agent));
-        csv.row(row)?;
-        intervals.push(interval);
-    }
-    csv.finish()?;
+    let cast = |agent: &str, envs: usize| plan.policy(agent, envs);
+    let cards = Cards { env, agents, episodes: *episodes, seed: *seed, checkpoints, cast: &cast };
+    let Played { episodes: all, intervals } = benchmark::work(&cards, dir, &progress)?;
     progress.finish();
     tell(plan, &all, &intervals)
 }
@@ -188,16 +149,16 @@ fn tell_trained(plan: &Benchmark, all: &[Vec<Episode>]) -> Result<(), Error> {
         let training = agent
             .strip_prefix(PROPHET)
             .map(|typed| agent_identity(typed).filter(|_| !is_copy(agent)).unwrap_or_else(|| agent.clone()));
-        Played {
+        Rows {
             agent: agent.clone(),
             training,
             episodes: episodes.len() as u64,
             seeds: episodes.iter().map(|episode| episode.seed).collect(),
             returns: returns(episodes),
-            ..Played::default()
+            ..Rows::default()
         }
     };
-    let played: Vec<Played> = plan.agents.iter().zip(all).map(played).collect();
+    let played: Vec<Rows> = plan.agents.iter().zip(all).map(played).collect();
     for side in trained_sides(&played, &plan.agents[0]) {
         let [_, _, ..] = &side.members[..] else {
             say(format_args!("{}: one training; another training seed may do better or worse", side.name))?;
@@ -255,56 +216,6 @@ fn line(plan: &Benchmark, episodes: &[Episode]) -> String {
     let oom = rate(episodes, |(oom, _)| oom).unwrap_or(f64::NAN);
     let critical = rate(episodes, |(_, critical)| critical).unwrap_or(f64::NAN);
     format!("{front} | oom_rate={oom:.3} | crit_rate={critical:.3} | avg_load μ={load:.3}")
-}
-
-/// 95% interval of the interquartile mean of the returns.
-fn interval(episodes: &[Episode], progress: &Bar) -> Option<Interval> {
-    // An interrupt ends the resampling; the caller sees it.
-    let statistic = |sample: &[Vec<f64>]| {
-        progress.tick();
-        interrupt::check().ok().and_then(|()| interquartile_mean_of_tasks(sample))
-    };
-    let mut stream = Resampled::InterquartileMean.stream();
-    stratified_bootstrap_interval(&[returns(episodes)], statistic, &mut stream)
-}
-
-fn summary_row(
-    agent: &str,
-    episodes: &[Episode],
-    first: Option<&[Episode]>,
-    interval: Option<Interval>,
-) -> [String; 13] {
-    let returns = returns(episodes);
-    let of = |value: fn(&Episode) -> f64| mean(&episodes.iter().map(value).collect::<Vec<_>>());
-    let first = first.map(self::returns);
-    let wins = first.as_ref().and_then(|first| paired_counts(&returns, first));
-    [
-        agent.to_owned(),
-        episodes.len().to_string(),
-        cell(mean(&returns)),
-        cell(standard_deviation(&returns)),
-        cell(interquartile_mean(&returns)),
-        cell(interval.map(|interval| interval.low)),
-        cell(interval.map(|interval| interval.high)),
-        cell(of(|episode| f64::from(episode.steps))),
-        cell(rate(episodes, |(oom, _)| oom)),
-        cell(rate(episodes, |(_, critical)| critical)),
-        cell(of(|episode| episode.avg_load)),
-        cell(wins.map(|counts| counts.wins as f64 / episodes.len() as f64)),
-        cell(first.and_then(|first| probability_of_improvement(&returns, &first))),
-    ]
-}
-
-fn returns(episodes: &[Episode]) -> Vec<f64> {
-    episodes.iter().map(|episode| episode.total_reward).collect()
-}
-
-/// Share of the episodes in which at least one node was (critically) out of memory; none in a
-/// garden.
-fn rate(episodes: &[Episode], count: fn((u32, u32)) -> u32) -> Option<f64> {
-    let counts: Option<Vec<f64>> =
-        episodes.iter().map(|episode| episode.oom.map(|oom| f64::from(u8::from(count(oom) > 0)))).collect();
-    counts.and_then(|counts| mean(&counts))
 }
 
 #[cfg(test)]

@@ -6,12 +6,11 @@ use clap::Args;
 use resonetics_analysis::report::counted;
 use resonetics_runs::Error;
 use resonetics_runs::files::{sha256, text};
-use resonetics_runs::limit::{FILE, Found, Lives, answer, found, planned, write};
+use resonetics_runs::limit::{Found, answer, work};
 use resonetics_runs::plan::range::{EPISODES, LIFE};
-use resonetics_runs::plan::{Limit, Plan, check_agents};
+use resonetics_runs::plan::{Limit, Plan};
 use resonetics_runs::progress::Progress;
 use resonetics_runs::run_dir::{RunDir, RunRecord, exclusive, read_record};
-use resonetics_runs::trained::TrainedAgents;
 
 use super::benchmark::named;
 use super::context::Context;
@@ -62,36 +61,17 @@ pub fn run(args: &LimitArgs, context: Context) -> Result<(), Error> {
     if let Some(set) = args.world.sets.iter().find(sets_life) {
         return Err(Error::Refused(format!("--set {set}: how long a system has to live is --life N here")));
     }
-    let dose = args.dose.clone().unwrap_or_else(|| Limit::usual_dose(&env).to_owned());
     let agents = named(&args.agents);
-    let names: Vec<&str> = agents.iter().map(String::as_str).collect();
-    let env = env.with_limit(args.life);
-    let plan = Limit {
-        seed: 0,
-        life: args.life,
-        episodes: args.episodes,
-        dose,
-        checkpoints: TrainedAgents::default(),
-        agents: Vec::new(),
-        env,
-    };
-    plan.start()?;
-    let checkpoints = TrainedAgents::default().open(&names)?.sampled(args.acting.sample)?;
-    check_agents(&agents, &checkpoints, &plan.env)?;
-    let plan = Limit { seed: seed(&args.seed)?, agents, checkpoints, ..plan };
+    let plan = Limit::new(env, agents, args.life, args.dose.clone(), args.episodes, args.acting.sample)?;
+    let plan = Limit { seed: seed(&args.seed)?, ..plan };
     let all = Plan::Limit(plan.clone());
     kept(&all, args.out.out.as_deref(), context, None, |dir| execute(&plan, dir, context)).map(drop)
 }
 
 /// Works in `dir`, from the lives on that are there.
 pub fn execute(plan: &Limit, dir: &Path, context: Context) -> Result<(), Error> {
-    let _lock = exclusive(dir)?;
-    let mut lives = Lives::at(&dir.join(FILE))?;
     let shows = |unit: &str, total: u64| Box::new(Bar::new(total, unit, context.quiet)) as Box<dyn Progress>;
-    let responses = planned(plan, &mut lives, &shows)?;
-    lives.finish()?;
-    let found = found(&responses);
-    write(plan, &responses, &found, dir)?;
+    let (responses, found) = work(plan, dir, &shows)?;
     tell(plan, &found)?;
     say(format_args!("{}", answer(plan, &responses)?))
 }

@@ -8,6 +8,8 @@ mod found;
 mod lives;
 mod search;
 
+use std::path::Path;
+
 use rayon::prelude::*;
 use resonetics_analysis::stats::dose::DoseCurve;
 use resonetics_envs::stream::lane_seed;
@@ -21,6 +23,7 @@ use crate::interrupt;
 use crate::plan::Limit;
 use crate::progress::{Progress, Silent};
 use crate::rollout::play_with;
+use crate::run_dir::exclusive;
 
 /// Episodes of one agent at one dose that are played together: a whole number of clusters side by side.
 const PIECE: u32 = 32;
@@ -193,4 +196,22 @@ pub fn planned(plan: &Limit, lives: &mut Lives, shows: &Shows<'_>) -> Result<Vec
         play: &play,
     };
     curves(&experiment, lives, shows)
+}
+
+/// Works in the run directory `dir` for what `plan` says, from the lives on that are there, and writes what comes of it.
+///
+/// # Errors
+/// Those of [`planned`] and [`write`]; [`Error::Refused`] if another process works there.
+pub fn work(
+    plan: &Limit,
+    dir: &Path,
+    shows: &Shows<'_>,
+) -> Result<(Vec<Response>, Vec<Found>), Error> {
+    let _lock = exclusive(dir)?;
+    let mut lives = Lives::at(&dir.join(FILE))?;
+    let responses = planned(plan, &mut lives, shows)?;
+    lives.finish()?;
+    let found = found(&responses);
+    write(plan, &responses, &found, dir)?;
+    Ok((responses, found))
 }

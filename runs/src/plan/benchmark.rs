@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use resonetics_agents::Policy;
 use serde::{Deserialize, Serialize};
 
 use super::range::{EPISODES, within};
@@ -22,6 +23,9 @@ pub struct Benchmark {
     /// Which checkpoints act for its trained agents; filled as it begins.
     #[serde(default, skip_serializing_if = "TrainedAgents::is_empty")]
     pub checkpoints: TrainedAgents,
+    /// Those of its agents that were functions of the program which called, and cannot be repeated without it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub functions: Vec<String>,
     /// The world.
     pub env: Setup,
 }
@@ -33,7 +37,34 @@ impl Benchmark {
     /// [`Error::Refused`] for a number out of its range, and for agents that are unknown or named twice.
     pub fn check(&self) -> Result<(), Error> {
         within("episodes", self.episodes.into(), &EPISODES)?;
-        check_agents(&self.agents, &self.checkpoints, &self.env)
+        for name in &self.functions {
+            // It could be taken for the agent of that name.
+            if name.is_empty() || self.env.agents().contains(&name.as_str()) || name.starts_with(PROPHET) {
+                return Err(Error::Refused(format!(
+                    "agent `{name}` is a function: give it a name of its own, not {} or {PROPHET}DIR",
+                    self.env.agents().join(", ")
+                )));
+            }
+        }
+        let known = self.agents.iter().filter(|agent| !self.functions.contains(agent));
+        let known: Vec<String> = known.cloned().collect();
+        if known.is_empty() && !self.functions.is_empty() {
+            return Ok(());
+        }
+        check_agents(&known, &self.checkpoints, &self.env)
+    }
+
+    /// The policy of the agent called `name` for `envs` environments.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for a function, which is not kept, and those of [`TrainedAgents::policy`].
+    pub fn policy(&self, name: &str, envs: usize) -> Result<Box<dyn Policy>, Error> {
+        if self.functions.iter().any(|function| function == name) {
+            return Err(Error::Refused(format!(
+                "agent `{name}` is a function of the program that played it, which no run keeps: compare them there again"
+            )));
+        }
+        self.checkpoints.policy(&self.env, name, envs)
     }
 }
 

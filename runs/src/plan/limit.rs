@@ -32,6 +32,31 @@ pub struct Limit {
 }
 
 impl Limit {
+    /// How much of `dose`, or of the usual one, the agents called `names` carry in `env` for `life` steps; trained ones
+    /// are read now, and their actions drawn if `sample` says so.
+    ///
+    /// # Errors
+    /// Those of [`Limit::check`], [`TrainedAgents::open`] and [`TrainedAgents::sampled`].
+    pub fn new(
+        env: Setup,
+        names: Vec<String>,
+        life: u32,
+        dose: Option<String>,
+        episodes: u32,
+        sample: bool,
+    ) -> Result<Limit, Error> {
+        let dose = dose.unwrap_or_else(|| Limit::usual_dose(&env).to_owned());
+        let (checkpoints, agents) = (TrainedAgents::default(), Vec::new());
+        let plan =
+            Limit { seed: 0, life, episodes, dose, checkpoints, agents, env: env.with_limit(life) };
+        plan.start()?;
+        let known: Vec<&str> = names.iter().map(String::as_str).collect();
+        let checkpoints = TrainedAgents::default().open(&known)?.sampled(sample)?;
+        let plan = Limit { agents: names, checkpoints, ..plan };
+        plan.check()?;
+        Ok(plan)
+    }
+
     /// The dose of a world unless another one is asked for: how fast it drifts.
     pub fn usual_dose(env: &Setup) -> &'static str {
         match env.settings {
