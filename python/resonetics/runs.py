@@ -127,7 +127,7 @@ def compare(
     compared with; intervals are paired by seeds.
     """
     asked = agents.items() if isinstance(agents, Mapping) else [(name, name) for name in names("agents", agents)]
-    cast = []
+    cast: list[tuple[str, Any]] = []
     for name, agent in asked:
         if callable(agent):
             cast.append((name, checked(name, agent)))
