@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use numpy::{PyArray1, PyReadonlyArray1};
+use numpy::{PyArray1, PyArray3, PyReadonlyArray1};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
@@ -10,6 +10,7 @@ use pyo3::types::{PyBytes, PyDict, PyTuple};
 use resonetics_envs::env::{Env, Step};
 use resonetics_envs::k8s::{K8sConfig, K8sEnv, K8sInfo, K8sState, OBSERVATION};
 
+use crate::picture;
 use crate::settings;
 
 /// A cluster as `gymnasium.Env` wants it; what may be asked of it, and when, is checked in Python.
@@ -109,6 +110,19 @@ impl Cluster {
         env.set_state(&state).map_err(PyValueError::new_err)?;
         env.observe(&mut observation);
         Ok(PyArray1::from_slice(py, &observation))
+    }
+
+    /// A picture of the cluster, `[height, width, 3]` of uint8, `step` steps into its episode; `past` is the load after each.
+    fn picture<'py>(
+        &self,
+        py: Python<'py>,
+        step: u32,
+        total_reward: f64,
+        ended: Option<(bool, bool)>,
+        past: Vec<f64>,
+    ) -> PyResult<Bound<'py, PyArray3<u8>>> {
+        let env = self.env(py).clone();
+        picture::of_cluster(py, &env, step, total_reward, ended, &past)
     }
 
     /// All that decides how the cluster goes on, beside its settings.

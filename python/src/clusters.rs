@@ -1,19 +1,22 @@
 //! Many clusters, stepped together while the interpreter does something else.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, ToPyArray};
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use numpy::{PyArray1, PyArray2, PyArray3, PyArrayMethods, PyReadonlyArray1, ToPyArray};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
-use rayon::{ThreadPool, ThreadPoolBuilder};
 use resonetics_envs::env::Env;
-use resonetics_envs::k8s::{K8sConfig, K8sEnv, K8sInfo};
+use resonetics_envs::k8s::{K8sConfig, K8sEnv, K8sInfo, OBSERVATION};
 use resonetics_envs::vector::{Autoreset, Batch, VecEnv};
+use resonetics_runs::memory::fits;
 
 use crate::cluster::written;
+use crate::picture;
 use crate::settings;
+use crate::threads::pool;
+use crate::work::error;
 
 /// Clusters from which on the interpreter is let go while they step: fewer take no longer than that does.
 const LET_GO_FROM: usize = 16;
@@ -40,23 +43,6 @@ impl State {
     fn note_infos(&mut self) {
         self.envs.write_infos(&mut self.infos);
     }
-}
-
-/// The threads of this process; those of a parent that was forked are not here.
-fn pool(threads: usize) -> PyResult<Arc<ThreadPool>> {
-    static POOLS: Mutex<Vec<(u32, usize, Arc<ThreadPool>)>> = Mutex::new(Vec::new());
-    let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
-    let process = std::process::id();
-    if let Some((.., pool)) = pools.iter().find(|(of, size, _)| (*of, *size) == (process, threads)) {
-        return Ok(Arc::clone(pool));
-    }
-    let pool = ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|error| PyRuntimeError::new_err(format!("cannot start {threads} threads: {error}")))?;
-    let pool = Arc::new(pool);
-    pools.push((process, threads, Arc::clone(&pool)));
-    Ok(pool)
 }
 
 impl Clusters {
@@ -95,8 +81,11 @@ impl Clusters {
         threads: usize,
     ) -> PyResult<Clusters> {
         let config = settings::cluster(name, preset, settings)?;
-        let envs = VecEnv::new(vec![K8sEnv::new(config.clone()); num_envs], Autoreset::NextStep)
-            .map_err(PyValueError::new_err)?;
+        let one = K8sEnv::new(config.clone());
+        // The environment, what it shows here, and what of that is handed on.
+        let each = size_of::<K8sEnv>() + one.heap_bytes() + 2 * (OBSERVATION * size_of::<f32>() + 64);
+        fits(&format!("num_envs={num_envs}"), each.saturating_mul(num_envs)).map_err(error)?;
+        let envs = VecEnv::new(vec![one; num_envs], Autoreset::NextStep).map_err(PyValueError::new_err)?;
         let batch = envs.batch();
         let actions = vec![0; num_envs];
         let (infos, ended) = (vec![K8sInfo::default(); num_envs], vec![false; num_envs]);
@@ -130,6 +119,25 @@ impl Clusters {
         let state = guard.envs.env(lane).state();
         drop(guard);
         written(py, state)
+    }
+
+    /// As `Cluster.picture`, of a lane.
+    fn picture_of<'py>(
+        &self,
+        py: Python<'py>,
+        lane: usize,
+        step: u32,
+        total_reward: f64,
+        ended: Option<(bool, bool)>,
+        past: Vec<f64>,
+    ) -> PyResult<Bound<'py, PyArray3<u8>>> {
+        let guard = self.state(py);
+        if lane >= guard.ended.len() {
+            return Err(PyValueError::new_err(format!("lane {lane}: there are {}", guard.ended.len())));
+        }
+        let env = guard.envs.env(lane).into_owned();
+        drop(guard);
+        picture::of_cluster(py, &env, step, total_reward, ended, &past)
     }
 
     /// The seeds of the lanes of a vector of one seed: no lane of one vector has that of another's.

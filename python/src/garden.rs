@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, ToPyArray};
+use numpy::{PyArray1, PyArray2, PyArray3, PyArrayMethods, PyReadonlyArray1, ToPyArray};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
@@ -12,6 +12,7 @@ use resonetics_envs::gardener::{ACTIONS, GardenerConfig, GardenerEnv, Generation
 use resonetics_envs::risk::Verdict;
 use resonetics_envs::vector::{Autoreset, Batch, VecEnv};
 
+use crate::picture;
 use crate::settings;
 
 /// A garden as `pettingzoo.ParallelEnv` wants it; what may be asked of it, and when, is checked in Python.
@@ -131,6 +132,17 @@ impl Garden {
         env.world().gardeners().iter().map(one).collect()
     }
 
+    /// A picture of the garden, `[height, width, 3]` of uint8; `past` is the mean dirt after each generation.
+    fn picture<'py>(
+        &self,
+        py: Python<'py>,
+        ended: Option<(bool, bool)>,
+        past: Vec<f64>,
+    ) -> PyResult<Bound<'py, PyArray3<u8>>> {
+        let env = self.state(py).env();
+        picture::of_garden(py, &env, ended, &past)
+    }
+
     /// All that decides how the garden goes on, beside its settings.
     fn save<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let saved = self.state(py).envs.save().map_err(|error| PyValueError::new_err(error.to_string()))?;
@@ -169,7 +181,7 @@ fn shown<'py>(py: Python<'py>, state: &State) -> PyResult<Bound<'py, PyDict>> {
 }
 
 /// A generation by the names of `resonetics_data.csv`, in full.
-fn row<'py>(py: Python<'py>, last: &Generation) -> PyResult<Bound<'py, PyDict>> {
+pub(crate) fn row<'py>(py: Python<'py>, last: &Generation) -> PyResult<Bound<'py, PyDict>> {
     let verdict = match last.verdict {
         Verdict::Creative => "creative",
         Verdict::Bubble => "bubble",

@@ -4,9 +4,12 @@
 mod cluster;
 mod clusters;
 mod garden;
+mod gardens;
+mod picture;
 mod policy;
 mod runs;
 mod settings;
+mod threads;
 mod work;
 
 use pyo3::prelude::*;
@@ -19,6 +22,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     resonetics_runs::run_dir::called_from("Python");
     module.add_class::<cluster::Cluster>()?;
     module.add_class::<garden::Garden>()?;
+    module.add_class::<gardens::Gardens>()?;
     module.add_class::<clusters::Clusters>()?;
     module.add_class::<policy::TrainedPolicy>()?;
     module.add_function(wrap_pyfunction!(runs::train, module)?)?;

@@ -86,16 +86,17 @@ impl TrainedPolicy {
             None => vec![0.0; rows * remembered],
         };
         let seen: Vec<f32> = observations.as_array().iter().copied().collect();
-        let masks: Vec<bool> = masks.map_or_else(Vec::new, |masks| masks.as_array().iter().copied().collect());
+        let masks: Vec<bool> =
+            masks.map_or_else(Vec::new, |masks| masks.as_array().iter().copied().collect());
         let mut found = vec![0.0; rows * actions];
         let mut guard = self.prophet.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
         let prophet = &mut *guard;
         py.detach(|| prophet.probabilities(&seen, &masks, &mut kept, &mut found));
         drop(guard);
         if let Some(memory) = memory {
-            let mut memory = memory.try_readwrite().map_err(|error| {
-                PyValueError::new_err(format!("memory cannot be written: {error}"))
-            })?;
+            let mut memory = memory
+                .try_readwrite()
+                .map_err(|error| PyValueError::new_err(format!("memory cannot be written: {error}")))?;
             memory.as_array_mut().iter_mut().zip(kept).for_each(|(slot, value)| *slot = value);
         }
         numpy::PyArray1::from_vec(py, found).reshape([rows, actions])
@@ -120,7 +121,11 @@ impl Function {
         let chosen: PyReadonlyArray1<'_, i64> = chosen.extract()?;
         let chosen = chosen.as_array();
         if chosen.len() != actions.len() {
-            return Err(PyValueError::new_err(format!("{} actions for {} rows", chosen.len(), actions.len())));
+            return Err(PyValueError::new_err(format!(
+                "{} actions for {} rows",
+                chosen.len(),
+                actions.len()
+            )));
         }
         for (row, action) in actions.iter_mut().enumerate() {
             if seen.asked(row) {

@@ -92,7 +92,11 @@ pub(crate) fn train(
     let large = match recipe {
         "standard" => false,
         "large" => true,
-        other => return Err(PyValueError::new_err(format!("recipe {other:?}: allowed are 'standard' and 'large'"))),
+        other => {
+            return Err(PyValueError::new_err(format!(
+                "recipe {other:?}: allowed are 'standard' and 'large'"
+            )));
+        }
     };
     let ((env, preset, overlay), seed, out) = (world.plain()?, call.seed()?, call.out.clone());
     at_work(py, call.threads, &call.show, |told| {
@@ -239,8 +243,7 @@ pub(crate) fn play(
         let checkpoints = TrainedAgents::default().open(&own)?.sampled(sample)?;
         let called = names.iter().zip(&functions).filter(|(_, function)| function.is_some());
         let called = called.map(|(name, _)| name.clone()).collect();
-        let plan =
-            Benchmark { seed, episodes, agents: names.clone(), checkpoints, functions: called, env };
+        let plan = Benchmark { seed, episodes, agents: names.clone(), checkpoints, functions: called, env };
         let run = Plan::Benchmark(plan.clone()).begin(out.as_deref(), None)?;
         let dir = run.path().to_path_buf();
         let cast = |agent: &str, envs: usize| {

@@ -18,8 +18,8 @@ use crate::workspace::{cargo_program, root};
 
 /// Which crate needs which, as ARCHITECTURE.md has it; what those need may be needed too.
 const ARROWS: [(&[&str], &[&str]); 5] = [
-    (&["experiments"], &["runs", "analysis"]),
-    (&["python"], &["runs"]),
+    (&["experiments", "python"], &["runs", "view"]),
+    (&["view"], &["envs"]),
     (&["runs"], &["agents", "analysis"]),
     (&["agents"], &["envs", "kernel"]),
     (&["envs", "kernel", "analysis"], &["numerics"]),

@@ -7,13 +7,13 @@ use resonetics_runs::Error;
 use resonetics_runs::files::{check_new, write_new};
 use resonetics_runs::interrupt;
 use resonetics_runs::plan::range::STEPS;
+use resonetics_view::picture::{Film, Past, Picture, PictureError};
+use resonetics_view::scene::Scene;
 
 use super::context::Context;
 use super::typed::{ActingArgs, SeedArgs, WorldArgs, seed, whole};
 use crate::out::say;
 use crate::progress::Bar;
-use crate::view::picture::{Film, Past, Picture};
-use crate::view::scene::Scene;
 use crate::view::show::{Player, Show};
 use crate::view::terminal;
 
@@ -94,6 +94,11 @@ fn length(mut show: Show, most: u32, context: Context) -> Result<u32, Error> {
     Ok(steps)
 }
 
+#[allow(clippy::needless_pass_by_value)] // as `map_err` hands it
+fn failed(error: PictureError) -> Error {
+    Error::Failed(error.to_string())
+}
+
 impl PictureArgs {
     /// Steps from one frame to the next, of `steps`.
     fn every(&self, steps: u32) -> u32 {
@@ -134,7 +139,8 @@ impl PictureArgs {
         // A place more than steps: the curve begins before the first.
         let width = steps as usize + 1;
         let draw = |scene: &Scene, past: &[f64]| Picture::of(scene, Past { values: past, steps: width });
-        let mut film = self.gif.is_some().then(|| Film::new(draw(&scene, &past), DELAY)).transpose()?;
+        let mut film =
+            self.gif.is_some().then(|| Film::new(draw(&scene, &past), DELAY)).transpose().map_err(failed)?;
         for step in 1..=steps {
             interrupt::check()?;
             show.step()?;
@@ -143,7 +149,7 @@ impl PictureArgs {
             progress.inc(1);
             let last = step == steps || show.ended();
             if let Some(film) = film.as_mut().filter(|_| last || step % self.every(steps) == 0) {
-                film.show(draw(&scene, &past), if last { LAST_DELAY } else { DELAY })?;
+                film.show(draw(&scene, &past), if last { LAST_DELAY } else { DELAY }).map_err(failed)?;
             }
             if last {
                 break;
@@ -163,11 +169,11 @@ impl PictureArgs {
         };
         if let (Some(path), Some(film)) = (&self.gif, film) {
             let what = format!("{} frames", film.frames());
-            told(path, what, &film.finish()?)?;
+            told(path, what, &film.finish().map_err(failed)?)?;
         }
         if let Some(path) = &self.png {
             let what = format!("after {steps} steps");
-            told(path, what, &last.png()?)?;
+            told(path, what, &last.png().map_err(failed)?)?;
         }
         Ok(())
     }

@@ -14,13 +14,13 @@ use resonetics_runs::plan::range::{SEED, allowed};
 use resonetics_runs::setup::Setup;
 use resonetics_runs::trained::{PROPHET, Trained};
 use resonetics_runs::training::Which;
+use resonetics_view::scene::Scene;
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
 use super::answer::refused;
 use super::ends::not_led_away;
 use super::runs;
-use crate::view::scene::Scene;
 use crate::view::show::{Player, RATES, Show, pace};
 
 /// What is asked for.

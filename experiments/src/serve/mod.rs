@@ -32,11 +32,11 @@ use resonetics_runs::error::{self, Error};
 use resonetics_runs::interrupt;
 use resonetics_runs::listen::listen;
 use resonetics_runs::setup::Setup;
+use resonetics_view::colour::cividis;
 use serde_json::json as object;
 use tokio::runtime;
 
 use self::answer::{HTML, json, of_kind, refused};
-use crate::view::colour::cividis;
 use crate::view::show::RATES;
 
 /// Nothing but what this server sends: no inline script, no inline style, nobody's frame.

@@ -1,7 +1,4 @@
-//! A world to look at: scenes, and the terminal and the pictures that show them.
+//! A world to look at: an episode step by step, and the terminal that shows it. What is seen is in the crate `view`.
 
-pub mod colour;
-pub mod picture;
-pub mod scene;
 pub mod show;
 pub mod terminal;

@@ -10,8 +10,7 @@ use resonetics_runs::Error;
 use resonetics_runs::rollout::{Playable, Rollout};
 use resonetics_runs::setup::{Setup, WorldSettings};
 use resonetics_runs::trained::{PROPHET, Trained};
-
-use crate::view::scene::Scene;
+use resonetics_view::scene::Scene;
 
 /// Steps a second that can be chosen; from 20 on whole numbers of them for each picture.
 pub const RATES: [u32; 10] = [1, 2, 5, 10, 20, 40, 100, 200, 400, 1000];
@@ -174,7 +173,7 @@ fn stepped<E: Playable>(rollout: &mut Rollout<E>) -> Result<Option<Ending>, Erro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::view::scene::Cells;
+    use resonetics_view::scene::Cells;
 
     fn show(env: &str, agent: &str) -> Show {
         Player::new(Setup::preset(env, "reference").unwrap(), agent).unwrap().show(3).unwrap()

@@ -7,8 +7,7 @@
 mod found;
 mod lives;
 mod search;
-
-use std::path::Path;
+mod work;
 
 use rayon::prelude::*;
 use resonetics_analysis::stats::dose::DoseCurve;
@@ -18,12 +17,12 @@ pub use self::found::{Found, answer, found, write};
 use self::lives::Cell;
 pub use self::lives::{COLUMNS, FILE, Life, Lives};
 use self::search::Search;
+pub use self::work::work;
 use crate::error::Error;
 use crate::interrupt;
 use crate::plan::Limit;
 use crate::progress::{Progress, Silent};
 use crate::rollout::play_with;
-use crate::run_dir::exclusive;
 
 /// Episodes of one agent at one dose that are played together: a whole number of clusters side by side.
 const PIECE: u32 = 32;
@@ -196,22 +195,4 @@ pub fn planned(plan: &Limit, lives: &mut Lives, shows: &Shows<'_>) -> Result<Vec
         play: &play,
     };
     curves(&experiment, lives, shows)
-}
-
-/// Works in the run directory `dir` for what `plan` says, from the lives on that are there, and writes what comes of it.
-///
-/// # Errors
-/// Those of [`planned`] and [`write`]; [`Error::Refused`] if another process works there.
-pub fn work(
-    plan: &Limit,
-    dir: &Path,
-    shows: &Shows<'_>,
-) -> Result<(Vec<Response>, Vec<Found>), Error> {
-    let _lock = exclusive(dir)?;
-    let mut lives = Lives::at(&dir.join(FILE))?;
-    let responses = planned(plan, &mut lives, shows)?;
-    lives.finish()?;
-    let found = found(&responses);
-    write(plan, &responses, &found, dir)?;
-    Ok((responses, found))
 }

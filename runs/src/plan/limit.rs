@@ -47,8 +47,7 @@ impl Limit {
     ) -> Result<Limit, Error> {
         let dose = dose.unwrap_or_else(|| Limit::usual_dose(&env).to_owned());
         let (checkpoints, agents) = (TrainedAgents::default(), Vec::new());
-        let plan =
-            Limit { seed: 0, life, episodes, dose, checkpoints, agents, env: env.with_limit(life) };
+        let plan = Limit { seed: 0, life, episodes, dose, checkpoints, agents, env: env.with_limit(life) };
         plan.start()?;
         let known: Vec<&str> = names.iter().map(String::as_str).collect();
         let checkpoints = TrainedAgents::default().open(&known)?.sampled(sample)?;

@@ -8,10 +8,10 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Line;
 use ratatui::widgets::Sparkline;
+use resonetics_view::colour::{cividis, indexed, is_light};
+use resonetics_view::scene::{Cells, Node, Scene};
 
 use super::shown::View;
-use crate::view::colour::{cividis, indexed, is_light};
-use crate::view::scene::{Cells, Node, Scene};
 use crate::view::show::RATES;
 
 const KEYS: &str = "space pause   s step   + - speed   q quit";

@@ -1,8 +1,8 @@
 //! What the terminal shows, and what keys change of it.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use resonetics_view::scene::Scene;
 
-use crate::view::scene::Scene;
 use crate::view::show::RATES;
 
 /// The past that is kept for the curves, in steps: a whole garden by the rules.

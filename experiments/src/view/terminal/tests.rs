@@ -7,12 +7,12 @@ use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use ratatui::style::{Color, Modifier};
 use resonetics_runs::setup::Setup;
+use resonetics_view::colour::cividis;
+use resonetics_view::scene::Cells;
 
 use super::draw::{Ink, READINGS, draw};
 use super::shown::PAST;
 use super::*;
-use crate::view::colour::cividis;
-use crate::view::scene::Cells;
 use crate::view::show::Player;
 
 #[path = "../../../tests/common/pty.rs"]

@@ -5,10 +5,14 @@ use std::borrow::Cow;
 
 use font8x8::legacy::BASIC_LEGACY;
 use gif::{DisposalMethod, Encoder, Frame, Repeat};
-use resonetics_runs::Error;
 
-use crate::view::colour::{Rgb, cividis};
-use crate::view::scene::{Cells, Node, Scene};
+use crate::colour::{Rgb, cividis};
+use crate::scene::{Cells, Node, Scene};
+
+/// There is no memory for a picture or a film.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot encode the picture: {0}")]
+pub struct PictureError(String);
 
 /// Pixels are numbers of colours: these, and behind them the ramp.
 const COLOURS: [Rgb; 5] = [[0x14, 0x18, 0x1f], [0xff; 3], [0; 3], [0xd5, 0x5e, 0x00], [0x80; 3]];
@@ -55,7 +59,9 @@ fn palette() -> Vec<u8> {
 /// steps as the whole width stands for.
 #[derive(Clone, Copy, Debug)]
 pub struct Past<'a> {
+    /// In `[0, 1]`.
     pub values: &'a [f64],
+    /// How many the width stands for.
     pub steps: usize,
 }
 
@@ -249,13 +255,25 @@ impl Picture {
         [self.width as u16, self.height as u16]
     }
 
+    /// Height and width in pixels.
+    pub fn shape(&self) -> [usize; 2] {
+        [self.height, self.width]
+    }
+
+    /// Red, green and blue of each pixel, row by row: `[height, width, 3]`.
+    pub fn rgb(&self) -> Vec<u8> {
+        let colours = palette();
+        let of = |&pixel: &u8| &colours[3 * usize::from(pixel)..][..3];
+        self.pixels.iter().flat_map(of).copied().collect()
+    }
+
     /// The bytes of a PNG file.
     ///
     /// # Errors
-    /// [`Error::Failed`] if there is no memory for them.
-    pub fn png(&self) -> Result<Vec<u8>, Error> {
+    /// [`PictureError`] if there is no memory for them.
+    pub fn png(&self) -> Result<Vec<u8>, PictureError> {
         let [width, height] = self.size();
-        let failed = |error| Error::Failed(format!("cannot encode the picture as PNG: {error}"));
+        let failed = |error: png::EncodingError| PictureError(error.to_string());
         let mut bytes = Vec::new();
         let mut encoder = png::Encoder::new(&mut bytes, width.into(), height.into());
         encoder.set_color(png::ColorType::Indexed);
@@ -279,8 +297,8 @@ impl Film {
     /// A film that begins with `first`, for `delay` hundredths of a second.
     ///
     /// # Errors
-    /// [`Error::Failed`] if there is no memory for it.
-    pub fn new(first: Picture, delay: u16) -> Result<Film, Error> {
+    /// [`PictureError`] if there is no memory for it.
+    pub fn new(first: Picture, delay: u16) -> Result<Film, PictureError> {
         let [width, height] = first.size();
         let mut encoder = Encoder::new(Vec::new(), width, height, &palette()).map_err(failed)?;
         encoder.set_repeat(Repeat::Infinite).map_err(failed)?;
@@ -292,8 +310,8 @@ impl Film {
     /// Shows `picture`, of the first one's size, for `delay` hundredths of a second.
     ///
     /// # Errors
-    /// [`Error::Failed`] if there is no memory for it.
-    pub fn show(&mut self, picture: Picture, delay: u16) -> Result<(), Error> {
+    /// [`PictureError`] if there is no memory for it.
+    pub fn show(&mut self, picture: Picture, delay: u16) -> Result<(), PictureError> {
         let changed = |i: &usize| picture.pixels[*i] != self.shown.pixels[*i];
         let width = picture.width;
         let (mut left, mut right, mut top, mut bottom) = (width, 0, picture.height, 0);
@@ -313,7 +331,7 @@ impl Film {
         Ok(())
     }
 
-    fn frame(&mut self, rectangle: [usize; 4], pixels: Vec<u8>, delay: u16) -> Result<(), Error> {
+    fn frame(&mut self, rectangle: [usize; 4], pixels: Vec<u8>, delay: u16) -> Result<(), PictureError> {
         // Inside the first picture, whose sides are such numbers.
         let [left, top, width, height] = rectangle.map(|place| place as u16);
         let frame = Frame {
@@ -340,14 +358,14 @@ impl Film {
     /// The bytes of the GIF file.
     ///
     /// # Errors
-    /// [`Error::Failed`] if there is no memory for them.
-    pub fn finish(self) -> Result<Vec<u8>, Error> {
+    /// [`PictureError`] if there is no memory for them.
+    pub fn finish(self) -> Result<Vec<u8>, PictureError> {
         self.encoder.into_inner().map_err(failed)
     }
 }
 
-fn failed(error: gif::EncodingError) -> Error {
-    Error::Failed(format!("cannot encode the pictures as GIF: {error}"))
+fn failed(error: gif::EncodingError) -> PictureError {
+    PictureError(error.to_string())
 }
 
 #[cfg(test)]

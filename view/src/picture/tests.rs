@@ -1,4 +1,9 @@
 use gif::{ColorOutput, DecodeOptions};
+use resonetics_envs::env::{Ending, Env, Step};
+use resonetics_envs::gardener::{GardenerEnv, action};
+use resonetics_envs::k8s::{K8sEnv, OBSERVATION};
+use resonetics_envs::registry::{World, world};
+use resonetics_envs::vector::{Autoreset, VecEnv};
 
 use super::*;
 
@@ -141,31 +146,66 @@ fn the_largest_clusters_have_bars_and_narrow_ones_room_for_the_caption() {
 /// The longest that there is to say, at the end of both worlds.
 #[test]
 fn captions_are_not_cut() {
-    use crate::view::show::Player;
-    use resonetics_runs::setup::Setup;
     let mut endings = Vec::new();
-    for (env, agent, sets) in [
-        ("gardener", "idle", vec!["max_generations=30".to_owned()]),
-        ("gardener", "evolved", vec![]),
-        ("k8s", "heuristic", vec![]),
-        ("k8s", "idle", vec![]),
-    ] {
-        let preset = if agent == "idle" { "storm" } else { "reference" };
-        let setup = Setup::preset(env, preset).unwrap().with(None, &sets).unwrap();
-        let mut show = Player::new(setup, agent).unwrap().show(1).unwrap();
-        while !show.ended() {
-            show.step().unwrap();
+    for (preset, limit) in [("storm", u32::MAX), ("calm", 40)] {
+        for mut scene in [last_of_garden(preset, limit), last_of_cluster(preset, limit)] {
+            scene.trends[0].1 = 1.0;
+            for line in caption(&scene) {
+                assert!(MARGIN + GLYPH * line.len() <= SIDE, "{line}");
+            }
+            endings.push(scene.ending.unwrap());
         }
-        let mut scene = show.scene();
-        scene.trends[0].1 = 1.0;
-        for line in caption(&scene) {
-            assert!(MARGIN + GLYPH * line.len() <= SIDE, "{line}");
-        }
-        endings.push(scene.ending.unwrap());
     }
     endings.sort_unstable();
     endings.dedup();
     assert_eq!(endings, ["the cluster is lost", "the garden is lost", "the time is over"]);
+}
+
+/// The end of an episode in which nobody does anything.
+fn last_of_garden(preset: &str, limit: u32) -> Scene {
+    let World::Gardener(mut config) = world("gardener", preset).unwrap() else { panic!("a garden") };
+    config.max_generations = limit.min(config.max_generations);
+    let mut envs = VecEnv::new(vec![GardenerEnv::new(config)], Autoreset::Disabled).unwrap();
+    let mut batch = envs.batch();
+    envs.reset(1, &mut batch);
+    let idle = vec![action::WAIT; envs.agents()];
+    while !batch.terminated[0] && !batch.truncated[0] {
+        envs.step(&idle, &mut batch).unwrap();
+    }
+    let ended = Ending { terminated: batch.terminated[0], truncated: batch.truncated[0] };
+    Scene::garden(&envs.env(0), Some(ended))
+}
+
+fn last_of_cluster(preset: &str, limit: u32) -> Scene {
+    let World::K8s(mut config) = world("k8s", preset).unwrap() else { panic!("a cluster") };
+    config.max_steps = limit.min(config.max_steps);
+    let (mut env, mut observation) = (K8sEnv::new(config), [0.0; OBSERVATION]);
+    Env::reset(&mut env, Some(1), &mut observation);
+    let (mut steps, mut total) = (0, 0.0);
+    loop {
+        let Step { reward, terminated, truncated } = Env::step(&mut env, 0, &mut observation).unwrap();
+        (steps, total) = (steps + 1, total + f64::from(reward));
+        if terminated || truncated {
+            return Scene::cluster(&env, steps, total, Some(Ending { terminated, truncated }));
+        }
+    }
+}
+
+#[test]
+fn pixels_are_the_colours_of_their_numbers() {
+    let picture = Picture::of(&cluster(), NONE);
+    let [height, width] = picture.shape();
+    let rgb = picture.rgb();
+    assert_eq!(rgb.len(), height * width * 3);
+    let decoded = png::Decoder::new(std::io::Cursor::new(picture.png().unwrap()));
+    let mut reader = {
+        let mut decoder = decoded;
+        decoder.set_transformations(png::Transformations::EXPAND);
+        decoder.read_info().unwrap()
+    };
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    reader.next_frame(&mut pixels).unwrap();
+    assert!(pixels == rgb, "the PNG file shows others");
 }
 
 /// What a viewer shows after each frame of a film, and for how long.
