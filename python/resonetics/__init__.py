@@ -19,14 +19,18 @@ import gymnasium
 from resonetics._native import __version__
 
 if TYPE_CHECKING:
+    from resonetics.gardens import GardenVector
     from resonetics.parallel import GardenerParallel
     from resonetics.policy import Policy, load_policy
     from resonetics.runs import analyze, compare, evaluate, limit, resume, train
+    from resonetics.simulation import GardenSimulation
     from resonetics.single import K8sSmartTensor
     from resonetics.vector import K8sSmartTensorVector
 
 __all__ = [
     "__version__",
+    "GardenSimulation",
+    "GardenVector",
     "K8sSmartTensor",
     "K8sSmartTensorVector",
     "Policy",
@@ -51,6 +55,8 @@ for _version, _rules in [("v0", "k8s"), ("v1", "k8s-v4.6")]:
 
 # Imported when they are asked for: whoever wants a world waits for nothing else.
 _HOMES = {
+    "GardenSimulation": "simulation",
+    "GardenVector": "gardens",
     "K8sSmartTensor": "single",
     "K8sSmartTensorVector": "vector",
     "Policy": "policy",
@@ -63,6 +69,7 @@ def parallel_env(world: str = "gardener", **config: Any) -> "GardenerParallel":
     """The garden for PettingZoo, which has to be installed: `pip install pettingzoo`."""
     if world != "gardener":
         raise ValueError(f"world {world!r}: allowed is 'gardener'")
+    from resonetics.gardens import GardenVector
     from resonetics.parallel import GardenerParallel
 
     return GardenerParallel(**config)

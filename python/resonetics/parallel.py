@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
 from resonetics._native import Garden
+from resonetics.gardens import ACTIONS
+from resonetics.render import Past, checked_mode
 from resonetics.single import drawn_seed, named, whole_seed
 
-ACTIONS = 6
 Observation = NDArray[np.float32]
 Observations = dict[str, Observation]
 Infos = dict[str, dict[str, Any]]
@@ -31,14 +32,18 @@ class GardenerParallel(ParallelEnv[str, Observation, int]):
     `preset` is `"calm"`, `"reference"` or `"storm"`; every other keyword is a setting, such as `dirt_growth=0.01`.
     """
 
-    metadata = {"name": "resonetics_gardener_v0", "render_modes": [], "is_parallelizable": True}
+    metadata = {
+        "name": "resonetics_gardener_v0",
+        "render_modes": ["rgb_array"],
+        "render_fps": 10,
+        "is_parallelizable": True,
+    }
 
     def __init__(
         self, preset: str = "reference", render_mode: str | None = None, born: int = 10_000, **settings: Any
     ) -> None:
-        if render_mode is not None:
-            raise ValueError(f"render_mode {render_mode!r}: allowed is None")
-        self.render_mode = render_mode
+        self.render_mode = checked_mode(render_mode, ["rgb_array"])
+        self._past = Past(1) if render_mode else None
         named("gardener", preset)
         self._garden = Garden("gardener", preset, settings)
         # Of its own: the caller's may change.
@@ -93,6 +98,8 @@ class GardenerParallel(ParallelEnv[str, Observation, int]):
         self.agents, self._slots = [], {}
         self._born(shown["ids"])
         self.generation = shown["generation"]
+        if self._past:
+            self._past.begin(np.zeros(1, np.intp), np.array([self.grid.mean()]))
         return self._observations(shown), self._infos(shown)
 
     def step(
@@ -119,6 +126,8 @@ class GardenerParallel(ParallelEnv[str, Observation, int]):
             observations[agent] = np.zeros_like(self._observation_space.high)
             infos[agent] = {"action_mask": np.zeros(ACTIONS, np.int8)}
         terminated, truncated = shown["terminated"], shown["truncated"] or full
+        if self._past:
+            self._past.step(0.0, [self.grid.mean()], np.array([terminated]), np.array([truncated]))
         terminations = {agent: terminated or agent in dead for agent in rewards}
         truncations = {agent: truncated for agent in rewards}
         if terminated or truncated:
@@ -187,8 +196,12 @@ class GardenerParallel(ParallelEnv[str, Observation, int]):
         """All settings, as TOML."""
         return self._garden.settings()
 
-    def render(self) -> None:
-        """There is no picture yet."""
+    def render(self) -> NDArray[np.uint8] | None:
+        """A picture with `render_mode="rgb_array"`, `[height, width, 3]` uint8: dirt, gardeners, and the curve of the mean dirt."""
+        if not self._past:
+            return None
+        _, _, ended, past = self._past.of(0)
+        return self._garden.picture(ended, past)
 
     def close(self) -> None:
         """There is nothing to close."""

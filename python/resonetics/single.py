@@ -11,6 +11,7 @@ from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
 from resonetics._native import Cluster
+from resonetics.render import Past, checked_mode
 from resonetics.spaces import ACTIONS, LAST_SEED, PRESETS, action_space, observation_space
 
 Observation = NDArray[np.float32]
@@ -26,14 +27,14 @@ class K8sSmartTensor(gymnasium.Env[Observation, SupportsIndex]):
     that seed, or of a seed drawn from the system where there is none yet (`np_random_seed` has it).
     """
 
-    metadata = {"render_modes": ["ansi"], "render_fps": 10}
+    metadata = {"render_modes": ["ansi", "rgb_array"], "render_fps": 10}
 
     def __init__(
         self, rules: str = "k8s", preset: str = "reference", render_mode: str | None = None, **settings: Any
     ) -> None:
-        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
-            raise ValueError(f"render_mode {render_mode!r}: allowed are None and {self.metadata['render_modes']}")
-        self.render_mode = render_mode
+        self.render_mode = checked_mode(render_mode, self.metadata["render_modes"])
+        # Only pictures ask for it.
+        self._past = Past(1) if render_mode == "rgb_array" else None
         self.observation_space = observation_space()
         self.action_space = action_space()
         named(rules, preset)
@@ -57,6 +58,8 @@ class K8sSmartTensor(gymnasium.Env[Observation, SupportsIndex]):
         self._seeded = True
         observation, info = self._cluster.reset(seed)
         self._over = False
+        if self._past:
+            self._past.begin(np.zeros(1, np.intp), np.array([info["avg_load"]]))
         return observation, info
 
     def step(self, action: SupportsIndex) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
@@ -65,10 +68,17 @@ class K8sSmartTensor(gymnasium.Env[Observation, SupportsIndex]):
             raise ResetNeeded("the episode is over, or none has begun: call reset() first")
         stepped = self._cluster.step(whole_action(action))
         self._over = stepped[2] or stepped[3]
+        if self._past:
+            _, reward, terminated, truncated, info = stepped
+            self._past.step([reward], [info["avg_load"]], np.array([terminated]), np.array([truncated]))
         return stepped
 
-    def render(self) -> str | None:
-        """The grid in words with `render_mode="ansi"`: a node is its memory in hundredths, the agent's in brackets."""
+    def render(self) -> str | NDArray[np.uint8] | None:
+        """The grid in words with `render_mode="ansi"`: a node is its memory in hundredths, the agent's in brackets. With `"rgb_array"`
+        a picture, `[height, width, 3]` uint8, with the load's curve below it.
+        """
+        if self._past:
+            return self._cluster.picture(*self._past.of(0))
         if self.render_mode is None:
             return None
         return text(self._cluster.state(), self._cluster.grid)

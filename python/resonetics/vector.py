@@ -13,6 +13,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
 from resonetics._native import Clusters
+from resonetics.render import Past, checked_mode
 from resonetics.single import drawn_seed, named, text, whole_seed
 from resonetics.spaces import ACTIONS, OBSERVATION, action_space, observation_space
 
@@ -35,7 +36,11 @@ class K8sSmartTensorVector(VectorEnv[Observations, ArrayLike, ArrayLike]):
     is the setting `max_steps`, if that is larger.
     """
 
-    metadata = {"render_modes": ["ansi"], "render_fps": 10, "autoreset_mode": AutoresetMode.NEXT_STEP}
+    metadata = {
+        "render_modes": ["ansi", "rgb_array"],
+        "render_fps": 10,
+        "autoreset_mode": AutoresetMode.NEXT_STEP,
+    }
 
     def __init__(
         self,
@@ -54,11 +59,11 @@ class K8sSmartTensorVector(VectorEnv[Observations, ArrayLike, ArrayLike]):
         num_envs = whole_number("num_envs", num_envs)
         if not 1 <= num_envs <= 16_777_216:
             raise ValueError(f"num_envs {num_envs}: allowed are whole numbers from 1 to 16777216")
-        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
-            raise ValueError(f"render_mode {render_mode!r}: allowed are None and {self.metadata['render_modes']}")
+        self.render_mode = checked_mode(render_mode, self.metadata["render_modes"])
         threads = thread_count(threads)
         self.num_envs = num_envs
-        self.render_mode = render_mode
+        # Only pictures ask for it.
+        self._past = Past(num_envs) if render_mode == "rgb_array" else None
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {**type(self).metadata, "autoreset_mode": self.autoreset_mode}
         self.single_observation_space = observation_space()
@@ -107,6 +112,8 @@ class K8sSmartTensorVector(VectorEnv[Observations, ArrayLike, ArrayLike]):
         infos.update(self._masks)
         self._ended = self._ended & ~mask
         self._begun = True
+        if self._past:
+            self._past.begin(np.flatnonzero(mask), infos["avg_load"])
         return self._seen(seen), infos
 
     def _mask(self, options: dict[str, Any] | None) -> NDArray[np.bool_]:
@@ -164,13 +171,20 @@ class K8sSmartTensorVector(VectorEnv[Observations, ArrayLike, ArrayLike]):
             return self._step_and_reset(actions)
         seen, rewards, terminated, truncated, infos = self._clusters.step(actions, False, self._out)
         infos.update(self._masks)
-        if self._disabled:
+        if self._past:
+            self._past.step(rewards, infos["avg_load"], terminated, truncated)
+            # Those that had ended began anew in this step.
+            self._past.begin(np.flatnonzero(self._ended), infos["avg_load"])
+        if self._disabled or self._past:
             self._ended = terminated | truncated
         return self._seen(seen), rewards, terminated, truncated, infos
 
     def _step_and_reset(self, actions: NDArray[np.int64]) -> Stepped:
         seen, rewards, terminated, truncated, infos, last = self._clusters.step(actions, True, self._out)
         infos.update(self._masks)
+        if self._past:
+            self._past.step(rewards, infos["avg_load"], terminated, truncated)
+            self._past.begin(np.flatnonzero(terminated | truncated), infos["avg_load"])
         if last is not None:
             lanes, observations, final = last
             marked = np.zeros(self.num_envs, np.bool_)
@@ -209,10 +223,12 @@ class K8sSmartTensorVector(VectorEnv[Observations, ArrayLike, ArrayLike]):
         if self.closed:
             raise ClosedEnvironmentError("the vector is closed")
 
-    def render(self) -> tuple[str, ...] | None:
-        """Each cluster in words, with `render_mode="ansi"`."""
+    def render(self) -> tuple[Any, ...] | None:
+        """Each cluster in words with `render_mode="ansi"`, as a picture `[height, width, 3]` uint8 with `"rgb_array"`."""
         if self.render_mode is None:
             return None
+        if self._past:
+            return tuple(self._clusters.picture_of(lane, *self._past.of(lane)) for lane in range(self.num_envs))
         grid = self._clusters.grid
         return tuple(text(self._clusters.state_of(lane), grid) for lane in range(self.num_envs))
 

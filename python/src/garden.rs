@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyBytes, PyDict};
 use resonetics_envs::env::ParallelEnv;
-use resonetics_envs::gardener::{ACTIONS, GardenerConfig, GardenerEnv, Generation};
+use resonetics_envs::gardener::{ACTIONS, Gardener, GardenerConfig, GardenerEnv, Generation};
 use resonetics_envs::risk::Verdict;
 use resonetics_envs::vector::{Autoreset, Batch, VecEnv};
 
@@ -112,24 +112,14 @@ impl Garden {
 
     /// Dirt of each cell, `[side, side]`.
     fn grid<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray2<f32>>> {
-        let side = self.config.grid_size;
         let env = self.state(py).env();
-        PyArray1::from_slice(py, env.world().grid()).reshape([side, side])
+        dirt(py, &env)
     }
 
     /// Each gardener: id, row and column, energy, age.
     fn gardeners<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
         let env = self.state(py).env();
-        let one = |gardener: &resonetics_envs::gardener::Gardener| {
-            let dict = PyDict::new(py);
-            dict.set_item("id", gardener.id)?;
-            dict.set_item("row", gardener.cell[0])?;
-            dict.set_item("column", gardener.cell[1])?;
-            dict.set_item("energy", gardener.energy)?;
-            dict.set_item("age", gardener.age)?;
-            Ok(dict)
-        };
-        env.world().gardeners().iter().map(one).collect()
+        people(py, &env)
     }
 
     /// A picture of the garden, `[height, width, 3]` of uint8; `past` is the mean dirt after each generation.
@@ -178,6 +168,26 @@ fn shown<'py>(py: Python<'py>, state: &State) -> PyResult<Bound<'py, PyDict>> {
     dict.set_item("truncated", batch.truncated[0])?;
     dict.set_item("generation", row(py, &env.info())?)?;
     Ok(dict)
+}
+
+/// Dirt of each cell, `[side, side]`.
+pub(crate) fn dirt<'py>(py: Python<'py>, env: &GardenerEnv) -> PyResult<Bound<'py, PyArray2<f32>>> {
+    let side = env.world().config().grid_size;
+    PyArray1::from_slice(py, env.world().grid()).reshape([side, side])
+}
+
+/// Each gardener: id, row and column, energy, age.
+pub(crate) fn people<'py>(py: Python<'py>, env: &GardenerEnv) -> PyResult<Vec<Bound<'py, PyDict>>> {
+    let one = |gardener: &Gardener| {
+        let dict = PyDict::new(py);
+        dict.set_item("id", gardener.id)?;
+        dict.set_item("row", gardener.cell[0])?;
+        dict.set_item("column", gardener.cell[1])?;
+        dict.set_item("energy", gardener.energy)?;
+        dict.set_item("age", gardener.age)?;
+        Ok(dict)
+    };
+    env.world().gardeners().iter().map(one).collect()
 }
 
 /// A generation by the names of `resonetics_data.csv`, in full.

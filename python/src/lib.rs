@@ -9,6 +9,7 @@ mod picture;
 mod policy;
 mod runs;
 mod settings;
+mod simulation;
 mod threads;
 mod work;
 
@@ -24,6 +25,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<garden::Garden>()?;
     module.add_class::<gardens::Gardens>()?;
     module.add_class::<clusters::Clusters>()?;
+    module.add_class::<simulation::Simulation>()?;
     module.add_class::<policy::TrainedPolicy>()?;
     module.add_function(wrap_pyfunction!(runs::train, module)?)?;
     module.add_function(wrap_pyfunction!(runs::resume, module)?)?;

@@ -67,7 +67,7 @@ pub(crate) struct Carried {
 
 impl World<'_> {
     /// What is laid over which world; nothing of Python is in it.
-    fn plain(&self) -> PyResult<(String, String, Overlay)> {
+    pub(crate) fn plain(&self) -> PyResult<(String, String, Overlay)> {
         let sets = settings::sets(&self.env, &self.settings)?;
         Ok((self.env.clone(), self.preset.clone(), Overlay { file: self.config.clone(), sets }))
     }
