@@ -64,11 +64,13 @@ descent = torch.optim.Adam(parameters, lr=args.learning_rate, eps=1e-5)
 shape = (args.rollout, args.lanes)
 seen = torch.zeros((args.rollout + 1, args.lanes, inputs))
 chosen = torch.zeros(shape, dtype=torch.int64)
-rewards, terminated, ended, real = torch.zeros(shape), torch.zeros(shape), torch.zeros(shape), torch.zeros(shape, dtype=torch.bool)
+rewards, terminated, ended = torch.zeros(shape), torch.zeros(shape), torch.zeros(shape)
+real = torch.zeros(shape, dtype=torch.bool)
 
 returns: collections.deque[float] = collections.deque(maxlen=64)
 observation, _ = envs.reset(seed=args.seed)
-seen[0] = torch.from_numpy(observation)
+# Each rollout begins with the last observation of the one before.
+seen[-1] = torch.from_numpy(observation)
 # Lanes whose episode ended in the step before: their next step only brings the first observation of the new one.
 over = np.zeros(args.lanes, np.bool_)
 updates = max(1, args.total_steps // (args.rollout * args.lanes))
@@ -77,10 +79,9 @@ begun = time.perf_counter()
 for update in range(updates):
     descent.param_groups[0]["lr"] = args.learning_rate * (1.0 - update / updates)
 
-    # 1. Act. In next-step mode what a step returns is always the true next observation, the last one of an episode too.
+    # 1. Act. In next-step mode the step that ends an episode returns its last observation.
     with torch.no_grad():
-        if update:
-            seen[0] = seen[-1].clone()
+        seen[0] = seen[-1]
         for step in range(args.rollout):
             chosen[step] = Categorical(logits=actor(seen[step]), validate_args=False).sample()
             observation, reward, lost, cut, infos = envs.step(chosen[step].numpy())
@@ -108,10 +109,8 @@ for update in range(updates):
 
     # 3. Learn.
     for _ in range(args.epochs):
-        for some in torch.randperm(len(rows)).split(args.minibatch):
-            # A rest of a few rows has no deviation to be scaled by.
-            if len(some) < args.minibatch // 2:
-                continue
+        # In even parts: a rest of a few rows would have no deviation to be scaled by.
+        for some in torch.randperm(len(rows)).tensor_split(max(1, len(rows) // args.minibatch)):
             policy = Categorical(logits=actor(rows[some]), validate_args=False)
             gain = advantage[some]
             gain = (gain - gain.mean()) / (gain.std() + 1e-8)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from resonetics.gardens import GardenVector
     from resonetics.parallel import GardenerParallel
     from resonetics.policy import Policy, load_policy
-    from resonetics.runs import analyze, compare, evaluate, limit, resume, train
+    from resonetics.runs import analyze, compare, evaluate, limit, resume, sweep, train
     from resonetics.simulation import GardenSimulation
     from resonetics.single import K8sSmartTensor
     from resonetics.vector import K8sSmartTensorVector
@@ -41,6 +41,7 @@ __all__ = [
     "load_policy",
     "parallel_env",
     "resume",
+    "sweep",
     "train",
 ]
 
@@ -61,7 +62,7 @@ _HOMES = {
     "K8sSmartTensorVector": "vector",
     "Policy": "policy",
     "load_policy": "policy",
-    **dict.fromkeys(["analyze", "compare", "evaluate", "limit", "resume", "train"], "runs"),
+    **dict.fromkeys(["analyze", "compare", "evaluate", "limit", "resume", "sweep", "train"], "runs"),
 }
 
 

@@ -20,7 +20,7 @@ from resonetics.progress import Bar, Remarks, Show, shown
 from resonetics.single import drawn_seed
 from resonetics.vector import thread_count, whole_number
 
-__all__ = ["analyze", "compare", "evaluate", "limit", "resume", "train"]
+__all__ = ["analyze", "compare", "evaluate", "limit", "resume", "sweep", "train"]
 
 Place = str | os.PathLike[str]
 Observations = NDArray[np.float32]
@@ -181,6 +181,33 @@ def limit(
         lambda show: _native.limits(world(env, preset, config, settings), asked, call(seed, out, threads, show)),
     )
     return json.loads(text), folder
+
+
+def sweep(
+    plan: Place | None = None,
+    *,
+    out: Place | None = None,
+    resume: Place | None = None,
+    jobs: int | None = None,
+    progress: bool | Show | None = None,
+) -> Path:
+    """Trains every cell of a plan, a TOML file, as `resonetics sweep` does; yields its folder, with `table.csv` and `groups.csv` in it.
+
+    `resume` is the folder of one that was stopped, in place of `plan`. `jobs` trainings run at a time, with a thread each. On
+    several machines: `python -m resonetics.ray_sweep`.
+    """
+    if (plan is None) == (resume is None):
+        raise TypeError("plan or resume: one of them is needed")
+    if plan is not None:
+        begun = _native.Sweep(_native.read_text(plan), out)
+    else:
+        assert resume is not None
+        stopped = _native.Sweep.stopped(resume)
+        if stopped is None:
+            return Path(resume)
+        begun = stopped
+    with_bar(progress, lambda show: begun.work(thread_count(jobs), call(0, None, 1, show)))
+    return begun.dir
 
 
 def analyze(

@@ -10,6 +10,7 @@ mod policy;
 mod runs;
 mod settings;
 mod simulation;
+mod sweep;
 mod threads;
 mod work;
 
@@ -26,6 +27,9 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<gardens::Gardens>()?;
     module.add_class::<clusters::Clusters>()?;
     module.add_class::<simulation::Simulation>()?;
+    module.add_class::<sweep::Sweep>()?;
+    module.add_function(wrap_pyfunction!(sweep::train_cell, module)?)?;
+    module.add_function(wrap_pyfunction!(sweep::read_text, module)?)?;
     module.add_class::<policy::TrainedPolicy>()?;
     module.add_function(wrap_pyfunction!(runs::train, module)?)?;
     module.add_function(wrap_pyfunction!(runs::resume, module)?)?;

@@ -45,9 +45,9 @@ pub(crate) struct Call<'py> {
     #[pyo3(item)]
     out: Option<PathBuf>,
     #[pyo3(item)]
-    threads: usize,
+    pub(crate) threads: usize,
     #[pyo3(item)]
-    show: Bound<'py, PyAny>,
+    pub(crate) show: Bound<'py, PyAny>,
 }
 
 /// What is asked of a limit.

@@ -11,8 +11,9 @@ use pyo3::exceptions::{
 use pyo3::prelude::*;
 use resonetics_analysis::read::ReadError;
 use resonetics_envs::config::ConfigError;
+use resonetics_runs::Error;
+use resonetics_runs::interrupt::Stop;
 use resonetics_runs::progress::Progress;
-use resonetics_runs::{Error, interrupt};
 
 /// Between two looks at the work.
 const LOOK: Duration = Duration::from_millis(50);
@@ -109,7 +110,7 @@ pub(crate) fn at_work<R: Send>(
         thread::scope(|scope| {
             let told = noted;
             let worker = scope.spawn(move || {
-                let outcome = interrupt::stopped_by(&told.0.stop, threads, || work(told));
+                let outcome = Stop::by(&told.0.stop).on_threads(threads, || work(told));
                 drop(ended);
                 outcome
             });

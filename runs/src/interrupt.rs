@@ -78,28 +78,40 @@ thread_local! {
     static STOP: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
 }
 
-/// Does `work` on `threads` threads of its own. Once `stop` is set [`check`] fails in them as it does after SIGINT, and in
-/// no others: for a program that watches for signals itself, and may do several things at a time.
-///
-/// # Errors
-/// [`Error::Failed`] if the system gives no threads.
-pub fn stopped_by<R: Send>(
-    stop: &Arc<AtomicBool>,
-    threads: usize,
-    work: impl FnOnce() -> R + Send,
-) -> Result<R, Error> {
-    let stop = Arc::clone(stop);
-    let begin = move |_| STOP.with(|own| *own.borrow_mut() = Some(Arc::clone(&stop)));
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).start_handler(begin).build();
-    let pool = pool.map_err(|error| Error::Failed(format!("cannot start {threads} threads: {error}")))?;
-    Ok(pool.install(work))
+/// What stops the work of this thread, for other threads that do a part of it.
+#[derive(Clone, Default)]
+pub struct Stop(Option<Arc<AtomicBool>>);
+
+impl Stop {
+    /// Once `stop` is set, in work that is done by [`Stop::on_threads`], [`check`] fails as it does after SIGINT, and in no other: for
+    /// a program that watches for signals itself, and may do several things at a time.
+    pub fn by(stop: &Arc<AtomicBool>) -> Stop {
+        Stop(Some(Arc::clone(stop)))
+    }
+
+    /// That of the present thread.
+    pub fn here() -> Stop {
+        Stop(STOP.with(|stop| stop.borrow().clone()))
+    }
+
+    /// Does `work` on `threads` threads of its own.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] if the system gives no threads.
+    pub fn on_threads<R: Send>(&self, threads: usize, work: impl FnOnce() -> R + Send) -> Result<R, Error> {
+        let stop = self.0.clone();
+        let begin = move |_| STOP.with(|own| own.borrow_mut().clone_from(&stop));
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).start_handler(begin).build();
+        let pool = pool.map_err(|error| Error::Failed(format!("cannot start {threads} threads: {error}")))?;
+        Ok(pool.install(work))
+    }
 }
 
 /// Whether to go on.
 ///
 /// # Errors
-/// [`Error::Interrupted`] once one of the signals has arrived, and ever after; in work that [`stopped_by`] does
-/// also once that was asked for.
+/// [`Error::Interrupted`] once one of the signals has arrived, and ever after; where there is a [`Stop`] also once that
+/// is set.
 pub fn check() -> Result<(), Error> {
     if STOP.with(|stop| stop.borrow().as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed))) {
         return Err(Error::Interrupted(SIGINT));
@@ -119,12 +131,20 @@ mod tests {
 
     #[test]
     fn who_asked_for_it_is_stopped_and_nobody_else() {
-        let [wanted, unwanted] = [true, false].map(|stop| Arc::new(AtomicBool::new(stop)));
-        let inside = |stop: &Arc<AtomicBool>| {
-            stopped_by(stop, 2, || [check(), rayon::join(check, || ()).0].map(|checked| checked.is_err()))
+        let [wanted, unwanted] = [true, false].map(|stop| Stop::by(&Arc::new(AtomicBool::new(stop))));
+        let failed = || check().is_err();
+        let inside = |stop: &Stop| {
+            stop.on_threads(2, || {
+                let inherited = Stop::here();
+                let other = std::thread::scope(|scope| {
+                    let part = scope.spawn(|| inherited.on_threads(1, failed).unwrap());
+                    part.join().unwrap()
+                });
+                [failed(), rayon::join(failed, || ()).0, other]
+            })
         };
-        assert_eq!(inside(&wanted).unwrap(), [true; 2]);
-        assert_eq!(inside(&unwanted).unwrap(), [false; 2]);
+        assert_eq!(inside(&wanted).unwrap(), [true; 3]);
+        assert_eq!(inside(&unwanted).unwrap(), [false; 3]);
         assert!(check().is_ok());
     }
 }

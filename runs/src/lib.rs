@@ -46,6 +46,7 @@ pub mod run_dir;
 mod sensitivity;
 pub mod setup;
 pub mod shell;
+pub mod sweep;
 mod tensorboard;
 pub mod trained;
 pub mod training;

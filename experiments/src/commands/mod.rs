@@ -25,6 +25,7 @@ mod reported;
 mod rerun;
 mod serve;
 mod study;
+mod sweep;
 mod throughput;
 mod throughput_train;
 mod train;
@@ -72,6 +73,8 @@ pub enum Command {
     Eval(eval::EvalArgs),
     /// Answer a question with many runs, or list the questions; a study that was stopped goes on
     Study(study::StudyArgs),
+    /// Train many times over settings and seeds, with one table of all; a sweep that was stopped goes on
+    Sweep(sweep::SweepArgs),
     /// Export a trained policy as an ONNX file
     Export(export::ExportArgs),
     /// Analyze runs, folders of runs or CSV files: statistics, figures, one HTML page
@@ -117,6 +120,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Study(args) => study::run(&args, context),
         Command::Train(args) => train::run(&args, context),
         Command::Eval(args) => eval::run(&args, context),
+        Command::Sweep(args) => sweep::run(&args, context),
         Command::Export(args) => export::run(&args, context),
         Command::Serve(args) => serve::run(&args, context),
         Command::Watch(args) => watch::run(&args, context),

@@ -54,6 +54,7 @@ def test_its_episodes_are_those_of_the_cluster():
     algorithm = ppo(0, lanes, **SHORT)
     runner = algorithm.env_runner
     assert isinstance(runner.env.unwrapped, resonetics.K8sSmartTensorVector)
+    # Those that are not over are only parts of episodes.
     episodes = [episode for episode in runner.sample(num_timesteps=600) if episode.is_done]
     seeds = runner.env.unwrapped.np_random_seed
     algorithm.stop()

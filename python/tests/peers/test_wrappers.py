@@ -30,7 +30,9 @@ def turned(actions):
 
 OBSERVATIONS = {
     "NormalizeObservation": wrappers.NormalizeObservation,
-    "TransformObservation": lambda env: wrappers.TransformObservation(env, shifted, single_observation_space=shifted_box()),
+    "TransformObservation": lambda env: wrappers.TransformObservation(
+        env, shifted, single_observation_space=shifted_box()
+    ),
     "VectorizeTransformObservation": lambda env: wrappers.VectorizeTransformObservation(
         env, gymnasium.wrappers.TransformObservation, func=shifted, observation_space=shifted_box()
     ),
@@ -56,7 +58,8 @@ OTHERS = {
     "DictInfoToList": wrappers.DictInfoToList,
 }
 # Gymnasium's wrappers of observations do not take same-step mode.
-CASES = [(name, NEXT) for name in OBSERVATIONS] + [(name, mode) for name in {**REWARDS, **OTHERS} for mode in (NEXT, SAME)]
+CASES = [(name, NEXT) for name in OBSERVATIONS]
+CASES += [(name, mode) for name in {**REWARDS, **OTHERS} for mode in (NEXT, SAME)]
 
 
 def equal(one, two, where):
@@ -117,7 +120,7 @@ def test_statistics_are_those_of_each_episode(mode):
     episodes = 0
     for _ in range(120):
         _, rewards, terminated, truncated, infos = env.step(choose.integers(6, size=LANES))
-        # In next-step mode the step behind the end is the reset.
+        # In next-step mode the step after an end is the reset.
         totals, lengths = totals + np.where(fresh, 0.0, rewards), lengths + ~fresh
         over = terminated | truncated
         if over.any():
