@@ -32,6 +32,7 @@ mod serving;
 mod serving_runs;
 mod signals;
 mod study;
+mod sweeps;
 mod terminal;
 mod traces;
 mod training;

@@ -32,6 +32,9 @@ class K8sSmartTensor(gymnasium.Env[Observation, SupportsIndex]):
     def __init__(
         self, rules: str = "k8s", preset: str = "reference", render_mode: str | None = None, **settings: Any
     ) -> None:
+        if "frameskip" in settings:
+            # TorchRL tries it on every environment, and leaves it out where it is refused in Python's own words.
+            raise TypeError("K8sSmartTensor.__init__() got an unexpected keyword argument 'frameskip'")
         self.render_mode = checked_mode(render_mode, self.metadata["render_modes"])
         # Only pictures ask for it.
         self._past = Past(1) if render_mode == "rgb_array" else None

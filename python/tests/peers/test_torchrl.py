@@ -142,8 +142,6 @@ def test_one_iteration_of_ppo_changes_the_parameters():
         assert torch.isfinite(new).all() and not torch.equal(old, new)
 
 
-# TorchRL tries the keyword frameskip first, and leaves it out where a TypeError says that it is unexpected.
-@pytest.mark.xfail(raises=ValueError, strict=True, reason="an unknown setting is a ValueError")
 def test_a_cluster_is_made_by_its_id():
     env = GymEnv(ID, max_steps=7)
     check_env_specs(env)

@@ -115,7 +115,13 @@ impl Sweep {
         if !["", "sweep"].contains(&command.as_str()) {
             return Err(format!("its `command` is `{command}`, not sweep"));
         }
-        Sweep::deserialize(table).map_err(|error| config_toml::at_line(text, &error))
+        let mut plan = Sweep::deserialize(table).map_err(|error| config_toml::at_line(text, &error))?;
+        // Dotted keys alone keep the order of the plan when they are written down: TOML puts tables behind values.
+        let random = plan.random.as_mut().map(|random| &mut random.draw);
+        for table in [Some(&mut plan.settings), Some(&mut plan.grid), random].into_iter().flatten() {
+            *table = leaves(table).into_iter().collect();
+        }
+        Ok(plan)
     }
 
     /// The text of config.toml.
@@ -320,7 +326,7 @@ mod tests {
     fn a_grid_is_every_combination_with_every_seed() {
         let plan = plan(
             "steps = 4000\nseeds = [1, 2]\n[settings]\nmax_steps = 100\ntrain.gamma = 0.9\n[grid]\n\
-             \"train.learning_rate\" = [0.001, 0.01]\nmem_drift_mu = [0.01, 0.02, 0.03]\n",
+             train.learning_rate = [0.001, 0.01]\nmem_drift_mu = [0.01, 0.02, 0.03]\n",
         );
         assert_eq!(plan.varied(), ["train.learning_rate", "mem_drift_mu"]);
         let cells = plan.cells().unwrap();
