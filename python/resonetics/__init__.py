@@ -19,6 +19,7 @@ import gymnasium
 from resonetics._native import __version__
 
 if TYPE_CHECKING:
+    from resonetics.datasets import minari_export
     from resonetics.gardens import GardenVector
     from resonetics.parallel import GardenerParallel
     from resonetics.policy import Policy, load_policy
@@ -39,6 +40,7 @@ __all__ = [
     "evaluate",
     "limit",
     "load_policy",
+    "minari_export",
     "parallel_env",
     "resume",
     "sweep",
@@ -62,6 +64,7 @@ _HOMES = {
     "K8sSmartTensorVector": "vector",
     "Policy": "policy",
     "load_policy": "policy",
+    "minari_export": "datasets",
     **dict.fromkeys(["analyze", "compare", "evaluate", "limit", "resume", "sweep", "train"], "runs"),
 }
 
@@ -70,6 +73,7 @@ def parallel_env(world: str = "gardener", **config: Any) -> "GardenerParallel":
     """The garden for PettingZoo, which has to be installed: `pip install pettingzoo`."""
     if world != "gardener":
         raise ValueError(f"world {world!r}: allowed is 'gardener'")
+    from resonetics.datasets import minari_export
     from resonetics.gardens import GardenVector
     from resonetics.parallel import GardenerParallel
 

@@ -1,5 +1,6 @@
 """The policy that a training has led to, on numpy arrays, without torch."""
 
+import json
 import os
 from typing import Any, cast
 
@@ -30,6 +31,16 @@ class Policy:
     def env(self) -> str:
         """The name of the world it was trained in."""
         return self._policy.env
+
+    @property
+    def preset(self) -> str:
+        """The preset of that world."""
+        return self._policy.preset
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All settings of that world."""
+        return cast(dict[str, Any], json.loads(self._policy.settings()))
 
     @property
     def step(self) -> int:

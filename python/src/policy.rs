@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use resonetics_agents::prophet::policy::Prophet;
 use resonetics_agents::{Observations, Policy};
+use resonetics_runs::setup::WorldSettings;
 use resonetics_runs::trained::Trained;
 
 use crate::work::{Told, error};
@@ -43,6 +44,21 @@ impl TrainedPolicy {
     #[getter]
     fn env(&self) -> &str {
         &self.trained.plan.env.name
+    }
+
+    /// Its preset.
+    #[getter]
+    fn preset(&self) -> &str {
+        &self.trained.plan.env.preset
+    }
+
+    /// All settings of its world, as JSON.
+    fn settings(&self) -> PyResult<String> {
+        let json = match &self.trained.plan.env.settings {
+            WorldSettings::K8s(settings) => serde_json::to_string(&settings.env),
+            WorldSettings::Gardener(settings) => serde_json::to_string(&settings.env),
+        };
+        json.map_err(|error| PyValueError::new_err(error.to_string()))
     }
 
     /// Steps of single environments behind the checkpoint.
