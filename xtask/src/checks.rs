@@ -35,17 +35,20 @@ pub(crate) struct Options {
     torch: bool,
     browser: bool,
     python: bool,
+    /// What takes gigabytes of Python packages too.
+    all: bool,
 }
 
 impl Options {
     /// None where a word is not known.
     pub(crate) fn parse(words: &[&str]) -> Option<Options> {
-        let known = |word: &&str| ["--no-torch", "--no-browser", "--no-python"].contains(word);
+        let known = |word: &&str| ["--no-torch", "--no-browser", "--no-python", "--all"].contains(word);
         let wanted = |word: &str| !words.contains(&word);
         words.iter().all(known).then(|| Options {
             torch: wanted("--no-torch"),
             browser: wanted("--no-browser"),
             python: wanted("--no-python"),
+            all: words.contains(&"--all"),
         })
     }
 }
@@ -80,7 +83,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     }
     step(options, "documentation tests", &[&TESTS, &ALL, &["--doc"]])?;
     if options.python {
-        python::check()?;
+        python::check(options.all)?;
     }
     println!("\nall checks passed{}", left_out(options));
     Ok(())
@@ -102,6 +105,9 @@ fn plan(options: &Options, libtorch_is_there: bool, browser_is_there: bool) -> S
     if options.torch && !libtorch_is_there {
         plan.push("fetches libtorch with pip: 545 MB, kept in the user's cache (--no-torch leaves it out)");
     }
+    if options.python && options.all {
+        plan.push("installs torch, TorchRL, Minari, RLlib and Ray with pip: 11 GB below target, and some 6 minutes more");
+    }
     if options.browser && !browser_is_there {
         plan.push("installs Chromium with apt-get if it may, for the tests of the page (--no-browser leaves it out)");
     }
@@ -110,6 +116,10 @@ fn plan(options: &Options, libtorch_is_there: bool, browser_is_there: bool) -> S
 
 fn left_out(options: &Options) -> String {
     let mut left_out = String::new();
+    if options.python && !options.all {
+        left_out +=
+            ", without --all: Python's package beside torch, TorchRL, Minari, RLlib and Ray was not tested";
+    }
     if !options.torch {
         left_out += ", without libtorch: Prophet's learner on tensors was not tested";
     }
@@ -130,10 +140,11 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_typed_and_said() {
-        let all = Options { torch: true, browser: true, python: true };
+        let all = Options { torch: true, browser: true, python: true, all: false };
         assert_eq!(Options::parse(&[]).as_ref(), Some(&all));
         let none = Options::parse(&["--no-browser", "--no-python", "--no-torch"]).unwrap();
-        assert_eq!(none, Options { torch: false, browser: false, python: false });
+        assert_eq!(none, Options { torch: false, browser: false, python: false, all: false });
+        assert!(Options::parse(&["--all"]).is_some_and(|options| options.all && options.torch));
         assert_eq!(Options::parse(&["--no-torch", "--fast"]), None);
         let big = ["545 MB", "apt-get"];
         assert!(big.iter().all(|big| plan(&all, false, false).contains(big)));
@@ -141,7 +152,8 @@ mod tests {
         assert!(!big.iter().any(|big| plan(&none, false, false).contains(big)));
         let parts = ["libtorch", "browser", "Python"];
         assert!(parts.iter().all(|part| left_out(&none).contains(part)));
-        assert_eq!(left_out(&all), "");
+        assert!(left_out(&all).starts_with(", without --all"));
+        assert_eq!(left_out(&Options { all: true, ..all }), "");
     }
 
     #[test]

@@ -19,7 +19,7 @@ mod venv;
 mod workspace;
 
 const USAGE: &str =
-    "usage: cargo xtask demo | test [--no-torch] [--no-browser] [--no-python] | arrows | python | results [NAME …] | bench … | libtorch [--cuda]
+    "usage: cargo xtask demo | test [--no-torch] [--no-browser] [--no-python] [--all] | arrows | python [--all] | results [NAME …] | bench … | libtorch [--cuda]
 
   demo      builds, trains Prophet, compares drift limits and returns, runs two gardens, writes into runs/, ends with the
             path of a report
@@ -27,9 +27,10 @@ const USAGE: &str =
             (provided if need be, see below) and without; --no-torch: only without. The page is tested in
             Chromium, which is installed where there is none and apt-get may be used; --no-browser: it is
             not installed and what needs it is skipped. The package for Python is built and tested where there is
-            Python; --no-python: it is not. Says what it will do and how long before it begins
+            Python; --no-python: it is not; --all: also beside torch, TorchRL, Minari, RLlib and Ray. Says what it will do and how long before it begins
   arrows    checks that each crate needs only those below it, and that no files need each other in a circle
-  python    builds the package for Python, installs it in a virtual environment of its own and tests it there
+  python    builds the package for Python, installs it in a virtual environment of its own and tests it there;
+            --all: also beside torch, TorchRL, Minari, RLlib and Ray, in others (11 GB below target)
   results   makes everything in results/ again, or what is named, such as limit-k8s, and the page with all of it
   bench     measures the speed compared with other implementations, or of one commit compared with another:
             cargo xtask bench --help
@@ -49,7 +50,8 @@ fn main() -> ExitCode {
             checks::run(&options)
         }
         ["arrows"] => arrows::check(),
-        ["python"] => python::check(),
+        ["python"] => python::check(false),
+        ["python", "--all"] => python::check(true),
         ["results", ..] => results::make(&arguments[1..]),
         ["bench", "--help"] => {
             print!("{}", bench::USAGE);

@@ -1,0 +1,86 @@
+"""Ray Tune over the trainer, from top to bottom: which learning rate and discount keep a cluster best?
+
+    pip install "ray[tune]"
+    python ray_tune.py --trials 8 --steps 400000
+
+Each trial is a training with one thread and a folder of its own. It tells Tune what its policy earns each time it is measured, and
+ASHA stops those that are behind. Prints a table, and what the best one earns in clusters that none of them has seen.
+"""
+
+import argparse
+import csv
+import json
+import os
+from pathlib import Path
+
+# Ray reports its use unless it is told not to.
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+
+from ray import tune  # noqa: E402
+from ray.tune.schedulers import ASHAScheduler  # noqa: E402
+from ray.tune.search import BasicVariantGenerator  # noqa: E402
+
+import resonetics  # noqa: E402
+
+parser = argparse.ArgumentParser(formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+parser.add_argument("--trials", type=int, default=8, help="trainings")
+parser.add_argument("--steps", type=int, default=400_000, help="steps of a training that is not stopped")
+parser.add_argument("--grace", type=int, default=50_000, help="steps that each training gets before it may be stopped")
+parser.add_argument("--seed", type=int, default=1, help="of what is tried and of the trainings")
+parser.add_argument("--out", default="tune", help="folder of the trials")
+
+
+def trial(config: dict, steps: int, seed: int, place: Path) -> None:
+    """A training that reports as it goes on."""
+    # Where the results go, and not the folder below Ray's own that Tune copies from: it would copy a run that is being written.
+    # On several machines `place` has to be a folder that all of them see.
+    folder = place / Path(tune.get_context().get_trial_dir()).name / "run"
+    told = 0
+
+    def progress(done: int, total: int, message: str) -> None:
+        """Is called some times a second: hands on the measurements that are new in the training's table."""
+        nonlocal told
+        log = folder / "training.csv"
+        lines = log.read_text().splitlines(keepends=True) if log.exists() else []
+        # The last line may not be whole yet.
+        rows = list(csv.DictReader(line for line in lines if line.endswith("\n")))
+        for row in rows[told:]:
+            told += 1
+            if row["greedy_return"]:
+                # Where ASHA has enough of this trial, report() does not return but raises SystemExit. It passes through
+                # train(), which ends in order: the last checkpoint is written, and run.json says "interrupted".
+                tune.report({"greedy_return": float(row["greedy_return"]), "steps": int(row["steps"])})
+
+    resonetics.train(steps=steps, seed=seed, threads=1, out=folder, progress=progress, train=config)
+
+
+if __name__ == "__main__":
+    args = parser.parse_args()
+    place = Path(args.out).resolve()
+    tuner = tune.Tuner(
+        tune.with_parameters(trial, steps=args.steps, seed=args.seed, place=place),
+        param_space={"learning_rate": tune.loguniform(1e-4, 3e-2), "gamma": tune.uniform(0.8, 0.99)},
+        tune_config=tune.TuneConfig(
+            metric="greedy_return",
+            mode="max",
+            num_samples=args.trials,
+            search_alg=BasicVariantGenerator(random_state=args.seed),
+            scheduler=ASHAScheduler(time_attr="steps", max_t=args.steps, grace_period=args.grace, reduction_factor=3),
+        ),
+        run_config=tune.RunConfig(name=place.name, storage_path=str(place.parent), verbose=0),
+    )
+    results = tuner.fit()
+    if results.errors:
+        raise results.errors[0]
+
+    print("learning_rate  gamma   steps  greedy_return  run")
+    for result in sorted(results, key=lambda result: -result.metrics["greedy_return"]):
+        config, told = result.config, result.metrics
+        status = json.loads(Path(result.path, "run", "run.json").read_text())["status"]
+        row = f"{config['learning_rate']:13.5f}  {config['gamma']:.3f}  {told['steps']:6d}  {told['greedy_return']:13.2f}  {status}"
+        print(row)
+
+    # The best of many was lucky too: only clusters that nobody was chosen by say what it earns.
+    best = Path(results.get_best_result().path, "run")
+    found, _ = resonetics.evaluate(best, episodes=1000, seed=args.seed + 1, out=place / "evaluation", threads=1)
+    print(json.dumps(found)[:3000])
