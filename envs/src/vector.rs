@@ -212,13 +212,40 @@ impl<E: ParallelEnv> VecEnv<E> {
         actions: &[usize],
         batch: &mut Batch,
     ) -> Result<(), InvalidAction> {
-        let shape = self.shape;
-        assert_eq!(actions.len(), self.len() * shape.agents, "one action a row");
-        check(actions, shape.actions)?;
-        let autoreset = self.autoreset;
-        let lanes = self.whole_sixteens(self.len().div_ceil(threads).max(E::PARALLEL_FROM));
-        step_pieces(self.whole(batch), actions, shape, autoreset, lanes);
+        let pieces = self.pieces(threads, actions)?;
+        let (shape, autoreset) = (self.shape, self.autoreset);
+        step_pieces(self.whole(batch), actions, shape, autoreset, pieces);
         Ok(())
+    }
+
+    /// As [`VecEnv::step_on`], with the observations in `observations` `[rows, D]` and not in the batch, whose own stay as they
+    /// were: for who hands them on and wants no copy. Without autoreset those of lanes that are over are left out.
+    ///
+    /// # Errors
+    /// As [`VecEnv::step`].
+    ///
+    /// # Panics
+    /// As [`VecEnv::step`]; if `threads` is 0 or `observations` has another length.
+    pub fn step_into(
+        &mut self,
+        threads: usize,
+        actions: &[usize],
+        observations: &mut [f32],
+        batch: &mut Batch,
+    ) -> Result<(), InvalidAction> {
+        let pieces = self.pieces(threads, actions)?;
+        let (shape, autoreset) = (self.shape, self.autoreset);
+        let whole = self.whole(batch);
+        assert_eq!(observations.len(), whole.observations.len(), "D numbers a row");
+        step_pieces(Slice { observations, ..whole }, actions, shape, autoreset, pieces);
+        Ok(())
+    }
+
+    /// How many lanes each of `threads` threads steps, once the actions are known to be some.
+    fn pieces(&self, threads: usize, actions: &[usize]) -> Result<usize, InvalidAction> {
+        assert_eq!(actions.len(), self.len() * self.shape.agents, "one action a row");
+        check(actions, self.shape.actions)?;
+        Ok(self.whole_sixteens(self.len().div_ceil(threads).max(E::PARALLEL_FROM)))
     }
 
     /// Writes what there is to know of every environment beside its observation into `infos` `[N]`.

@@ -57,6 +57,8 @@ def trial(config: dict, steps: int, seed: int, place: Path) -> None:
 if __name__ == "__main__":
     args = parser.parse_args()
     place = Path(args.out).resolve()
+    if place.exists():
+        parser.error(f"--out {args.out} exists: choose another one or remove it")
     tuner = tune.Tuner(
         tune.with_parameters(trial, steps=args.steps, seed=args.seed, place=place),
         param_space={"learning_rate": tune.loguniform(1e-4, 3e-2), "gamma": tune.uniform(0.8, 0.99)},
@@ -75,12 +77,13 @@ if __name__ == "__main__":
 
     print("learning_rate  gamma   steps  greedy_return  run")
     for result in sorted(results, key=lambda result: -result.metrics["greedy_return"]):
-        config, told = result.config, result.metrics
+        rate, gamma = result.config["learning_rate"], result.config["gamma"]
+        steps, earned = result.metrics["steps"], result.metrics["greedy_return"]
         status = json.loads(Path(result.path, "run", "run.json").read_text())["status"]
-        row = f"{config['learning_rate']:13.5f}  {config['gamma']:.3f}  {told['steps']:6d}  {told['greedy_return']:13.2f}  {status}"
-        print(row)
+        print(f"{rate:13.5f}  {gamma:.3f}  {steps:6d}  {earned:13.2f}  {status}")
 
     # The best of many was lucky too: only clusters that nobody was chosen by say what it earns.
     best = Path(results.get_best_result().path, "run")
     found, _ = resonetics.evaluate(best, episodes=1000, seed=args.seed + 1, out=place / "evaluation", threads=1)
-    print(json.dumps(found)[:3000])
+    print(f"\nThe best, {best.parent.name}, in {found['episodes']} fresh clusters: return {found['return_mean']:.2f}", end=" ")
+    print(f"(95% {found['return_mean_low']:.2f} to {found['return_mean_high']:.2f}), steps lived {found['steps_mean']:.0f}")

@@ -92,6 +92,7 @@ class VecEnv(BaseVecEnv):
         """None is."""
         return [False] * len(list(self._get_indices(indices)))
 
-    def get_images(self) -> Sequence[None]:
-        """There are no pictures."""
-        return [None] * self.num_envs
+    def get_images(self) -> Sequence[NDArray[np.uint8] | None]:
+        """A picture of each lane with `render_mode="rgb_array"`."""
+        pictures = self.clusters.render() if self.render_mode == "rgb_array" else None
+        return [None] * self.num_envs if pictures is None else list(pictures)

@@ -108,8 +108,7 @@ class K8sSmartTensorVector(VectorEnv[Observations, ArrayLike, ArrayLike]):
         self._open()
         mask = self._mask(options)
         seeds = self._seeds_of(seed, mask)
-        seen, infos = self._clusters.reset(seeds, mask, self._out)
-        infos.update(self._masks)
+        seen, infos = self._clusters.reset(seeds, mask, self._masks, self._out)
         self._ended = self._ended & ~mask
         self._begun = True
         if self._past:
@@ -169,8 +168,7 @@ class K8sSmartTensorVector(VectorEnv[Observations, ArrayLike, ArrayLike]):
             actions = self._whole(actions)
         if self._same_step:
             return self._step_and_reset(actions)
-        seen, rewards, terminated, truncated, infos = self._clusters.step(actions, False, self._out)
-        infos.update(self._masks)
+        seen, rewards, terminated, truncated, infos = self._clusters.step(actions, False, self._masks, self._out)
         if self._past:
             self._past.step(rewards, infos["avg_load"], terminated, truncated)
             # Those that had ended began anew in this step.
@@ -180,8 +178,9 @@ class K8sSmartTensorVector(VectorEnv[Observations, ArrayLike, ArrayLike]):
         return self._seen(seen), rewards, terminated, truncated, infos
 
     def _step_and_reset(self, actions: NDArray[np.int64]) -> Stepped:
-        seen, rewards, terminated, truncated, infos, last = self._clusters.step(actions, True, self._out)
-        infos.update(self._masks)
+        seen, rewards, terminated, truncated, infos, last = self._clusters.step(
+            actions, True, self._masks, self._out
+        )
         if self._past:
             self._past.step(rewards, infos["avg_load"], terminated, truncated)
             self._past.begin(np.flatnonzero(terminated | truncated), infos["avg_load"])

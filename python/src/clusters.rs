@@ -2,8 +2,9 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use numpy::{PyArray1, PyArray2, PyArray3, PyArrayMethods, PyReadonlyArray1, ToPyArray};
+use numpy::{PyArray1, PyArray2, PyArray3, PyArrayMethods, PyReadonlyArray1, PyReadwriteArray2, ToPyArray};
 use pyo3::exceptions::PyValueError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
@@ -32,16 +33,64 @@ pub(crate) struct Clusters {
 struct State {
     /// A lane that has ended is begun anew in its next step, unless it was before.
     envs: VecEnv<K8sEnv>,
+    /// Its observations are those of the last reset; those of a step are in an array that was handed out.
     batch: Batch,
     actions: Vec<usize>,
     infos: Vec<K8sInfo>,
     /// Lanes whose episode ended in the last step.
     ended: Vec<bool>,
+    /// Arrays that were handed out: one that nobody has any more is written again.
+    handed: Vec<Py<PyArray2<f32>>>,
+    /// What Python counts of one that nobody has.
+    unheld: Option<usize>,
+    /// Whether the batch's observations are not those of now.
+    stale: bool,
 }
+
+/// Clusters from which on arrays are written again: smaller ones are made sooner than found.
+const RECYCLED_FROM: usize = 128;
+/// Arrays that are kept for another step: that of a step, that of the step before, and one more.
+const HANDED: usize = 3;
 
 impl State {
     fn note_infos(&mut self) {
         self.envs.write_infos(&mut self.infos);
+    }
+
+    /// An array for the observations of a step that nobody else has.
+    fn array<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyArray2<f32>>> {
+        let shape = self.batch.observations.raw_dim();
+        if self.ended.len() < RECYCLED_FROM {
+            return Ok(PyArray2::zeros(py, shape, false));
+        }
+        let held = py.import(intern!(py, "sys"))?.getattr(intern!(py, "getrefcount"))?;
+        let count = |array: &Py<PyArray2<f32>>| held.call1((array,))?.extract::<usize>();
+        for array in &self.handed {
+            if Some(count(array)?) == self.unheld {
+                return Ok(array.bind(py).clone());
+            }
+        }
+        let new = PyArray2::zeros(py, shape, false).unbind();
+        // As Python counts where there is this reference alone; versions differ in what they count beside it.
+        self.unheld = Some(count(&new)?);
+        let bound = new.bind(py).clone();
+        if self.handed.len() == HANDED {
+            self.handed.remove(0);
+        }
+        self.handed.push(new);
+        Ok(bound)
+    }
+
+    /// Makes the batch's observations those of now.
+    fn refresh(&mut self) {
+        if self.stale {
+            for (lane, mut row) in self.batch.observations.rows_mut().into_iter().enumerate() {
+                if let Some(row) = row.as_slice_mut() {
+                    self.envs.env(lane).observe(row);
+                }
+            }
+            self.stale = false;
+        }
     }
 }
 
@@ -89,7 +138,8 @@ impl Clusters {
         let batch = envs.batch();
         let actions = vec![0; num_envs];
         let (infos, ended) = (vec![K8sInfo::default(); num_envs], vec![false; num_envs]);
-        let state = State { envs, batch, actions, infos, ended };
+        let (handed, unheld, stale) = (Vec::new(), None, false);
+        let state = State { envs, batch, actions, infos, ended, handed, unheld, stale };
         Ok(Clusters { config, threads, state: Mutex::new(state) })
     }
 
@@ -154,6 +204,7 @@ impl Clusters {
         py: Python<'py>,
         seeds: Option<Vec<u64>>,
         lanes: PyReadonlyArray1<'py, bool>,
+        masks: &Bound<'py, PyDict>,
         out: Option<Bound<'py, PyArray2<f32>>>,
     ) -> PyResult<Bound<'py, PyTuple>> {
         let lanes: Vec<bool> = lanes.as_array().to_vec();
@@ -166,6 +217,10 @@ impl Clusters {
                 settings::seed(seed)?;
             }
         }
+        if lanes.contains(&false) {
+            state.refresh();
+        }
+        state.stale = false;
         self.at_work(py, state, |state| {
             match seeds {
                 Some(seeds) => {
@@ -180,17 +235,18 @@ impl Clusters {
             }
             state.note_infos();
         })?;
-        (observations(py, &state.batch, out)?, infos(py, &state.infos)?).into_pyobject(py)
+        (observations(py, &state.batch, out)?, infos(py, &state.infos, masks)?).into_pyobject(py)
     }
 
     /// A step of all lanes with `actions` `[N]`: `(observations, rewards, terminated, truncated, infos)`; with
     /// `same_step` the lanes that end begin anew at once, and there is a sixth: `None`, or which lanes they are, and
-    /// their last observations and infos.
+    /// their last observations and infos. `masks` is what is in every dict of infos.
     fn step<'py>(
         &self,
         py: Python<'py>,
         actions: PyReadonlyArray1<'py, i64>,
         same_step: bool,
+        masks: &Bound<'py, PyDict>,
         out: Option<Bound<'py, PyArray2<f32>>>,
     ) -> PyResult<Bound<'py, PyTuple>> {
         let mut guard = self.state(py);
@@ -201,9 +257,16 @@ impl Clusters {
         for (slot, &action) in state.actions.iter_mut().zip(actions) {
             *slot = usize::try_from(action).unwrap_or(usize::MAX);
         }
+        let kept = out.is_some();
+        let array = match out {
+            Some(out) => out,
+            None => state.array(py)?,
+        };
+        let mut writable = writable(&array, state.batch.observations.dim())?;
+        let seen = writable.as_slice_mut()?;
         let threads = self.threads;
         let stepped = self.at_work(py, state, |state| {
-            state.envs.step_on(threads, &state.actions, &mut state.batch)?;
+            state.envs.step_into(threads, &state.actions, seen, &mut state.batch)?;
             let flags = state.batch.terminated.iter().zip(&state.batch.truncated);
             for (ended, (terminated, truncated)) in state.ended.iter_mut().zip(flags) {
                 *ended = terminated | truncated;
@@ -219,17 +282,23 @@ impl Clusters {
                 error.n - 1
             ))
         })?;
+        state.stale = true;
         let rewards: Vec<f64> = state.batch.rewards.iter().map(|&reward| reward.into()).collect();
         let rewards = PyArray1::from_vec(py, rewards);
         let (terminated, truncated) =
             (state.batch.terminated.to_pyarray(py), state.batch.truncated.to_pyarray(py));
-        if !same_step {
-            let seen = observations(py, &state.batch, out)?;
-            return (seen, rewards, terminated, truncated, infos(py, &state.infos)?).into_pyobject(py);
+        let last = if same_step && state.ended.contains(&true) {
+            Some(self.begun_anew(py, state, writable.as_slice_mut()?)?)
+        } else {
+            None
+        };
+        drop(writable);
+        let seen = (!kept).then_some(array);
+        let infos = infos(py, &state.infos, masks)?;
+        if same_step {
+            return (seen, rewards, terminated, truncated, infos, last).into_pyobject(py);
         }
-        let last = if state.ended.contains(&true) { Some(self.begun_anew(py, state)?) } else { None };
-        let seen = observations(py, &state.batch, out)?;
-        (seen, rewards, terminated, truncated, infos(py, &state.infos)?, last).into_pyobject(py)
+        (seen, rewards, terminated, truncated, infos).into_pyobject(py)
     }
 
     /// All that decides how the vector goes on, beside its settings.
@@ -253,29 +322,42 @@ impl Clusters {
             .map_err(|error| PyValueError::new_err(error.to_string()))?;
         let flags = state.batch.terminated.iter().zip(&state.batch.truncated);
         state.ended = flags.map(|(terminated, truncated)| terminated | truncated).collect();
+        state.stale = false;
         state.note_infos();
         let ended = state.ended.to_pyarray(py);
-        (observations(py, &state.batch, out)?, infos(py, &state.infos)?, ended).into_pyobject(py)
+        (observations(py, &state.batch, out)?, infos(py, &state.infos, &PyDict::new(py))?, ended)
+            .into_pyobject(py)
     }
 }
 
 impl Clusters {
-    /// Begins the next episode in the lanes that have ended; yields which they are, and their last observations and
-    /// infos.
-    fn begun_anew<'py>(&self, py: Python<'py>, state: &mut State) -> PyResult<Bound<'py, PyTuple>> {
+    /// Begins the next episode in the lanes that have ended, whose observations are in `seen` `[N, 30]`; yields which they are,
+    /// and their last observations and infos.
+    fn begun_anew<'py>(
+        &self,
+        py: Python<'py>,
+        state: &mut State,
+        seen: &mut [f32],
+    ) -> PyResult<Bound<'py, PyTuple>> {
         let lanes: Vec<usize> = (0..state.ended.len()).filter(|&lane| state.ended[lane]).collect();
-        let seen: Vec<Vec<f32>> =
-            lanes.iter().map(|&lane| state.batch.observations.row(lane).to_vec()).collect();
-        let last: Vec<K8sInfo> = lanes.iter().map(|&lane| state.infos[lane]).collect();
+        let last: Vec<f32> =
+            lanes.iter().flat_map(|&lane| &seen[lane * OBSERVATION..][..OBSERVATION]).copied().collect();
+        let known: Vec<K8sInfo> = lanes.iter().map(|&lane| state.infos[lane]).collect();
         self.at_work(py, state, |state| {
             state.envs.next_episodes(&state.ended, &mut state.batch);
             state.ended.fill(false);
             state.note_infos();
         })?;
+        for &lane in &lanes {
+            let begun = state.batch.observations.row(lane);
+            seen[lane * OBSERVATION..][..OBSERVATION]
+                .iter_mut()
+                .zip(begun)
+                .for_each(|(to, from)| *to = *from);
+        }
+        let last = PyArray1::from_vec(py, last).reshape([lanes.len(), OBSERVATION])?;
         let lanes: Vec<i64> = lanes.into_iter().map(|lane| lane as i64).collect();
-        let seen =
-            PyArray2::from_vec2(py, &seen).map_err(|error| PyValueError::new_err(error.to_string()))?;
-        (PyArray1::from_vec(py, lanes), seen, infos(py, &last)?).into_pyobject(py)
+        (PyArray1::from_vec(py, lanes), last, infos(py, &known, &PyDict::new(py))?).into_pyobject(py)
     }
 }
 
@@ -293,27 +375,44 @@ fn observations<'py>(
     out: Option<Bound<'py, PyArray2<f32>>>,
 ) -> PyResult<Option<Bound<'py, PyArray2<f32>>>> {
     let Some(out) = out else { return Ok(Some(batch.observations.to_pyarray(py))) };
-    // Behind the lock: whoever steps the vector too waits there.
-    let mut out = out.try_readwrite().map_err(|error| {
-        PyValueError::new_err(format!("the array of the observations cannot be written: {error}"))
-    })?;
-    let mut array = out.as_array_mut();
-    if array.dim() != batch.observations.dim() {
-        return Err(PyValueError::new_err("the array for the observations has another shape"));
-    }
-    array.assign(&batch.observations);
+    writable(&out, batch.observations.dim())?.as_array_mut().assign(&batch.observations);
     Ok(None)
 }
 
-/// What there is to know of each lane, an array a key.
-fn infos<'py>(py: Python<'py>, infos: &[K8sInfo]) -> PyResult<Bound<'py, PyDict>> {
+/// An array of observations, to be written. Behind the lock: whoever steps the vector too waits there.
+fn writable<'py>(
+    array: &Bound<'py, PyArray2<f32>>,
+    shape: (usize, usize),
+) -> PyResult<PyReadwriteArray2<'py, f32>> {
+    let writable = array.try_readwrite().map_err(|error| {
+        PyValueError::new_err(format!("the array of the observations cannot be written: {error}"))
+    })?;
+    if writable.as_array().dim() != shape {
+        return Err(PyValueError::new_err("the array for the observations has another shape"));
+    }
+    Ok(writable)
+}
+
+/// What there is to know of each lane, an array a key, beside the `masks`.
+fn infos<'py>(
+    py: Python<'py>,
+    infos: &[K8sInfo],
+    masks: &Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let n = infos.len();
+    let (mut load, mut budget) = (Vec::with_capacity(n), Vec::with_capacity(n));
+    let (mut oom, mut critical) = (Vec::with_capacity(n), Vec::with_capacity(n));
+    for info in infos {
+        load.push(f64::from(info.avg_load));
+        oom.push(i64::from(info.oom_nodes));
+        critical.push(i64::from(info.critical_oom));
+        budget.push(info.budget);
+    }
     let dict = PyDict::new(py);
-    let of = |field: fn(&K8sInfo) -> f64| PyArray1::from_iter(py, infos.iter().map(field));
-    let count =
-        |field: fn(&K8sInfo) -> u32| PyArray1::from_iter(py, infos.iter().map(|info| i64::from(field(info))));
-    dict.set_item("avg_load", of(|info| info.avg_load.into()))?;
-    dict.set_item("oom_nodes", count(|info| info.oom_nodes))?;
-    dict.set_item("critical_oom", count(|info| info.critical_oom))?;
-    dict.set_item("budget", of(|info| info.budget))?;
+    dict.set_item(intern!(py, "avg_load"), PyArray1::from_vec(py, load))?;
+    dict.set_item(intern!(py, "oom_nodes"), PyArray1::from_vec(py, oom))?;
+    dict.set_item(intern!(py, "critical_oom"), PyArray1::from_vec(py, critical))?;
+    dict.set_item(intern!(py, "budget"), PyArray1::from_vec(py, budget))?;
+    dict.update(masks.as_mapping())?;
     Ok(dict)
 }

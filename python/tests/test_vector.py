@@ -367,3 +367,44 @@ def test_it_shows_itself_in_words():
     one, two = env.render()
     assert one.splitlines()[4] == "budget 100.0" and one != two
     assert env.unwrapped.call("render") == (one, two)
+
+
+@pytest.mark.parametrize("count", [3, 300])
+def test_what_somebody_has_is_never_written_again(count):
+    """Arrays that are let go are used again: not one that a variable, a view, a list or another library still has."""
+    envs, other = (gymnasium.make_vec("resonetics/K8sSmartTensor-v0", num_envs=count, max_steps=5) for _ in range(2))
+    choose = np.random.default_rng(0)
+    kept = [envs.reset(seed=1)[0]]
+    expected = [other.reset(seed=1)[0].copy()]
+    views, buffers, places = [], [], set()
+    for step in range(40):
+        actions = choose.integers(6, size=count)
+        seen, *_ = envs.step(actions)
+        expected.append(other.step(actions)[0].copy())
+        assert (seen == expected[-1]).all()
+        if step % 3 == 0:
+            kept.append(seen)
+        elif step % 7 == 1:
+            views.append((step + 1, seen[1:]))
+        elif step % 7 == 2:
+            buffers.append((step + 1, memoryview(seen)))
+        else:
+            places.add(seen.ctypes.data)
+        del seen
+    assert all((array == expected[at]).all() for at, array in enumerate([kept[0]]))
+    assert all((kept[1 + at] == expected[1 + 3 * at]).all() for at in range(len(kept) - 1))
+    assert all((view == expected[at][1:]).all() for at, view in views) and len(views) >= 2
+    assert all((np.asarray(buffer) == expected[at]).all() for at, buffer in buffers) and len(buffers) >= 2
+    assert len(places) < 20
+
+
+@pytest.mark.parametrize("mode", ["NextStep", "SameStep", "Disabled"])
+def test_a_masked_reset_in_the_midst_shows_the_others_as_they_are(mode):
+    count = 200
+    envs = gymnasium.make_vec("resonetics/K8sSmartTensor-v0", num_envs=count, autoreset_mode=mode)
+    envs.reset(seed=1)
+    for _ in range(4):
+        seen, *_ = envs.step(np.full(count, 4))
+    mask = np.arange(count) % 3 == 0
+    shown, _ = envs.reset(options={"reset_mask": mask})
+    assert (shown[~mask] == seen[~mask]).all() and (shown[mask] != seen[mask]).any(axis=1).all()

@@ -26,7 +26,7 @@ struct Peers {
     tests: &'static [&'static str],
 }
 
-/// RLlib wants another Gymnasium than the others.
+/// `RLlib` wants another Gymnasium than the others.
 const PEERS: [Peers; 2] = [
     Peers {
         folder: "target/python-torch",
