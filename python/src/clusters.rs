@@ -33,7 +33,7 @@ pub(crate) struct Clusters {
 struct State {
     /// A lane that has ended is begun anew in its next step, unless it was before.
     envs: VecEnv<K8sEnv>,
-    /// Its observations are those of the last reset; those of a step are in an array that was handed out.
+    /// Its observations are not those of now where a step has written them elsewhere.
     batch: Batch,
     actions: Vec<usize>,
     infos: Vec<K8sInfo>,
@@ -43,11 +43,11 @@ struct State {
     handed: Vec<Py<PyArray2<f32>>>,
     /// What Python counts of one that nobody has.
     unheld: Option<usize>,
-    /// Whether the batch's observations are not those of now.
+    /// Whether that is so.
     stale: bool,
 }
 
-/// Clusters from which on arrays are written again: smaller ones are made sooner than found.
+/// Clusters from which on a step writes into arrays that were handed out before: smaller ones are copied sooner.
 const RECYCLED_FROM: usize = 128;
 /// Arrays that are kept for another step: that of a step, that of the step before, and one more.
 const HANDED: usize = 3;
@@ -60,9 +60,6 @@ impl State {
     /// An array for the observations of a step that nobody else has.
     fn array<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyArray2<f32>>> {
         let shape = self.batch.observations.raw_dim();
-        if self.ended.len() < RECYCLED_FROM {
-            return Ok(PyArray2::zeros(py, shape, false));
-        }
         let held = py.import(intern!(py, "sys"))?.getattr(intern!(py, "getrefcount"))?;
         let count = |array: &Py<PyArray2<f32>>| held.call1((array,))?.extract::<usize>();
         for array in &self.handed {
@@ -257,16 +254,23 @@ impl Clusters {
         for (slot, &action) in state.actions.iter_mut().zip(actions) {
             *slot = usize::try_from(action).unwrap_or(usize::MAX);
         }
+        // A few are copied sooner than an array is made ready to be written.
+        let direct = out.is_some() || state.ended.len() >= RECYCLED_FROM;
         let kept = out.is_some();
         let array = match out {
-            Some(out) => out,
-            None => state.array(py)?,
+            Some(out) => Some(out),
+            None if direct => Some(state.array(py)?),
+            None => None,
         };
-        let mut writable = writable(&array, state.batch.observations.dim())?;
-        let seen = writable.as_slice_mut()?;
+        let shape = state.batch.observations.dim();
+        let mut writable = array.as_ref().map(|array| writable(array, shape)).transpose()?;
+        let seen = writable.as_mut().map(|array| array.as_slice_mut()).transpose()?;
         let threads = self.threads;
         let stepped = self.at_work(py, state, |state| {
-            state.envs.step_into(threads, &state.actions, seen, &mut state.batch)?;
+            match seen {
+                Some(seen) => state.envs.step_into(threads, &state.actions, seen, &mut state.batch)?,
+                None => state.envs.step_on(threads, &state.actions, &mut state.batch)?,
+            }
             let flags = state.batch.terminated.iter().zip(&state.batch.truncated);
             for (ended, (terminated, truncated)) in state.ended.iter_mut().zip(flags) {
                 *ended = terminated | truncated;
@@ -282,18 +286,21 @@ impl Clusters {
                 error.n - 1
             ))
         })?;
-        state.stale = true;
-        let rewards: Vec<f64> = state.batch.rewards.iter().map(|&reward| reward.into()).collect();
-        let rewards = PyArray1::from_vec(py, rewards);
+        state.stale = direct;
+        let rewards = array_of(py, state.batch.rewards.iter().map(|&reward| f64::from(reward)).collect());
         let (terminated, truncated) =
             (state.batch.terminated.to_pyarray(py), state.batch.truncated.to_pyarray(py));
         let last = if same_step && state.ended.contains(&true) {
-            Some(self.begun_anew(py, state, writable.as_slice_mut()?)?)
+            let seen = writable.as_mut().map(|array| array.as_slice_mut()).transpose()?;
+            Some(self.begun_anew(py, state, seen)?)
         } else {
             None
         };
         drop(writable);
-        let seen = (!kept).then_some(array);
+        let seen = match array {
+            Some(array) => (!kept).then_some(array),
+            None => Some(state.batch.observations.to_pyarray(py)),
+        };
         let infos = infos(py, &state.infos, masks)?;
         if same_step {
             return (seen, rewards, terminated, truncated, infos, last).into_pyobject(py);
@@ -331,33 +338,44 @@ impl Clusters {
 }
 
 impl Clusters {
-    /// Begins the next episode in the lanes that have ended, whose observations are in `seen` `[N, 30]`; yields which they are,
-    /// and their last observations and infos.
+    /// Begins the next episode in the lanes that have ended, whose observations are in `seen` `[N, 30]`, or in the batch; yields
+    /// which they are, and their last observations and infos.
     fn begun_anew<'py>(
         &self,
         py: Python<'py>,
         state: &mut State,
-        seen: &mut [f32],
+        seen: Option<&mut [f32]>,
     ) -> PyResult<Bound<'py, PyTuple>> {
         let lanes: Vec<usize> = (0..state.ended.len()).filter(|&lane| state.ended[lane]).collect();
-        let last: Vec<f32> =
-            lanes.iter().flat_map(|&lane| &seen[lane * OBSERVATION..][..OBSERVATION]).copied().collect();
+        let row = |lane: usize| lane * OBSERVATION..(lane + 1) * OBSERVATION;
+        let last: Vec<f32> = match &seen {
+            Some(seen) => lanes.iter().flat_map(|&lane| &seen[row(lane)]).copied().collect(),
+            None => lanes.iter().flat_map(|&lane| state.batch.observations.row(lane).to_vec()).collect(),
+        };
         let known: Vec<K8sInfo> = lanes.iter().map(|&lane| state.infos[lane]).collect();
         self.at_work(py, state, |state| {
             state.envs.next_episodes(&state.ended, &mut state.batch);
             state.ended.fill(false);
             state.note_infos();
         })?;
-        for &lane in &lanes {
-            let begun = state.batch.observations.row(lane);
-            seen[lane * OBSERVATION..][..OBSERVATION]
-                .iter_mut()
-                .zip(begun)
-                .for_each(|(to, from)| *to = *from);
+        if let Some(seen) = seen {
+            for &lane in &lanes {
+                let begun = state.batch.observations.row(lane);
+                seen[row(lane)].iter_mut().zip(begun).for_each(|(to, from)| *to = *from);
+            }
         }
         let last = PyArray1::from_vec(py, last).reshape([lanes.len(), OBSERVATION])?;
         let lanes: Vec<i64> = lanes.into_iter().map(|lane| lane as i64).collect();
         (PyArray1::from_vec(py, lanes), last, infos(py, &known, &PyDict::new(py))?).into_pyobject(py)
+    }
+}
+
+/// An array of its own; a small one is copied sooner than its vector is given a keeper.
+fn array_of<T: numpy::Element + Copy>(py: Python<'_>, values: Vec<T>) -> Bound<'_, PyArray1<T>> {
+    if values.len() < RECYCLED_FROM {
+        PyArray1::from_slice(py, &values)
+    } else {
+        PyArray1::from_vec(py, values)
     }
 }
 
@@ -399,20 +417,15 @@ fn infos<'py>(
     infos: &[K8sInfo],
     masks: &Bound<'py, PyDict>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let n = infos.len();
-    let (mut load, mut budget) = (Vec::with_capacity(n), Vec::with_capacity(n));
-    let (mut oom, mut critical) = (Vec::with_capacity(n), Vec::with_capacity(n));
-    for info in infos {
-        load.push(f64::from(info.avg_load));
-        oom.push(i64::from(info.oom_nodes));
-        critical.push(i64::from(info.critical_oom));
-        budget.push(info.budget);
-    }
+    // Vectors of known length, one after the other: pushing into four at once takes twice as long.
+    let of = |field: fn(&K8sInfo) -> f64| array_of(py, infos.iter().map(field).collect());
+    let count =
+        |field: fn(&K8sInfo) -> u32| array_of(py, infos.iter().map(|info| i64::from(field(info))).collect());
     let dict = PyDict::new(py);
-    dict.set_item(intern!(py, "avg_load"), PyArray1::from_vec(py, load))?;
-    dict.set_item(intern!(py, "oom_nodes"), PyArray1::from_vec(py, oom))?;
-    dict.set_item(intern!(py, "critical_oom"), PyArray1::from_vec(py, critical))?;
-    dict.set_item(intern!(py, "budget"), PyArray1::from_vec(py, budget))?;
+    dict.set_item(intern!(py, "avg_load"), of(|info| info.avg_load.into()))?;
+    dict.set_item(intern!(py, "oom_nodes"), count(|info| info.oom_nodes))?;
+    dict.set_item(intern!(py, "critical_oom"), count(|info| info.critical_oom))?;
+    dict.set_item(intern!(py, "budget"), of(|info| info.budget))?;
     dict.update(masks.as_mapping())?;
     Ok(dict)
 }
