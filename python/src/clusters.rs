@@ -1,8 +1,12 @@
 //! Many clusters, stepped together while the interpreter does something else.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use numpy::{PyArray1, PyArray2, PyArray3, PyArrayMethods, PyReadonlyArray1, PyReadwriteArray2, ToPyArray};
+use numpy::{
+    PyArray1, PyArray2, PyArray3, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyReadwriteArray2,
+    ToPyArray,
+};
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -306,6 +310,46 @@ impl Clusters {
             return (seen, rewards, terminated, truncated, infos, last).into_pyobject(py);
         }
         (seen, rewards, terminated, truncated, infos).into_pyobject(py)
+    }
+
+    /// For benches: takes `steps` steps with the rows of `actions` `[K, N]` in turn, as a program in Rust does, and yields the seconds.
+    fn seconds_of<'py>(
+        &self,
+        py: Python<'py>,
+        actions: PyReadonlyArray2<'py, i64>,
+        steps: usize,
+    ) -> PyResult<f64> {
+        let mut guard = self.state(py);
+        let state = &mut *guard;
+        let actions = actions.as_array();
+        of_all("actions", actions.ncols(), state.ended.len())?;
+        let rows: Vec<Vec<usize>> = actions
+            .rows()
+            .into_iter()
+            .map(|row| row.iter().map(|&action| action as usize).collect())
+            .collect();
+        let threads = self.threads;
+        let took = self.at_work(py, state, |state| {
+            let start = Instant::now();
+            for row in rows.iter().cycle().take(steps) {
+                state.envs.step_on(threads, row, &mut state.batch)?;
+            }
+            Ok::<_, resonetics_envs::env::InvalidAction>(start.elapsed().as_secs_f64())
+        })?;
+        state.stale = false;
+        took.map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
+    /// For benches: what a call costs that does nothing but to yield three small arrays.
+    #[staticmethod]
+    fn three_arrays<'py>(py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let (seen, reward, flag) = ([0.0_f32; OBSERVATION], [0.0_f64], [false]);
+        let arrays = (
+            PyArray1::from_slice(py, &seen),
+            PyArray1::from_slice(py, &reward),
+            PyArray1::from_slice(py, &flag),
+        );
+        arrays.into_pyobject(py)
     }
 
     /// All that decides how the vector goes on, beside its settings.

@@ -28,6 +28,9 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     if let Some(revisions) = &options.compare {
         return compare::run(&tools, options, revisions);
     }
+    if options.from_python {
+        return from_python(&tools, options);
+    }
     cargo("building", &["build", "--release"])?;
     if !options.no_criterion {
         let bench = ["bench", "--package", "resonetics-benches", "--bench", "k8s", "--bench", "gardener"];
@@ -45,6 +48,25 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     let trained = training(&tools, options);
     let problems: Vec<String> = [sure, beside, trained].into_iter().filter_map(Result::err).collect();
     if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
+}
+
+/// What Python costs, which Python measures.
+fn from_python(tools: &Tools, options: &Options) -> Result<(), String> {
+    cargo("building", &["build", "--release", "--workspace"])?;
+    let (_, wheel) = crate::python::built()?;
+    let program = venv::provide(&tools.venv(), &[&python::VECTORS[..], &python::FROM_PYTHON].concat())?;
+    crate::python::install(&program, &wheel)?;
+    let table = "results/performance/python.md";
+    let mut command = Command::new(program);
+    command.arg("benches/peers/from_python.py").arg(&tools.binary).arg(table);
+    command.args(["--pairs", &options.pairs.to_string(), "--seconds", &options.seconds.to_string()]);
+    let status = command.current_dir(root()).status();
+    let status = status.map_err(|error| format!("cannot run Python: {error}"))?;
+    if !status.success() {
+        return Err(format!("the measurement failed ({status}); what it said is above"));
+    }
+    println!("   into {table}");
+    Ok(())
 }
 
 /// The comparison of trainings, which Python makes; skipped with a note where it cannot be installed.

@@ -1,7 +1,7 @@
 //! `cargo xtask python`: the package for Python as its users get it, in a virtual environment of its own, and its tests.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
@@ -73,21 +73,9 @@ pub(crate) fn check(all: bool) -> Result<(), String> {
         return Ok(());
     }
     let start = Instant::now();
-    let python = venv::provide(&root().join("target/python"), &PACKAGES)?;
-    let wheels = root().join("target/wheels");
-    // Only the wheel of now is to be there.
-    if wheels.exists() {
-        fs::remove_dir_all(&wheels).map_err(|error| format!("cannot clear {}: {error}", wheels.display()))?;
-    }
-    let (here, away) = (root().join("python"), root().join("target"));
-    let out = wheels.display().to_string();
-    run("the wheel", &python, &here, &["-m", "maturin", "build", "--quiet", "--release", "--out", &out])?;
-    let wheel = fs::read_dir(&wheels)
-        .ok()
-        .and_then(|mut entries| entries.next()?.ok())
-        .ok_or_else(|| format!("maturin left no wheel in {out}"))?
-        .path();
+    let (python, wheel) = built()?;
     install(&python, &wheel)?;
+    let (here, away) = (root().join("python"), root().join("target"));
     run("its types", &python, &here, &["-m", "mypy", "--cache-dir", "../target/mypy"])?;
     // From elsewhere, or Python takes the sources for the package.
     run("its stubs", &python, &away, &["-m", "mypy.stubtest", "resonetics._native"])?;
@@ -104,8 +92,24 @@ pub(crate) fn check(all: bool) -> Result<(), String> {
     Ok(())
 }
 
+/// Builds the wheel; yields the Python that did, and where it is.
+pub(crate) fn built() -> Result<(PathBuf, PathBuf), String> {
+    let python = venv::provide(&root().join("target/python"), &PACKAGES)?;
+    let wheels = root().join("target/wheels");
+    // Only the wheel of now is to be there.
+    if wheels.exists() {
+        fs::remove_dir_all(&wheels).map_err(|error| format!("cannot clear {}: {error}", wheels.display()))?;
+    }
+    let out = wheels.display().to_string();
+    let maturin = ["-m", "maturin", "build", "--quiet", "--release", "--out", &out];
+    run("the wheel", &python, &root().join("python"), &maturin)?;
+    let wheel = fs::read_dir(&wheels).ok().and_then(|mut entries| entries.next()?.ok());
+    let wheel = wheel.ok_or_else(|| format!("maturin left no wheel in {out}"))?.path();
+    Ok((python, wheel))
+}
+
 /// The wheel alone: what it needs is there in given versions.
-fn install(python: &Path, wheel: &Path) -> Result<(), String> {
+pub(crate) fn install(python: &Path, wheel: &Path) -> Result<(), String> {
     let pip =
         ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--force-reinstall"];
     run("its installation", python, &root(), &[&pip[..], &[&wheel.display().to_string()]].concat())

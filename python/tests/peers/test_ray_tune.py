@@ -4,8 +4,10 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -16,10 +18,17 @@ SCRIPT = pathlib.Path(__file__).parents[2] / "examples" / "ray_tune.py"
 STEPS = 200_000
 
 
-def test_weak_trials_are_stopped_and_the_best_is_evaluated(tmp_path):
-    """Four trials, of which the rule of halves stops at least one."""
-    # It writes a token into the home, and asks for it.
-    ours = {"HOME": str(tmp_path / "home"), "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
+@pytest.fixture
+def ray_folder():
+    folder = tempfile.mkdtemp()
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_weak_trials_are_stopped_and_the_best_is_evaluated(tmp_path, ray_folder):
+    """Four trials, of which ASHA stops at least one."""
+    # It writes a token into the home, and asks for it. Its sockets need a short path, so that its own folder is not pytest's.
+    ours = {"HOME": str(tmp_path), "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "RAY_TMPDIR": ray_folder}
     command = [sys.executable, str(SCRIPT), "--trials", "4", "--steps", str(STEPS), "--grace", "20000", "--seed", "1"]
     call = {"cwd": tmp_path, "env": {**os.environ, **ours}, "capture_output": True, "text": True, "timeout": 300}
     done = subprocess.run(command, **call)

@@ -9,6 +9,7 @@ pub(crate) const USAGE: &str =
     "usage: cargo xtask bench [--pairs N] [--seconds S] [--c-peer FILE] [--jax-peer FILE]
                          [--no-python] [--no-criterion]
        cargo xtask bench --compare A B [--pairs N] [--seconds S]
+       cargo xtask bench --from-python [--pairs N] [--seconds S]
        cargo xtask bench --gpu
 
   Measures the speed, as medians of ratios of interleaved runs with bootstrap intervals, into
@@ -31,6 +32,8 @@ pub(crate) const USAGE: &str =
                    alone, two with their agents and two trainings. Exit status 1 if any 95% interval of the ratio B / A lies below 0.97
                    or something fails, 2 if a word above is wrong
 
+  --from-python    the package for Python beside the same vector in Rust, Gymnasium's vectors and EnvPool
+
   --gpu            nothing is measured here: builds the program with libtorch and packs it with benches/gpu.sh
                    into target/gpu-bench.tar.gz, for a machine with a GPU, PyTorch 2.11.0 and no Rust
 ";
@@ -44,6 +47,7 @@ pub(crate) struct Options {
     pub(super) jax_peer: Option<PathBuf>,
     pub(super) no_python: bool,
     pub(super) no_criterion: bool,
+    pub(super) from_python: bool,
     pub(super) compare: Option<[String; 2]>,
 }
 
@@ -56,6 +60,7 @@ impl Default for Options {
             jax_peer: None,
             no_python: false,
             no_criterion: false,
+            from_python: false,
             compare: None,
         }
     }
@@ -78,6 +83,7 @@ impl Options {
                 "--c-peer" => options.c_peer = Some(file(word, value()?)?),
                 "--jax-peer" => options.jax_peer = Some(file(word, value()?)?),
                 "--no-python" => options.no_python = true,
+                "--from-python" => options.from_python = true,
                 "--no-criterion" => options.no_criterion = true,
                 "--compare" => options.compare = Some([value()?.to_owned(), value()?.to_owned()]),
                 _ => return Err(format!("`{word}` is not known to bench")),

@@ -6,3 +6,5 @@ pub(super) const VECTORS: [&str; 2] = ["gymnasium==1.4.0", "numpy==2.4.6"];
 pub(super) const TRAINING: [&str; 2] = ["stable-baselines3==2.9.2", "torch==2.11.0"];
 /// And a peer on JAX.
 pub(super) const JAX: [&str; 1] = ["jax[cpu]==0.10.2"];
+/// And what the package for Python is compared with, and needs.
+pub(super) const FROM_PYTHON: [&str; 2] = ["envpool==1.2.5", "tqdm==4.67.1"];
