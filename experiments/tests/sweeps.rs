@@ -87,7 +87,7 @@ fn cells_are_the_trainings_that_they_say() {
     let [low, high] = ["return_low", "return_high"].map(|name| groups.numbers(name)[0]);
     assert!((high - low - 2.0 * half).abs() < 1e-4 * (1.0 + half), "{low} to {high}, expected +- {half}");
     assert!(place.ok("sweep --resume out").stdout.contains("is finished: nothing to do"));
-    assert!(place.ok("analyze out/cells").stdout.contains("train.learning_rate"));
+    assert!(place.ok("analyze out").stdout.contains("train.learning_rate"));
 }
 
 #[test]

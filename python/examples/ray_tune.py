@@ -11,11 +11,14 @@ import argparse
 import csv
 import json
 import os
+import queue
+import threading
 from pathlib import Path
 
 # Ray reports its use unless it is told not to.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
+import ray  # noqa: E402
 from ray import tune  # noqa: E402
 from ray.tune.schedulers import ASHAScheduler  # noqa: E402
 from ray.tune.search import BasicVariantGenerator  # noqa: E402
@@ -27,31 +30,58 @@ parser.add_argument("--trials", type=int, default=8, help="trainings")
 parser.add_argument("--steps", type=int, default=400_000, help="steps of a training that is not stopped")
 parser.add_argument("--grace", type=int, default=50_000, help="steps that each training gets before it may be stopped")
 parser.add_argument("--seed", type=int, default=1, help="of what is tried and of the trainings")
+parser.add_argument("--cpus", type=int, help="as many trainings go on at a time; all cpus if not given")
 parser.add_argument("--out", default="tune", help="folder of the trials")
 
 
-def trial(config: dict, steps: int, seed: int, place: Path) -> None:
-    """A training that reports as it goes on."""
-    # Where the results go, and not the folder below Ray's own that Tune copies from: it would copy a run that is being written.
-    # On several machines `place` has to be a folder that all of them see.
-    folder = place / Path(tune.get_context().get_trial_dir()).name / "run"
-    told = 0
+class Stopped(Exception):
+    """Tune has seen enough of a trial."""
 
-    def progress(done: int, total: int, message: str) -> None:
-        """Is called some times a second: hands on the measurements that are new in the training's table."""
-        nonlocal told
-        log = folder / "training.csv"
+
+class Trial(tune.Trainable):
+    """A training that goes on in a thread of its own. For Tune a step is up to the next measurement."""
+
+    def setup(self, config: dict, steps: int, seed: int, place: Path) -> None:
+        # In the folder where the results go, and not in Ray's own from which Tune copies: it would copy a run that is being written.
+        # On several machines `place` has to be a folder that all of them see.
+        self.run = place / Path(self.logdir).name / "run"
+        self.measured: queue.Queue = queue.Queue()
+        self.last, self.told, self.stopped = {}, 0, False
+        self.thread = threading.Thread(target=self.work, args=(config, steps, seed))
+        self.thread.start()
+
+    def work(self, config: dict, steps: int, seed: int) -> None:
+        try:
+            resonetics.train(steps=steps, seed=seed, threads=1, out=self.run, progress=self.progress, train=config)
+            self.measured.put({"done": True})
+        except Exception as problem:
+            self.measured.put(problem)
+
+    def progress(self, done: int, total: int, message: str) -> None:
+        """train() calls it some times a second: hands on what is new in the training's table."""
+        if self.stopped:
+            # It passes through train(), which ends in order: the last checkpoint is written, and run.json says "interrupted".
+            raise Stopped
+        log = self.run / "training.csv"
         lines = log.read_text().splitlines(keepends=True) if log.exists() else []
         # The last line may not be whole yet.
         rows = list(csv.DictReader(line for line in lines if line.endswith("\n")))
-        for row in rows[told:]:
-            told += 1
+        for row in rows[self.told :]:
             if row["greedy_return"]:
-                # Where ASHA has enough of this trial, report() does not return but raises SystemExit. It passes through
-                # train(), which ends in order: the last checkpoint is written, and run.json says "interrupted".
-                tune.report({"greedy_return": float(row["greedy_return"]), "steps": int(row["steps"])})
+                self.measured.put({"greedy_return": float(row["greedy_return"]), "steps": int(row["steps"])})
+        self.told = len(rows)
 
-    resonetics.train(steps=steps, seed=seed, threads=1, out=folder, progress=progress, train=config)
+    def step(self) -> dict:
+        new = self.measured.get()
+        if isinstance(new, Exception):
+            raise new
+        self.last |= new
+        return dict(self.last)
+
+    def cleanup(self) -> None:
+        """Tune calls it at the end of a trial, and where ASHA stops one."""
+        self.stopped = True
+        self.thread.join()
 
 
 if __name__ == "__main__":
@@ -59,8 +89,9 @@ if __name__ == "__main__":
     place = Path(args.out).resolve()
     if place.exists():
         parser.error(f"--out {args.out} exists: choose another one or remove it")
+    ray.init(num_cpus=args.cpus)
     tuner = tune.Tuner(
-        tune.with_parameters(trial, steps=args.steps, seed=args.seed, place=place),
+        tune.with_parameters(Trial, steps=args.steps, seed=args.seed, place=place),
         param_space={"learning_rate": tune.loguniform(1e-4, 3e-2), "gamma": tune.uniform(0.8, 0.99)},
         tune_config=tune.TuneConfig(
             metric="greedy_return",
@@ -69,7 +100,13 @@ if __name__ == "__main__":
             search_alg=BasicVariantGenerator(random_state=args.seed),
             scheduler=ASHAScheduler(time_attr="steps", max_t=args.steps, grace_period=args.grace, reduction_factor=3),
         ),
-        run_config=tune.RunConfig(name=place.name, storage_path=str(place.parent), verbose=0),
+        run_config=tune.RunConfig(
+            name=place.name,
+            storage_path=str(place.parent),
+            verbose=0,
+            # The training keeps its own.
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+        ),
     )
     results = tuner.fit()
     if results.errors:

@@ -127,7 +127,7 @@ class GardenerParallel(ParallelEnv[str, Observation, int]):
             infos[agent] = {"action_mask": np.zeros(ACTIONS, np.int8)}
         terminated, truncated = shown["terminated"], shown["truncated"] or full
         if self._past:
-            self._past.step(0.0, [self.grid.mean()], np.array([terminated]), np.array([truncated]))
+            self._past.step([self.grid.mean()], np.array([terminated]), np.array([truncated]))
         terminations = {agent: terminated or agent in dead for agent in rewards}
         truncations = {agent: truncated for agent in rewards}
         if terminated or truncated:
@@ -200,8 +200,7 @@ class GardenerParallel(ParallelEnv[str, Observation, int]):
         """A picture with `render_mode="rgb_array"`, `[height, width, 3]` uint8: dirt, gardeners, and the curve of the mean dirt."""
         if not self._past:
             return None
-        _, _, ended, past = self._past.of(0)
-        return self._garden.picture(ended, past)
+        return self._garden.picture(*self._past.of(0))
 
     def close(self) -> None:
         """There is nothing to close."""

@@ -3,9 +3,8 @@
 import logging
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
-
-from tqdm.auto import tqdm
 
 Show = Callable[[int, int, str], None]
 
@@ -47,7 +46,7 @@ class Bar(Remarks):
             return
         if self._bar is None or self._bar.total != total:
             self.close()
-            self._bar = tqdm(total=total, leave=False)
+            self._bar = bar_of_here()(total=total, leave=False)
         self._bar.set_postfix_str(message, refresh=False)
         self._bar.update(done - self._bar.n)
 
@@ -55,6 +54,15 @@ class Bar(Remarks):
         """Takes it away."""
         if self._bar is not None:
             self._bar.close()
+
+
+def bar_of_here() -> Any:
+    """The bar of a notebook where there are widgets, else one of letters; imported when there is something to show."""
+    if "ipykernel" in sys.modules and find_spec("ipywidgets") is not None:
+        from tqdm.notebook import tqdm
+    else:
+        from tqdm import tqdm
+    return tqdm
 
 
 def shown(progress: bool | Show | None) -> Remarks:

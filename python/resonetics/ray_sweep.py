@@ -147,7 +147,7 @@ def main(words: list[str]) -> int:
     except (ValueError, TypeError, OSError, RuntimeError) as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 2 if isinstance(problem, (ValueError, TypeError, FileNotFoundError)) else 1
-    print(f"wrote {folder}\nnext: resonetics analyze {folder / 'cells'}")
+    print(f"wrote {folder}\nnext: resonetics analyze {folder}")
     return 0
 
 

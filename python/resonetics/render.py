@@ -1,4 +1,4 @@
-"""What pictures show of the past: the curve below the grid, the return so far, how an episode ended."""
+"""What pictures show of the past: the curve below the grid, and how an episode ended."""
 
 from typing import Any
 
@@ -11,29 +11,24 @@ class Past:
 
     def __init__(self, lanes: int) -> None:
         self.values: list[list[float]] = [[] for _ in range(lanes)]
-        self.returns = np.zeros(lanes)
         self.ended: list[tuple[bool, bool] | None] = [None] * lanes
 
     def begin(self, lanes: NDArray[np.intp], values: NDArray[np.float64]) -> None:
         """Episodes begin in these lanes; `values` are those of all."""
         for lane in lanes.tolist():
             self.values[lane] = [float(values[lane])]
-            self.returns[lane] = 0.0
             self.ended[lane] = None
 
-    def step(
-        self, rewards: Any, values: Any, terminated: NDArray[np.bool_], truncated: NDArray[np.bool_]
-    ) -> None:
+    def step(self, values: Any, terminated: NDArray[np.bool_], truncated: NDArray[np.bool_]) -> None:
         """All lanes took a step."""
-        self.returns += rewards
         for lane, past in enumerate(self.values):
             past.append(float(values[lane]))
             if terminated[lane] or truncated[lane]:
                 self.ended[lane] = (bool(terminated[lane]), bool(truncated[lane]))
 
-    def of(self, lane: int) -> tuple[int, float, tuple[bool, bool] | None, list[float]]:
-        """Steps, return, end and values of a lane's episode."""
-        return max(len(self.values[lane]) - 1, 0), float(self.returns[lane]), self.ended[lane], self.values[lane]
+    def of(self, lane: int) -> tuple[tuple[bool, bool] | None, list[float]]:
+        """End and values of a lane's episode."""
+        return self.ended[lane], self.values[lane]
 
 
 def checked_mode(render_mode: str | None, modes: list[str]) -> str | None:

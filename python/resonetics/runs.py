@@ -118,7 +118,11 @@ def compare(
     progress: bool | Show | None = None,
     **settings: Any,
 ) -> tuple[dict[str, Any], Path]:
-    """Does the system live longer? Plays agents on the same seeds; yields the analysis and the run's folder.
+    """Does the system live longer? Plays agents on the same seeds; yields what comes of it and the run's folder.
+
+    `lives` has a dict for each agent beside the first: its `verdict` (`"longer"`, `"shorter"`, `"as long"`, `"no difference shown"` or
+    `"too few pairs"`), the mean `difference` of the pairs with its 95% interval `low` to `high`, and all of it as a `sentence`. The rest is
+    what `analyze` says, of returns too; its page is in the folder `analysis` of the run.
 
     An agent is a name (`"random"`, `"heuristic"`, `"patrol"`, `"planner"`, `"prophet:RUN"`), or a function of yours in a dict:
     `{"heuristic": "heuristic", "mine": function}`. It is called with observations `[B, D]` float32, in the garden also with
@@ -135,7 +139,7 @@ def compare(
             cast.append((name, None))
         else:
             raise ValueError(f"agent {name!r}: {agent!r} is neither a function nor that name; name it {agent!r}")
-    folder = with_bar(
+    lives, folder = with_bar(
         progress,
         lambda show: _native.play(
             world(env, preset, config, settings),
@@ -146,7 +150,7 @@ def compare(
         ),
     )
     analysis, _ = analyze([folder], out=folder / "analysis", progress=False, threads=threads)
-    return analysis, folder
+    return {"lives": json.loads(lives), **analysis}, folder
 
 
 def limit(
@@ -165,7 +169,8 @@ def limit(
     progress: bool | Show | None = None,
     **settings: Any,
 ) -> tuple[dict[str, Any], Path]:
-    """How much drift each agent carries for `life` steps, as `resonetics limit` does; yields what is in limits.json and the folder.
+    """How much drift each agent carries for `life` steps, as `resonetics limit` does; yields what is in limits.json, with the `answer` in
+    words, and the folder.
 
     `dose` is the setting that is doubled and halved: `mem_drift_mu` in the cluster and `dirt_growth` in the garden if nobody says.
     """
@@ -176,11 +181,11 @@ def limit(
         "episodes": whole("episodes", episodes, 1, 2**32 - 1),
         "sample": sample,
     }
-    text, folder = with_bar(
+    text, answer, folder = with_bar(
         progress,
         lambda show: _native.limits(world(env, preset, config, settings), asked, call(seed, out, threads, show)),
     )
-    return json.loads(text), folder
+    return {"answer": answer, **json.loads(text)}, folder
 
 
 def sweep(
@@ -276,8 +281,8 @@ def whole(key: str, value: int, least: int, most: int) -> int:
 def names(key: str, several: Sequence[str]) -> list[str]:
     """A keyword that is a list of names; a name alone is a list of one."""
     listed = [several] if isinstance(several, str) else list(several)
-    if not all(isinstance(name, str) for name in listed):
-        raise TypeError(f"{key} {several!r}: names are needed; a function goes into a dict, with its name")
+    if isinstance(several, Mapping) or not all(isinstance(name, str) for name in listed):
+        raise TypeError(f"{key}: a list of names is needed; functions are played by compare() alone, in a dict with their names")
     return listed
 
 

@@ -72,8 +72,8 @@ class K8sSmartTensor(gymnasium.Env[Observation, SupportsIndex]):
         stepped = self._cluster.step(whole_action(action))
         self._over = stepped[2] or stepped[3]
         if self._past:
-            _, reward, terminated, truncated, info = stepped
-            self._past.step([reward], [info["avg_load"]], np.array([terminated]), np.array([truncated]))
+            _, _, terminated, truncated, info = stepped
+            self._past.step([info["avg_load"]], np.array([terminated]), np.array([truncated]))
         return stepped
 
     def render(self) -> str | NDArray[np.uint8] | None:

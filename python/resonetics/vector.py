@@ -177,7 +177,7 @@ class K8sSmartTensorVector(VectorEnv[Observations, ArrayLike, ArrayLike]):
             return self._step_and_reset(actions)
         seen, rewards, terminated, truncated, infos = self._clusters.step(actions, False, self._masks, self._out)
         if self._past:
-            self._past.step(rewards, infos["avg_load"], terminated, truncated)
+            self._past.step(infos["avg_load"], terminated, truncated)
             # Those that had ended began anew in this step.
             self._past.begin(np.flatnonzero(self._ended), infos["avg_load"])
         if self._disabled or self._past:
@@ -189,7 +189,7 @@ class K8sSmartTensorVector(VectorEnv[Observations, ArrayLike, ArrayLike]):
             actions, True, self._masks, self._out
         )
         if self._past:
-            self._past.step(rewards, infos["avg_load"], terminated, truncated)
+            self._past.step(infos["avg_load"], terminated, truncated)
             self._past.begin(np.flatnonzero(terminated | truncated), infos["avg_load"])
         if last is not None:
             lanes, observations, final = last

@@ -112,17 +112,15 @@ impl Cluster {
         Ok(PyArray1::from_slice(py, &observation))
     }
 
-    /// A picture of the cluster, `[height, width, 3]` of uint8, `step` steps into its episode; `past` is the load after each.
+    /// A picture of the cluster, `[height, width, 3]` of uint8; `past` is the load after each step, that at the reset first.
     fn picture<'py>(
         &self,
         py: Python<'py>,
-        step: u32,
-        total_reward: f64,
         ended: Option<(bool, bool)>,
         past: Vec<f64>,
     ) -> PyResult<Bound<'py, PyArray3<u8>>> {
         let env = self.env(py).clone();
-        picture::of_cluster(py, &env, step, total_reward, ended, &past)
+        picture::of_cluster(py, &env, ended, &past)
     }
 
     /// All that decides how the cluster goes on, beside its settings.

@@ -177,8 +177,6 @@ impl Clusters {
         &self,
         py: Python<'py>,
         lane: usize,
-        step: u32,
-        total_reward: f64,
         ended: Option<(bool, bool)>,
         past: Vec<f64>,
     ) -> PyResult<Bound<'py, PyArray3<u8>>> {
@@ -188,7 +186,7 @@ impl Clusters {
         }
         let env = guard.envs.env(lane).into_owned();
         drop(guard);
-        picture::of_cluster(py, &env, step, total_reward, ended, &past)
+        picture::of_cluster(py, &env, ended, &past)
     }
 
     /// The seeds of the lanes of a vector of one seed: no lane of one vector has that of another's.
@@ -342,7 +340,7 @@ impl Clusters {
 
     /// For benches: what a call costs that does nothing but to yield three small arrays.
     #[staticmethod]
-    fn three_arrays<'py>(py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+    fn three_arrays(py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
         let (seen, reward, flag) = ([0.0_f32; OBSERVATION], [0.0_f64], [false]);
         let arrays = (
             PyArray1::from_slice(py, &seen),

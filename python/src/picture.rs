@@ -12,12 +12,12 @@ use resonetics_view::scene::Scene;
 pub(crate) fn of_cluster<'py>(
     py: Python<'py>,
     env: &K8sEnv,
-    step: u32,
-    total_reward: f64,
     ended: Option<(bool, bool)>,
     past: &[f64],
 ) -> PyResult<Bound<'py, PyArray3<u8>>> {
-    let scene = Scene::cluster(env, step, total_reward, ending(ended));
+    // What the episode has earned is in no picture.
+    let step = past.len().saturating_sub(1) as u32;
+    let scene = Scene::cluster(env, step, 0.0, ending(ended));
     drawn(py, &scene, past, env.config().max_steps)
 }
 

@@ -10,6 +10,7 @@ use resonetics_runs::benchmark::{self, Cards};
 use resonetics_runs::evaluation;
 use resonetics_runs::files::text;
 use resonetics_runs::inputs::Inputs;
+use resonetics_runs::lifespan::compared;
 use resonetics_runs::limit;
 use resonetics_runs::overlay::Overlay;
 use resonetics_runs::plan::{Benchmark, Eval, Limit, Plan};
@@ -155,14 +156,14 @@ pub(crate) fn evaluate(
     })
 }
 
-/// How much of a dose agents carry; yields the text of limits.json and the run's folder.
+/// How much of a dose agents carry; yields the text of limits.json, the answer in words, and the run's folder.
 #[pyfunction]
 pub(crate) fn limits(
     py: Python<'_>,
     world: World<'_>,
     asked: Carried,
     call: Call<'_>,
-) -> PyResult<(String, PathBuf)> {
+) -> PyResult<(String, String, PathBuf)> {
     let Carried { agents, life, dose, episodes, sample } = asked;
     let ((env, preset, overlay), seed, out) = (world.plain()?, call.seed()?, call.out.clone());
     at_work(py, call.threads, &call.show, |told| {
@@ -179,8 +180,13 @@ pub(crate) fn limits(
             told.message(what);
             Box::new(told.clone()) as Box<dyn Progress>
         };
-        run.finish(limit::work(&plan, &dir, &shows).map(drop))?;
-        Ok((text(&dir.join("limits.json"))?, dir))
+        let mut answered = String::new();
+        let outcome = limit::work(&plan, &dir, &shows).and_then(|(responses, _)| {
+            answered = limit::answer(&plan, &responses)?;
+            Ok(())
+        });
+        run.finish(outcome)?;
+        Ok((text(&dir.join("limits.json"))?, answered, dir))
     })
 }
 
@@ -223,7 +229,8 @@ struct Asked<'a> {
     cells: Option<u64>,
 }
 
-/// Plays agents on paired seeds: those called by names, and functions of Python by theirs. Yields the run's folder.
+/// Plays agents on paired seeds: those called by names, and functions of Python by theirs. Yields how long the system
+/// lives under each beside the first, as JSON, and the run's folder.
 #[pyfunction]
 pub(crate) fn play(
     py: Python<'_>,
@@ -232,7 +239,7 @@ pub(crate) fn play(
     episodes: u32,
     sample: bool,
     call: Call<'_>,
-) -> PyResult<PathBuf> {
+) -> PyResult<(String, PathBuf)> {
     let ((env, preset, overlay), seed, out) = (world.plain()?, call.seed()?, call.out.clone());
     let (names, functions): (Vec<String>, Vec<Option<Py<PyAny>>>) = agents.into_iter().unzip();
     at_work(py, call.threads, &call.show, |told| {
@@ -255,6 +262,15 @@ pub(crate) fn play(
         };
         let Benchmark { agents, checkpoints, env, .. } = &plan;
         let cards = Cards { env, agents, episodes, seed, checkpoints, cast: &cast };
-        run.finish(benchmark::work(&cards, &dir, told).map(drop)).map(|()| dir)
+        let mut lives = Vec::new();
+        let outcome = benchmark::work(&cards, &dir, told).map(|played| {
+            let mut all = agents.iter().map(String::as_str).zip(played.episodes.iter().map(Vec::as_slice));
+            if let Some(first) = all.next() {
+                lives.extend(all.map(|agent| compared(agent, first, env, agents.len() - 1)));
+            }
+        });
+        run.finish(outcome)?;
+        let lives = serde_json::to_string(&lives).map_err(|error| Error::Failed(error.to_string()))?;
+        Ok((lives, dir))
     })
 }

@@ -68,10 +68,11 @@ def test_next_step_same_step_and_disabled_begin_the_same_episodes():
         of["Disabled"].step(actions[40])
     begun, _ = of["Disabled"].reset(mask=np.array([True, True]))
     assert (begun == ended["SameStep"][0]).all()
+    after = of["Disabled"].step(actions[41])
     again = of["NextStep"].step(actions[40])
     assert (again[0] == begun).all() and (again[1] == 0).all() and not again[3].any()
     one, two = (of[mode].step(actions[41]) for mode in ["SameStep", "NextStep"])
-    assert all((a == b).all() for a, b in zip(one[:4], two[:4]))
+    assert all((a == b).all() and (a == c).all() for a, b, c in zip(one[:4], two[:4], after[:4]))
 
 
 def test_a_mask_begins_some_and_lets_others_go_on():

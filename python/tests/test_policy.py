@@ -137,8 +137,12 @@ def test_masks_forbid(trained):
 
 def test_actions_are_drawn_as_often_as_they_are_likely(trained):
     policy = resonetics.load_policy(trained)
-    seen = np.repeat(observations(1), 20_000, axis=0)
+    several = observations(200)
+    # Where it is least sure.
+    unsure = policy.probabilities(several).max(axis=1).argmin()
+    seen = np.repeat(several[unsure : unsure + 1], 20_000, axis=0)
     expected = policy.probabilities(seen[0])
+    assert np.sort(expected)[-2] > 0.1
     drawn = np.bincount(policy.sample(seen, np.random.default_rng(0)), minlength=6) / len(seen)
     assert (np.abs(drawn - expected) < 5 * np.sqrt(expected * (1 - expected) / len(seen)) + 1e-9).all()
 

@@ -52,14 +52,23 @@ def test_a_limit_is_that_of_the_program(program):
     done = program("limit", *words, "--out", "other", "--quiet")
     assert done.returncode == 0, done.stderr
     assert files("ours") == files("other")
+    answer = found.pop("answer")
     assert found == json.loads(Path("other/limits.json").read_text()) and folder == Path("ours")
+    said = program(*["limit", *words, "--out", "third"]).stdout
+    assert answer in said and answer.startswith("heuristic carries")
 
 
 def test_a_comparison_is_that_of_the_program(trained, program):
     agents = ["random", f"prophet:{trained}"]
-    analysis, folder = resonetics.compare(agents, episodes=12, seed=4, max_steps=200, out="ours")
-    words = ["--agents", ",".join(agents), "--episodes", 12, "--seed", 4, "--set", "max_steps=200"]
+    analysis, folder = resonetics.compare(agents, episodes=12, seed=4, max_steps=200, mem_drift_mu=0.02, out="ours")
+    words = ["--agents", ",".join(agents), "--episodes", 12, "--seed", 4, "--set", "max_steps=200", "--set", "mem_drift_mu=0.02"]
     done = program("benchmark", *words, "--out", "other", "--quiet")
+    (lives,) = analysis["lives"]
+    assert lives["sentence"] in done.stdout and lives["baseline"] == "random"
+    rows = [line.split(",") for line in Path("other/episodes.csv").read_text().splitlines()[1:]]
+    steps = np.array([int(row[4]) for row in rows]).reshape(2, 12)
+    assert abs(lives["difference"] - (steps[1] - steps[0]).mean()) < 1e-9
+    assert lives["verdict"] == "longer" and 0 < lives["low"] < lives["difference"] < lives["high"]
     assert done.returncode == 0, done.stderr
     assert files("ours") == files("other")
     assert analysis["parts"][0]["findings"]["kind"] == "agents"
@@ -222,3 +231,9 @@ def test_an_analysis_is_a_dict_and_a_page(trained):
         resonetics.analyze([])
     with pytest.raises(FileNotFoundError):
         resonetics.analyze("nowhere")
+
+
+def test_who_asks_for_functions_where_there_are_none_is_told():
+    for agents in [{"mine": lambda o: o}, [lambda o: o]]:
+        with pytest.raises(TypeError, match=r"functions are played by compare\(\) alone"):
+            resonetics.limit(agents)

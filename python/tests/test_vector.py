@@ -408,3 +408,25 @@ def test_a_masked_reset_in_the_midst_shows_the_others_as_they_are(mode):
     mask = np.arange(count) % 3 == 0
     shown, _ = envs.reset(options={"reset_mask": mask})
     assert (shown[~mask] == seen[~mask]).all() and (shown[mask] != seen[mask]).any(axis=1).all()
+
+
+@pytest.mark.parametrize("kind", [list, np.array])
+def test_a_step_that_may_not_be_is_refused_however_actions_come(kind):
+    make = lambda mode: gymnasium.make_vec("resonetics/K8sSmartTensor-v0", num_envs=2, autoreset_mode=mode, max_steps=3)  # noqa: E731
+    envs = make("Disabled")
+    with pytest.raises(ResetNeeded, match="no episode has begun"):
+        envs.step(kind([0, 0]))
+    envs.reset(seed=1)
+    for _ in range(3):
+        envs.step(kind([0, 0]))
+    with pytest.raises(ResetNeeded, match=r"lanes \[0, 1\] are over"):
+        envs.step(kind([0, 0]))
+    for mode in ["NextStep", "SameStep", "Disabled"]:
+        envs = make(mode)
+        envs.reset(seed=1)
+        envs.step(kind([0, 0]))
+        envs.close()
+        with pytest.raises(ClosedEnvironmentError):
+            envs.step(kind([0, 0]))
+        with pytest.raises(ClosedEnvironmentError):
+            envs.reset()

@@ -25,6 +25,7 @@ use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::run_dir::ended;
 use crate::shell::command_line;
+use crate::sweep::CELLS;
 
 /// A file to be read and the run that it comes from.
 #[derive(Clone, Debug)]
@@ -204,6 +205,10 @@ impl Inputs {
             self.push(path, folder, false)?;
         }
         if folder.join("run.json").is_file() {
+            let cells = folder.join(CELLS);
+            if depth > 0 && cells.is_dir() {
+                return Ok(found | self.add_folder(&cells, depth - 1)?);
+            }
             // Reports stand beside the runs that they are of.
             if !found && !folder.join("report.html").is_file() {
                 self.notes.push(nothing_in(folder));
@@ -213,7 +218,9 @@ impl Inputs {
         found |= self.add_unnamed(folder, found)?;
         for below in entries(folder)?.into_iter().filter(|below| depth > 0 && below.is_dir()) {
             let name = below.file_name().and_then(OsStr::to_str).unwrap_or_default();
-            if !name.starts_with('.') && !PASSED_OVER.contains(&name) {
+            // What could not go on was put aside.
+            let aside = name.contains(".before-");
+            if !name.starts_with('.') && !aside && !PASSED_OVER.contains(&name) {
                 found |= self.add_folder(&below, depth - 1)?;
             }
         }

@@ -7,6 +7,7 @@
 //!   [`training::Runtime`]: who watches it, and on which device it computes.
 //! - [`trained::policy`]: an agent by its name, also `prophet:DIR`, the best checkpoint of a training.
 //! - [`rollout::play_with`]: episodes on seeds of yours; [`evaluation::evaluate`]: a trained agent in fresh ones.
+//! - [`sweep::Sweep`]: many trainings over settings and seeds.
 //! - [`limit::curves`]: how much drift agents carry, yours in worlds of yours among them.
 //! - [`inputs::Inputs`] and [`findings::report`]: runs found, read, compared and told.
 //! - [`plan::Plan`] and [`run_dir::RunDir`]: for a command of your own that keeps what it did.
@@ -33,6 +34,7 @@ pub mod findings;
 pub mod garden_csv;
 pub mod inputs;
 pub mod interrupt;
+pub mod lifespan;
 pub mod limit;
 pub mod listen;
 pub mod memory;

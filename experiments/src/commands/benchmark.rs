@@ -11,6 +11,7 @@ use resonetics_analysis::stats::{FEW, Interval};
 use resonetics_runs::Error;
 use resonetics_runs::benchmark::{self, Cards, Played, rate, returns};
 use resonetics_runs::inputs::trained::agent_identity;
+use resonetics_runs::lifespan::{self, titled};
 use resonetics_runs::plan::range::EPISODES;
 use resonetics_runs::plan::{Benchmark, Plan, check_agents};
 use resonetics_runs::rollout::Episode;
@@ -19,7 +20,6 @@ use resonetics_runs::trained::{PROPHET, TrainedAgents, named as training};
 
 use super::context::Context;
 use super::kept::kept;
-use super::lifespan::{self, titled};
 use super::typed::{ActingArgs, OutArgs, SeedArgs, WorldArgs, seed, whole};
 use crate::out::say;
 use crate::progress::Bar;
@@ -107,7 +107,7 @@ fn tell(plan: &Benchmark, all: &[Vec<Episode>], intervals: &[Option<Interval>]) 
     let first = (plan.agents[0].as_str(), all[0].as_slice());
     for (agent, episodes) in plan.agents.iter().zip(all).skip(1) {
         let among = all.len() - 1;
-        say(format_args!("{}", lifespan::sentence((agent, episodes), first, &plan.env, among)))?;
+        say(format_args!("{}", lifespan::compared((agent, episodes), first, &plan.env, among).sentence))?;
     }
     for (agent, episodes) in plan.agents.iter().zip(all).skip(1) {
         if let Some(counts) = paired_counts(&returns(episodes), &returns(first.1)) {

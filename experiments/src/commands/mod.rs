@@ -15,7 +15,6 @@ mod experiments;
 mod export;
 mod gardener;
 mod kept;
-mod lifespan;
 mod limit;
 mod list;
 mod piped;

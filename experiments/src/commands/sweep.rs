@@ -91,5 +91,5 @@ fn tell_next(dir: &Path, context: Context) -> Result<(), Error> {
     if context.quiet {
         return Ok(());
     }
-    say(format_args!("next: resonetics analyze {}", quoted_path(&dir.join("cells"))))
+    say(format_args!("next: resonetics analyze {}", quoted_path(dir)))
 }

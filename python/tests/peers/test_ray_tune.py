@@ -29,7 +29,9 @@ def test_weak_trials_are_stopped_and_the_best_is_evaluated(tmp_path, ray_folder)
     """Four trials, of which ASHA stops at least one."""
     # It writes a token into the home, and asks for it. Its sockets need a short path, so that its own folder is not pytest's.
     ours = {"HOME": str(tmp_path), "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "RAY_TMPDIR": ray_folder}
-    command = [sys.executable, str(SCRIPT), "--trials", "4", "--steps", str(STEPS), "--grace", "20000", "--seed", "1"]
+    # Two at a time, so that the last ones come to a rung where others have been.
+    settings = {"trials": 4, "steps": STEPS, "grace": 20_000, "seed": 1, "cpus": 2}
+    command = [sys.executable, str(SCRIPT), *(word for key, value in settings.items() for word in (f"--{key}", str(value)))]
     call = {"cwd": tmp_path, "env": {**os.environ, **ours}, "capture_output": True, "text": True, "timeout": 300}
     done = subprocess.run(command, **call)
     assert done.returncode == 0, done.stderr
@@ -55,6 +57,8 @@ def test_weak_trials_are_stopped_and_the_best_is_evaluated(tmp_path, ray_folder)
     mean, low, high = map(float, best.groups()[1:])
     found = json.loads((tmp_path / "tune/evaluation/eval.json").read_text())
     assert pathlib.Path(found["run"]) == tmp_path / "tune" / best[1] / "run"
+    told = [json.loads(line) for line in (tmp_path / "tune" / best[1] / "result.json").read_text().splitlines()]
+    assert abs(told[-1]["greedy_return"] - returns[0]) < 0.01 and len(told) > 5
     # Random actions earn 29 and the rule of thumb 50.
     assert low < mean < high and mean > 55.0 and abs(mean - found["return_mean"]) < 0.01
 

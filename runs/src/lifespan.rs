@@ -6,29 +6,49 @@ use resonetics_analysis::stats::Interval;
 use resonetics_analysis::stats::compare::paired_counts;
 use resonetics_analysis::stats::student::mean_interval_among;
 use resonetics_analysis::stats::summary::mean;
-use resonetics_runs::rollout::Episode;
-use resonetics_runs::setup::{Setup, WorldSettings};
-use resonetics_runs::trained::PROPHET;
+use serde::Serialize;
+
+use crate::rollout::Episode;
+use crate::setup::{Setup, WorldSettings};
+use crate::trained::PROPHET;
 
 /// What lives are counted in.
 pub fn unit(env: &Setup) -> &'static str {
     if matches!(env.settings, WorldSettings::Gardener(_)) { "generations" } else { "steps" }
 }
 
+/// How long the system lives under one agent and under another, on the same seeds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Compared {
+    /// Its name.
+    pub agent: String,
+    /// The name of the other one.
+    pub baseline: String,
+    /// `longer`, `shorter`, `as long` where both live to the limit in all episodes, `no difference shown`, or `too few pairs`.
+    pub verdict: &'static str,
+    /// Mean life in steps or generations, up to the limit.
+    pub mean: f64,
+    /// That of the other one.
+    pub baseline_mean: f64,
+    /// Mean difference of the pairs.
+    pub difference: f64,
+    /// Its 95% interval; of several comparisons all hold at once in 95% of cases.
+    pub low: Option<f64>,
+    /// The interval's other end.
+    pub high: Option<f64>,
+    /// All of it, in words.
+    pub sentence: String,
+}
+
 /// Whether the system lives longer under `agent` than under `first`, from episodes on the same seeds, each
 /// with the agent's name. A life that reached the limit counts as that long: what is compared are mean lives
 /// up to the limit. It is one of `among` such sentences, all of which hold in 95% of cases.
-pub fn sentence(agent: (&str, &[Episode]), first: (&str, &[Episode]), env: &Setup, among: usize) -> String {
+pub fn compared(agent: (&str, &[Episode]), first: (&str, &[Episode]), env: &Setup, among: usize) -> Compared {
     let (name, mine) = agent;
     let (other, theirs) = first;
     let (n, limit, unit) = (mine.len(), env.limit(), unit(env));
     let lived = |episodes: &[Episode]| episodes.iter().filter(|episode| !episode.terminated).count();
     let title = titled(name);
-    if lived(mine) == n && lived(theirs) == n {
-        let all = if n == 1 { "in the one episode".to_owned() } else { format!("in all {n} episodes") };
-        let unit = if limit == 1 { unit.trim_end_matches('s') } else { unit };
-        return format!("{title} lives as long as {other}: both to the limit of {limit} {unit} {all}");
-    }
     let steps = |episodes: &[Episode]| -> Vec<f64> {
         episodes.iter().map(|episode| f64::from(episode.steps)).collect()
     };
@@ -37,18 +57,46 @@ pub fn sentence(agent: (&str, &[Episode]), first: (&str, &[Episode]), env: &Setu
     let interval = mean_interval_among(&differences, among);
     let [my_mean, their_mean, difference] =
         [&my_steps, &their_steps, &differences].map(|values| mean(values).unwrap_or(f64::NAN));
-    let verdict = match interval {
-        Some(Interval { low, .. }) if low > 0.0 => format!("{title} lives longer than {other}"),
-        Some(Interval { high, .. }) if high < 0.0 => format!("{title} lives shorter than {other}"),
-        Some(_) => format!("{title} and {other}: no difference in how long they live is shown"),
-        None => format!("{title} and {other}: {n} pairs are too few to say who lives longer"),
+    let (low, high) = (interval.map(|ends| ends.low), interval.map(|ends| ends.high));
+    let (agent, baseline) = (name.to_owned(), other.to_owned());
+    let of = |verdict: &'static str, sentence: String| Compared {
+        agent,
+        baseline,
+        verdict,
+        mean: my_mean,
+        baseline_mean: their_mean,
+        difference,
+        low,
+        high,
+        sentence,
     };
-    let verdict = if n == 1 { verdict.replace("1 pairs are", "one pair is") } else { verdict };
+    if lived(mine) == n && lived(theirs) == n {
+        let all = if n == 1 { "in the one episode".to_owned() } else { format!("in all {n} episodes") };
+        let unit = if limit == 1 { unit.trim_end_matches('s') } else { unit };
+        return of(
+            "as long",
+            format!("{title} lives as long as {other}: both to the limit of {limit} {unit} {all}"),
+        );
+    }
+    let (verdict, words) = match interval {
+        Some(Interval { low, .. }) if low > 0.0 => ("longer", format!("{title} lives longer than {other}")),
+        Some(Interval { high, .. }) if high < 0.0 => {
+            ("shorter", format!("{title} lives shorter than {other}"))
+        }
+        Some(_) => (
+            "no difference shown",
+            format!("{title} and {other}: no difference in how long they live is shown"),
+        ),
+        None => {
+            ("too few pairs", format!("{title} and {other}: {n} pairs are too few to say who lives longer"))
+        }
+    };
+    let words = if n == 1 { words.replace("1 pairs are", "one pair is") } else { words };
     let level = if among > 1 { format!("95% for all {among} at once") } else { "95%".to_owned() };
     let range = interval
         .map_or_else(String::new, |Interval { low, high }| format!(", {level} {low:+.1} to {high:+.1}"));
     let mut text = format!(
-        "{verdict}: {my_mean:.1} {unit} on average against {their_mean:.1} ({difference:+.1}{range}), to the limit of {limit} in {}/{n} against {}/{n}",
+        "{words}: {my_mean:.1} {unit} on average against {their_mean:.1} ({difference:+.1}{range}), to the limit of {limit} in {}/{n} against {}/{n}",
         lived(mine),
         lived(theirs)
     );
@@ -64,7 +112,7 @@ pub fn sentence(agent: (&str, &[Episode]), first: (&str, &[Episode]), env: &Setu
             text += &format!("; that it earns less in {}/{n} is no shorter life", counts.losses);
         }
     }
-    text
+    of(verdict, text)
 }
 
 /// The name of an agent where a line begins with it; that of a trained one is a path.
@@ -92,7 +140,7 @@ mod tests {
 
     fn said(mine: &[Episode], theirs: &[Episode]) -> String {
         let env = Setup::preset("k8s", "reference").unwrap();
-        sentence(("planner", mine), ("random", theirs), &env, 1)
+        compared(("planner", mine), ("random", theirs), &env, 1).sentence
     }
 
     /// Means and differences by hand; the interval of equal differences is that difference.
