@@ -8,6 +8,7 @@ mod slice;
 use std::borrow::Cow;
 
 use ndarray::{Array1, Array2};
+use rayon::ThreadPool;
 
 use crate::env::{InvalidAction, ParallelEnv, Together};
 use crate::math::LANES;
@@ -16,7 +17,7 @@ use crate::stream::lane_seed;
 
 pub use autoreset::Autoreset;
 pub use rollout::Seen;
-use slice::{Shape, Slice, Tally, step_pieces};
+use slice::{Shape, Slice, Tally, step_pieces, step_pieces_here};
 
 /// What a vector writes at each step; allocated once. N environments, A agents in each
 /// (1 in a single-agent world), rows = N * A, D numbers in an observation.
@@ -218,26 +219,32 @@ impl<E: ParallelEnv> VecEnv<E> {
         Ok(())
     }
 
-    /// As [`VecEnv::step_on`], with the observations in `observations` `[rows, D]` and not in the batch, whose own stay as they
-    /// were: for who hands them on and wants no copy. Without autoreset those of lanes that are over are left out.
+    /// As [`VecEnv::step`], on this thread and `helpers`, with the observations in `observations` `[rows, D]` and not in the batch,
+    /// whose own stay as they were: for who hands them on and wants no copy. Without autoreset those of lanes that are over
+    /// are left out.
     ///
     /// # Errors
     /// As [`VecEnv::step`].
     ///
     /// # Panics
-    /// As [`VecEnv::step`]; if `threads` is 0 or `observations` has another length.
+    /// As [`VecEnv::step`]; if `observations` has another length.
     pub fn step_into(
         &mut self,
-        threads: usize,
+        helpers: Option<&ThreadPool>,
         actions: &[usize],
         observations: &mut [f32],
         batch: &mut Batch,
     ) -> Result<(), InvalidAction> {
+        let threads = 1 + helpers.map_or(0, ThreadPool::current_num_threads);
         let pieces = self.pieces(threads, actions)?;
         let (shape, autoreset) = (self.shape, self.autoreset);
         let whole = self.whole(batch);
         assert_eq!(observations.len(), whole.observations.len(), "D numbers a row");
-        step_pieces(Slice { observations, ..whole }, actions, shape, autoreset, pieces);
+        let slice = Slice { observations, ..whole };
+        match helpers {
+            Some(helpers) => step_pieces_here(helpers, slice, actions, shape, autoreset, pieces),
+            None => step_pieces(slice, actions, shape, autoreset, pieces),
+        }
         Ok(())
     }
 

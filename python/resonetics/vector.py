@@ -289,8 +289,9 @@ def thread_count(threads: SupportsIndex | None) -> int:
     return count
 
 
-def masks(all_lanes: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
-    """The masks of infos that every lane has, in one array that nobody can write."""
+def masks(all_lanes: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_] | None]:
+    """The masks of infos that every lane has, in one array that nobody can write, behind places for the infos."""
     full = all_lanes.copy()
     full.flags.writeable = False
-    return {f"_{key}": full for key in ("avg_load", "oom_nodes", "critical_oom", "budget")}
+    keys = ("avg_load", "oom_nodes", "critical_oom", "budget")
+    return {**dict.fromkeys(keys), **{f"_{key}": full for key in keys}}

@@ -1,17 +1,19 @@
 //! Many clusters, stepped together while the interpreter does something else.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use ndarray::Array1;
 use numpy::{
     PyArray1, PyArray2, PyArray3, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyReadwriteArray2,
-    ToPyArray,
+    PyUntypedArrayMethods, ToPyArray,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
+use rayon::ThreadPool;
 use resonetics_envs::env::Env;
 use resonetics_envs::k8s::{K8sConfig, K8sEnv, K8sInfo, OBSERVATION};
 use resonetics_envs::vector::{Autoreset, Batch, VecEnv};
@@ -101,22 +103,15 @@ impl Clusters {
         self.state.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Works at the clusters with this vector's threads.
-    fn at_work<R: Send>(
-        &self,
-        py: Python<'_>,
-        state: &mut State,
-        work: impl FnOnce(&mut State) -> R + Send,
-    ) -> PyResult<R> {
-        if state.ended.len() < LET_GO_FROM {
-            return Ok(work(state));
-        }
-        // So few are stepped by one thread, for which no other has to wake.
-        if self.threads == 1 || state.ended.len() <= <K8sEnv as Env>::PARALLEL_FROM {
-            return Ok(py.detach(|| work(state)));
-        }
-        let pool = pool(self.threads)?;
-        Ok(py.detach(|| pool.install(|| work(state))))
+    /// Works at the clusters, and lets the interpreter go where that takes longer than letting go.
+    fn at_work<R: Send>(py: Python<'_>, state: &mut State, work: impl FnOnce(&mut State) -> R + Send) -> R {
+        if state.ended.len() < LET_GO_FROM { work(state) } else { py.detach(|| work(state)) }
+    }
+
+    /// The threads beside the present one; none where so few are stepped that no other has to wake.
+    fn helpers(&self, lanes: usize) -> PyResult<Option<Arc<ThreadPool>>> {
+        let alone = self.threads == 1 || lanes <= <K8sEnv as Env>::PARALLEL_FROM;
+        if alone { Ok(None) } else { pool(self.threads - 1).map(Some) }
     }
 }
 
@@ -220,7 +215,7 @@ impl Clusters {
             state.refresh();
         }
         state.stale = false;
-        self.at_work(py, state, |state| {
+        Self::at_work(py, state, |state| {
             match seeds {
                 Some(seeds) => {
                     let seeds: Vec<Option<u64>> =
@@ -233,7 +228,7 @@ impl Clusters {
                 *ended &= !marked;
             }
             state.note_infos();
-        })?;
+        });
         (observations(py, &state.batch, out)?, infos(py, &state.infos, masks)?).into_pyobject(py)
     }
 
@@ -243,18 +238,28 @@ impl Clusters {
     fn step<'py>(
         &self,
         py: Python<'py>,
-        actions: PyReadonlyArray1<'py, i64>,
+        actions: &Bound<'py, PyArray1<i64>>,
         same_step: bool,
         masks: &Bound<'py, PyDict>,
         out: Option<Bound<'py, PyArray2<f32>>>,
     ) -> PyResult<Bound<'py, PyTuple>> {
         let mut guard = self.state(py);
         let state = &mut *guard;
-        let actions = actions.as_array();
-        of_all("actions", actions.len(), state.ended.len())?;
+        of_all("actions", PyUntypedArrayMethods::len(actions), state.ended.len())?;
         // What is negative is too large.
-        for (slot, &action) in state.actions.iter_mut().zip(actions) {
-            *slot = usize::try_from(action).unwrap_or(usize::MAX);
+        let whole = |action: i64| usize::try_from(action).unwrap_or(usize::MAX);
+        if state.actions.len() < RECYCLED_FROM
+            && let Ok(few) = actions.to_vec()
+        {
+            // A copy takes less than to see that nobody writes meanwhile.
+            state.actions.iter_mut().zip(few).for_each(|(slot, action)| *slot = whole(action));
+        } else {
+            let actions = actions.try_readonly()?;
+            state
+                .actions
+                .iter_mut()
+                .zip(actions.as_array())
+                .for_each(|(slot, &action)| *slot = whole(action));
         }
         // A few are copied sooner than an array is made ready to be written.
         let direct = out.is_some() || state.ended.len() >= RECYCLED_FROM;
@@ -267,11 +272,13 @@ impl Clusters {
         let shape = state.batch.observations.dim();
         let mut writable = array.as_ref().map(|array| writable(array, shape)).transpose()?;
         let seen = writable.as_mut().map(|array| array.as_slice_mut()).transpose()?;
-        let threads = self.threads;
-        let stepped = self.at_work(py, state, |state| {
+        let helpers = self.helpers(state.ended.len())?;
+        let stepped = Self::at_work(py, state, |state| {
             match seen {
-                Some(seen) => state.envs.step_into(threads, &state.actions, seen, &mut state.batch)?,
-                None => state.envs.step_on(threads, &state.actions, &mut state.batch)?,
+                Some(seen) => {
+                    state.envs.step_into(helpers.as_deref(), &state.actions, seen, &mut state.batch)?;
+                }
+                None => state.envs.step_on(1, &state.actions, &mut state.batch)?,
             }
             let flags = state.batch.terminated.iter().zip(&state.batch.truncated);
             for (ended, (terminated, truncated)) in state.ended.iter_mut().zip(flags) {
@@ -279,9 +286,9 @@ impl Clusters {
             }
             state.note_infos();
             Ok::<_, resonetics_envs::env::InvalidAction>(())
-        })?;
+        });
         stepped.map_err(|error| {
-            let action = actions[error.row];
+            let action = actions.get_owned(error.row).unwrap_or_default();
             PyValueError::new_err(format!(
                 "action {action} of lane {}: allowed are 0 to {}",
                 error.row,
@@ -290,8 +297,11 @@ impl Clusters {
         })?;
         state.stale = direct;
         let rewards = array_of(py, state.batch.rewards.iter().map(|&reward| f64::from(reward)).collect());
-        let (terminated, truncated) =
-            (state.batch.terminated.to_pyarray(py), state.batch.truncated.to_pyarray(py));
+        let flags = |flags: &Array1<bool>| match flags.as_slice() {
+            Some(flags) => PyArray1::from_slice(py, flags),
+            None => flags.to_pyarray(py),
+        };
+        let (terminated, truncated) = (flags(&state.batch.terminated), flags(&state.batch.truncated));
         let last = if same_step && state.ended.contains(&true) {
             let seen = writable.as_mut().map(|array| array.as_slice_mut()).transpose()?;
             Some(self.begun_anew(py, state, seen)?)
@@ -326,14 +336,16 @@ impl Clusters {
             .into_iter()
             .map(|row| row.iter().map(|&action| action as usize).collect())
             .collect();
-        let threads = self.threads;
-        let took = self.at_work(py, state, |state| {
-            let start = Instant::now();
-            for row in rows.iter().cycle().take(steps) {
-                state.envs.step_on(threads, row, &mut state.batch)?;
-            }
-            Ok::<_, resonetics_envs::env::InvalidAction>(start.elapsed().as_secs_f64())
-        })?;
+        let (threads, pool) = (self.threads, pool(self.threads)?);
+        let took = Self::at_work(py, state, |state| {
+            pool.install(|| {
+                let start = Instant::now();
+                for row in rows.iter().cycle().take(steps) {
+                    state.envs.step_on(threads, row, &mut state.batch)?;
+                }
+                Ok::<_, resonetics_envs::env::InvalidAction>(start.elapsed().as_secs_f64())
+            })
+        });
         state.stale = false;
         took.map_err(|error| PyValueError::new_err(error.to_string()))
     }
@@ -395,11 +407,11 @@ impl Clusters {
             None => lanes.iter().flat_map(|&lane| state.batch.observations.row(lane).to_vec()).collect(),
         };
         let known: Vec<K8sInfo> = lanes.iter().map(|&lane| state.infos[lane]).collect();
-        self.at_work(py, state, |state| {
+        Self::at_work(py, state, |state| {
             state.envs.next_episodes(&state.ended, &mut state.batch);
             state.ended.fill(false);
             state.note_infos();
-        })?;
+        });
         if let Some(seen) = seen {
             for &lane in &lanes {
                 let begun = state.batch.observations.row(lane);
@@ -453,7 +465,8 @@ fn writable<'py>(
     Ok(writable)
 }
 
-/// What there is to know of each lane, an array a key, beside the `masks`.
+/// What there is to know of each lane, an array a key, beside the `masks`: a copy of a dict with all keys is sooner filled than a
+/// new one grows.
 fn infos<'py>(
     py: Python<'py>,
     infos: &[K8sInfo],
@@ -463,11 +476,10 @@ fn infos<'py>(
     let of = |field: fn(&K8sInfo) -> f64| array_of(py, infos.iter().map(field).collect());
     let count =
         |field: fn(&K8sInfo) -> u32| array_of(py, infos.iter().map(|info| i64::from(field(info))).collect());
-    let dict = PyDict::new(py);
+    let dict = masks.copy()?;
     dict.set_item(intern!(py, "avg_load"), of(|info| info.avg_load.into()))?;
     dict.set_item(intern!(py, "oom_nodes"), count(|info| info.oom_nodes))?;
     dict.set_item(intern!(py, "critical_oom"), count(|info| info.critical_oom))?;
     dict.set_item(intern!(py, "budget"), of(|info| info.budget))?;
-    dict.update(masks.as_mapping())?;
     Ok(dict)
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use rayon::ThreadPool;
 use serde::{Deserialize, Serialize};
 
 use super::Autoreset;
@@ -72,6 +73,29 @@ pub(super) fn step_pieces<E: ParallelEnv>(
             || step_pieces(right, actions_right, shape, autoreset, lanes),
         );
     }
+}
+
+/// The same with this thread at the first piece and `helpers` at the others: no other has to wake before work begins.
+pub(super) fn step_pieces_here<E: ParallelEnv>(
+    helpers: &ThreadPool,
+    mut slice: Slice<'_, E>,
+    actions: &[usize],
+    shape: Shape,
+    autoreset: Autoreset,
+    lanes: usize,
+) {
+    helpers.in_place_scope(|scope| {
+        let mut actions = actions;
+        // From the end on, so that the piece that is left is this thread's.
+        while slice.tallies.len() > lanes {
+            let at = (slice.tallies.len() - 1) / lanes * lanes;
+            let (rest, mut piece) = slice.split_at(shape, at);
+            let (actions_left, own) = actions.split_at(at * shape.agents);
+            scope.spawn(move |_| E::batch(StepSlice { slice: &mut piece, actions: own, shape, autoreset }));
+            (slice, actions) = (rest, actions_left);
+        }
+        E::batch(StepSlice { slice: &mut slice, actions, shape, autoreset });
+    });
 }
 
 /// One step of a slice: the work that [`ParallelEnv::batch`] compiles for each CPU path.
