@@ -304,7 +304,7 @@ impl Clusters {
         let (terminated, truncated) = (flags(&state.batch.terminated), flags(&state.batch.truncated));
         let last = if same_step && state.ended.contains(&true) {
             let seen = writable.as_mut().map(|array| array.as_slice_mut()).transpose()?;
-            Some(self.begun_anew(py, state, seen)?)
+            Some(Self::begun_anew(py, state, seen)?)
         } else {
             None
         };
@@ -395,7 +395,6 @@ impl Clusters {
     /// Begins the next episode in the lanes that have ended, whose observations are in `seen` `[N, 30]`, or in the batch; yields
     /// which they are, and their last observations and infos.
     fn begun_anew<'py>(
-        &self,
         py: Python<'py>,
         state: &mut State,
         seen: Option<&mut [f32]>,
