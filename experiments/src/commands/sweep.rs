@@ -21,8 +21,8 @@ const TOLD: usize = 10;
 
 #[derive(Debug, Args)]
 pub struct SweepArgs {
-    /// TOML file that says what is trained: env, preset, steps, recipe, seeds, evaluate, the table [settings] that all cells have, and
-    /// lists in [grid] or draws in [random] that vary
+    /// TOML file that says what is trained: env, preset, steps, recipe, seeds, evaluate, the table "settings" that all cells have, and
+    /// lists in the table "grid" or draws in "random" that vary
     #[arg(value_name = "PLAN", required_unless_present = "resume", conflicts_with = "resume")]
     pub plan: Option<PathBuf>,
     /// Resume the sweep in this directory; only --threads may be given with it

@@ -12,7 +12,7 @@ use crate::run_dir::exclusive;
 /// Works in the run directory `dir` for what `plan` says, from the lives on that are there, and writes what comes of it.
 ///
 /// # Errors
-/// Those of [`planned`] and [`write`]; [`Error::Refused`] if another process works there.
+/// Those of [`planned`] and of writing; [`Error::Refused`] if another process works there.
 pub fn work(plan: &Limit, dir: &Path, shows: &Shows<'_>) -> Result<(Vec<Response>, Vec<Found>), Error> {
     let _lock = exclusive(dir)?;
     let mut lives = Lives::at(&dir.join(FILE))?;
