@@ -103,6 +103,8 @@ fn what_was_killed_goes_on_and_ends_alike() {
         &format!("out/cells/{key}/training.csv"),
         400,
     );
+    let said = killed.refused("sweep --resume out");
+    assert!(said.contains("another process is at work in out"), "{said}");
     child.kill().unwrap();
     child.wait().unwrap();
     // Killed and interrupted at many moments, with one thread and with two.

@@ -95,8 +95,8 @@ def evaluate(
         lambda show: _native.evaluate(
             os.fspath(run),
             whole("episodes", episodes, 1, 2**32 - 1),
-            obs_noise,
-            drift_scale,
+            real("obs_noise", obs_noise),
+            real("drift_scale", drift_scale),
             sample,
             call(seed, out, threads, show),
         ),
@@ -276,6 +276,14 @@ def whole(key: str, value: int, least: int, most: int) -> int:
     if not least <= number <= most:
         raise ValueError(f"{key} {number}: allowed are whole numbers from {least} to {most}")
     return number
+
+
+def real(key: str, value: float) -> float:
+    """A keyword that is a number."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{key} {value!r}: a number is needed") from None
 
 
 def names(key: str, several: Sequence[str]) -> list[str]:

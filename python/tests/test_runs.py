@@ -237,3 +237,9 @@ def test_who_asks_for_functions_where_there_are_none_is_told():
     for agents in [{"mine": lambda o: o}, [lambda o: o]]:
         with pytest.raises(TypeError, match=r"functions are played by compare\(\) alone"):
             resonetics.limit(agents)
+
+
+@pytest.mark.parametrize(("words", "match"), [({"obs_noise": "x"}, "obs_noise 'x'"), ({"drift_scale": None}, "drift_scale None")])
+def test_a_factor_is_a_number(trained, words, match):
+    with pytest.raises(TypeError, match=match):
+        resonetics.evaluate(trained, **words)

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::files::text;
 use crate::interrupt::{self, Stop};
 use crate::progress::Progress;
-use crate::run_dir::{RunDir, RunRecord, exclusive, status};
+use crate::run_dir::{RunDir, RunRecord, ended, exclusive, status};
 
 /// Creates the sweep's directory, `out` or the next free one below `runs`.
 ///
@@ -24,13 +24,20 @@ pub fn begin(plan: &Sweep, out: Option<&Path>) -> Result<RunDir, Error> {
 /// The plan of the sweep in `dir`, and its directory to go on in; none if it is finished.
 ///
 /// # Errors
-/// [`Error::Refused`] if there is no sweep.
+/// [`Error::Refused`] if there is no sweep, or another process is at work in it.
 pub fn stopped(dir: &Path) -> Result<(Sweep, Option<RunDir>), Error> {
     let path = dir.join("config.toml");
     let plan = Sweep::parse(&text(&path)?)
         .map_err(|problem| Error::Refused(format!("cannot resume {}: {problem}", path.display())))?;
     if status(dir)?.as_deref() == Some("finished") {
         return Ok((plan, None));
+    }
+    // The lock of a run that is at work would be waited for.
+    if ended(dir).as_deref() == Some("running") {
+        return Err(Error::Refused(format!(
+            "another process is at work in {}: wait for it, or stop it, and try again",
+            dir.display()
+        )));
     }
     let run = RunDir::resume(dir, RunRecord::new("sweep", None), &|_| Ok(()))?;
     Ok((plan, Some(run)))
