@@ -200,7 +200,10 @@ resonetics.train(steps=150_000, seed=8, max_steps=200, out="cut", progress=False
 
 def test_keyboard_interrupt_ends_in_order_and_the_run_goes_on():
     """SIGINT to a process of its own, as Ctrl-C sends it."""
-    process = subprocess.Popen([sys.executable, "-c", UNTIL_STOPPED], stderr=subprocess.PIPE, text=True)
+    # Where tests run in the background of a shell, SIGINT is ignored: not by those who press Ctrl-C.
+    heard = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+    words = [sys.executable, "-c", UNTIL_STOPPED]
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
     log = Path("cut/training.csv")
     while not log.exists() or log.stat().st_size < 2000:
         assert process.poll() is None, process.stderr.read()

@@ -79,8 +79,8 @@ pub(crate) fn check(all: bool) -> Result<(), String> {
     run("its types", &python, &here, &["-m", "mypy", "--cache-dir", "../target/mypy"])?;
     // From elsewhere, or Python takes the sources for the package.
     run("its stubs", &python, &away, &["-m", "mypy.stubtest", "resonetics._native"])?;
-    // What it is compared with.
-    cargo("the program", &["build", "--release", "--quiet", "--workspace"])?;
+    // What it is compared with; where the other tests have run it is there already.
+    cargo("the program", &["build", "--release", "--quiet", "--workspace", "--bin", "resonetics"])?;
     tests("its tests", &python, &["../python/tests"])?;
     for peers in PEERS.iter().filter(|_| all) {
         println!("\n== the package for Python beside others: {}", peers.packages.join(", "));

@@ -152,7 +152,9 @@ def test_the_command_is_interrupted_and_goes_on(cluster, tmp_path):
     plan = tmp_path / "plan.toml"
     plan.write_text(PLAN.format(steps=100_000))
     words = [*COMMAND, str(plan), "--out", "there", "--address", cluster.address]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # Where tests run in the background of a shell, SIGINT is ignored.
+    heard = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
     cells = Path("there/cells")
     while len(list(cells.glob("[0-9a-f]*"))) < 2:
         assert process.poll() is None, process.communicate()
