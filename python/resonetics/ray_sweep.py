@@ -19,7 +19,7 @@ import ray  # noqa: E402
 
 from resonetics import _native  # noqa: E402
 from resonetics.progress import Bar, Remarks, Show, shown  # noqa: E402
-from resonetics.runs import Place, call, whole  # noqa: E402
+from resonetics.runs import Place, begun_sweep, call, whole  # noqa: E402
 
 __all__ = ["ray_sweep"]
 
@@ -62,16 +62,9 @@ def ray_sweep(
     """
     threads = whole("threads", threads, 1, 1024)
     max_retries = whole("max_retries", max_retries, -1, 1_000_000)
-    if (plan is None) == (resume is None):
-        raise TypeError("plan or resume: one of them is needed")
-    if plan is not None:
-        sweep = _native.Sweep(_native.read_text(plan), out)
-    else:
-        assert resume is not None
-        stopped = _native.Sweep.stopped(resume)
-        if stopped is None:
-            return Path(resume)
-        sweep = stopped
+    sweep = begun_sweep(plan, out, resume)
+    if isinstance(sweep, Path):
+        return sweep
     show = shown(progress)
     failed: list[str] = []
     interrupted = True

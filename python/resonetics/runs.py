@@ -201,18 +201,21 @@ def sweep(
     `resume` is the folder of one that was stopped, in place of `plan`. `jobs` trainings run at a time, with a thread each. On
     several machines: `python -m resonetics.ray_sweep`.
     """
+    begun = begun_sweep(plan, out, resume)
+    if isinstance(begun, Path):
+        return begun
+    with_bar(progress, lambda show: begun.work(thread_count(jobs), call(0, None, 1, show)))
+    return begun.dir
+
+
+def begun_sweep(plan: Place | None, out: Place | None, resume: Place | None) -> _native.Sweep | Path:
+    """The sweep of a plan, or the one in a folder; the folder alone if it is finished."""
     if (plan is None) == (resume is None):
         raise TypeError("plan or resume: one of them is needed")
     if plan is not None:
-        begun = _native.Sweep(_native.read_text(plan), out)
-    else:
-        assert resume is not None
-        stopped = _native.Sweep.stopped(resume)
-        if stopped is None:
-            return Path(resume)
-        begun = stopped
-    with_bar(progress, lambda show: begun.work(thread_count(jobs), call(0, None, 1, show)))
-    return begun.dir
+        return _native.Sweep(_native.read_text(plan), out)
+    assert resume is not None
+    return _native.Sweep.stopped(resume) or Path(resume)
 
 
 def analyze(

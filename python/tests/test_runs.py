@@ -246,3 +246,17 @@ def test_who_asks_for_functions_where_there_are_none_is_told():
 def test_a_factor_is_a_number(trained, words, match):
     with pytest.raises(TypeError, match=match):
         resonetics.evaluate(trained, **words)
+
+
+def test_a_sweep_is_that_of_the_program(program):
+    Path("plan.toml").write_text("steps = 2048\nseeds = [1, 2]\nevaluate = 5\n[settings]\nmax_steps = 50\n")
+    ours = resonetics.sweep("plan.toml", out="ours", progress=False)
+    done = program("sweep", "plan.toml", "--out", "other", "--quiet")
+    assert done.returncode == 0, done.stderr
+    assert files(ours) == files("other") and "table.csv" in files(ours)
+    before = {path: path.stat().st_mtime_ns for path in ours.rglob("*")}
+    assert resonetics.sweep(resume=ours) == ours
+    assert {path: path.stat().st_mtime_ns for path in ours.rglob("*")} == before
+    for words in [{}, {"plan": "plan.toml", "resume": ours}]:
+        with pytest.raises(TypeError, match="one of them is needed"):
+            resonetics.sweep(**words)
