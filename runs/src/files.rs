@@ -459,5 +459,19 @@ impl Drop for CsvFile {
     }
 }
 
+/// Gives what is at `path`, if anything is, the next free name with `.before-N` behind it: what cannot go on is not
+/// overwritten.
+///
+/// # Errors
+/// That it cannot be renamed.
+pub fn put_aside(path: &Path) -> Result<(), Error> {
+    if path.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    let name = |number: u16| PathBuf::from(format!("{}.before-{number}", path.display()));
+    let free = (1..=u16::MAX).map(name).find(|path| path.symlink_metadata().is_err());
+    free.map_or(Ok(()), |free| fs::rename(path, &free).map_err(error::io("rename", path)))
+}
+
 #[cfg(test)]
 mod tests;

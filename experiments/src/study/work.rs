@@ -1,6 +1,6 @@
 //! The work of a study: its cells, as many at once as there are threads, each a process of its own.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use resonetics_runs::error::io;
+use resonetics_runs::files::put_aside;
 use resonetics_runs::{Error, interrupt, run_dir};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -179,14 +180,4 @@ fn waited_for(mut child: Child) -> Result<ExitStatus, Error> {
         }
         thread::sleep(LOOK);
     }
-}
-
-/// Nothing is overwritten: what is left of a run that cannot go on gets another name.
-fn put_aside(folder: &Path) -> Result<(), Error> {
-    if !folder.exists() {
-        return Ok(());
-    }
-    let name = |number: u16| PathBuf::from(format!("{}.before-{number}", folder.display()));
-    let free = (1..=u16::MAX).map(name).find(|path| !path.exists());
-    free.map_or(Ok(()), |free| fs::rename(folder, &free).map_err(io("rename", folder)))
 }

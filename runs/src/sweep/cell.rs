@@ -11,7 +11,7 @@ use toml::Value;
 
 use crate::config_toml::short_numbers;
 use crate::error::{Error, io};
-use crate::files::{read, sha256, text, write_new};
+use crate::files::{put_aside, read, sha256, text, write_new};
 use crate::plan::Plan;
 use crate::progress::{Progress, Silent};
 use crate::rollout::play_with;
@@ -217,13 +217,6 @@ impl Progress for Part<'_> {
     fn message(&self, _: &str) {}
 
     fn finish(&self) {}
-}
-
-/// Nothing is overwritten: what cannot go on gets another name.
-fn put_aside(path: &Path) -> Result<(), Error> {
-    let name = |number: u16| PathBuf::from(format!("{}.before-{number}", path.display()));
-    let free = (1..=u16::MAX).map(name).find(|path| !path.exists());
-    free.map_or(Ok(()), |free| fs::rename(path, &free).map_err(io("rename", path)))
 }
 
 /// Takes the cell `key` that was trained in the folder `from`, elsewhere, into the sweep in `dir`: whole or not at all. Whether it
