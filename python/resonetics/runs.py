@@ -46,8 +46,9 @@ def train(
     """Trains a Prophet (PPO) in `env` and yields the run's folder, as `resonetics train` does.
 
     `steps` are rounded down to whole rollouts. `recipe` is `"standard"` or `"large"`, `start` another training whose networks
-    it begins with. The same seed is the same training, bit for bit, on any number of threads. On KeyboardInterrupt its
-    last checkpoint is written, and :func:`resume` goes on.
+    it begins with. The same seed is the same training, bit for bit, on any number of threads. After a
+    KeyboardInterrupt :func:`resume` goes on from its last checkpoint (`train.checkpoint_every` updates lie between two), or from the
+    beginning where there is none yet.
     """
     return with_bar(
         progress,
@@ -293,7 +294,7 @@ def names(key: str, several: Sequence[str]) -> list[str]:
     """A keyword that is a list of names; a name alone is a list of one."""
     listed = [several] if isinstance(several, str) else list(several)
     if isinstance(several, Mapping) or not all(isinstance(name, str) for name in listed):
-        raise TypeError(f"{key}: a list of names is needed; functions are played by compare() alone, in a dict with their names")
+        raise TypeError(f"{key}: a list of names is needed; functions are played by compare() alone, as a dict {{name: function}}")
     return listed
 
 
