@@ -34,6 +34,9 @@ pub enum Error {
     /// The work began and could not be carried through.
     #[error("{0}")]
     Failed(String),
+    /// What was asked about is not there, or cannot be known.
+    #[error("{0}")]
+    Unknown(String),
     /// The signal of this number arrived: see [`crate::interrupt`].
     #[error("interrupted by {}", signal(*.0))]
     Interrupted(i32),
@@ -63,6 +66,7 @@ impl Error {
             | Self::Chart(_)
             | Self::Learner(_)
             | Self::Failed(_)
+            | Self::Unknown(_)
             | Self::Interrupted(_) => false,
             Self::Refused(_) | Self::Setting(_) | Self::Read(_) => true,
         }

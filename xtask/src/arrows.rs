@@ -17,8 +17,10 @@ use syn::{Attribute, Ident, Item, Meta, UseTree, Visibility};
 use crate::workspace::{cargo_program, root};
 
 /// Which crate needs which, as ARCHITECTURE.md has it; what those need may be needed too.
-const ARROWS: [(&[&str], &[&str]); 5] = [
-    (&["experiments", "python"], &["runs", "view"]),
+const ARROWS: [(&[&str], &[&str]); 7] = [
+    (&["experiments"], &["lumen", "view"]),
+    (&["python"], &["runs", "view"]),
+    (&["lumen"], &["runs"]),
     (&["view"], &["envs"]),
     (&["runs"], &["agents", "analysis"]),
     (&["agents"], &["envs", "kernel"]),

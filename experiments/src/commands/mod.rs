@@ -17,6 +17,7 @@ mod gardener;
 mod kept;
 mod limit;
 mod list;
+mod lumen;
 mod piped;
 mod record;
 mod replay;
@@ -92,6 +93,8 @@ pub enum Command {
     Check(check::CheckArgs),
     /// Repeat a run from its config.toml and compare the CSV files
     Rerun(rerun::RerunArgs),
+    /// Watch runs: signals, events, levels, their store, what Prometheus is shown
+    Lumen(lumen::LumenArgs),
     /// List environments, presets, agents and settings
     List(list::ListArgs),
     /// List experiments and the commands that run them
@@ -130,6 +133,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Throughput(args) => throughput::run(&args, context),
         Command::Check(args) => check::run(&args, context),
         Command::Rerun(args) => rerun::run(&args, context),
+        Command::Lumen(args) => lumen::run(&args, context),
         Command::List(args) => list::run(&args, &Cli::command()),
         Command::Experiments => experiments::run(),
         Command::Doctor(args) if args.learners => doctor_learners::run(&args),
