@@ -11,7 +11,7 @@ use resonetics_runs::inputs::Inputs;
 use resonetics_runs::plan::Eval;
 use resonetics_runs::progress::Silent;
 use resonetics_runs::setup::Setup;
-use resonetics_runs::training::{LearnerKind, Runtime, Stopped, Train, Training, Watched};
+use resonetics_runs::training::{LearnerKind, Runtime, Seen, Stopped, Train, Training, Watched};
 use resonetics_runs::{Error, trained};
 
 // ANCHOR: train
@@ -19,7 +19,11 @@ use resonetics_runs::{Error, trained};
 fn train(dir: &Path, watch: &dyn Fn(&Watched<'_>) -> Result<(), Error>) -> Result<(), Error> {
     let world = Setup::preset("k8s", "reference")?.with(None, &["max_steps=100".to_owned()])?;
     let plan = Train::new(1, 8192, LearnerKind::Native, world.training(8192), world);
-    let runtime = Runtime { watch, ..Runtime::default() };
+    let updates = |seen: &Seen<'_>| match seen {
+        Seen::Update(watched) => watch(watched),
+        _ => Ok(()),
+    };
+    let runtime = Runtime { watch: &updates, ..Runtime::default() };
     Training::begin(&plan, Some(dir), &runtime)?.run(&runtime)
 }
 

@@ -10,6 +10,7 @@ mod serve;
 mod study;
 mod trace;
 mod view;
+mod watching;
 
 use std::process::ExitCode;
 

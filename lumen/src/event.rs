@@ -32,6 +32,9 @@ pub struct Event {
     /// The levels after this window; where they are known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub levels: Option<Levels>,
+    /// What the lanes have in common; of windows of several lanes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<Fleet>,
     /// Why, in one of a few words, for `decide` and `rollback`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -162,6 +165,22 @@ pub struct Signals {
     pub harmony_index: Option<f64>,
     /// 1 - 2 |residual - 0.5|, not below 0. Greatest half-way to the loss: gates nothing.
     pub coherence_level: Option<f64>,
+}
+
+/// What the lanes of a source have in common in a window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fleet {
+    /// Mean over pairs of Pearson's correlation of their residuals, in `[-1, 1]`: near 1 there is one cause for many.
+    pub coupling: Option<f64>,
+    /// 95th less 5th percentile of the known phases, in rad.
+    pub phase_bandwidth: Option<f64>,
+    /// Entropy of the risk letters, in bits: 0 where all have the same, at most log2 3.
+    pub entropy_bits: Option<f64>,
+    /// Units at SAFE, WATCH and RISK, by their mean residual.
+    pub letters: [u64; 3],
+    /// The unit with the largest mean residual, among those that still play, from 0.
+    pub worst: Option<usize>,
 }
 
 /// A safety level.

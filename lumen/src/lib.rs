@@ -4,3 +4,6 @@
 //! docs/LUMEN.md is the page for those who use it.
 
 pub mod event;
+pub mod log;
+pub mod signals;
+pub mod source;

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::files::{CsvFile, cell};
 use crate::interrupt;
 use crate::progress::Progress;
-use crate::rollout::Episode;
+use crate::rollout::{Episode, Watches, Watching};
 use crate::setup::Setup;
 use crate::trained::TrainedAgents;
 
@@ -38,6 +38,9 @@ const SUMMARY_COLUMNS: [&str; 13] = [
 /// Makes the policy of an agent, by its name, for so many environments.
 pub type Cast<'a> = dyn Fn(&str, usize) -> Result<Box<dyn Policy>, Error> + Sync + 'a;
 
+/// Makes what watches so many lanes of the agent of this name, of which the first plays the episode of this number.
+pub type WatchingAgent<'a> = dyn Fn(&str, usize, usize) -> Box<dyn Watches + 'a> + Sync + 'a;
+
 /// What is played.
 pub struct Cards<'a> {
     /// The world.
@@ -52,6 +55,8 @@ pub struct Cards<'a> {
     pub checkpoints: &'a TrainedAgents,
     /// Makes their policies.
     pub cast: &'a Cast<'a>,
+    /// Watches the episodes of an agent.
+    pub watching: Option<&'a WatchingAgent<'a>>,
 }
 
 /// What came of it, agent by agent.
@@ -67,14 +72,16 @@ pub struct Played {
 /// # Errors
 /// Those of the agents, an interrupt, and that a file cannot be written.
 pub fn work(cards: &Cards<'_>, dir: &Path, progress: &dyn Progress) -> Result<Played, Error> {
-    let Cards { env, agents, checkpoints, cast, .. } = *cards;
+    let Cards { env, agents, checkpoints, cast, watching, .. } = *cards;
     let seeds: Vec<u64> = (0..u64::from(cards.episodes)).map(|i| lane_seed(cards.seed, i)).collect();
     let mut episodes_csv = CsvFile::create(&dir.join(episodes::FILE), &episodes::COLUMNS)?;
     let mut all: Vec<Vec<Episode>> = Vec::new();
     for agent in agents {
         progress.message(agent);
         let policy = |envs: usize| cast(agent, envs);
-        all.push(episodes::play(&mut episodes_csv, agent, env, &policy, &seeds, progress)?);
+        let of_it = watching.map(|watching| move |first: usize, lanes: usize| watching(agent, first, lanes));
+        let of_it = of_it.as_ref().map(|of_it| of_it as &Watching<'_>);
+        all.push(episodes::play(&mut episodes_csv, agent, env, &policy, &seeds, progress, of_it)?);
     }
     episodes_csv.finish()?;
     progress.message("resampling");

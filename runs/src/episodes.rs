@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::files::{CsvFile, cell};
 use crate::progress::Progress;
-use crate::rollout::{Episode, MakePolicy, play_with};
+use crate::rollout::{Episode, MakePolicy, Watching, play_watched};
 use crate::setup::Setup;
 
 /// The name of the file.
@@ -27,7 +27,8 @@ pub const COLUMNS: [&str; 11] = [
 /// Episodes that are played before their rows are written: an interrupted run keeps the others.
 const ROWS: usize = 4096;
 
-/// Plays an episode of `agent` for each seed, with the policies that `policy` makes, and writes its row.
+/// Plays an episode of `agent` for each seed, with the policies that `policy` makes, and writes its row; watched, where
+/// somebody does.
 ///
 /// # Errors
 /// Those of [`play_with`], and that a row cannot be written.
@@ -38,10 +39,15 @@ pub fn play(
     policy: &MakePolicy<'_>,
     seeds: &[u64],
     progress: &dyn Progress,
+    watching: Option<&Watching<'_>>,
 ) -> Result<Vec<Episode>, Error> {
     let mut episodes: Vec<Episode> = Vec::with_capacity(seeds.len());
     for seeds in seeds.chunks(ROWS) {
-        let played = play_with(env, policy, seeds, progress)?;
+        let before = episodes.len();
+        let behind =
+            watching.map(|watching| move |first: usize, lanes: usize| watching(before + first, lanes));
+        let behind = behind.as_ref().map(|behind| behind as &Watching<'_>);
+        let played = play_watched(env, policy, seeds, progress, behind)?;
         for (number, episode) in (1 + episodes.len()..).zip(&played) {
             csv.row(row(agent, number, episode))?;
         }

@@ -43,7 +43,7 @@ pub fn play(plan: &Eval, dir: &Path, progress: &dyn Progress) -> Result<Value, E
     let seeds: Vec<u64> = (0..u64::from(plan.episodes)).map(|i| lane_seed(plan.seed, i)).collect();
     let mut csv = CsvFile::create(&dir.join(episodes::FILE), &episodes::COLUMNS)?;
     let policy = |envs: usize| plan.policy(envs);
-    let played = episodes::play(&mut csv, &plan.agent(), &plan.env, &policy, &seeds, progress)?;
+    let played = episodes::play(&mut csv, &plan.agent(), &plan.env, &policy, &seeds, progress, None)?;
     csv.finish()?;
     let found = found(plan, &played, measure(plan, &seeds)?);
     write_new(&dir.join(evaluations::FILE), format!("{found}\n").as_bytes())?;

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::files::text;
+use crate::plan::Lumen;
+use crate::plan::lumen::Typed;
 use crate::setup::{EnvTable, STEPS, Setup, WorldSettings};
 
 /// A file of settings and settings on top of it; the default is none.
@@ -36,6 +38,33 @@ impl<W: Settings> Settings for WithTrain<W> {
 }
 
 impl Overlay {
+    /// What of it says how a run is watched, and the rest.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or the first setting under `lumen.` that is refused.
+    pub fn watched(self) -> Result<(Lumen, Overlay), Error> {
+        let (lumen, sets) = self.sets.into_iter().partition::<Vec<_>, _>(|set| is_lumen(set));
+        let overlay = Overlay { file: self.file, sets };
+        let base = Typed { lumen: Lumen::default() };
+        let file =
+            overlay.file.as_deref().map(|path| text(path).map(|text| (path.display().to_string(), text)));
+        let (name, text) = file.transpose()?.unwrap_or_default();
+        // What is no TOML is refused with its line where the rest is read.
+        let table: toml::Table = text.parse().unwrap_or_default();
+        // That of a run is its own.
+        let typed = table.get("lumen").filter(|_| !table.contains_key("command"));
+        let typed =
+            typed.map(|typed| toml::Table::from_iter([("lumen".to_owned(), typed.clone())]).to_string());
+        let source = typed.as_ref().map(|text| Source { name: &name, text });
+        let place = |error: ConfigError| {
+            // The lines of a part of a file are not those of the file.
+            let of_file = !name.is_empty() && error.place.starts_with(&name);
+            ConfigError { place: if of_file { name.clone() } else { error.place.clone() }, ..error }
+        };
+        let lumen = resolve(&base, source, &lumen).map_err(place)?.lumen;
+        Ok((lumen, overlay))
+    }
+
     /// `world` with the file and then the settings on top. What the file says of a training is left out. `note` is
     /// told which settings of a run are taken.
     ///
@@ -122,6 +151,7 @@ impl SettingsFile {
         let table: toml::Table = text.parse().unwrap_or_default();
         let train = table.get("train").filter(|train| train.is_table());
         let Some(command) = table.get("command").and_then(toml::Value::as_str) else {
+            let text = if table.contains_key("lumen") { without_lumen(&text) } else { text };
             return Ok(Some(SettingsFile { name, preset: None, trains: train.is_some(), text }));
         };
         let EnvTable { preset, mut settings, .. } = env_of(&table, &name, command, env)?;
@@ -130,7 +160,9 @@ impl SettingsFile {
         let left: Vec<&str> = table
             .keys()
             .map(String::as_str)
-            .filter(|key| !["command", "env", "worlds"].contains(key) && (train.is_none() || *key != "train"))
+            .filter(|key| {
+                !["command", "env", "worlds", "lumen"].contains(key) && (train.is_none() || *key != "train")
+            })
             .collect();
         let left = if left.is_empty() { String::new() } else { format!(", not its {}", left.join(", ")) };
         note(&format!("{name} belongs to a run of `{command}`: its {taken} used, preset {preset}{left}"));
@@ -142,6 +174,26 @@ impl SettingsFile {
     fn source(&self) -> Source<'_> {
         Source { name: &self.name, text: &self.text }
     }
+}
+
+/// Whether `set`, or a line of a file, is of what watches.
+fn is_lumen(set: &str) -> bool {
+    set.trim_start().strip_prefix("lumen").is_some_and(|rest| rest.trim_start().starts_with(['.', '=']))
+}
+
+/// `text` without what watches, its other lines where they were.
+fn without_lumen(text: &str) -> String {
+    let mut inside = false;
+    let keep = |line: &str| {
+        let line = line.trim_start();
+        let is_header = line.starts_with('[');
+        if is_header {
+            inside = line.split('#').next().is_some_and(|header| header.trim_end() == "[lumen]");
+        }
+        !inside && !is_lumen(line)
+    };
+    let mut keep = keep;
+    text.lines().map(|line| if keep(line) { format!("{line}\n") } else { "\n".to_owned() }).collect()
 }
 
 /// The settings of a run's training with those that it lacks, since it is older than they are, as they were then: not

@@ -4,8 +4,8 @@ use ndarray::Array2;
 use rayon::prelude::*;
 use resonetics_agents::{Observations, Policy};
 use resonetics_envs::env::ParallelEnv;
-use resonetics_envs::gardener::{GardenerEnv, LifeEvent};
-use resonetics_envs::k8s::K8sEnv;
+use resonetics_envs::gardener::{Decisions, GardenerEnv, LifeEvent};
+use resonetics_envs::k8s::{Action, K8sEnv};
 use resonetics_envs::stream::{Domain, Key};
 use resonetics_envs::vector::{Autoreset, Batch, VecEnv};
 
@@ -26,6 +26,22 @@ pub struct Snapshot {
     pub budget: Option<f64>,
 }
 
+/// What whoever watches episodes is told of an environment after a step: how near it is to what ends it, and what was
+/// done. What is not known is `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Telemetry {
+    /// Average load of a cluster, mean dirt of a garden, and the value from which on it is lost by it.
+    pub load: [f64; 2],
+    /// In a cluster the memory that is nearest to ending the episode, and the value at which a node fails.
+    pub memory: Option<[f64; 2]>,
+    /// Share of those who acted that cleaned, scaled, or were replaced by control.
+    pub effort: f64,
+    /// Share of the decisions that were the agent's own.
+    pub own: f64,
+    /// The world's risk, with the control layer's name for it.
+    pub risk: Option<(f64, &'static str)>,
+}
+
 /// An environment that experiments can play.
 pub trait Playable: ParallelEnv + Clone + Sync {
     /// Births and cleared memories since the last step.
@@ -40,9 +56,31 @@ pub trait Playable: ParallelEnv + Clone + Sync {
     fn heap_bytes(&self) -> usize {
         0
     }
+    /// What it is like after a step with the actions that were `chosen`, and who did what in it, by numbers that
+    /// individuals keep: added to `acts`. None if nobody can say how near its loss is.
+    fn telemetry(&self, chosen: &[usize], acts: &mut Vec<(u64, usize)>) -> Option<Telemetry> {
+        let _ = (chosen, acts);
+        None
+    }
 }
 
 impl Playable for K8sEnv {
+    fn telemetry(&self, chosen: &[usize], acts: &mut Vec<(u64, usize)>) -> Option<Telemetry> {
+        let config = self.config();
+        let replaced = self.replaced();
+        let action = replaced.or_else(|| chosen.first().copied())?;
+        acts.push((0, action));
+        let works =
+            replaced.is_some() || action == Action::Clean as usize || action == Action::Scale as usize;
+        Some(Telemetry {
+            load: [ParallelEnv::info(self).avg_load.into(), config.avg_load_terminate_threshold],
+            memory: Some([self.worst_memory(), config.oom_memory]),
+            effort: f64::from(u8::from(works)),
+            own: f64::from(u8::from(replaced.is_none())),
+            risk: self.control().map(|(state, _)| (state.risk, state.verdict.name())),
+        })
+    }
+
     fn snapshot(&self) -> Snapshot {
         let info = ParallelEnv::info(self);
         Snapshot {
@@ -58,6 +96,21 @@ impl Playable for K8sEnv {
 }
 
 impl Playable for GardenerEnv {
+    fn telemetry(&self, _: &[usize], acts: &mut Vec<(u64, usize)>) -> Option<Telemetry> {
+        let world = self.world();
+        let Decisions { made, worked, forced } = world.decisions();
+        acts.extend(world.acts());
+        let share = |count: u32| f64::from(count) / f64::from(made.max(1));
+        let state = world.risk();
+        Some(Telemetry {
+            load: [world.mean_dirt(), world.config().lost.dirt_share],
+            memory: None,
+            effort: share(worked),
+            own: 1.0 - share(forced),
+            risk: Some((state.risk, state.verdict.name())),
+        })
+    }
+
     fn events(&self) -> &[LifeEvent] {
         GardenerEnv::events(self)
     }
@@ -183,6 +236,19 @@ pub struct Episode {
 /// Makes a policy for so many environments.
 pub type MakePolicy<'a> = dyn Fn(usize) -> Result<Box<dyn Policy>, Error> + Sync + 'a;
 
+/// Watches episodes that are played side by side, on a thread.
+pub trait Watches {
+    /// A step in lane `lane` led to `telemetry`; `acts` is who did what in it.
+    fn step(&mut self, lane: usize, telemetry: &Telemetry, acts: &[(u64, usize)]);
+    /// All lanes that still play have stepped.
+    fn stepped(&mut self) {}
+    /// The episode of lane `lane` is over: by loss or not.
+    fn ended(&mut self, lane: usize, lost: bool);
+}
+
+/// Makes what watches so many lanes, of which the first plays the episode of this number, from 0.
+pub type Watching<'a> = dyn Fn(usize, usize) -> Box<dyn Watches + 'a> + Sync + 'a;
+
 /// Plays an episode for each seed with the policies that `policy` makes, in parallel; the result does not depend
 /// on the threads.
 ///
@@ -194,14 +260,28 @@ pub fn play_with(
     seeds: &[u64],
     progress: &dyn Progress,
 ) -> Result<Vec<Episode>, Error> {
+    play_watched(setup, policy, seeds, progress, None)
+}
+
+/// The same, watched.
+///
+/// # Errors
+/// As [`play_with`].
+pub fn play_watched(
+    setup: &Setup,
+    policy: &MakePolicy<'_>,
+    seeds: &[u64],
+    progress: &dyn Progress,
+    watching: Option<&Watching<'_>>,
+) -> Result<Vec<Episode>, Error> {
     match &setup.settings {
         WorldSettings::K8s(settings) => {
             let env = K8sEnv::new(settings.env.clone());
-            play_in(&env, policy, seeds, 64, progress)
+            play_lanes_in(&env, policy, seeds, 64, progress, watching)
         }
         WorldSettings::Gardener(settings) => {
             let env = GardenerEnv::new(settings.env.clone());
-            play_in(&env, policy, seeds, 1, progress)
+            play_lanes_in(&env, policy, seeds, 1, progress, watching)
         }
     }
 }
@@ -217,16 +297,29 @@ pub fn play_in<E: Playable>(
     lanes: usize,
     progress: &dyn Progress,
 ) -> Result<Vec<Episode>, Error> {
+    play_lanes_in(env, policy, seeds, lanes, progress, None)
+}
+
+fn play_lanes_in<E: Playable>(
+    env: &E,
+    policy: &MakePolicy<'_>,
+    seeds: &[u64],
+    lanes: usize,
+    progress: &dyn Progress,
+    watching: Option<&Watching<'_>>,
+) -> Result<Vec<Episode>, Error> {
     let threads = rayon::current_num_threads().min(seeds.len().div_ceil(lanes));
     let together = threads * lanes.min(seeds.len());
     let bytes = (size_of::<E>() + env.heap_bytes()).saturating_mul(together);
     memory::fits(&format!("{together} environments side by side (fewer with fewer --threads)"), bytes)?;
     let pieces: Result<Vec<Vec<Episode>>, Error> = seeds
         .par_chunks(lanes)
-        .map(|seeds| {
+        .enumerate()
+        .map(|(chunk, seeds)| {
             let policy = policy(seeds.len())?;
             let mut rollout = Rollout::new(vec![env.clone(); seeds.len()], policy)?;
-            let episodes = play_lanes(&mut rollout, seeds, progress)?;
+            let watches = watching.map(|watching| watching(chunk * lanes, seeds.len()));
+            let episodes = play_lanes(&mut rollout, seeds, progress, watches)?;
             progress.inc(seeds.len() as u64);
             Ok(episodes)
         })
@@ -239,7 +332,10 @@ fn play_lanes<E: Playable>(
     rollout: &mut Rollout<E>,
     seeds: &[u64],
     progress: &dyn Progress,
+    mut watches: Option<Box<dyn Watches + '_>>,
 ) -> Result<Vec<Episode>, Error> {
+    let rows = rollout.actions.len() / seeds.len();
+    let mut acts = Vec::new();
     rollout.reset(seeds);
     let new = |seed: &u64| Episode {
         seed: *seed,
@@ -261,7 +357,15 @@ fn play_lanes<E: Playable>(
             if episode.terminated || episode.truncated {
                 continue;
             }
-            let now = rollout.envs.env(lane).snapshot();
+            let env = rollout.envs.env(lane);
+            let now = env.snapshot();
+            if let Some(watches) = &mut watches {
+                acts.clear();
+                let chosen = &rollout.actions[lane * rows..(lane + 1) * rows];
+                if let Some(telemetry) = env.telemetry(chosen, &mut acts) {
+                    watches.step(lane, &telemetry, &acts);
+                }
+            }
             episode.steps += 1;
             episode.avg_load += now.load;
             let before = episode.oom.unwrap_or_default();
@@ -273,7 +377,13 @@ fn play_lanes<E: Playable>(
                 episode.avg_load /= f64::from(episode.steps);
                 episode.budget = now.budget;
                 playing -= 1;
+                if let Some(watches) = &mut watches {
+                    watches.ended(lane, episode.terminated);
+                }
             }
+        }
+        if let Some(watches) = &mut watches {
+            watches.stepped();
         }
     }
     Ok(episodes)

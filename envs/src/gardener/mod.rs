@@ -12,4 +12,4 @@ pub use config::{
     REFERENCE_POPULATION, RewardConfig, RiskConfig,
 };
 pub use environment::{ACTIONS, GardenerEnv, features};
-pub use world::{Gardener, Generation, GenerationNoise, LifeEvent, World, action};
+pub use world::{Decisions, Gardener, Generation, GenerationNoise, LifeEvent, World, action};

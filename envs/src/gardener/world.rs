@@ -97,10 +97,26 @@ pub struct Generation {
     pub removed: f64,
 }
 
+/// What the gardeners of a generation decided, and who decided for them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Decisions {
+    /// Gardeners that acted.
+    pub made: u32,
+    /// Those that cleaned, or whose action control replaced.
+    pub worked: u32,
+    /// Those that were in an emergency, or whose action was imposed, or that survival mode held: not their own.
+    pub forced: u32,
+}
+
 /// What a gardener does in the present generation.
 #[derive(Clone, Copy, Default)]
 struct Turn {
+    id: u64,
     action: usize,
+    /// Control put another action in the place of the one that was wanted.
+    imposed: bool,
+    /// In an emergency, in survival mode, or imposed.
+    forced: bool,
     /// An emergency move, at its lower cost.
     emergency_move: bool,
     /// Rich enough to breed when it chose, and allowed to.
@@ -324,6 +340,21 @@ impl World {
         self.turns.get(position).map_or((0.0, 0.0), |turn| (turn.earned, turn.paid))
     }
 
+    /// What each gardener did in the last generation: its number, which it keeps for life, and its action.
+    pub fn acts(&self) -> impl Iterator<Item = (u64, usize)> {
+        self.turns.iter().map(|turn| (turn.id, turn.action))
+    }
+
+    /// What they decided in the last generation.
+    pub fn decisions(&self) -> Decisions {
+        let count = |of: fn(&Turn) -> bool| self.turns.iter().filter(|turn| of(turn)).count() as u32;
+        Decisions {
+            made: self.turns.len() as u32,
+            worked: count(|turn| turn.imposed || turn.action == action::CLEAN),
+            forced: count(|turn| turn.forced),
+        }
+    }
+
     /// Step 3; yields the number of emergency moves.
     fn choose(&mut self, intended: &[usize], damping: &[f32]) -> u32 {
         let mut emergency_moves = 0;
@@ -341,7 +372,10 @@ impl World {
             let action = self.controlled(wanted, f64::from(dirt), || f64::from(damping[position]));
             let imposed = self.restraint.survival || action != wanted;
             self.turns.push(Turn {
+                id: self.gardeners[position].id,
                 action,
+                imposed: action != wanted,
+                forced: emergency || imposed,
                 emergency_move: emergency && action < action::MOVES,
                 may_breed: rich && action == action::WAIT && !(self.config.control.stop_breeding && imposed),
                 ..Turn::default()

@@ -48,6 +48,8 @@ pub(super) struct Extra {
     /// The nodes of a grid beyond one block; else empty.
     pub(super) nodes: Box<[Block<1>]>,
     pub(super) shield: Option<Shield>,
+    /// The action of the last step that the shield took for another, none if it let it be.
+    pub(super) replaced: Option<u8>,
 }
 
 /// The K8s smart-tensor environment.
@@ -79,7 +81,7 @@ impl K8sEnv {
         let beyond = if params.blocks() == 1 { 0 } else { params.blocks() };
         let shield = params.config.control.enabled.then(|| Shield::new(&params));
         let extra = (beyond > 0 || shield.is_some())
-            .then(|| Box::new(Extra { nodes: vec![Block::ZERO; beyond].into(), shield }));
+            .then(|| Box::new(Extra { nodes: vec![Block::ZERO; beyond].into(), shield, replaced: None }));
         let shared = Arc::new(Shared { params, observation_space: BoxSpace::unit(OBSERVATION) });
         let mut env = K8sEnv {
             block: Block::ZERO,
@@ -102,6 +104,30 @@ impl K8sEnv {
     /// Risk, flow and verdict, and the restraint that follows; `None` without the shield.
     pub fn control(&self) -> Option<(RiskState, Restraint)> {
         self.shield().map(|shield| (shield.state, shield.restraint))
+    }
+
+    /// The action that the shield took in the last step in place of another; none if it let the action be.
+    pub fn replaced(&self) -> Option<usize> {
+        self.extra.as_ref().and_then(|extra| extra.replaced).map(usize::from)
+    }
+
+    /// The memory that is nearest to ending the episode, in `[0, 1]`: the k-th largest where k nodes out of memory end
+    /// it, or that of a critical node where one does.
+    pub fn worst_memory(&self) -> f64 {
+        let config = self.config();
+        let count = if config.terminate_on_any_oom { 1 } else { config.oom_terminate_threshold };
+        let memory = |block: &Block<1>| block.memory.as_flattened().to_vec();
+        let priority = |block: &Block<1>| block.priority.as_flattened().to_vec();
+        let all = |of: &dyn Fn(&Block<1>) -> Vec<f32>| -> Vec<f32> {
+            self.nodes().iter().flat_map(of).take(config.nodes()).collect()
+        };
+        let (mut memory, priority) = (all(&memory), all(&priority));
+        let critical = |&(_, priority): &(&f32, &f32)| f64::from(*priority) > config.critical_priority;
+        let critical = memory.iter().zip(&priority).filter(critical).map(|(memory, _)| *memory);
+        let critical = critical.fold(0.0_f32, f32::max);
+        memory.sort_unstable_by(|a, b| b.total_cmp(a));
+        let kth = memory.get(count.max(1) - 1).copied().unwrap_or(0.0);
+        f64::from(if config.critical_oom_terminate { kth.max(critical) } else { kth })
     }
 
     /// Whether it has one block of nodes and no shield.
@@ -151,6 +177,7 @@ impl K8sEnv {
         let Some(extra) = &mut self.extra else { return rules::reset(params, key, scalars, block) };
         let nodes = if extra.nodes.is_empty() { block } else { &mut extra.nodes };
         rules::reset(params, key, scalars, nodes);
+        extra.replaced = None;
         if let Some(shield) = &mut extra.shield {
             shield.reset(params, scalars);
         }
@@ -255,6 +282,15 @@ impl K8sEnv {
             }
             None => action,
         }
+    }
+
+    /// As [`K8sEnv::shielded`], remembering what it took for what.
+    pub(super) fn replacing(&mut self, action: usize) -> usize {
+        let taken = self.shielded(action);
+        if let Some(extra) = &mut self.extra {
+            extra.replaced = (taken != action).then_some(taken as u8);
+        }
+        taken
     }
 
     /// One step of the rules alone: with a recorded noise, each `[nodes]`, in place of the stream's,

@@ -36,7 +36,7 @@ impl Env for K8sEnv {
     #[inline(always)]
     fn step(&mut self, action: usize, observation: &mut [f32]) -> Result<Step, InvalidAction> {
         check(action)?;
-        let action = if self.extra.is_none() { action } else { self.shielded(action) };
+        let action = if self.extra.is_none() { action } else { self.replacing(action) };
         let (params, scalars, actions) = (&self.shared.params, &mut self.scalars, [action as u32]);
         let noise = Drawn::new(params, &self.key, scalars.steps);
         let block = std::slice::from_mut(&mut self.block);

@@ -8,21 +8,25 @@ use resonetics_analysis::read::episodes::Played as Rows;
 use resonetics_analysis::stats::compare::paired_counts;
 use resonetics_analysis::stats::summary::{interquartile_mean, mean, standard_deviation};
 use resonetics_analysis::stats::{FEW, Interval};
+use resonetics_lumen::log::{Full, Log};
+use resonetics_lumen::source::world::Episodes;
+use resonetics_lumen::source::{closed, run_name};
 use resonetics_runs::Error;
-use resonetics_runs::benchmark::{self, Cards, Played, rate, returns};
+use resonetics_runs::benchmark::{self, Cards, Played, WatchingAgent, rate, returns};
 use resonetics_runs::inputs::trained::agent_identity;
 use resonetics_runs::lifespan::{self, titled};
 use resonetics_runs::plan::range::EPISODES;
 use resonetics_runs::plan::{Benchmark, Plan, check_agents};
-use resonetics_runs::rollout::Episode;
+use resonetics_runs::rollout::{Episode, Watches};
 use resonetics_runs::setup::{Setup, WorldSettings};
 use resonetics_runs::trained::{PROPHET, TrainedAgents, named as training};
 
 use super::context::Context;
 use super::kept::kept;
-use super::typed::{ActingArgs, OutArgs, SeedArgs, WorldArgs, seed, whole};
+use super::typed::{ActingArgs, LumenArgs, OutArgs, SeedArgs, WorldArgs, seed, whole};
 use crate::out::say;
 use crate::progress::Bar;
+use crate::watching::{named as named_for_events, shape, tell as tell_watching, thresholds};
 
 /// What was once published for the cluster: agent, return, steps. The rules do not yield it.
 const PUBLISHED: [(&str, f64, f64); 2] = [("random", -12.456, 312.4), ("heuristic", 18.912, 456.8)];
@@ -47,17 +51,19 @@ pub struct BenchmarkArgs {
     #[command(flatten)]
     pub world: WorldArgs,
     #[command(flatten)]
+    pub lumen: LumenArgs,
+    #[command(flatten)]
     pub out: OutArgs,
 }
 
 pub fn run(args: &BenchmarkArgs, context: Context) -> Result<(), Error> {
-    let env = args.world.world(&args.env)?;
+    let (env, lumen) = args.world.watched(&args.env)?;
     let agents = named(&args.agents);
     let names: Vec<&str> = agents.iter().map(String::as_str).collect();
     let checkpoints = TrainedAgents::default().open(&names)?.sampled(args.acting.sample)?;
     check_agents(&agents, &checkpoints, &env)?;
-    let (seed, functions) = (seed(&args.seed)?, Vec::new());
-    let plan = Benchmark { seed, episodes: args.episodes, agents, checkpoints, functions, env };
+    let (seed, functions, lumen) = (seed(&args.seed)?, Vec::new(), args.lumen.over(lumen));
+    let plan = Benchmark { seed, episodes: args.episodes, agents, checkpoints, functions, lumen, env };
     let all = Plan::Benchmark(plan.clone());
     kept(&all, args.out.out.as_deref(), context, None, |dir| execute(&plan, dir, context)).map(drop)
 }
@@ -94,8 +100,28 @@ pub fn execute(plan: &Benchmark, dir: &Path, context: Context) -> Result<(), Err
     let total = u64::from(*episodes) * agents.len() as u64;
     let progress = Bar::new(total, "episodes", context.quiet);
     let cast = |agent: &str, envs: usize| plan.policy(agent, envs);
-    let cards = Cards { env, agents, episodes: *episodes, seed: *seed, checkpoints, cast: &cast };
-    let Played { episodes: all, intervals } = benchmark::work(&cards, dir, &progress)?;
+    let log = plan.lumen.enabled.then(|| Log::create(dir, Full::Wait)).transpose()?;
+    let run = run_name(dir);
+    let watching = log.as_ref().map(|log| {
+        let run = &run;
+        move |agent: &str, first: usize, lanes: usize| {
+            let watched = Episodes {
+                log,
+                entity: format!("{run}/{}", named_for_events(agent)),
+                loop_id: format!("benchmark.{}", env.name),
+                shape: shape(env),
+                thresholds: thresholds(plan.lumen),
+            };
+            Box::new(watched.lanes(first, lanes, *episodes as usize)) as Box<dyn Watches>
+        }
+    });
+    let watching = watching.as_ref().map(|watching| watching as &WatchingAgent<'_>);
+    let cards = Cards { env, agents, episodes: *episodes, seed: *seed, checkpoints, cast: &cast, watching };
+    let played = benchmark::work(&cards, dir, &progress);
+    if let Some(log) = log {
+        closed(log, &tell_watching);
+    }
+    let Played { episodes: all, intervals } = played?;
     progress.finish();
     tell(plan, &all, &intervals)
 }

@@ -10,20 +10,24 @@ use resonetics_analysis::stats::log_rank::{LogRank, log_rank_test};
 use resonetics_analysis::stats::restricted_mean::{paired_restricted_mean_interval, restricted_mean};
 use resonetics_analysis::stats::survival::{Lifetime, kaplan_meier, median_survival};
 use resonetics_envs::stream::lane_seed;
+use resonetics_lumen::log::{Full, Log};
+use resonetics_lumen::source::world::Episodes;
+use resonetics_lumen::source::{closed, run_name};
 use resonetics_runs::Error;
 use resonetics_runs::files::{CsvFile, cell, write_new};
 use resonetics_runs::overlay::Overlay;
 use resonetics_runs::plan::range::PAIRS;
 use resonetics_runs::plan::{Controls, Plan, WorldPlan};
-use resonetics_runs::rollout::{Episode, play_with};
+use resonetics_runs::rollout::{Episode, Watches, play_watched, play_with};
 use resonetics_runs::setup::Setup;
 use resonetics_runs::trained::{TrainedAgents, policy};
 
 use super::context::Context;
 use super::kept::kept;
-use super::typed::{OutArgs, SeedArgs, seed, whole};
+use super::typed::{LumenArgs, OutArgs, SeedArgs, seed, whole};
 use crate::out::{note, say};
 use crate::progress::Bar;
+use crate::watching::{shape, tell as tell_watching, thresholds};
 
 const LIFETIMES: [&str; 7] = ["world", "agent", "control", "episode", "seed", "lifetime", "lost"];
 
@@ -95,24 +99,27 @@ pub struct ControlsArgs {
     #[command(flatten)]
     pub seed: SeedArgs,
     #[command(flatten)]
+    pub lumen: LumenArgs,
+    #[command(flatten)]
     pub out: OutArgs,
 }
 
 pub fn run(args: &ControlsArgs, context: Context) -> Result<(), Error> {
     let names = args.env.as_deref().map_or(vec!["gardener", "k8s"], |name| vec![name]);
-    let worlds: Result<Vec<WorldPlan>, Error> = names.into_iter().map(|name| world(name, args)).collect();
-    let worlds = worlds?;
+    let (lumen, overlay) = Overlay { file: args.config.clone(), sets: args.sets.clone() }.watched()?;
+    let lumen = args.lumen.over(lumen);
+    let worlds = names.into_iter().map(|name| world(name, args, &overlay));
+    let worlds = worlds.collect::<Result<Vec<WorldPlan>, Error>>()?;
     let agents: Vec<&str> = worlds.iter().map(|world| world.agent.as_str()).collect();
     let checkpoints = TrainedAgents::default().open(&agents)?;
-    let plan = Controls { seed: seed(&args.seed)?, episodes: args.episodes, checkpoints, worlds };
+    let plan = Controls { seed: seed(&args.seed)?, episodes: args.episodes, checkpoints, lumen, worlds };
     let all = Plan::Controls(plan.clone());
     kept(&all, args.out.out.as_deref(), context, None, |dir| execute(&plan, dir, context)).map(drop)
 }
 
-fn world(name: &str, args: &ControlsArgs) -> Result<WorldPlan, Error> {
+fn world(name: &str, args: &ControlsArgs, overlay: &Overlay) -> Result<WorldPlan, Error> {
     let garden = name == "gardener";
     let preset = args.preset.as_deref().unwrap_or(if garden { "reference" } else { "storm" });
-    let overlay = Overlay { file: args.config.clone(), sets: args.sets.clone() };
     let base = Setup::preset(name, preset)?.with_limit(LIMIT);
     let env = overlay.over(base, &|text| note(format_args!("{text}")))?;
     let agent = args.agent.as_deref().unwrap_or(if garden { "evolved" } else { "random" });
@@ -124,6 +131,8 @@ pub fn execute(plan: &Controls, dir: &Path, context: Context) -> Result<(), Erro
     let seeds: Vec<u64> = (0..u64::from(plan.episodes)).map(|i| lane_seed(plan.seed, i)).collect();
     let total = 2 * u64::from(plan.episodes) * plan.worlds.len() as u64;
     let progress = Bar::new(total, "lives", context.quiet);
+    let log = plan.lumen.enabled.then(|| Log::create(dir, Full::Wait)).transpose()?;
+    let run = run_name(dir);
     let mut lifetimes_csv = CsvFile::create(&dir.join("lifetimes.csv"), &LIFETIMES)?;
     let mut all = Vec::new();
     for world in &plan.worlds {
@@ -131,7 +140,22 @@ pub fn execute(plan: &Controls, dir: &Path, context: Context) -> Result<(), Erro
         let mut side = |enabled: bool, control: &str| {
             let env = world.env.with_control(enabled);
             let policy = |envs: usize| plan.checkpoints.policy(&env, &world.agent, envs);
-            let episodes = play_with(&env, &policy, &seeds, &progress)?;
+            let episodes = match &log {
+                None => play_with(&env, &policy, &seeds, &progress)?,
+                Some(log) => {
+                    let watched = Episodes {
+                        log,
+                        entity: format!("{run}/{}-{control}", world.env.name),
+                        loop_id: format!("controls.{}", world.env.name),
+                        shape: shape(&env),
+                        thresholds: thresholds(plan.lumen),
+                    };
+                    let watching = |first: usize, lanes: usize| {
+                        Box::new(watched.lanes(first, lanes, seeds.len())) as Box<dyn Watches>
+                    };
+                    play_watched(&env, &policy, &seeds, &progress, Some(&watching))?
+                }
+            };
             write_lifetimes(&mut lifetimes_csv, world, control, &episodes)?;
             Ok::<_, Error>(episodes)
         };
@@ -139,6 +163,9 @@ pub fn execute(plan: &Controls, dir: &Path, context: Context) -> Result<(), Erro
     }
     lifetimes_csv.finish()?;
     progress.finish();
+    if let Some(log) = log {
+        closed(log, &tell_watching);
+    }
     write_survival(plan, dir, &all)?;
     for (plan, lives) in plan.worlds.iter().zip(&all) {
         draw_survival(dir, plan, lives)?;

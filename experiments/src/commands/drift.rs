@@ -5,23 +5,25 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
-use resonetics_kernel::prophet_optimizer::Mode;
+use resonetics_kernel::prophet_optimizer::{Mode, ProphetConfig};
 use resonetics_kernel::risk_predictor::RiskTarget;
+use resonetics_lumen::source::drift::{self as watched_drift, Watch};
 use resonetics_runs::Error;
 use resonetics_runs::files::{CsvFile, begun, last_number};
 use resonetics_runs::interrupt;
 use resonetics_runs::monitor::{Monitor, Snapshot};
 use resonetics_runs::plan::range::{BATCH, DRIFT_STEPS};
-use resonetics_runs::plan::{Drift as DriftPlan, Plan};
+use resonetics_runs::plan::{Drift as DriftPlan, Lumen, Plan};
 use resonetics_runs::run_dir::{RunDir, RunRecord, exclusive};
 use resonetics_runs::training::{Checkpoint, Checkpoints, Identity};
 use serde::{Deserialize, Serialize};
 
 use super::context::Context;
 use super::kept::{finished, kept, told};
-use super::typed::{Learner, MonitorArgs, OutArgs, SeedArgs, seed, whole};
+use super::typed::{Learner, LumenArgs, MonitorArgs, OutArgs, SeedArgs, seed, whole};
 use crate::drift::{Drift, Row, Settings, State, make};
 use crate::out::say;
+use crate::watching::{tell, thresholds};
 
 /// The columns of `drift.csv`, a row a step.
 const COLUMNS: [&str; 17] = [
@@ -43,6 +45,9 @@ const COLUMNS: [&str; 17] = [
     "target",
     "prediction",
 ];
+
+/// Places in [`COLUMNS`] of what a watcher looks at ([`watched_drift::COLUMNS`]).
+const WATCHED: [usize; 5] = [0, 1, 6, 5, 4];
 
 /// Steps between two lines of the log.
 const LOG_EVERY: u64 = 100;
@@ -75,7 +80,7 @@ struct Summary {
 pub struct DriftArgs {
     /// Resume the run in this directory from its last checkpoint; only --device, --threads and the monitoring
     /// options may be given with it
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["steps", "batch_size", "no_kernel", "no_tune", "centred_risk", "learner", "seed", "out"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["steps", "batch_size", "no_kernel", "no_tune", "centred_risk", "learner", "seed", "out", "lumen"])]
     pub resume: Option<PathBuf>,
     /// Training steps, over which the target goes once through its four phases
     #[arg(long, value_name = "N", default_value_t = 2000, allow_negative_numbers = true, value_parser = whole::<u64>(DRIFT_STEPS))]
@@ -103,6 +108,8 @@ pub struct DriftArgs {
     pub seed: SeedArgs,
     #[command(flatten)]
     pub out: OutArgs,
+    #[command(flatten)]
+    pub lumen: LumenArgs,
     // Last: its heading would apply to every option that follows.
     #[command(flatten)]
     pub monitor: MonitorArgs,
@@ -120,6 +127,7 @@ pub fn run(args: &DriftArgs, context: Context) -> Result<(), Error> {
         tune: !args.no_tune && !args.no_kernel,
         risk_target: if args.centred_risk { RiskTarget::Centred } else { RiskTarget::Sigmoid },
         learner: args.learner.into(),
+        lumen: args.lumen.over(Lumen::default()),
     };
     plan.check()?;
     make(plan.learner, plan.seed, &args.device)?;
@@ -138,6 +146,9 @@ pub fn execute(plan: &DriftPlan, dir: &Path, device: &str, monitor: Option<&Moni
     let (mut drift, mut csv, mut summary) = open(plan, device, &checkpoints, &dir.join(CSV))?;
     checkpoints.tidy()?;
     let (first, start) = (drift.steps(), Instant::now());
+    let base_rate = ProphetConfig::default().base_lr;
+    let watch = || Watch::begin(dir, first, base_rate, thresholds(plan.lumen), &tell);
+    let mut watch = plan.lumen.enabled.then(watch).transpose()?;
     if let Some(monitor) = monitor {
         monitor.begin(Snapshot { training_step: first, ..Snapshot::default() });
     }
@@ -150,7 +161,11 @@ pub fn execute(plan: &DriftPlan, dir: &Path, device: &str, monitor: Option<&Moni
                 return Err(failure);
             }
         };
-        csv.row(cells(&row))?;
+        let cells = cells(&row);
+        csv.row(&cells)?;
+        if let Some(watch) = &mut watch {
+            watch.row(WATCHED.map(|at| cells[at].as_str()));
+        }
         summary.add(&row);
         if let Some(monitor) = monitor {
             monitor.publish(snapshot(&row));
@@ -165,10 +180,16 @@ pub fn execute(plan: &DriftPlan, dir: &Path, device: &str, monitor: Option<&Moni
             let (state, arrays) = drift.save().map_err(Error::Failed)?;
             let numbers = Numbers { drift: state, summary: summary.clone() };
             let checkpoint = Checkpoint { csv_bytes, best: None, numbers, arrays };
-            checkpoints.write(drift.steps(), &checkpoint, false)?;
+            let (sha256, removed) = checkpoints.write(drift.steps(), &checkpoint, false)?;
+            if let Some(watch) = &mut watch {
+                watch.checkpoint(drift.steps(), &sha256, &removed);
+            }
         }
     }
     csv.finish()?;
+    if let Some(watch) = watch {
+        watch.finish(&tell);
+    }
     summary.tell(steps)
 }
 
@@ -179,7 +200,7 @@ fn open(
     checkpoints: &Checkpoints,
     path: &Path,
 ) -> Result<(Drift, CsvFile, Summary), Error> {
-    let DriftPlan { seed, steps, batch_size, kernel, tune, risk_target, learner } = plan.clone();
+    let DriftPlan { seed, steps, batch_size, kernel, tune, risk_target, learner, .. } = plan.clone();
     let settings = Settings { seed, steps, batch_size, kernel, tune, risk_target };
     let mut drift = Drift::new(&settings, make(learner, seed, device)?);
     let Some(Checkpoint { csv_bytes, numbers, arrays, .. }) = checkpoints.last::<Numbers>()? else {

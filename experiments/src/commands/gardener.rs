@@ -10,20 +10,24 @@ use resonetics_envs::gardener::{
     GardenerConfig, GardenerEnv, Generation, REFERENCE_CELLS, REFERENCE_POPULATION,
 };
 use resonetics_envs::risk::Verdict;
+use resonetics_lumen::log::{Full, Log};
+use resonetics_lumen::source::world::Episodes;
+use resonetics_lumen::source::{closed, run_name};
 use resonetics_runs::error::{self, Error};
 use resonetics_runs::files::{CsvFile, cell, write_new};
 use resonetics_runs::garden_csv;
 use resonetics_runs::interrupt;
 use resonetics_runs::plan::range::{GENERATIONS, RUNS};
 use resonetics_runs::plan::{Gardener, Plan};
-use resonetics_runs::rollout::Rollout;
+use resonetics_runs::rollout::{Playable, Rollout, Watches};
 use resonetics_runs::trained::TrainedAgents;
 
 use super::context::Context;
 use super::kept::kept;
-use super::typed::{ActingArgs, OutArgs, SeedArgs, WorldArgs, seed, whole};
+use super::typed::{ActingArgs, LumenArgs, OutArgs, SeedArgs, WorldArgs, seed, whole};
 use crate::out::{note, say};
 use crate::progress::Bar;
+use crate::watching::{shape, tell as tell_watching, thresholds};
 
 /// The columns of `summary.csv`, a row a run.
 const SUMMARY: [&str; 12] = [
@@ -80,11 +84,13 @@ pub struct GardenerArgs {
     #[command(flatten)]
     pub world: WorldArgs,
     #[command(flatten)]
+    pub lumen: LumenArgs,
+    #[command(flatten)]
     pub out: OutArgs,
 }
 
 pub fn run(args: &GardenerArgs, context: Context) -> Result<(), Error> {
-    let mut env = args.world.world("gardener")?;
+    let (mut env, lumen) = args.world.watched("gardener")?;
     let checkpoints = TrainedAgents::default().open(&[&args.agent])?.sampled(args.acting.sample)?;
     checkpoints.policy(&env, &args.agent, 1)?;
     if args.no_control {
@@ -96,6 +102,7 @@ pub fn run(args: &GardenerArgs, context: Context) -> Result<(), Error> {
         agent: args.agent.clone(),
         runs: args.runs,
         checkpoints,
+        lumen: args.lumen.over(lumen),
         env,
     };
     let all = Plan::Gardener(plan.clone());
@@ -153,6 +160,9 @@ fn simulate(
     let mut summary = Summary { seed: plan.seed_of(run), ..Summary::default() };
     rollout.reset(&[summary.seed]);
     let mut csv = CsvFile::create(&folder.join("resonetics_data.csv"), &garden_csv::COLUMNS)?;
+    let log = plan.lumen.enabled.then(|| Log::create(folder, Full::Wait)).transpose()?;
+    let mut lanes = log.as_ref().map(|log| watched(plan, log, run, folder).lanes(0, 1, 1));
+    let mut acts = Vec::new();
     for _ in 0..plan.generations {
         if let Err(interrupted) = interrupt::check() {
             csv.finish()?;
@@ -161,8 +171,17 @@ fn simulate(
         rollout.step()?;
         let generation = resonetics_envs::env::ParallelEnv::info(&*rollout.envs.env(0));
         csv.row(garden_csv::row(&generation))?;
+        if let Some(lanes) = &mut lanes {
+            acts.clear();
+            if let Some(telemetry) = rollout.envs.env(0).telemetry(&[], &mut acts) {
+                lanes.step(0, &telemetry, &acts);
+            }
+        }
         let dirt = generation.total_entropy / cells;
         if rollout.envs.env(0).saturated() == config.lost.generations {
+            if let (None, Some(lanes)) = (summary.lost_at, &mut lanes) {
+                lanes.ended(0, true);
+            }
             summary.lost_at.get_or_insert(generation.generation);
         }
         summary.add(&generation, dirt);
@@ -172,7 +191,27 @@ fn simulate(
         progress.inc(1);
     }
     csv.finish()?;
+    drop(lanes);
+    if let Some(log) = log {
+        closed(log, &tell_watching);
+    }
     Ok(summary)
+}
+
+/// How a garden is watched.
+fn watched<'a>(plan: &Gardener, log: &'a Log, run: u32, folder: &Path) -> Episodes<'a> {
+    // Each garden is a run of its own for who reads events.
+    let name = match (plan.runs, folder.parent()) {
+        (2.., Some(parent)) => format!("{}.run-{run:04}", run_name(parent)),
+        _ => run_name(folder),
+    };
+    Episodes {
+        log,
+        entity: format!("{name}/garden"),
+        loop_id: "gardener.gardener".to_owned(),
+        shape: shape(&plan.env),
+        thresholds: thresholds(plan.lumen),
+    }
 }
 
 fn tell(plan: &Gardener, runs: &[Summary]) -> Result<(), Error> {

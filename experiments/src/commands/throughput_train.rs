@@ -23,7 +23,7 @@ use crate::progress::Bar;
 const STEPS: u64 = 1_000_000_000_000;
 
 pub fn run(args: &ThroughputArgs, context: Context) -> Result<(), Error> {
-    let (env, train) = args.world.training(&args.env, args.learner, args.recipe, setup::STEPS)?;
+    let (env, train, _) = args.world.training(&args.env, args.learner, args.recipe, setup::STEPS)?;
     let plan = Train::new(args.seed.seed, STEPS, args.learner.into(), train, env);
     plan.fits()?;
     let table = toml::Table::try_from(&plan).map_err(|error| Error::Failed(error.to_string()))?;

@@ -5,24 +5,26 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use resonetics_agents::prophet::config::{Schedule, TrainConfig};
 use resonetics_envs::config::short;
+use resonetics_lumen::source::training::Watch;
 use resonetics_runs::Error;
 use resonetics_runs::monitor::Monitor;
 use resonetics_runs::plan::range::TRAINING_STEPS;
 use resonetics_runs::setup::STEPS;
 use resonetics_runs::shell::command_line;
-use resonetics_runs::training::{self, Extension, Runtime, Start, Stopped, Train, Training};
+use resonetics_runs::training::{self, Extension, Runtime, Seen, Start, Stopped, Train, Training};
 
 use super::context::Context;
 use super::kept::{tell_finished, told};
-use super::typed::{Learner, MonitorArgs, OutArgs, Recipe, SeedArgs, WorldArgs, seed, whole};
+use super::typed::{Learner, LumenArgs, MonitorArgs, OutArgs, Recipe, SeedArgs, WorldArgs, seed, whole};
 use crate::out::say;
 use crate::progress::Bar;
+use crate::watching::{tell, thresholds};
 
 #[derive(Debug, Args)]
 pub struct TrainArgs {
     /// Resume the run in this directory from its last checkpoint; only --steps, --device, --threads,
     /// --tensorboard and the monitoring options may be given with it
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["env", "from", "learner", "recipe", "seed", "preset", "config", "sets", "out"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["env", "from", "learner", "recipe", "seed", "preset", "config", "sets", "out", "lumen"])]
     pub resume: Option<PathBuf>,
     /// Start from the networks and normalisers of another training, of its best checkpoint or of DIR@last or
     /// DIR@STEP, with other settings or in another environment; the networks must have the same shapes
@@ -56,6 +58,8 @@ pub struct TrainArgs {
     pub world: WorldArgs,
     #[command(flatten)]
     pub out: OutArgs,
+    #[command(flatten)]
+    pub lumen: LumenArgs,
     // Last: its heading would apply to every option that follows.
     #[command(flatten)]
     pub monitor: MonitorArgs,
@@ -66,10 +70,11 @@ pub fn run(args: &TrainArgs, context: Context) -> Result<(), Error> {
         return resume(dir, args, context);
     }
     let steps = args.steps.unwrap_or(STEPS);
-    let (env, train) = args.world.training(&args.env, args.learner, args.recipe, steps)?;
+    let (env, train, lumen) = args.world.training(&args.env, args.learner, args.recipe, steps)?;
     let learner = args.learner.into();
     let from = args.from.as_ref().map(|run| Start::of(&run.display().to_string())).transpose()?;
-    let plan = Train { from, ..Train::new(0, steps, learner, train, env) };
+    let lumen = args.lumen.over(lumen);
+    let plan = Train { from, lumen, ..Train::new(0, steps, learner, train, env) };
     training::check(&plan, &args.device)?;
     training::check_start(&plan)?;
     let plan = Train { seed: seed(&args.seed)?, ..plan };
@@ -143,7 +148,7 @@ fn runtime<'a>(args: &'a TrainArgs, monitor: Option<&'a Monitor>, bar: &'a Bar) 
 /// Trains to the end and says what came out.
 fn trained(training: Training, plan: &Train, runtime: &Runtime<'_>, context: Context) -> Result<(), Error> {
     let dir = training.dir().to_path_buf();
-    let outcome = training.run(runtime);
+    let outcome = watched(plan, &dir, runtime, |runtime| training.run(runtime));
     runtime.progress.finish();
     let interrupted = matches!(outcome, Err(Error::Interrupted(_)));
     // What cannot be read back is no reason to call the training failed.
@@ -220,5 +225,22 @@ fn came_out(plan: &Train, dir: &Path, interrupted: bool) -> Result<String, Error
 pub fn execute(plan: &Train, dir: &Path, context: Context) -> Result<(), Error> {
     let bar = bar(plan, context);
     let runtime = Runtime { progress: &bar, tell: &|line| say(format_args!("{line}")), ..Runtime::default() };
-    training::train_in(plan, dir, &runtime)
+    watched(plan, dir, &runtime, |runtime| training::train_in(plan, dir, runtime))
+}
+
+/// Does `work` in `dir`, watched if `plan` says so.
+fn watched<T>(
+    plan: &Train,
+    dir: &Path,
+    runtime: &Runtime<'_>,
+    work: impl FnOnce(&Runtime<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    if plan.lumen.is_off() {
+        return work(runtime);
+    }
+    let watch = Watch::new(plan, dir, thresholds(plan.lumen), &tell);
+    let see = |seen: &Seen<'_>| watch.see(seen);
+    let outcome = work(&Runtime { watch: &see, ..*runtime });
+    watch.finish();
+    outcome
 }

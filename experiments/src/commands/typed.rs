@@ -11,6 +11,7 @@ use resonetics_agents::prophet::config::TrainConfig;
 use resonetics_runs::Error;
 use resonetics_runs::monitor::{Monitor, USUAL};
 use resonetics_runs::overlay::Overlay;
+use resonetics_runs::plan::Lumen;
 use resonetics_runs::plan::range::{SEED, allowed};
 use resonetics_runs::setup::{Setup, WorldSettings};
 use resonetics_runs::training::LearnerKind;
@@ -50,6 +51,21 @@ pub struct FixedSeedArgs {
     /// Seed of all random numbers
     #[arg(long, value_name = "S", default_value_t = 1, value_parser = whole::<u64>(SEED))]
     pub seed: u64,
+}
+
+/// For commands whose runs can be watched.
+#[derive(Debug, Args)]
+pub struct LumenArgs {
+    /// Watch the run: its nearness to the loss as events.jsonl and metrics.csv; the same as --set lumen.enabled=true
+    #[arg(long)]
+    pub lumen: bool,
+}
+
+impl LumenArgs {
+    /// What was typed, and `set` elsewhere.
+    pub fn over(&self, set: Lumen) -> Lumen {
+        Lumen { enabled: self.lumen || set.enabled, ..set }
+    }
 }
 
 /// For commands in which trained agents act.
@@ -133,7 +149,7 @@ impl WorldArgs {
         self.overlay().over(self.preset(name)?, &|text| note(format_args!("{text}")))
     }
 
-    /// The world `name` and the settings of a training of `steps` steps in it.
+    /// The world `name`, the settings of a training of `steps` steps in it, and how it is watched.
     ///
     /// # Errors
     /// As [`WorldArgs::world`].
@@ -143,9 +159,22 @@ impl WorldArgs {
         learner: Learner,
         recipe: Recipe,
         steps: u64,
-    ) -> Result<(Setup, TrainConfig), Error> {
+    ) -> Result<(Setup, TrainConfig, Lumen), Error> {
         let defaults = |env: &Setup| defaults(env, learner, recipe, steps);
-        self.overlay().over_training(self.preset(name)?, &defaults, &|text| note(format_args!("{text}")))
+        let (lumen, overlay) = self.overlay().watched()?;
+        let note = |text: &str| note(format_args!("{text}"));
+        let (world, train) = overlay.over_training(self.preset(name)?, &defaults, &note)?;
+        Ok((world, train, lumen))
+    }
+
+    /// As [`WorldArgs::world`], with how the run is watched.
+    ///
+    /// # Errors
+    /// As [`WorldArgs::world`].
+    pub fn watched(&self, name: &str) -> Result<(Setup, Lumen), Error> {
+        let (lumen, overlay) = self.overlay().watched()?;
+        let world = overlay.over(self.preset(name)?, &|text| note(format_args!("{text}")))?;
+        Ok((world, lumen))
     }
 
     fn preset(&self, name: &str) -> Result<Setup, Error> {

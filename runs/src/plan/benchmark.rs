@@ -5,6 +5,7 @@ use std::path::Path;
 use resonetics_agents::Policy;
 use serde::{Deserialize, Serialize};
 
+use super::lumen::Lumen;
 use super::range::{EPISODES, within};
 use crate::error::Error;
 use crate::setup::Setup;
@@ -26,6 +27,9 @@ pub struct Benchmark {
     /// Those of its agents that were functions of the program which called, and cannot be repeated without it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub functions: Vec<String>,
+    /// Whether it is watched.
+    #[serde(default, skip_serializing_if = "Lumen::is_off")]
+    pub lumen: Lumen,
     /// The world.
     pub env: Setup,
 }

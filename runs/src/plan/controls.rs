@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::lumen::Lumen;
 use super::range::{PAIRS, within};
 use crate::error::Error;
 use crate::setup::Setup;
@@ -18,6 +19,9 @@ pub struct Controls {
     /// Which checkpoints act for its trained agents; filled as it begins.
     #[serde(default, skip_serializing_if = "TrainedAgents::is_empty")]
     pub checkpoints: TrainedAgents,
+    /// Whether it is watched.
+    #[serde(default, skip_serializing_if = "Lumen::is_off")]
+    pub lumen: Lumen,
     /// The worlds, one after the other.
     pub worlds: Vec<WorldPlan>,
 }

@@ -3,6 +3,7 @@
 use resonetics_kernel::risk_predictor::RiskTarget;
 use serde::{Deserialize, Serialize};
 
+use super::lumen::Lumen;
 use super::range::{BATCH, DRIFT_STEPS, within};
 use crate::error::Error;
 use crate::training::LearnerKind;
@@ -26,6 +27,9 @@ pub struct Drift {
     /// The library that computes the networks; a config.toml names it where it is not the native one.
     #[serde(default, skip_serializing_if = "is_native")]
     pub learner: LearnerKind,
+    /// Whether it is watched.
+    #[serde(default, skip_serializing_if = "Lumen::is_off")]
+    pub lumen: Lumen,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it

@@ -4,6 +4,7 @@ use resonetics_envs::gardener::GardenerConfig;
 use resonetics_envs::stream::lane_seed;
 use serde::{Deserialize, Serialize};
 
+use super::lumen::Lumen;
 use super::range::{GENERATIONS, RUNS, within};
 use crate::error::Error;
 use crate::setup::{Setup, WorldSettings};
@@ -24,6 +25,9 @@ pub struct Gardener {
     /// Which checkpoints act for its trained agents; filled as it begins.
     #[serde(default, skip_serializing_if = "TrainedAgents::is_empty")]
     pub checkpoints: TrainedAgents,
+    /// Whether it is watched.
+    #[serde(default, skip_serializing_if = "Lumen::is_off")]
+    pub lumen: Lumen,
     /// The world.
     pub env: Setup,
 }

@@ -6,6 +6,7 @@ mod drift;
 mod eval;
 mod gardener;
 mod limit;
+pub(crate) mod lumen;
 pub mod range;
 mod record;
 
@@ -20,6 +21,7 @@ pub use self::drift::Drift;
 pub use self::eval::Eval;
 pub use self::gardener::Gardener;
 pub use self::limit::Limit;
+pub use self::lumen::Lumen;
 use self::range::{SEED, within};
 pub use self::record::Record;
 use crate::config_toml;

@@ -142,7 +142,7 @@ impl Checkpoints {
     }
 
     /// Writes the checkpoint of `steps`, also as the best one if it is that, and deletes those that are not
-    /// kept.
+    /// kept. Yields the SHA-256 of its safetensors file, and the steps of those that were deleted.
     ///
     /// # Errors
     /// Any I/O error.
@@ -151,7 +151,7 @@ impl Checkpoints {
         steps: u64,
         checkpoint: &Checkpoint<N>,
         is_best: bool,
-    ) -> Result<(), Error> {
+    ) -> Result<(String, Vec<u64>), Error> {
         let Checkpoint { csv_bytes, best, numbers, arrays } = checkpoint;
         let arrays = arrays.to_bytes().map_err(Error::Failed)?;
         let record = Record {
@@ -170,16 +170,25 @@ impl Checkpoints {
             write_atomic(&self.path(name, "safetensors"), &arrays)?;
             write_atomic(&self.path(name, "json"), &json)?;
         }
-        self.prune()
+        Ok((record.safetensors, self.prune()?))
     }
 
-    /// Deletes the oldest checkpoints, of which no more are kept than asked for.
+    /// SHA-256 of the safetensors file of the checkpoint of `steps`, in hex, as it is.
+    ///
+    /// # Errors
+    /// That it cannot be read.
+    pub fn sum(&self, steps: u64) -> Result<String, Error> {
+        files::read(&self.path(&step_name(steps), "safetensors"), u64::MAX).map(|bytes| sha256(&bytes))
+    }
+
+    /// Deletes the oldest checkpoints, of which no more are kept than asked for; yields their steps.
     ///
     /// # Errors
     /// Any I/O error.
-    fn prune(&self) -> Result<(), Error> {
+    fn prune(&self) -> Result<Vec<u64>, Error> {
         let names = self.names()?;
-        for old in &names[..names.len().saturating_sub(self.keep)] {
+        let old = &names[..names.len().saturating_sub(self.keep)];
+        for old in old {
             for extension in ["json", "safetensors"] {
                 let path = self.path(old, extension);
                 match fs::remove_file(&path) {
@@ -189,7 +198,7 @@ impl Checkpoints {
                 }
             }
         }
-        Ok(())
+        Ok(old.iter().filter_map(|name| name.strip_prefix("step-")?.parse().ok()).collect())
     }
 
     /// The last checkpoint; none if there is none, see [`Checkpoints::refuse_lost`].

@@ -20,7 +20,7 @@ pub use self::learner::{Device, LearnerKind, make, native_device, torch_device};
 pub use self::plan::{Start, Train, spaces};
 pub use self::row::{COLUMNS, Measured, greedy_returns};
 use self::session::World;
-pub use self::session::{Runtime, Watched, fresh};
+pub use self::session::{Runtime, Seen, Watched, fresh};
 pub use self::start::check_start;
 use crate::error::Error;
 use crate::files::{text, write_atomic};

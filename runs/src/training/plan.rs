@@ -17,6 +17,7 @@ use super::learner::LearnerKind;
 use crate::config_toml;
 use crate::error::Error;
 use crate::memory;
+use crate::plan::Lumen;
 use crate::plan::range::{TRAINING_STEPS, within};
 use crate::rollout::Playable;
 use crate::setup::{Setup, WorldSettings};
@@ -36,6 +37,9 @@ pub struct Train {
     /// The checkpoint of another training that it starts from; none: from networks of its own seed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Start>,
+    /// Whether it is watched.
+    #[serde(default, skip_serializing_if = "Lumen::is_off")]
+    pub lumen: Lumen,
     /// The world.
     pub env: Setup,
     /// Other numbers of steps from checkpoints on, in their order; the last tables of config.toml.
@@ -56,7 +60,7 @@ pub struct Start {
 impl Train {
     /// A training of `steps` steps of single environments in `env`, from networks of its own.
     pub fn new(seed: u64, steps: u64, learner: LearnerKind, train: TrainConfig, env: Setup) -> Train {
-        Train { seed, steps, learner, train, from: None, env, extended: Vec::new() }
+        Train { seed, steps, learner, train, from: None, lumen: Lumen::default(), env, extended: Vec::new() }
     }
 
     /// Reads the text of a config.toml; none if it is that of another command.

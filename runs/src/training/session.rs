@@ -36,9 +36,8 @@ pub struct Runtime<'a> {
     pub tell: &'a Tell<'a>,
     /// Shows the latest numbers to whoever asks.
     pub monitor: Option<&'a Monitor>,
-    /// Is told of each update, and of the untrained policy as update 0, before the checkpoint is written. An error
-    /// ends the training.
-    pub watch: &'a dyn Fn(&Watched<'_>) -> Result<(), Error>,
+    /// Is told what happens. An error ends the training.
+    pub watch: &'a dyn Fn(&Seen<'_>) -> Result<(), Error>,
     /// Whether to write TensorBoard's event files too; a training that has some goes on with them.
     pub tensorboard: bool,
 }
@@ -55,6 +54,38 @@ impl Default for Runtime<'_> {
             tensorboard: false,
         }
     }
+}
+
+/// What whoever watches a training is told, as it happens.
+#[derive(Clone, Copy)]
+pub enum Seen<'a> {
+    /// It begins, or goes on behind so many updates: its log ends there.
+    Begins {
+        /// Updates that are done.
+        updates: u64,
+        /// Steps of single environments that are.
+        steps: u64,
+    },
+    /// An update is done, and a checkpoint not yet written; of the untrained policy it is update 0.
+    Update(Watched<'a>),
+    /// A checkpoint was written.
+    Checkpoint {
+        /// Behind so many updates.
+        update: u64,
+        /// Behind so many steps: its name.
+        steps: u64,
+        /// SHA-256 of its safetensors file, in hex.
+        sha256: &'a str,
+        /// Whether it is the best so far.
+        best: bool,
+        /// Steps of the older ones that went for it.
+        removed: &'a [u64],
+    },
+    /// It went back to its last checkpoint: an update met a number that was not finite.
+    WentBack {
+        /// That update.
+        from: u64,
+    },
 }
 
 /// What an update did. The update 0, before the first one, has no numbers but what was measured.
@@ -239,6 +270,7 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
         let planned = self.plan.train.updates(self.plan.total());
         let progress = runtime.progress;
         progress.begin_at(self.trainer.updates());
+        (runtime.watch)(&Seen::Begins { updates: self.trainer.updates(), steps: self.trainer.steps() })?;
         self.begin(runtime)?;
         while self.trainer.updates() < planned {
             interrupt::check()?;
@@ -255,6 +287,7 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
                 Err(UpdateError::Learner(error)) => return Err(error.into()),
                 Err(UpdateError::NonFinite(bad)) => {
                     self.roll_back(bad, runtime.tell)?;
+                    (runtime.watch)(&Seen::WentBack { from: bad.update })?;
                     self.begin(runtime)?;
                 }
             }
@@ -278,7 +311,7 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
         if let Some(board) = &mut self.board {
             board.add(watched.update, watched.measured, watched.steps_per_second)?;
         }
-        (runtime.watch)(watched)
+        (runtime.watch)(&Seen::Update(*watched))
     }
 
     fn measure(&mut self, acting: Acting) -> Result<Earned, Error> {
@@ -319,7 +352,15 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
             self.best = better.or(self.best.take());
             let steps = numbers.steps();
             let checkpoint = Checkpoint { csv_bytes, best: self.best.clone(), numbers, arrays };
-            self.checkpoints.write(steps, &checkpoint, is_best)?;
+            let (sha256, removed) = self.checkpoints.write(steps, &checkpoint, is_best)?;
+            let update = update.update;
+            (runtime.watch)(&Seen::Checkpoint {
+                update,
+                steps,
+                sha256: &sha256,
+                best: is_best,
+                removed: &removed,
+            })?;
         }
         Ok(())
     }

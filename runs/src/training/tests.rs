@@ -121,8 +121,10 @@ fn trained_by(
     };
     fs::write(dir.join("config.toml"), "what is in it does not matter here\n").unwrap();
     let watch = RefCell::new(watch);
-    let watch = |watched: &Watched<'_>| {
-        (watch.borrow_mut())(watched.update);
+    let watch = |seen: &Seen<'_>| {
+        if let Seen::Update(watched) = seen {
+            (watch.borrow_mut())(watched.update);
+        }
         Ok(())
     };
     let runtime = Runtime { watch: &watch, ..Runtime::default() };

@@ -1,0 +1,124 @@
+//! What several units of one experiment (lanes, seeds, workers) have in common in a window.
+
+use super::entropy::bits;
+use super::level;
+use crate::event::{Fleet, Risk};
+
+/// Rows below which two residuals have no correlation that is told.
+const FEW_ROWS: usize = 30;
+
+/// A unit in a window.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Unit {
+    /// Its residuals, a row each, all units at the same moments.
+    pub residuals: Vec<f64>,
+    /// Its phase, where known.
+    pub phase_diff: Option<f64>,
+}
+
+/// What `units` have in common; letters begin above `thresholds`.
+pub fn fleet(units: &[Unit], thresholds: [f64; 2]) -> Fleet {
+    let means: Vec<Option<f64>> = units.iter().map(|unit| mean(&unit.residuals)).collect();
+    let mut letters = [0; 3];
+    for residual in means.iter().flatten() {
+        letters[match level::risk(*residual, thresholds) {
+            Risk::Safe => 0,
+            Risk::Watch => 1,
+            Risk::Risk => 2,
+        }] += 1;
+    }
+    let known = means.iter().enumerate().filter_map(|(unit, mean)| mean.map(|mean| (unit, mean)));
+    let mut phases: Vec<f64> = units.iter().filter_map(|unit| unit.phase_diff).collect();
+    phases.sort_by(f64::total_cmp);
+    let ends = quantile(&phases, 0.05).zip(quantile(&phases, 0.95));
+    Fleet {
+        coupling: coupling(units),
+        phase_bandwidth: ends.filter(|_| phases.len() > 1).map(|(low, high)| high - low),
+        entropy_bits: bits(&letters),
+        letters,
+        worst: known.max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0))).map(|(unit, _)| unit),
+    }
+}
+
+/// Mean correlation over pairs whose residuals move; none without such a pair or with too few rows.
+///
+/// The mean over all pairs of n standardised series follows from the variance of their sum, without a look at each
+/// pair: sum over pairs of r = (var(sum of z) - n) / 2.
+fn coupling(units: &[Unit]) -> Option<f64> {
+    let rows = units.first()?.residuals.len();
+    if rows < FEW_ROWS || units.iter().any(|unit| unit.residuals.len() != rows) {
+        return None;
+    }
+    let mut sum = vec![0.0; rows];
+    let mut moving = 0.0;
+    for unit in units {
+        let Some(mean) = mean(&unit.residuals) else { continue };
+        let variance = unit.residuals.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / rows as f64;
+        // Below it the series is constant but for rounding.
+        if variance > 1e-24 {
+            moving += 1.0;
+            let scale = variance.sqrt();
+            sum.iter_mut().zip(&unit.residuals).for_each(|(sum, value)| *sum += (value - mean) / scale);
+        }
+    }
+    let variance = sum.iter().map(|value| value * value).sum::<f64>() / rows as f64;
+    (moving > 1.0).then(|| ((variance - moving) / (moving * (moving - 1.0))).clamp(-1.0, 1.0))
+}
+
+fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+/// Of sorted values, between neighbours as numpy does; none without a value.
+pub fn quantile(sorted: &[f64], q: f64) -> Option<f64> {
+    let at = q * (sorted.len().checked_sub(1)? as f64);
+    let (low, high) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
+    Some(low + (high - low) * (at - at.floor()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unit(of: impl Fn(usize) -> f64) -> Unit {
+        Unit { residuals: (0..40).map(of).collect(), phase_diff: None }
+    }
+
+    #[test]
+    fn units_that_move_together_are_coupled() {
+        let rising = |scale: f64| unit(move |i| 0.1 + scale * i as f64 / 100.0);
+        let falling = unit(|i| 0.5 - i as f64 / 100.0);
+        let of = |units: &[Unit]| fleet(units, [0.55, 0.85]).coupling;
+        assert!((of(&[rising(1.0), rising(0.5), rising(2.0)]).unwrap() - 1.0).abs() < 1e-9);
+        assert!((of(&[rising(1.0), falling.clone()]).unwrap() + 1.0).abs() < 1e-9);
+        // Pairs of three: 1, -1 and -1.
+        assert!((of(&[rising(1.0), rising(0.5), falling]).unwrap() + 1.0 / 3.0).abs() < 1e-9);
+        // What does not move is no pair, and few rows say nothing.
+        assert_eq!(of(&[rising(1.0), unit(|_| 0.3)]), None);
+        let few = Unit { residuals: vec![0.1, 0.2], phase_diff: None };
+        assert_eq!(of(&[few.clone(), few]), None);
+        assert_eq!(of(&[]), None);
+    }
+
+    #[test]
+    fn letters_and_their_entropy_are_counted() {
+        let at = |residual: f64| unit(move |_| residual);
+        let found = fleet(&[at(0.1), at(0.6), at(0.9), at(0.95)], [0.55, 0.85]);
+        assert_eq!((found.letters, found.worst), ([1, 1, 2], Some(3)));
+        assert!((found.entropy_bits.unwrap() - 1.5).abs() < 1e-12);
+        let still = fleet(&[at(0.1), at(0.2)], [0.55, 0.85]);
+        assert_eq!((still.letters, still.entropy_bits), ([2, 0, 0], Some(0.0)));
+        assert_eq!(fleet(&[], [0.55, 0.85]), Fleet::default());
+    }
+
+    #[test]
+    fn the_bandwidth_is_between_percentiles() {
+        let phases = |phases: &[f64]| {
+            let unit = |&phase: &f64| Unit { residuals: vec![0.1], phase_diff: Some(phase) };
+            fleet(&phases.iter().map(unit).collect::<Vec<_>>(), [0.55, 0.85]).phase_bandwidth
+        };
+        let even: Vec<f64> = (0..=20).map(|i| f64::from(i) / 10.0).collect();
+        assert!((phases(&even).unwrap() - 1.8).abs() < 1e-12);
+        assert_eq!(phases(&[1.0]), None);
+    }
+}

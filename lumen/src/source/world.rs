@@ -1,0 +1,220 @@
+//! Worlds as sources: a garden, and clusters side by side, whose lanes are sources too.
+
+use resonetics_runs::rollout::{Telemetry, Watches};
+
+use super::{About, Source};
+use crate::event::{Group, Signals};
+use crate::log::Log;
+use crate::signals::entropy::Transitions;
+use crate::signals::fleet::{self, Unit};
+use crate::signals::level::Thresholds;
+use crate::signals::phase::Phase;
+use crate::signals::residual;
+use crate::signals::window::{Row, Shape, Window};
+
+/// How an individual is told from others, and what it did last.
+#[derive(Clone, Debug, Default)]
+struct Before {
+    /// Sorted by number: individuals are handed over in no order of their own.
+    acts: Vec<(u64, usize)>,
+}
+
+impl Before {
+    /// How the `acts` of this moment followed those of the last.
+    fn turns(&mut self, acts: &[(u64, usize)]) -> Transitions {
+        let mut now = acts.to_vec();
+        now.sort_unstable();
+        let mut turns = Transitions::default();
+        let mut at = 0;
+        for &(id, action) in &now {
+            while self.acts.get(at).is_some_and(|before| before.0 < id) {
+                at += 1;
+            }
+            if let Some(before) = self.acts.get(at).filter(|before| before.0 == id) {
+                turns.add(before.1, action);
+            }
+        }
+        self.acts = now;
+        turns
+    }
+}
+
+/// The row of a step that led to `telemetry`.
+fn row(clock: u64, telemetry: &Telemetry, turns: Transitions) -> Row {
+    let [load, limit] = telemetry.load;
+    let residual = match telemetry.memory {
+        Some([memory, at]) => residual::cluster(load, limit, memory, at),
+        None => residual::garden(load, limit),
+    };
+    Row {
+        clock,
+        residual,
+        effort: Some(telemetry.effort),
+        own: Some(telemetry.own),
+        risk: telemetry.risk.map(|risk| risk.0),
+        turns,
+    }
+}
+
+/// What episodes are of that are watched.
+#[derive(Clone, Debug)]
+pub struct Episodes<'a> {
+    /// Where events go.
+    pub log: &'a Log,
+    /// `RUN/SOURCE`; its lanes are numbered behind it, from 1.
+    pub entity: String,
+    /// `COMMAND.WORLD`.
+    pub loop_id: String,
+    /// Windows of this world.
+    pub shape: Shape,
+    /// Where levels begin.
+    pub thresholds: Thresholds,
+}
+
+/// A lane at work.
+struct Lane {
+    source: Source,
+    before: Before,
+    clock: u64,
+    ended: bool,
+    window: Option<Window>,
+}
+
+/// Watches lanes, and where there are several what they have in common: a source of its own.
+pub struct Lanes<'a> {
+    log: &'a Log,
+    lanes: Vec<Lane>,
+    all: Option<Source>,
+    thresholds: Thresholds,
+}
+
+impl<'a> Episodes<'a> {
+    /// What watches `lanes` episodes side by side, the first of which has the number `first`, from 0; `among` episodes in
+    /// all.
+    pub fn lanes(&self, first: usize, lanes: usize, among: usize) -> Lanes<'a> {
+        let phase = Phase::default();
+        let about = |entity: String| About {
+            entity,
+            group: Group::BuildCore,
+            loop_id: self.loop_id.clone(),
+            shape: self.shape,
+            thresholds: self.thresholds,
+        };
+        // One episode alone is the whole source.
+        let name = |lane: usize| match among {
+            1 => self.entity.clone(),
+            _ => format!("{}/{}", self.entity, first + lane + 1),
+        };
+        let whole = match lanes {
+            1 => None,
+            _ if lanes == among => Some(self.entity.clone()),
+            _ => Some(format!("{}-{}-{}", self.entity, first + 1, first + lanes)),
+        };
+        Lanes {
+            log: self.log,
+            lanes: (0..lanes)
+                .map(|lane| Lane {
+                    source: Source::new(about(name(lane)), phase.clone()),
+                    before: Before::default(),
+                    clock: 0,
+                    ended: false,
+                    window: None,
+                })
+                .collect(),
+            all: whole.map(|entity| Source::new(about(entity), phase.clone())),
+            thresholds: self.thresholds,
+        }
+    }
+}
+
+impl Watches for Lanes<'_> {
+    fn step(&mut self, lane: usize, telemetry: &Telemetry, acts: &[(u64, usize)]) {
+        let lane = &mut self.lanes[lane];
+        lane.clock += 1;
+        let row = row(lane.clock, telemetry, lane.before.turns(acts));
+        lane.window = lane.source.row(row, telemetry.risk.map(|risk| risk.1), self.log);
+    }
+
+    fn stepped(&mut self) {
+        let Some(all) = &mut self.all else { return };
+        let windows: Vec<Window> = self.lanes.iter_mut().filter_map(|lane| lane.window.take()).collect();
+        let Some(first) = windows.first() else { return };
+        let (iter, clock) = (first.iter, first.clock);
+        let playing = self.lanes.iter().filter(|lane| !lane.ended);
+        let units: Vec<Unit> = playing.map(|lane| lane.source.unit()).collect();
+        let fleet = fleet::fleet(&units, self.thresholds.residual);
+        all.window_of(&Window { iter, clock, signals: over(&windows) }, Some(fleet), None, self.log);
+    }
+
+    fn ended(&mut self, lane: usize, lost: bool) {
+        let lane = &mut self.lanes[lane];
+        lane.ended = true;
+        lane.source.end(lane.clock, lost, self.log);
+    }
+}
+
+/// Means over the lanes that know each signal, and the 95th percentile of their residuals.
+fn over(windows: &[Window]) -> Signals {
+    let known = |of: fn(&Signals) -> Option<f64>| -> Vec<f64> {
+        windows.iter().filter_map(|window| of(&window.signals)).collect()
+    };
+    let mean =
+        |values: Vec<f64>| (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64);
+    let mut residuals = known(|signals| signals.residual);
+    residuals.sort_by(f64::total_cmp);
+    Signals {
+        residual_p95: fleet::quantile(&residuals, 0.95),
+        residual: mean(residuals),
+        phase_diff: circular_mean(&known(|signals| signals.phase_diff)),
+        entropy_rate: mean(known(|signals| signals.entropy_rate)),
+        creative_band: mean(known(|signals| signals.creative_band)),
+        risk_band: mean(known(|signals| signals.risk_band)),
+        harmony_index: mean(known(|signals| signals.harmony_index)),
+        coherence_level: mean(known(|signals| signals.coherence_level)),
+    }
+}
+
+/// The direction of the sum of unit vectors: -3.1 and 3.1 are near each other. None where they cancel out.
+fn circular_mean(phases: &[f64]) -> Option<f64> {
+    let (sine, cosine) =
+        phases.iter().fold((0.0, 0.0), |(sine, cosine), phase| (sine + phase.sin(), cosine + phase.cos()));
+    (f64::hypot(sine, cosine) > 1e-9 * phases.len() as f64).then(|| sine.atan2(cosine))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_acts_is_followed_by_number_and_not_by_place() {
+        let mut before = Before::default();
+        assert_eq!(before.turns(&[(7, 1), (3, 2)]), Transitions::default());
+        // 3 goes on with 4, 7 is gone, 9 is new.
+        let turns = before.turns(&[(9, 5), (3, 4)]);
+        assert_eq!(turns.counts[2][4], 1);
+        assert_eq!(turns.counts.as_flattened().iter().sum::<u32>(), 1);
+    }
+
+    #[test]
+    fn phases_are_averaged_around_the_circle() {
+        let mean = circular_mean(&[3.1, -3.1]).unwrap();
+        assert!((mean.abs() - std::f64::consts::PI).abs() < 1e-9, "{mean}");
+        assert_eq!(circular_mean(&[]), None);
+        assert_eq!(circular_mean(&[0.0, std::f64::consts::PI]), None);
+    }
+
+    #[test]
+    fn lanes_have_means_and_a_95th_percentile() {
+        let window = |residual: Option<f64>| Window {
+            iter: 2,
+            clock: 50,
+            signals: Signals { residual, ..Signals::default() },
+        };
+        let values: Vec<Window> =
+            (0..=20).map(|i| window(Some(f64::from(i) / 20.0))).chain([window(None)]).collect();
+        let over = over(&values);
+        assert!((over.residual.unwrap() - 0.5).abs() < 1e-12);
+        assert!((over.residual_p95.unwrap() - 0.95).abs() < 1e-12);
+        assert_eq!(over.phase_diff, None);
+    }
+}

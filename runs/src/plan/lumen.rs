@@ -1,0 +1,86 @@
+//! Whether a run is watched, and where levels begin: `[lumen]` in config.toml, where it is.
+
+use resonetics_envs::config::{Allowed, Settings};
+use serde::{Deserialize, Serialize};
+
+/// Settings of what watches a run, under `lumen.`; what is watched does not depend on them.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lumen {
+    /// Whether it is watched.
+    pub enabled: bool,
+    /// Residual above which the level is TENSE and the risk WATCH.
+    #[serde(default = "residual_tense")]
+    pub residual_tense: f64,
+    /// Residual above which the level is ALERT and the risk RISK.
+    #[serde(default = "residual_alert")]
+    pub residual_alert: f64,
+    /// Share of rollbacks among events above which the level is TENSE.
+    #[serde(default = "ratio_tense")]
+    pub ratio_tense: f64,
+    /// Share of rollbacks among events above which the level is ALERT.
+    #[serde(default = "ratio_alert")]
+    pub ratio_alert: f64,
+}
+
+fn residual_tense() -> f64 {
+    0.55
+}
+
+fn residual_alert() -> f64 {
+    0.85
+}
+
+fn ratio_tense() -> f64 {
+    0.02
+}
+
+fn ratio_alert() -> f64 {
+    0.05
+}
+
+impl Default for Lumen {
+    fn default() -> Lumen {
+        Lumen {
+            enabled: false,
+            residual_tense: residual_tense(),
+            residual_alert: residual_alert(),
+            ratio_tense: ratio_tense(),
+            ratio_alert: ratio_alert(),
+        }
+    }
+}
+
+impl Lumen {
+    /// Whether nothing watches: config.toml says nothing of it then.
+    #[must_use]
+    pub fn is_off(&self) -> bool {
+        !self.enabled
+    }
+}
+
+/// As it is typed: under `lumen.`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Typed {
+    pub(crate) lumen: Lumen,
+}
+
+impl Settings for Typed {
+    fn check(&self, allowed: &mut Allowed) {
+        let Lumen { residual_tense, residual_alert, ratio_tense, ratio_alert, .. } = self.lumen;
+        allowed.table("lumen", |allowed| {
+            for (key, value) in [
+                ("residual_tense", residual_tense),
+                ("residual_alert", residual_alert),
+                ("ratio_tense", ratio_tense),
+                ("ratio_alert", ratio_alert),
+            ] {
+                allowed.number(key, value, 0.0..=1.0);
+            }
+            let ordered = residual_tense <= residual_alert;
+            allowed.rule(ordered, "residual_tense", residual_tense, "must not be above residual_alert");
+            let ordered = ratio_tense <= ratio_alert;
+            allowed.rule(ordered, "ratio_tense", ratio_tense, "must not be above ratio_alert");
+        });
+    }
+}
