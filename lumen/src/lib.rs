@@ -4,3 +4,5 @@
 //! docs/LUMEN.md is the page for those who use it.
 
 pub mod event;
+pub mod ledger;
+pub mod resonance;
