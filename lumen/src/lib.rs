@@ -4,6 +4,8 @@
 //! docs/LUMEN.md is the page for those who use it.
 
 pub mod event;
+pub mod ledger;
 pub mod log;
+pub mod resonance;
 pub mod signals;
 pub mod source;
