@@ -4,3 +4,4 @@
 //! docs/LUMEN.md is the page for those who use it.
 
 pub mod event;
+pub mod store;
