@@ -9,3 +9,4 @@ pub mod log;
 pub mod resonance;
 pub mod signals;
 pub mod source;
+pub mod store;
