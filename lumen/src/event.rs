@@ -179,7 +179,7 @@ pub struct Fleet {
     pub entropy_bits: Option<f64>,
     /// Units at SAFE, WATCH and RISK, by their mean residual.
     pub letters: [u64; 3],
-    /// The unit with the largest mean residual, among those that still play, from 0.
+    /// The lane with the largest mean residual, from 0, among those that still play.
     pub worst: Option<usize>,
 }
 

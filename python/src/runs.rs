@@ -13,7 +13,7 @@ use resonetics_runs::inputs::Inputs;
 use resonetics_runs::lifespan::compared;
 use resonetics_runs::limit;
 use resonetics_runs::overlay::Overlay;
-use resonetics_runs::plan::{Benchmark, Eval, Limit, Plan};
+use resonetics_runs::plan::{Benchmark, Eval, Limit, Lumen, Plan};
 use resonetics_runs::progress::Progress;
 use resonetics_runs::run_dir::{RunDir, RunRecord};
 use resonetics_runs::setup::Setup;
@@ -250,7 +250,9 @@ pub(crate) fn play(
         let checkpoints = TrainedAgents::default().open(&own)?.sampled(sample)?;
         let called = names.iter().zip(&functions).filter(|(_, function)| function.is_some());
         let called = called.map(|(name, _)| name.clone()).collect();
-        let plan = Benchmark { seed, episodes, agents: names.clone(), checkpoints, functions: called, env };
+        let lumen = Lumen::default();
+        let plan =
+            Benchmark { seed, episodes, agents: names.clone(), checkpoints, functions: called, lumen, env };
         let run = Plan::Benchmark(plan.clone()).begin(out.as_deref(), None)?;
         let dir = run.path().to_path_buf();
         let cast = |agent: &str, envs: usize| {
@@ -261,7 +263,7 @@ pub(crate) fn play(
             }
         };
         let Benchmark { agents, checkpoints, env, .. } = &plan;
-        let cards = Cards { env, agents, episodes, seed, checkpoints, cast: &cast };
+        let cards = Cards { env, agents, episodes, seed, checkpoints, cast: &cast, watching: None };
         let mut lives = Vec::new();
         let outcome = benchmark::work(&cards, &dir, told).map(|played| {
             let mut all = agents.iter().map(String::as_str).zip(played.episodes.iter().map(Vec::as_slice));

@@ -7,7 +7,7 @@ use std::time::Instant;
 use clap::Args;
 use resonetics_kernel::prophet_optimizer::{Mode, ProphetConfig};
 use resonetics_kernel::risk_predictor::RiskTarget;
-use resonetics_lumen::source::drift::{self as watched_drift, Watch};
+use resonetics_lumen::source::drift::Watch;
 use resonetics_runs::Error;
 use resonetics_runs::files::{CsvFile, begun, last_number};
 use resonetics_runs::interrupt;
@@ -46,7 +46,7 @@ const COLUMNS: [&str; 17] = [
     "prediction",
 ];
 
-/// Places in [`COLUMNS`] of what a watcher looks at ([`watched_drift::COLUMNS`]).
+/// Places in [`COLUMNS`] of what [`Watch`] looks at, in its order.
 const WATCHED: [usize; 5] = [0, 1, 6, 5, 4];
 
 /// Steps between two lines of the log.

@@ -76,7 +76,6 @@ struct Lane {
     source: Source,
     before: Before,
     clock: u64,
-    ended: bool,
     window: Option<Window>,
 }
 
@@ -117,7 +116,6 @@ impl<'a> Episodes<'a> {
                     source: Source::new(about(name(lane)), phase.clone()),
                     before: Before::default(),
                     clock: 0,
-                    ended: false,
                     window: None,
                 })
                 .collect(),
@@ -137,18 +135,20 @@ impl Watches for Lanes<'_> {
 
     fn stepped(&mut self) {
         let Some(all) = &mut self.all else { return };
-        let windows: Vec<Window> = self.lanes.iter_mut().filter_map(|lane| lane.window.take()).collect();
+        let with_window = |lane: &Lane| lane.window.map(|window| (window, lane.source.unit()));
+        let (windows, units): (Vec<Window>, Vec<Unit>) = self.lanes.iter().filter_map(with_window).unzip();
         let Some(first) = windows.first() else { return };
         let (iter, clock) = (first.iter, first.clock);
-        let playing = self.lanes.iter().filter(|lane| !lane.ended);
-        let units: Vec<Unit> = playing.map(|lane| lane.source.unit()).collect();
-        let fleet = fleet::fleet(&units, self.thresholds.residual);
+        let mut fleet = fleet::fleet(&units, self.thresholds.residual);
+        let numbers: Vec<usize> =
+            (0..self.lanes.len()).filter(|&lane| self.lanes[lane].window.is_some()).collect();
+        fleet.worst = fleet.worst.map(|unit| numbers[unit]);
         all.window_of(&Window { iter, clock, signals: over(&windows) }, Some(fleet), None, self.log);
+        self.lanes.iter_mut().for_each(|lane| lane.window = None);
     }
 
     fn ended(&mut self, lane: usize, lost: bool) {
         let lane = &mut self.lanes[lane];
-        lane.ended = true;
         lane.source.end(lane.clock, lost, self.log);
     }
 }
