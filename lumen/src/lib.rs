@@ -10,3 +10,4 @@ pub mod resonance;
 pub mod signals;
 pub mod source;
 pub mod store;
+pub mod table;

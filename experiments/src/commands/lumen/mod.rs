@@ -1,5 +1,7 @@
 //! `lumen`: what watches runs, one file for each of its commands.
 
+mod signals;
+
 use clap::{Args, Subcommand};
 use resonetics_runs::Error;
 
@@ -12,8 +14,13 @@ pub struct LumenArgs {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum LumenCommand {}
+pub enum LumenCommand {
+    /// Print what the signals of runs say, or what they were worth
+    Signals(signals::SignalsArgs),
+}
 
-pub fn run(args: &LumenArgs, _context: Context) -> Result<(), Error> {
-    match args.command {}
+pub fn run(args: &LumenArgs, _: Context) -> Result<(), Error> {
+    match &args.command {
+        LumenCommand::Signals(args) => signals::run(args),
+    }
 }
