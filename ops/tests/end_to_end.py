@@ -37,7 +37,7 @@ import urllib.parse
 import urllib.request
 
 OPS = pathlib.Path(__file__).resolve().parent.parent
-QUICK = 2  # seconds that a rule waits, in place of minutes
+QUICK = 3  # seconds that a rule waits, in place of minutes
 
 
 class Failed(Exception):
@@ -251,12 +251,16 @@ def text_format(samples, kinds):
 
 
 def expressions():
-    """(what, expression) of every recording rule and every panel, with its variables set to all."""
+    """(what, expression) of every recording rule, every panel, with its variables set to all, and every variable."""
     rules = (OPS / "prometheus/rules/recording.yml").read_text()
     found = [(f"rule {name}", name) for name in re.findall(r"^ +- record: (\S+)$", rules, re.MULTILINE)]
     check(found, "recording.yml records nothing")
     for path in sorted((OPS / "grafana").glob("*.json")):
         board = json.loads(path.read_text())
+        for variable in board["templating"]["list"]:
+            if variable["type"] == "query":
+                metric, label = re.fullmatch(r"label_values\((\w+), (\w+)\)", variable["definition"]).groups()
+                found.append((f"{board['uid']}: the variable {variable['name']}", f'count by ({label}) ({metric}{{{label}!=""}})'))
         for panel in board["panels"]:
             for target in panel["targets"]:
                 expression = re.sub(r"\$\{?(run|channel|window|experiment)\}?", ".*", target["expr"])
@@ -415,7 +419,7 @@ def with_stand_in(options, folder):
     try:
         stack.wait_up(["lumen", "prophet"])
         everything = expressions()
-        stack.wait_series([it for it in everything if not needs_fault(it[1])], 150 if options.full else 25)
+        stack.wait_series([it for it in everything if not needs_fault(it[1])], 150 if options.full else 60)
         print(f"   {len(everything)} rules and panels have series, but those of alerts", flush=True)
         stack.check_labels()
         stack.check_quiet(75 if options.full else 3 * QUICK)
@@ -423,7 +427,7 @@ def with_stand_in(options, folder):
 
         began = time.monotonic()
         stand_in.residual["storm"], stand_in.level["storm"], stand_in.failures = 0.95, 2, 3
-        page = stack.wait_page("LumenLevelAlert", "storm", 120 if options.full else 20)
+        page = stack.wait_page("LumenLevelAlert", "storm", 120 if options.full else 40)
         took = time.monotonic() - began
         print(f"   the page came {took:.0f} s after the fault{'' if options.full else ' (waits cut short)'}", flush=True)
         check(page["authorization"] == "Bearer token", "the webhook's token is not sent")
@@ -431,12 +435,12 @@ def with_stand_in(options, folder):
         check(annotations["summary"] == "run storm: level 2 (ALERT) for 1 min", annotations)
         check((OPS.parent / annotations["runbook_url"]).is_file(), f"there is no {annotations['runbook_url']}")
         title = "[page] LumenLevelAlert storm: 1 firing"
-        chat = wait_for("chat", 20, lambda: [it for it in stack.received.at("/chat") if it["attachments"][0]["title"] == title])
+        chat = wait_for("chat", 40, lambda: [it for it in stack.received.at("/chat") if it["attachments"][0]["title"] == title])
         text = chat[0]["attachments"][0]["text"]
         check(re.fullmatch(r"firing since [-0-9]+ [:0-9]+ UTC: run storm: level 2 \(ALERT\) for 1 min\nsee docs/runbooks/level-alert.md", text.strip()), text)
-        wait_for("the pager", 20, lambda: [it for it in stack.received.at("/pager") if it["payload"]["summary"] == title])
-        wait_for("the plain webhook", 20, lambda: [it for it in stack.received.at("/plain/oncall") if it["commonLabels"]["alertname"] == "LumenLevelAlert"])
-        stack.wait_series([it for it in everything if needs_fault(it[1])], 20)
+        wait_for("the pager", 40, lambda: [it for it in stack.received.at("/pager") if it["payload"]["summary"] == title])
+        wait_for("the plain webhook", 40, lambda: [it for it in stack.received.at("/plain/oncall") if it["commonLabels"]["alertname"] == "LumenLevelAlert"])
+        stack.wait_series([it for it in everything if needs_fault(it[1])], 40)
         ticket = "[ticket] LumenRegionConsecutiveFailures: 1 firing"
         wait_for("a mail of the ticket", 90, lambda: [it for it in stack.received.at("mail") if f"Subject: {ticket}" in it and "the last 3 runs failed" in it])
         check(stack.received.at("/plain/backlog"), "the backlog's webhook was told nothing")
@@ -444,14 +448,14 @@ def with_stand_in(options, folder):
         check("calm" not in sent and "tense" not in sent, f"a run was named with which nothing is wrong: {sent}")
         print("   webhook, chat, pager and mail have their titles; nobody else was named", flush=True)
         if not options.full:
-            wait_for("the residual's alert is explained by the level's", 15, lambda: stack.suppressed("RMBResidualHigh", "storm"))
+            wait_for("the residual's alert is explained by the level's", 40, lambda: stack.suppressed("RMBResidualHigh", "storm"))
             stand_in.stalled.add("storm")
-            stack.wait_page("LumenRunStalled", "storm", 20)
-            wait_for("a run that stalls silences the rest of it", 15, lambda: stack.suppressed("LumenLevelAlert", "storm"))
+            stack.wait_page("LumenRunStalled", "storm", 40)
+            wait_for("a run that stalls silences the rest of it", 40, lambda: stack.suppressed("LumenLevelAlert", "storm"))
             stand_in.stalled.clear()
             stand_in.residual["storm"], stand_in.level["storm"], stand_in.failures = 0.2, 0, 0
             stack.wait_page("LumenRunStalled", "storm", 30, "resolved")
-            wait_for("its end in chat", 20, lambda: [it for it in stack.received.at("/chat") if it["attachments"][0]["title"] == "[page] LumenRunStalled storm: resolved"])
+            wait_for("its end in chat", 40, lambda: [it for it in stack.received.at("/chat") if it["attachments"][0]["title"] == "[page] LumenRunStalled storm: resolved"])
             print("   what explains an alert silences it, and the end is told", flush=True)
     finally:
         stack.stop()

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 use std::time::Instant;
 
 use crate::venv;
@@ -70,15 +71,23 @@ pub(crate) fn check(all: bool) -> Result<(), String> {
         Err(problem) => println!("   skipped: the schema of compose.yml: {problem}"),
     }
     let tools = tools::provide();
-    match &tools.promtool {
-        Ok(promtool) => prometheus(&place, promtool)?,
-        Err(problem) => println!("   skipped: promtool's checks and the rules' tests: {problem}"),
-    }
     match &tools.amtool {
         Ok(amtool) => alertmanager(&place, amtool)?,
         Err(problem) => println!("   skipped: amtool's checks and the routes: {problem}"),
     }
-    end_to_end(&place, &tools, all)
+    // The servers wait most of the time.
+    thread::scope(|scope| {
+        let promtool = scope.spawn(|| match &tools.promtool {
+            Ok(promtool) => prometheus(&place, promtool),
+            Err(problem) => {
+                println!("   skipped: promtool's checks and the rules' tests: {problem}");
+                Ok(())
+            }
+        });
+        let followed = end_to_end(&place, &tools, all);
+        let tested = promtool.join().unwrap_or_else(|_| Err("promtool's checks broke off".to_owned()));
+        tested.and(followed)
+    })
 }
 
 /// Writes what follows from the other files.
