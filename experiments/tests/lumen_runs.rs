@@ -32,7 +32,7 @@ fn of_kind<'a>(events: &'a [Value], kind: &str) -> Vec<&'a Value> {
 }
 
 const WATCHED: [&str; 5] = [
-    "train --steps 10240 --seed 4 --no-monitor",
+    "train --steps 10240 --seed 4",
     "gardener --seed 3 --generations 300 --agent random",
     "drift --seed 2 --steps 700 --no-monitor",
     "benchmark --seed 5 --episodes 6 --agents random,heuristic",
@@ -114,10 +114,17 @@ fn a_garden_says_its_dirt_over_what_it_is_lost_at() {
         assert!((said - residual).abs() < 1e-5, "{end}: {said} {residual}");
         let risk = window["signals"]["risk_band"].as_f64().unwrap();
         assert!((risk - mean(&|row| risks[row])).abs() < 1e-4, "{end}");
-        let letter = if said > 0.85 { "RISK" } else if said > 0.55 { "WATCH" } else { "SAFE" };
+        let letter = if said > 0.85 {
+            "RISK"
+        } else if said > 0.55 {
+            "WATCH"
+        } else {
+            "SAFE"
+        };
         assert_eq!(window["resonance_v3"]["risk_band"], letter);
     }
-    // Evolved gardeners lose this one: it is said, once, and the level was an alert before.
+    // Evolved gardeners lose this one: it is said, once, and the level was an alert before. It lags: a window is 50
+    // generations long, and a level holds once two say the same.
     let lost: Vec<u64> = of_kind(&log, "decide")
         .into_iter()
         .filter(|event| event["reason"] == "lost")
@@ -125,13 +132,13 @@ fn a_garden_says_its_dirt_over_what_it_is_lost_at() {
         .collect();
     let alert = of_kind(&log, "decide").into_iter().find(|event| event["reason"] == "level ALERT").unwrap();
     assert_eq!(lost.len(), 1);
-    assert!(alert["trace"]["clock"].as_u64().unwrap() + 50 < lost[0], "{alert} {lost:?}");
+    assert!(alert["trace"]["clock"].as_u64().unwrap() < lost[0], "{alert} {lost:?}");
 }
 
 /// Killed again and again, a training says in the end what one says that was never stopped.
 #[test]
 fn kills_lose_and_double_no_event() {
-    let training = format!("train --steps {} --seed 4 {SMALL} --lumen --no-monitor", 48 * STEPS);
+    let training = format!("train --steps {} --seed 4 {SMALL} --lumen", 48 * STEPS);
     let place = Place::new();
     let start = Instant::now();
     place.ok(&format!("{training} --out whole"));
@@ -205,8 +212,9 @@ fn a_drift_that_was_stopped_goes_on_with_its_log() {
 fn every_signal_moves_in_real_runs() {
     let place = Place::new();
     place.ok("gardener --seed 1 --generations 800 --runs 2 --lumen --out garden");
-    place.ok("benchmark --seed 1 --episodes 64 --preset storm --set control.enabled=true --lumen --out storm");
-    place.ok(&format!("train --steps {} --seed 4 {SMALL} --lumen --no-monitor --out train", 64 * STEPS));
+    place
+        .ok("benchmark --seed 1 --episodes 64 --preset storm --set control.enabled=true --lumen --out storm");
+    place.ok(&format!("train --steps {} --seed 4 {SMALL} --lumen --out train", 64 * STEPS));
     let mut moved: BTreeMap<String, bool> = BTreeMap::new();
     for run in ["garden", "storm", "train"] {
         let table = place.ok(&format!("lumen signals --table {run}")).stdout;

@@ -103,7 +103,8 @@ fn line(source: &str, units: &[&Unit], (name, value, bad): &Signal) -> Line {
     let mut leads: Vec<f64> = Vec::new();
     if let Some(threshold) = threshold {
         for unit in units {
-            let warned = |(_, signals): &&(u64, Signals)| value(signals).is_some_and(|value| bad(value) > threshold);
+            let warned =
+                |(_, signals): &&(u64, Signals)| value(signals).is_some_and(|value| bad(value) > threshold);
             let first = unit.before_loss().find(warned);
             leads.extend(first.zip(unit.lost).map(|(first, lost)| (lost - first.0) as f64));
         }
@@ -130,7 +131,9 @@ impl Unit {
 
 /// The lines as a table of Markdown.
 pub fn markdown(lines: &[Line]) -> String {
-    let cell = |value: Option<f64>, digits: usize| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"));
+    let cell = |value: Option<f64>, digits: usize| {
+        value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
+    };
     let mut text = String::from(
         "| source | units | lost | signal | windows | known | range | ROC area | median lead |\n|---|---|---|---|---|---|---|---|---|\n",
     );
@@ -174,7 +177,11 @@ mod tests {
         let window = |(i, &residual): (usize, &f64)| {
             (25 * (i as u64 + 1), Signals { residual: Some(residual), ..Signals::default() })
         };
-        Unit { source: "garden".to_owned(), windows: residuals.iter().enumerate().map(window).collect(), lost }
+        Unit {
+            source: "garden".to_owned(),
+            windows: residuals.iter().enumerate().map(window).collect(),
+            lost,
+        }
     }
 
     /// Windows at 25, 50, ... 150; lost at 150: those from 100 on are near.
@@ -189,7 +196,10 @@ mod tests {
         assert_eq!(residual.area, Some(1.0));
         // The 95th percentile of the others lies between 0.2 and 0.3: it was above it first at 75.
         assert_eq!(residual.lead, Some(75.0));
-        assert_eq!((lines[1].signal, lines[1].known, lines[1].range, lines[1].area), ("phase_diff", 0.0, None, None));
+        assert_eq!(
+            (lines[1].signal, lines[1].known, lines[1].range, lines[1].area),
+            ("phase_diff", 0.0, None, None)
+        );
         // Nobody was lost: nothing is foretold.
         assert_eq!(super::lines(&[unit(&[0.5, 0.6], None)])[0].area, None);
         // What comes after the loss does not count.

@@ -63,7 +63,8 @@ fn of_events(path: &Path) -> Result<Vec<Unit>, Error> {
     for (event, _) in events {
         let mut words = event.entity_id.split('/');
         let source = words.nth(1).unwrap_or_default().to_owned();
-        let unit = units.entry(event.entity_id).or_insert_with(|| Unit { source, windows: Vec::new(), lost: None });
+        let unit =
+            units.entry(event.entity_id).or_insert_with(|| Unit { source, windows: Vec::new(), lost: None });
         match (event.event_type, &event.signals, event.reason.as_deref()) {
             (Kind::Observe, Some(signals), _) => unit.windows.push((event.trace.clock, *signals)),
             (Kind::Decide, _, Some("lost")) | (Kind::Rollback, _, _) => {
