@@ -4,5 +4,7 @@
 //! docs/LUMEN.md is the page for those who use it.
 
 pub mod event;
+pub mod event_v2;
 pub mod ledger;
 pub mod resonance;
+pub mod validate;
