@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use resonetics_lumen::event::*;
+use resonetics_lumen::event::{
+    Event, Group, Kind as Happened, Level, Levels, Memory, Op, Resonance, Risk, Room, Signals, Trace,
+};
 use resonetics_lumen::event_v2::event_v2;
 use resonetics_lumen::resonance::metrics::Metrics;
 use resonetics_lumen::validate::{Kind, validate, validator};
@@ -72,11 +74,15 @@ fn written(name: &str, text: &str) -> (tempfile::TempDir, PathBuf) {
 
 #[test]
 fn faults_have_their_places_and_twenty_are_kept() {
-    let good = fs::read_to_string(fixtures("runs").iter().find(|path| path.ends_with("good.jsonl")).unwrap()).unwrap();
+    let good = fs::read_to_string(fixtures("runs").iter().find(|path| path.ends_with("good.jsonl")).unwrap())
+        .unwrap();
     let bad = good.replace("6.0", "-6.0");
     let (_dir, path) = written("any.jsonl", &format!("{good}\n{}{{\"run_id\": NaN}}\n", bad.repeat(22)));
     let checked = validate(&path).unwrap();
-    assert_eq!((checked.kind, checked.records, checked.faults, checked.first.len()), (Kind::Runs, 24, 23, 20));
+    assert_eq!(
+        (checked.kind, checked.records, checked.faults, checked.first.len()),
+        (Kind::Runs, 24, 23, 20)
+    );
     let column = good.find("6.0").unwrap() as u64 + 1;
     // An empty line is passed over, and counted.
     assert_eq!((checked.first[0].line, checked.first[0].column), (3, column));
@@ -115,7 +121,7 @@ fn event() -> Event {
         ts: "2026-01-31T12:00:00.000Z".to_owned(),
         entity_id: "train-0001/training".to_owned(),
         group: Group::DesignCore,
-        event_type: Kind2::Observe,
+        event_type: Happened::Observe,
         resonance_v3: Resonance {
             phase_diff: 0.0,
             residual_entropy: 0.25,
@@ -136,8 +142,6 @@ fn event() -> Event {
     }
 }
 
-use resonetics_lumen::event::Kind as Kind2;
-
 fn takes(kind: Kind, value: &serde_json::Value) -> bool {
     validator(kind.schema().unwrap()).unwrap().is_valid(value)
 }
@@ -146,7 +150,7 @@ fn takes(kind: Kind, value: &serde_json::Value) -> bool {
 #[test]
 fn the_schema_takes_what_we_serialise() {
     let groups = [Group::DesignCore, Group::BuildCore, Group::SafetyMusic, Group::Observer];
-    let kinds = [Kind2::Observe, Kind2::Decide, Kind2::Commit, Kind2::Rollback];
+    let kinds = [Happened::Observe, Happened::Decide, Happened::Commit, Happened::Rollback];
     for (at, group) in groups.into_iter().enumerate() {
         let mut event = Event { group, event_type: kinds[at], ..event() };
         event.resonance_v3.creative_band = [Room::Low, Room::Mid, Room::High, Room::High][at];
@@ -154,7 +158,8 @@ fn the_schema_takes_what_we_serialise() {
         event.memory_bridge.op = if at == 1 { Op::Delete } else { Op::Upsert };
         assert!(takes(Kind::EventV1, &serde_json::to_value(&event).unwrap()));
         event.signals = Some(Signals::default());
-        event.levels = Some(Levels { residual: Some(Level::Tense), rollback_ratio: None, last: Some(Level::Alert) });
+        event.levels =
+            Some(Levels { residual: Some(Level::Tense), rollback_ratio: None, last: Some(Level::Alert) });
         event.reason = Some("guard".to_owned());
         assert!(takes(Kind::EventV1, &serde_json::to_value(&event).unwrap()));
         event.signals = Some(Signals { residual: Some(0.5), residual_p95: Some(0.75), ..Signals::default() });
@@ -191,5 +196,5 @@ fn a_window_is_a_resonance_event_too() {
         assert_eq!(event_v2(&with(unknown)), None);
     }
     assert_eq!(event_v2(&event()), None);
-    assert_eq!(event_v2(&Event { event_type: Kind2::Commit, ..with(known) }), None);
+    assert_eq!(event_v2(&Event { event_type: Happened::Commit, ..with(known) }), None);
 }
