@@ -1,5 +1,7 @@
 //! `lumen`: what watches runs, one file for each of its commands.
 
+pub mod ingest;
+
 use clap::{Args, Subcommand};
 use resonetics_runs::Error;
 
@@ -12,8 +14,13 @@ pub struct LumenArgs {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum LumenCommand {}
+pub enum LumenCommand {
+    /// Read logs of events into a store, on from where they were read to
+    Ingest(ingest::IngestArgs),
+}
 
-pub fn run(args: &LumenArgs, _context: Context) -> Result<(), Error> {
-    match args.command {}
+pub fn run(args: &LumenArgs, context: Context) -> Result<(), Error> {
+    match &args.command {
+        LumenCommand::Ingest(args) => ingest::run(args, context),
+    }
 }
