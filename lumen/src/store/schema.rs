@@ -149,7 +149,7 @@ pub(super) fn open_to_write(path: &Path) -> Result<Connection, Error> {
     Ok(connection)
 }
 
-/// Opens the store at `path`, which must be there, to be asked only. It is not opened read-only for SQLite: the last
+/// Opens the store at `path`, which must be there, to be asked only. It is not opened read-only for `SQLite`: the last
 /// one to close it has to be able to tidy up.
 pub(super) fn open_to_read(path: &Path) -> Result<Connection, Error> {
     let failed = |error| sql("open", path)(error);
@@ -203,7 +203,7 @@ fn create(connection: &mut Connection, path: &Path) -> Result<(), Error> {
     work.commit().map_err(failed)
 }
 
-/// Turns SQLite's error of doing `what` to the store at `path` into one that names both.
+/// Turns an error of `SQLite` at doing `what` to the store at `path` into one that names both.
 pub(super) fn sql(what: &str, path: &Path) -> impl FnOnce(rusqlite::Error) -> Error {
     move |source| {
         let system = |kind: ErrorKind| error::io(what, path)(kind.into());
