@@ -115,7 +115,8 @@ fn share(name: &str, value: Option<f64>) -> Result<(), String> {
 
 /// Version 1 has pi with four decimals.
 fn angle(name: &str, value: Option<f64>) -> Result<(), String> {
-    within(name, value, -3.1416, 3.1416)
+    let pi = 31_416.0 / 10_000.0;
+    within(name, value, -pi, pi)
 }
 
 fn within(name: &str, value: Option<f64>, least: f64, greatest: f64) -> Result<(), String> {

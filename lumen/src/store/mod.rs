@@ -1,4 +1,4 @@
-//! The event store: a SQLite database that holds what the `events.jsonl` of many runs say, and is asked instead of
+//! The event store: a database of `SQLite` that holds what the `events.jsonl` of many runs say, and is asked instead of
 //! them.
 //!
 //! [`Store`] writes: [`Store::ingest`] reads files on from where it stopped, [`Store::check`] compares both.
