@@ -7,6 +7,7 @@ pub mod event;
 pub mod ledger;
 pub mod log;
 pub mod resonance;
+pub mod serve;
 pub mod signals;
 pub mod source;
 pub mod store;

@@ -5,6 +5,8 @@ use resonetics_runs::Error;
 
 use super::context::Context;
 
+mod serve;
+
 #[derive(Debug, Args)]
 pub struct LumenArgs {
     #[command(subcommand)]
@@ -12,8 +14,13 @@ pub struct LumenArgs {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum LumenCommand {}
+pub enum LumenCommand {
+    /// Serve what is known of all runs: questions, metrics for Prometheus, its targets
+    Serve(serve::ServeArgs),
+}
 
-pub fn run(args: &LumenArgs, _context: Context) -> Result<(), Error> {
-    match args.command {}
+pub fn run(args: &LumenArgs, context: Context) -> Result<(), Error> {
+    match &args.command {
+        LumenCommand::Serve(args) => serve::run(args, context),
+    }
 }
