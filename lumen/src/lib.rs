@@ -8,6 +8,7 @@ pub mod event_v2;
 pub mod ledger;
 pub mod log;
 pub mod resonance;
+pub mod serve;
 pub mod signals;
 pub mod source;
 pub mod store;

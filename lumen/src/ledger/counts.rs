@@ -1,6 +1,9 @@
 //! How many runs there were, as counters of an exporter (C1).
 
 use std::collections::BTreeMap;
+use std::time::UNIX_EPOCH;
+
+use humantime::parse_rfc3339;
 
 use super::class::ErrorClass;
 use super::{Outcome, Row};
@@ -52,4 +55,29 @@ pub fn counts(rows: &[Row]) -> BTreeMap<Labels, Counts> {
         }
     }
     all
+}
+
+/// How many of the runs of each region that ended last failed or were killed, in a row. An interrupted one is neither a
+/// success nor a failure: it is passed over. A region of which none ended has no number.
+#[must_use]
+pub fn consecutive_failures(rows: &[Row]) -> BTreeMap<String, u64> {
+    let mut ended: Vec<&Row> = rows.iter().filter(|row| row.outcome != Outcome::Running).collect();
+    // What was killed says not when it ended.
+    ended.sort_by_key(|row| millis(row.ended.as_deref().unwrap_or(&row.started)));
+    let mut failures = BTreeMap::new();
+    for row in ended {
+        match row.outcome {
+            Outcome::Ok => {
+                failures.insert(row.region.clone(), 0);
+            }
+            Outcome::Failed | Outcome::Killed => *failures.entry(row.region.clone()).or_insert(0) += 1,
+            Outcome::Interrupted | Outcome::Running => {}
+        }
+    }
+    failures
+}
+
+/// Milliseconds since 1970; a ledger holds none that is no time.
+fn millis(time: &str) -> Option<u128> {
+    Some(parse_rfc3339(time).ok()?.duration_since(UNIX_EPOCH).ok()?.as_millis())
 }

@@ -32,10 +32,19 @@ pub fn level(value: Option<f64>, [tense, alert]: [f64; 2]) -> Option<Level> {
     })
 }
 
+/// Milliseconds of wall time over which an exporter takes the share of rollbacks. Nothing acts on it: sources, which do,
+/// count events.
+pub const RATIO_MS: i64 = 300_000;
+
+/// The level of `rollbacks` among `events`, whatever they were counted over; of fewer than [`FEW_EVENTS`] there is none.
+pub fn ratio(rollbacks: u64, events: u64, at: &Thresholds) -> Option<Level> {
+    let ratio = (events >= FEW_EVENTS).then(|| rollbacks as f64 / events as f64);
+    level(ratio, at.rollback_ratio)
+}
+
 /// Levels of a residual and of `rollbacks` among `events`: the last is the worse of those that are known.
 pub fn levels(residual: Option<f64>, rollbacks: u64, events: u64, at: &Thresholds) -> Levels {
-    let ratio = (events >= FEW_EVENTS).then(|| rollbacks as f64 / events as f64);
-    let (residual, rollback_ratio) = (level(residual, at.residual), level(ratio, at.rollback_ratio));
+    let (residual, rollback_ratio) = (level(residual, at.residual), ratio(rollbacks, events, at));
     Levels { residual, rollback_ratio, last: residual.max(rollback_ratio) }
 }
 
@@ -119,6 +128,15 @@ mod tests {
         assert_eq!(levels(Some(0.1), 19, 19, &at).last, Some(Level::Calm));
         assert_eq!(levels(Some(0.1), 2, 20, &at).last, Some(Level::Alert));
         assert_eq!(levels(Some(0.9), 0, 20, &at).last, Some(Level::Alert));
+    }
+
+    #[test]
+    fn a_share_of_few_events_has_no_level() {
+        let at = Thresholds::default();
+        assert_eq!([(0, 0), (0, 19), (19, 19)].map(|(back, all)| ratio(back, all, &at)), [None; 3]);
+        let said = [(0, 20), (2, 100), (3, 100), (5, 100), (6, 100)].map(|(back, all)| ratio(back, all, &at));
+        let expected = [Level::Calm, Level::Calm, Level::Tense, Level::Tense, Level::Alert];
+        assert_eq!(said, expected.map(Some));
     }
 
     #[test]

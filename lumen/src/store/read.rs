@@ -373,7 +373,7 @@ pub(super) fn asked(columns: &str, of: &str, query: &Query) -> (String, Vec<Valu
 }
 
 /// RFC 3339, UTC, to the millisecond.
-fn time(ts_ms: i64) -> String {
+pub(crate) fn time(ts_ms: i64) -> String {
     // None is below 1970: `line` refuses it.
     let since = Duration::from_millis(ts_ms.max(0).cast_unsigned());
     humantime::format_rfc3339_millis(UNIX_EPOCH + since).to_string()
