@@ -32,7 +32,7 @@ mod write;
 
 pub use check::{Checked, FileChecked};
 pub use ingest::{Ingested, Store};
-pub use line::LINE_BYTES;
+pub use line::{LINE_BYTES, event};
 pub use lookup::{MemoryRow, Totals};
 pub use read::{Cursor, LevelRow, MOST_ROWS, Page, Query, Reader, Rmb, Ure, Window};
 pub(crate) use read::time;
