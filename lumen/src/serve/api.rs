@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use axum::http::header::CONTENT_TYPE;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use resonetics_runs::error::Error;
 use resonetics_runs::run_dir::seconds;
@@ -71,7 +71,8 @@ const FLEETS: [usize; 2] = [20, 100];
 
 /// What `ask` reads from the store; a store that is not there has no answer, which is another thing than an empty one.
 fn of_store<T>(app: &App, ask: impl FnOnce(&Reader) -> Result<T, Error>) -> Result<T, Refusal> {
-    let missing = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "the store is not there; /readyz says more");
+    let missing =
+        || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "the store is not there; /readyz says more");
     app.readers.ask(ask)?.ok_or_else(missing)
 }
 
