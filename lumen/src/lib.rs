@@ -7,6 +7,7 @@ pub mod event;
 pub mod event_v2;
 pub mod ledger;
 pub mod log;
+pub mod memory;
 pub mod resonance;
 pub mod serve;
 pub mod signals;

@@ -122,7 +122,7 @@ impl Source {
         let changed = self.level.window(levels.last);
         let mut event = self.event(Kind::Observe, *clock, residual);
         event.memory_bridge.key = format!("window:{iter}");
-        event.memory_bridge.value_hash = hash(&(&self.about.entity, iter, clock, &signals));
+        event.memory_bridge.value_hash = window_hash(&self.about.entity, *iter, *clock, &signals);
         event.resonance_v3.phase_diff = signals.phase_diff.unwrap_or(0.0);
         event.phase_valid = signals.phase_diff.is_some();
         (event.signals, event.levels) = (Some(signals), Some(levels));
@@ -278,6 +278,11 @@ fn rounded(signals: &Signals) -> Signals {
         harmony_index: round(harmony_index),
         coherence_level: round(coherence_level),
     }
+}
+
+/// SHA-256 of the record of a window, as JSON `[entity, iter, clock, signals]`, in hex.
+pub fn window_hash(entity: &str, iter: u64, clock: u64, signals: &Signals) -> String {
+    hash(&(entity, iter, clock, signals))
 }
 
 /// SHA-256 of a value as JSON, in hex.

@@ -3,6 +3,7 @@
 mod collect;
 mod ingest;
 mod map;
+mod memory;
 mod runs;
 mod serve;
 mod signals;
@@ -33,6 +34,8 @@ pub enum LumenCommand {
     Collect(collect::CollectArgs),
     /// Print the terms of resonance of a metrics.json
     Map(map::MapArgs),
+    /// Look up a key of memory: checkpoints, the best one, windows
+    Memory(memory::MemoryArgs),
     /// Check a file of ours against its schema
     Validate(validate::ValidateArgs),
 }
@@ -45,6 +48,7 @@ pub fn run(args: &LumenArgs, context: Context) -> Result<(), Error> {
         LumenCommand::Runs(args) => runs::run(args),
         LumenCommand::Collect(args) => collect::run(args),
         LumenCommand::Map(args) => map::run(args),
+        LumenCommand::Memory(args) => memory::run(args),
         LumenCommand::Validate(args) => validate::run(args),
     }
 }
