@@ -136,7 +136,7 @@ impl Source {
         if changed {
             let mut event = self.event(Kind::Decide, *clock, residual);
             event.group = Group::SafetyMusic;
-            event.reason = Some(format!("level {}", self.level.level().map_or("unknown", name)));
+            event.reason = Some(format!("level {}", self.level.level().map_or("unknown", Level::name)));
             event.memory_bridge.key = format!("level:{iter}");
             event.levels = Some(levels);
             log.send(event);
@@ -240,14 +240,6 @@ pub fn run_name(dir: &Path) -> String {
     let path = dir.canonicalize().unwrap_or_else(|_| dir.to_path_buf());
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     if name.is_empty() { "run".to_owned() } else { name }
-}
-
-fn name(level: Level) -> &'static str {
-    match level {
-        Level::Calm => "CALM",
-        Level::Tense => "TENSE",
-        Level::Alert => "ALERT",
-    }
 }
 
 /// To six digits, which is more than windows deserve. Levels follow from what the line says, so that one that goes on
