@@ -1,4 +1,5 @@
 //! Each schema takes its good fixture and refuses the bad ones; what we write it takes.
+#![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
