@@ -77,8 +77,7 @@ mod tests {
 
     #[test]
     fn the_form_is_what_is_asked_for() {
-        let prometheus =
-            "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+        let prometheus = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
         assert_eq!(Form::accepted(prometheus), Form::OpenMetrics);
         assert_eq!(Form::accepted("text/plain, Application/OpenMetrics-Text"), Form::OpenMetrics);
         for classic in ["", "*/*", "text/plain;version=0.0.4", "application/json"] {
@@ -99,9 +98,7 @@ mod tests {
         let sample = "rmb_events_total{run=\"a\\\"b\\\\c\\nd\"} 3\n";
         assert_eq!(
             encoded(samples.clone(), Form::Classic),
-            format!(
-                "# HELP rmb_events_total {help}\n# TYPE rmb_events_total counter\n{sample}{risk}"
-            )
+            format!("# HELP rmb_events_total {help}\n# TYPE rmb_events_total counter\n{sample}{risk}")
         );
         assert_eq!(
             encoded(samples, Form::OpenMetrics),

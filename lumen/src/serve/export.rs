@@ -80,12 +80,7 @@ fn resonance(all: &[Observed], samples: &mut Samples) {
 ///
 /// # Errors
 /// What the store says.
-pub(super) fn of_store(
-    reader: &Reader,
-    known: &Known,
-    now: f64,
-    samples: &mut Samples,
-) -> Result<(), Error> {
+pub(super) fn of_store(reader: &Reader, known: &Known, now: f64, samples: &mut Samples) -> Result<(), Error> {
     samples.add("lumen_dropped_total", &["events"], Some(reader.dropped()? as f64));
     for run in known.live.iter().take(MOST_RUNS) {
         if let Some(totals) = reader.totals_of(&run.name)? {
@@ -180,13 +175,7 @@ fn ratio(reader: &Reader, run: &str, now: f64, samples: &mut Samples) -> Result<
 }
 
 /// When a run last told something, and how often it does.
-fn updates(
-    reader: &Reader,
-    run: &Live,
-    last: &Last,
-    now: f64,
-    samples: &mut Samples,
-) -> Result<(), Error> {
+fn updates(reader: &Reader, run: &Live, last: &Last, now: f64, samples: &mut Samples) -> Result<(), Error> {
     let event = reader.last_event(&run.name)?.map(|ms| ms as f64 / 1e3);
     if let Some(event) = event {
         let age = (now - event).max(0.0);

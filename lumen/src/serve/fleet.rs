@@ -103,7 +103,9 @@ fn units(reader: &Reader, run: &str, running: &[&str], now: f64) -> Result<Units
         running: running.contains(&run),
         units: newest.len(),
         letters,
-        worst: known.first().map(|(residual, entity)| Worst { entity_id: (*entity).clone(), residual: *residual }),
+        worst: known
+            .first()
+            .map(|(residual, entity)| Worst { entity_id: (*entity).clone(), residual: *residual }),
         updated: last.map(crate::store::time),
         age_seconds: last.map(|ms: i64| (now - ms as f64 / 1e3).max(0.0)),
         residual_mean: (!known.is_empty()).then(|| sum / known.len() as f64),

@@ -32,7 +32,9 @@ pub(super) fn router(app: Arc<App>, address: SocketAddr) -> Router {
         router = router.route(route.0, answered(Arc::clone(&app), route));
     }
     router
-        .fallback(|| async { Refusal::new(StatusCode::NOT_FOUND, "there is no such route; see /openapi.json") })
+        .fallback(|| async {
+            Refusal::new(StatusCode::NOT_FOUND, "there is no such route; see /openapi.json")
+        })
         .layer(from_fn_with_state(address.port(), guarded))
 }
 
@@ -47,7 +49,8 @@ fn answered(app: Arc<App>, route: &'static Route) -> MethodRouter {
                 Err(bad) => return Refusal::from(bad).into_response(),
             };
             let made = tokio::task::spawn_blocking(move || answer(&app, &asked).into_response());
-            let broken = |_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "no answer was made").into_response();
+            let broken =
+                |_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "no answer was made").into_response();
             made.await.unwrap_or_else(broken)
         }
     })
@@ -64,7 +67,8 @@ async fn guarded(State(port): State<u16>, request: Request, next: Next) -> Respo
         let text = format!("the path and what stands behind it are too long; allowed: {MOST_BYTES} bytes");
         Refusal::new(StatusCode::URI_TOO_LONG, text).into_response()
     } else if *request.method() != Method::GET && *request.method() != Method::HEAD {
-        let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "allowed: GET and HEAD; nothing is changed here");
+        let refusal =
+            Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "allowed: GET and HEAD; nothing is changed here");
         ([(ALLOW, "GET,HEAD")], refusal).into_response()
     } else {
         next.run(request).await

@@ -59,11 +59,8 @@ fn monitor(path: &Path) -> Option<SocketAddr> {
     let mut address: SocketAddr = address.parse().ok()?;
     // One that listens everywhere is found here.
     if address.ip().is_unspecified() {
-        let here = if address.is_ipv4() {
-            IpAddr::V4(Ipv4Addr::LOCALHOST)
-        } else {
-            IpAddr::V6(Ipv6Addr::LOCALHOST)
-        };
+        let here =
+            if address.is_ipv4() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { IpAddr::V6(Ipv6Addr::LOCALHOST) };
         address.set_ip(here);
     }
     Some(address)
@@ -123,10 +120,7 @@ mod tests {
     #[test]
     fn the_interval_is_the_median_of_whole_lines() {
         let line = |update: u64, rate: f64| {
-            format!(
-                "{{\"update\": {update}, \"steps\": {}, \"steps_per_second\": {rate}}}\n",
-                update * 100
-            )
+            format!("{{\"update\": {update}, \"steps\": {}, \"steps_per_second\": {rate}}}\n", update * 100)
         };
         let text = format!("ps_per_second\": 3}}\n{}{}{}", line(3, 200.0), line(4, 100.0), line(5, 400.0));
         assert_eq!(interval(&text), Some(0.5));

@@ -26,9 +26,7 @@ fn rfc3339(text: &str) -> Option<i64> {
     let (hour, minute, second) =
         (upto(&text[11..13], 23)?, upto(&text[14..16], 59)?, upto(text.get(17..19)?, 60)?.min(59));
     let rest = &text[19..];
-    let digits = rest.strip_prefix('.').map_or(0, |rest| {
-        rest.bytes().take_while(u8::is_ascii_digit).count()
-    });
+    let digits = rest.strip_prefix('.').map_or(0, |rest| rest.bytes().take_while(u8::is_ascii_digit).count());
     if rest.starts_with('.') && digits == 0 {
         return None;
     }

@@ -41,12 +41,8 @@ impl Reader {
             let mut rows = statement.query(rusqlite::params![run, most as i64])?;
             while let Some(row) = rows.next()? {
                 let text = |at: usize| row.get_ref(at).and_then(|value| Ok(value.as_str()?));
-                let event = Recent {
-                    ts_ms: row.get(0)?,
-                    entity: text(1)?,
-                    is_window: row.get(2)?,
-                    json: text(3)?,
-                };
+                let event =
+                    Recent { ts_ms: row.get(0)?, entity: text(1)?, is_window: row.get(2)?, json: text(3)? };
                 if !take(event) {
                     break;
                 }
