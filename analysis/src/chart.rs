@@ -5,9 +5,11 @@
 //! [`themed`] makes of it what stands in a page and follows the page's colours.
 
 mod frame;
+mod guided;
 mod many;
 
 pub use frame::{ChartError, Labels, Size, visible};
+pub use guided::{Guide, Guided, Moment, guided};
 pub use many::{CURVES, picked, picked_estimates};
 
 use std::ops::Range;

@@ -8,6 +8,8 @@
 //!
 //! The first prints the section of results/performance/lumen.md.
 
+#![allow(clippy::print_stdout)] // What it is for.
+
 use std::error::Error;
 use std::fmt::Write as _;
 use std::fs::File;

@@ -4,6 +4,7 @@
 //! docs/LUMEN.md is the page for those who use it.
 
 pub mod event;
+pub mod event_v2;
 pub mod ledger;
 pub mod log;
 pub mod resonance;
@@ -11,3 +12,5 @@ pub mod serve;
 pub mod signals;
 pub mod source;
 pub mod store;
+pub mod table;
+pub mod validate;

@@ -346,7 +346,10 @@ pub fn opened(path: &Path) -> Result<(Kind, Table), ReadError> {
 /// Whether a file has the name of those that sum up what another of the same run holds row by row.
 fn sums_up(path: &Path) -> bool {
     let name = path.file_name().and_then(OsStr::to_str);
-    matches!(name, Some("benchmark.csv" | "summary.csv" | "survival.csv" | "doses.csv" | "limits.csv"))
+    matches!(
+        name,
+        Some("benchmark.csv" | "summary.csv" | "survival.csv" | "doses.csv" | "limits.csv" | "metrics.csv")
+    )
 }
 
 fn folder_of(path: &Path) -> &Path {

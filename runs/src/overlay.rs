@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::files::text;
 use crate::plan::Lumen;
-use crate::plan::lumen::Typed;
+use crate::plan::lumen::{KEYS, Typed};
 use crate::setup::{EnvTable, STEPS, Setup, WorldSettings};
 
 /// A file of settings and settings on top of it; the default is none.
@@ -59,7 +59,11 @@ impl Overlay {
         let place = |error: ConfigError| {
             // The lines of a part of a file are not those of the file.
             let of_file = !name.is_empty() && error.place.starts_with(&name);
-            ConfigError { place: if of_file { name.clone() } else { error.place.clone() }, ..error }
+            let place = if of_file { name.clone() } else { error.place.clone() };
+            // The resolver names groups of keys alone.
+            let problem =
+                error.problem.replace("lumen.\u{2026}", &KEYS.map(|key| format!("lumen.{key}")).join(", "));
+            ConfigError { place, problem, ..error }
         };
         let lumen = resolve(&base, source, &lumen).map_err(place)?.lumen;
         Ok((lumen, overlay))

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that CI checks.
 
 use crate::workspace::cargo_with;
-use crate::{arrows, browser, libtorch, python};
+use crate::{arrows, browser, libtorch, ops, python};
 
 const LINTS: [&str; 4] = ["clippy", "--release", "--all-targets", "--quiet"];
 const DOCUMENTS: [&str; 4] = ["doc", "--release", "--no-deps", "--quiet"];
@@ -85,6 +85,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     if options.python {
         python::check(options.all)?;
     }
+    ops::check(options.all)?;
     println!("\nall checks passed{}", left_out(options));
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
-use resonetics_kernel::prophet_optimizer::{Mode, ProphetConfig};
+use resonetics_kernel::prophet_optimizer::Mode;
 use resonetics_kernel::risk_predictor::RiskTarget;
 use resonetics_lumen::source::drift::Watch;
 use resonetics_runs::Error;
@@ -146,8 +146,7 @@ pub fn execute(plan: &DriftPlan, dir: &Path, device: &str, monitor: Option<&Moni
     let (mut drift, mut csv, mut summary) = open(plan, device, &checkpoints, &dir.join(CSV))?;
     checkpoints.tidy()?;
     let (first, start) = (drift.steps(), Instant::now());
-    let base_rate = ProphetConfig::default().base_lr;
-    let watch = || Watch::begin(dir, first, base_rate, thresholds(plan.lumen), &tell);
+    let watch = || Watch::begin(dir, first, thresholds(plan.lumen), &tell);
     let mut watch = plan.lumen.enabled.then(watch).transpose()?;
     if let Some(monitor) = monitor {
         monitor.begin(Snapshot { training_step: first, ..Snapshot::default() });

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use resonetics_analysis::evaluations;
+use resonetics_lumen::log::METRICS;
 use resonetics_runs::episodes;
 use resonetics_runs::error::{self, Error};
 use resonetics_runs::files::text;
@@ -129,7 +130,8 @@ fn compare(run: &Path, before: &[PathBuf], again: &Path) -> Result<Vec<String>, 
     Ok(differing)
 }
 
-/// The CSV files of a run, relative to it, sorted; trace.json, which a recording consists of, and eval.json.
+/// The CSV files of a run, relative to it, sorted; trace.json, which a recording consists of, and eval.json. What Lumen
+/// wrote holds wall time.
 fn compared_files(run: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::new()];
@@ -140,7 +142,7 @@ fn compared_files(run: &Path) -> Result<Vec<PathBuf>, Error> {
             let name = folder.join(entry.file_name());
             if entry.path().is_dir() {
                 folders.push(name);
-            } else if name.extension().is_some_and(|extension| extension == "csv")
+            } else if name.extension().is_some_and(|extension| extension == "csv") && !name.ends_with(METRICS)
                 || name.ends_with("trace.json")
                 || name.ends_with(evaluations::FILE)
             {

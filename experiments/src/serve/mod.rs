@@ -10,6 +10,7 @@ mod live;
 mod row;
 mod run;
 mod runs;
+mod signals;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -151,6 +152,8 @@ fn router(dir: &Path, address: SocketAddr) -> Router {
         .route("/live.js", script(include_str!("live.js")))
         .route("/list.js", script(include_str!("list.js")))
         .route("/run.js", script(include_str!("run.js")))
+        .route("/figures.js", script(include_str!("figures.js")))
+        .route("/signals.js", script(include_str!("signals.js")))
         .route("/colours.css", fixed("text/css; charset=utf-8", COLOURS))
         .route("/icon.svg", fixed("image/svg+xml", include_str!("icon.svg")))
         .route("/worlds", get(worlds))
@@ -167,6 +170,11 @@ fn router(dir: &Path, address: SocketAddr) -> Router {
                 .route("/changes", get(run::changes))
                 .route("/report", get(run::report))
                 .with_state(run::Reports::of(dir.to_path_buf())),
+        )
+        .merge(
+            Router::new()
+                .route("/signals", get(signals::signals))
+                .with_state(signals::Logs::of(dir.to_path_buf())),
         )
         .fallback(|| async { refused(StatusCode::NOT_FOUND, "there is no such page; see /\n".to_owned()) })
         .layer(from_fn_with_state(address, guarded))

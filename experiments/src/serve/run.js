@@ -2,8 +2,10 @@
 // fetched again.
 
 import { GONE, UNANSWERED, address, asked, at, element, link, showing, started } from "./common.js";
+import { drawn } from "./figures.js";
 import { watch } from "./live.js";
 import { runs as list } from "./list.js";
+import { hide, signals } from "./signals.js";
 
 let growing = null; // the stream of these events
 let names = []; // what is shown
@@ -48,6 +50,7 @@ function missing(said) {
 
 /// Takes away what was there of a run.
 function cleared() {
+  hide();
   for (const id of ["run-report", "run-watch", "run-problem", "files-title", "differences", "notes"]) at(id).hidden = true;
   for (const id of ["parts", "run-files", "compared", "differences", "notes-list"]) at(id).replaceChildren();
 }
@@ -64,7 +67,7 @@ async function follow() {
     const answer = await fetch(address("run", query())).catch(() => null);
     // Another may have been chosen meanwhile.
     if (of !== names) grown = true;
-    else if (answer?.ok) draw(await answer.json());
+    else if (answer?.ok) await draw(await answer.json());
     else if (answer) missing(await answer.text());
     // Reading a long file over and over must leave time for who writes it.
     await new Promise((done) => setTimeout(done, performance.now() - begun));
@@ -83,7 +86,7 @@ function counted(runs) {
   return [...counts].map(([status, n]) => `${n} ${status}`).join(", ");
 }
 
-function draw({ runs, parts, differences, notes, problem }) {
+async function draw({ runs, parts, differences, notes, problem }) {
   if (runs.map((run) => run.name).join("\n") !== names.join("\n")) return;
   const one = runs.length === 1 ? runs[0] : null;
   const text = one ? told(one) : counted(runs);
@@ -105,6 +108,7 @@ function draw({ runs, parts, differences, notes, problem }) {
   at("differences").replaceChildren(...shown);
   at("notes").hidden = notes.length === 0;
   at("notes-list").replaceChildren(...notes.map((note) => element("li", note)));
+  await signals(one);
 }
 
 function compared(run) {
@@ -149,16 +153,7 @@ function part({ question, answer, figures }) {
   return [
     element("h3", question),
     element("p", answer),
-    ...figures.map((drawn) => {
-      const figure = element("figure");
-      for (const size of ["wide", "narrow"]) {
-        const box = Object.assign(element("div"), { className: size });
-        box.append(new DOMParser().parseFromString(drawn[size], "image/svg+xml").documentElement);
-        figure.append(box);
-      }
-      figure.append(element("figcaption", drawn.caption));
-      return figure;
-    }),
+    ...figures.map(drawn),
   ];
 }
 

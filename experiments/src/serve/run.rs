@@ -27,6 +27,7 @@ use super::answer::{alone, json, refused};
 use super::ends::{not_led_away, regular};
 use super::row::at_work;
 use super::runs::{self, Run};
+use super::signals;
 
 /// The time between two looks at the files of a run.
 const LOOK: Duration = Duration::from_secs(1);
@@ -160,7 +161,7 @@ fn changed(paths: Vec<PathBuf>) -> impl Stream<Item = Result<Event, Infallible>>
             let now = spawn_blocking(move || {
                 let there = of.iter().all(|path| regular(&path.join("run.json")).is_some());
                 // A process that is killed changes no file.
-                there.then(|| (stamp(&of), of.iter().map(|path| at_work(path)).collect::<Vec<_>>()))
+                there.then(|| (looked(&of), of.iter().map(|path| at_work(path)).collect::<Vec<_>>()))
             });
             let now = now.await.ok().flatten()?;
             if now != seen {
@@ -207,14 +208,22 @@ fn said((status, problem): Refusal) -> Response {
     refused(status, format!("{problem}\n"))
 }
 
+/// Of all files that the page is made of.
+fn looked(runs: &[PathBuf]) -> Stamp {
+    let mut stamp = stamp(runs);
+    stamp.extend(runs.iter().filter_map(|run| stamped(signals::log(run)?)));
+    stamp
+}
+
+fn stamped(path: PathBuf) -> Option<(PathBuf, u64, Option<SystemTime>)> {
+    let metadata = fs::metadata(&path).ok()?;
+    Some((path, metadata.len(), metadata.modified().ok()))
+}
+
 /// Of the files that a report is made of and of run.json, which says how the run ended.
 fn stamp(runs: &[PathBuf]) -> Stamp {
     let files = |run: &PathBuf| of_run(run).unwrap_or_default().into_iter().chain([run.join("run.json")]);
-    let of = |path: PathBuf| {
-        let metadata = fs::metadata(&path).ok()?;
-        Some((path, metadata.len(), metadata.modified().ok()))
-    };
-    runs.iter().flat_map(files).filter_map(of).collect()
+    runs.iter().flat_map(files).filter_map(stamped).collect()
 }
 
 fn made(runs: &[PathBuf]) -> Result<Report, Error> {

@@ -19,19 +19,16 @@ const MODES: [&str; 4] = ["panic", "alert", "warning", "cruise"];
 /// The columns that count, in this order.
 pub const COLUMNS: [&str; 5] = ["step", "risk", "gap_R", "lr", "mode"];
 
+/// The learning rate where nothing lowers it (RULES section 3.1).
+pub const BASE_RATE: f64 = 0.01;
+
 /// Turns rows of drift.csv into rows of windows, in their order.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Rows {
-    base_rate: f64,
     mode: Option<usize>,
 }
 
 impl Rows {
-    /// For an experiment whose rate is `base_rate` where nothing lowers it.
-    pub fn new(base_rate: f64) -> Rows {
-        Rows { base_rate, mode: None }
-    }
-
     /// The row of these cells of [`COLUMNS`], and its mode; none if the step is no number.
     pub fn next(&mut self, cells: [&str; 5]) -> Option<(Row, Option<&'static str>)> {
         let [step, risk, gap, rate, mode] = cells;
@@ -46,13 +43,35 @@ impl Rows {
             // Its steps are counted from 0.
             clock: step.parse::<u64>().ok()? + 1,
             residual: number(gap).and_then(residual::drift),
-            effort: number(rate).map(|rate| rate / self.base_rate),
+            effort: number(rate).map(|rate| rate / BASE_RATE),
             own: None,
             risk: number(risk),
             turns,
         };
         Some((row, mode.map(|mode| MODES[mode])))
     }
+}
+
+/// Hands each row of the drift.csv at `path` to `take`.
+///
+/// # Errors
+/// That it cannot be read.
+pub fn read(
+    path: &Path,
+    rows: &mut Rows,
+    mut take: impl FnMut(Row, Option<&'static str>),
+) -> Result<(), Error> {
+    let failed = |error: csv::Error| error::io("read", path)(error.into());
+    let mut log = csv::ReaderBuilder::new().flexible(true).from_path(path).map_err(failed)?;
+    let header = log.headers().map_err(failed)?.clone();
+    let places = COLUMNS.map(|name| header.iter().position(|column| column == name).unwrap_or(usize::MAX));
+    for row in log.records() {
+        let row = row.map_err(failed)?;
+        if let Some((row, mode)) = rows.next(places.map(|at| row.get(at).unwrap_or_default())) {
+            take(row, mode);
+        }
+    }
+    Ok(())
 }
 
 /// Watches a drift experiment.
@@ -71,7 +90,6 @@ impl Watch {
     pub fn begin(
         dir: &Path,
         steps: u64,
-        base_rate: f64,
         thresholds: Thresholds,
         tell: &dyn Fn(&str),
     ) -> Result<Watch, Error> {
@@ -90,7 +108,7 @@ impl Watch {
         source.remember(&kept.events);
         let told = kept.events.iter().rfind(|event| event.event_type == Kind::Observe);
         let told = told.map_or(0, |event| event.trace.clock);
-        let mut watch = Watch { rows: Rows::new(base_rate), source, log };
+        let mut watch = Watch { rows: Rows::default(), source, log };
         if steps > 0 {
             watch.refill(&dir.join("drift.csv"), told)?;
         }
@@ -98,23 +116,14 @@ impl Watch {
     }
 
     fn refill(&mut self, path: &Path, told: u64) -> Result<(), Error> {
-        let failed = |error: csv::Error| error::io("read", path)(error.into());
-        let mut log = csv::ReaderBuilder::new().flexible(true).from_path(path).map_err(failed)?;
-        let header = log.headers().map_err(failed)?.clone();
-        let places =
-            COLUMNS.map(|name| header.iter().position(|column| column == name).unwrap_or(usize::MAX));
-        for row in log.records() {
-            let row = row.map_err(failed)?;
-            let next = self.rows.next(places.map(|at| row.get(at).unwrap_or_default()));
-            match next {
-                Some((row, mode)) if row.clock > told => {
-                    self.source.row(row, mode, &self.log);
-                }
-                Some((row, mode)) => self.source.refill(row, mode),
-                None => {}
+        let Watch { rows, source, log } = self;
+        read(path, rows, |row, mode| {
+            if row.clock > told {
+                source.row(row, mode, log);
+            } else {
+                source.refill(row, mode);
             }
-        }
-        Ok(())
+        })
     }
 
     /// Takes in a row: its cells of [`COLUMNS`].

@@ -1,6 +1,6 @@
 //! Files beside the store: which lines are rows, and which rows are lines.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{BufReader, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -91,12 +91,14 @@ impl Store {
                 checked.lines += 1;
                 match own.events.get(&line.offset) {
                     Some(hash) if *hash == hashed(bytes) => rows += 1,
-                    _ if own.refused.contains_key(&line.offset) => checked.refused += 1,
+                    _ if own.refused.contains(&line.offset) => checked.refused += 1,
                     _ if line.offset >= source.offset => checked.unread += 1,
-                    _ => match is_elsewhere(&connection, line.too_long, bytes).map_err(sql("read", store))? {
-                        true => checked.elsewhere += 1,
-                        false => checked.missing += 1,
-                    },
+                    _ => {
+                        let elsewhere = is_elsewhere(&connection, line.too_long, bytes);
+                        let elsewhere = elsewhere.map_err(sql("read", store))?;
+                        checked.elsewhere += u64::from(elsewhere);
+                        checked.missing += u64::from(!elsewhere);
+                    }
                 }
             }
             checked.rows += rows;
@@ -166,7 +168,7 @@ fn each_batch(
 struct Own {
     /// Hashes of lines.
     events: HashMap<u64, Vec<u8>>,
-    refused: HashMap<u64, ()>,
+    refused: HashSet<u64>,
 }
 
 impl Own {
@@ -179,7 +181,7 @@ impl Own {
         let events = events.collect::<rusqlite::Result<_>>()?;
         let sql = "SELECT offset FROM refused WHERE source = ?1 AND offset >= ?2 AND offset < ?3";
         let mut refused = connection.prepare_cached(sql)?;
-        let refused = refused.query_map(range, |row| Ok((row.get::<_, i64>(0)?.cast_unsigned(), ())))?;
+        let refused = refused.query_map(range, |row| Ok(row.get::<_, i64>(0)?.cast_unsigned()))?;
         Ok(Self { events, refused: refused.collect::<rusqlite::Result<_>>()? })
     }
 }

@@ -81,6 +81,14 @@ pub(super) fn parse(line: &[u8]) -> Result<Row<'_>, String> {
     Ok(Row { hash: Sha256::digest(content).into(), event, json, ts_ms, iter, clock, slot })
 }
 
+/// The event that a line of `events.jsonl` is, as the store takes it.
+///
+/// # Errors
+/// Why it is none, in one line.
+pub fn event(line: &[u8]) -> Result<Event, String> {
+    parse(line).map(|row| row.event)
+}
+
 /// Ranges, which the types do not say.
 fn check(event: &Event) -> Result<(), String> {
     if event.entity_id.split('/').next().is_none_or(str::is_empty) {
@@ -115,7 +123,8 @@ fn share(name: &str, value: Option<f64>) -> Result<(), String> {
 
 /// Version 1 has pi with four decimals.
 fn angle(name: &str, value: Option<f64>) -> Result<(), String> {
-    within(name, value, -3.1416, 3.1416)
+    let pi = 31_416.0 / 10_000.0;
+    within(name, value, -pi, pi)
 }
 
 fn within(name: &str, value: Option<f64>, least: f64, greatest: f64) -> Result<(), String> {

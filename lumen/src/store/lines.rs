@@ -28,7 +28,7 @@ pub(super) struct Line {
 #[derive(Default)]
 pub(super) struct Lines {
     bytes: Vec<u8>,
-    lines: Vec<Line>,
+    found: Vec<Line>,
     /// Behind the last line, in the file.
     pub(super) end: u64,
 }
@@ -38,9 +38,9 @@ impl Lines {
     /// there are no lines where there is no line end.
     pub(super) fn read(&mut self, file: &mut impl BufRead, offset: u64) -> io::Result<()> {
         self.bytes.clear();
-        self.lines.clear();
+        self.found.clear();
         self.end = offset;
-        while self.lines.len() < LINES && self.bytes.len() < BYTES {
+        while self.found.len() < LINES && self.bytes.len() < BYTES {
             let start = self.bytes.len();
             let length = file.by_ref().take(LINE_BYTES as u64).read_until(b'\n', &mut self.bytes)?;
             let (mut length, mut too_long) = (length as u64, false);
@@ -52,24 +52,24 @@ impl Lines {
                 self.bytes.truncate(start);
                 break;
             }
-            self.lines.push(Line { offset: self.end, start, too_long });
+            self.found.push(Line { offset: self.end, start, too_long });
             self.end += length;
         }
         Ok(())
     }
 
     pub(super) fn len(&self) -> usize {
-        self.lines.len()
+        self.found.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.lines.is_empty()
+        self.found.is_empty()
     }
 
     /// The lines with their bytes, ends included.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Line, &[u8])> {
-        let ends = self.lines.iter().skip(1).map(|line| line.start).chain([self.bytes.len()]);
-        self.lines.iter().zip(ends).map(|(line, end)| (line, &self.bytes[line.start..end]))
+        let ends = self.found.iter().skip(1).map(|line| line.start).chain([self.bytes.len()]);
+        self.found.iter().zip(ends).map(|(line, end)| (line, &self.bytes[line.start..end]))
     }
 
     /// The last [`PRINT`] bytes up to the end of these lines, which follow bytes that end with `before`.

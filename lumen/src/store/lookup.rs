@@ -74,7 +74,7 @@ impl Reader {
     /// As [`Reader::totals`].
     pub fn memory(&self, key: &str, run: Option<&str>) -> Result<Vec<MemoryRow>, Error> {
         let window = key.strip_prefix("window:");
-        let iter = window.map(|iter| iter.parse::<i64>());
+        let iter = window.map(str::parse::<i64>);
         // A window's key names its row: there is no index of keys that each window has.
         let found = match iter {
             // The parameter is looked at after the statement was made: that the key is no window's has to be written.

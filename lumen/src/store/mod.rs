@@ -1,4 +1,4 @@
-//! The event store: a SQLite database that holds what the `events.jsonl` of many runs say, and is asked instead of
+//! The event store: a database of `SQLite` that holds what the `events.jsonl` of many runs say, and is asked instead of
 //! them.
 //!
 //! [`Store`] writes: [`Store::ingest`] reads files on from where it stopped, [`Store::check`] compares both.
@@ -32,7 +32,7 @@ mod write;
 
 pub use check::{Checked, FileChecked};
 pub use ingest::{Ingested, Store};
-pub use line::LINE_BYTES;
+pub use line::{LINE_BYTES, event};
 pub use lookup::{MemoryRow, Totals};
 pub(crate) use read::time;
 pub use read::{Cursor, LevelRow, MOST_ROWS, Page, Query, Reader, Rmb, Ure, Window};

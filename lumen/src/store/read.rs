@@ -159,7 +159,7 @@ pub struct Window {
     pub level: Option<String>,
 }
 
-/// What a table is asked for, and how a row is read. Columns 0 and 1 are ts_ms and id.
+/// What a table is asked for, and how a row is read. Columns 0 and 1 are `ts_ms` and `id`.
 pub(super) struct Table<R> {
     pub(super) columns: &'static str,
     /// Which events are rows of it.
@@ -377,4 +377,48 @@ pub(crate) fn time(ts_ms: i64) -> String {
     // None is below 1970: `line` refuses it.
     let since = Duration::from_millis(ts_ms.max(0).cast_unsigned());
     humantime::format_rfc3339_millis(UNIX_EPOCH + since).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+
+    /// A store, and a reader of it.
+    fn opened() -> (tempfile::TempDir, Reader) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lumen.db");
+        drop(Store::open(&path).unwrap());
+        let reader = Reader::open(&path).unwrap();
+        (dir, reader)
+    }
+
+    #[test]
+    fn a_reader_cannot_write() {
+        let (_dir, reader) = opened();
+        let error = reader.connection.execute("DELETE FROM event", []).unwrap_err();
+        assert_eq!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::ReadOnly));
+    }
+
+    /// Rows come from an index in the order of the page: nothing is sorted, nothing is looked through.
+    #[test]
+    fn pages_come_from_indexes() {
+        let (_dir, reader) = opened();
+        let cursor = Some(Cursor { ts_ms: 3, id: 4 });
+        for run in [None, Some("r".to_owned())] {
+            for (from, cursor) in [(None, None), (Some(1), None), (None, cursor), (Some(1), cursor)] {
+                let query = Query { run: run.clone(), from, to: Some(9), limit: 5, cursor };
+                for of in [OBSERVED, LEVELS.of] {
+                    let (text, mut values) = asked("entity", of, &query);
+                    values.push(Value::from(6));
+                    let plan: Vec<String> =
+                        reader.rows(&format!("EXPLAIN QUERY PLAN {text}"), values, |row| row.get(3)).unwrap();
+                    let index =
+                        if run.is_some() { "event_run_time (run=? AND ts_ms" } else { "event_time (ts_ms" };
+                    let is_good = plan.len() == 1 && plan[0].starts_with("SEARCH event USING INDEX");
+                    assert!(is_good && plan[0].contains(index), "{plan:?}");
+                }
+            }
+        }
+    }
 }

@@ -124,6 +124,10 @@ pub(super) fn open_to_write(path: &Path) -> Result<Connection, Error> {
     let mut connection = Connection::open(path).map_err(failed)?;
     connection.busy_timeout(PATIENCE).map_err(failed)?;
     let version = version(&connection, path)?;
+    if version == 0 {
+        // Bytes; of use before there is anything in the file. Measured: a fifth less work than with SQLite's 4,096.
+        connection.pragma_update(None, "page_size", 16_384).map_err(failed)?;
+    }
     // Kept in the file. It asks for the whole file, which another one that begins may have: it does not wait, so we do.
     let wal = || connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0));
     let mut tries = 0;
@@ -137,15 +141,15 @@ pub(super) fn open_to_write(path: &Path) -> Result<Connection, Error> {
     // A kill loses nothing; a power cut may lose the last batches whole, which are then read again.
     connection.pragma_update(None, "synchronous", "NORMAL").map_err(failed)?;
     connection.pragma_update(None, "cache_size", -65_536).map_err(failed)?;
-    // Pages: a batch has about a thousand, and each checkpoint waits for the disk.
-    connection.pragma_update(None, "wal_autocheckpoint", 16_000).map_err(failed)?;
+    // Pages, 64 MiB: a batch has some hundreds, and each checkpoint waits for the disk.
+    connection.pragma_update(None, "wal_autocheckpoint", 4_096).map_err(failed)?;
     if version == 0 {
         create(&mut connection, path)?;
     }
     Ok(connection)
 }
 
-/// Opens the store at `path`, which must be there, to be asked only. It is not opened read-only for SQLite: the last
+/// Opens the store at `path`, which must be there, to be asked only. It is not opened read-only for `SQLite`: the last
 /// one to close it has to be able to tidy up.
 pub(super) fn open_to_read(path: &Path) -> Result<Connection, Error> {
     let failed = |error| sql("open", path)(error);
@@ -199,7 +203,7 @@ fn create(connection: &mut Connection, path: &Path) -> Result<(), Error> {
     work.commit().map_err(failed)
 }
 
-/// Turns SQLite's error of doing `what` to the store at `path` into one that names both.
+/// Turns an error of `SQLite` at doing `what` to the store at `path` into one that names both.
 pub(super) fn sql(what: &str, path: &Path) -> impl FnOnce(rusqlite::Error) -> Error {
     move |source| {
         let system = |kind: ErrorKind| error::io(what, path)(kind.into());

@@ -69,7 +69,8 @@ pub(super) enum Found {
 
 /// How a file and a row go together.
 enum Same {
-    Same(Vec<u8>),
+    /// The bytes before the offset.
+    Going(Vec<u8>),
     Cut,
     Other,
 }
@@ -202,7 +203,7 @@ impl Source {
         }
         let start = self.offset.saturating_sub(self.tail.bytes as u64);
         let last = exactly(file, start, self.tail.bytes)?;
-        Ok(last.filter(|last| Print::of(last) == self.tail).map_or(Same::Cut, Same::Same))
+        Ok(last.filter(|last| Print::of(last) == self.tail).map_or(Same::Cut, Same::Going))
     }
 }
 
@@ -225,7 +226,7 @@ pub(super) fn find(
         };
         let found = |last| Source { path: path.to_owned(), key, last, replaces, ..candidate.clone() };
         match same {
-            Same::Same(last) => {
+            Same::Going(last) => {
                 let mut found = found(last);
                 if candidate.path != path || !by_key {
                     found.write(connection, 0)?;

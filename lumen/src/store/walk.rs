@@ -42,9 +42,8 @@ fn within(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), E
             found.extend(is_log(&path).then_some(path));
         } else if depth > 0 {
             // One that has gone away, or that is not ours to read, holds nothing for us.
-            match within(&path, depth - 1, found) {
-                Err(Error::Interrupted(signal)) => return Err(Error::Interrupted(signal)),
-                _ => {}
+            if let Err(Error::Interrupted(signal)) = within(&path, depth - 1, found) {
+                return Err(Error::Interrupted(signal));
             }
         }
     }

@@ -7,7 +7,7 @@ use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, pa
 use super::line::{self, Row};
 use super::lines::Lines;
 use super::source::Source;
-use crate::event::{Kind, Signals};
+use crate::event::Kind;
 
 /// What became of lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,7 +76,7 @@ fn insert_row(
     offset: u64,
 ) -> rusqlite::Result<bool> {
     let event = &row.event;
-    let signals = event.signals.unwrap_or(Signals::default());
+    let signals = event.signals.unwrap_or_default();
     let levels = event.levels.unwrap_or_default();
     let added = insert.execute(params![
         row.run(),

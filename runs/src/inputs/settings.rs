@@ -36,6 +36,8 @@ impl Reader {
         });
         let whole = plan.as_ref().and_then(|plan| toml::Table::try_from(plan.as_ref().ok()?).ok());
         let mut table = whole.or_else(|| config.parse().ok()).unwrap_or_default();
+        // What is watched does not depend on it.
+        table.remove("lumen");
         // Which one it was nobody knows.
         if self.lacking.iter().any(|key| key == "seed") {
             table.remove("seed");

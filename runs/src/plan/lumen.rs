@@ -59,6 +59,10 @@ impl Lumen {
     }
 }
 
+/// The keys of [`Lumen`], for messages.
+pub(crate) const KEYS: [&str; 5] =
+    ["enabled", "residual_tense", "residual_alert", "ratio_tense", "ratio_alert"];
+
 /// As it is typed: under `lumen.`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Typed {

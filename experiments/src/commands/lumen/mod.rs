@@ -1,11 +1,17 @@
 //! `lumen`: what watches runs, one file for each of its commands.
 
+mod collect;
+mod ingest;
+mod map;
+mod runs;
+mod serve;
+mod signals;
+mod validate;
+
 use clap::{Args, Subcommand};
 use resonetics_runs::Error;
 
 use super::context::Context;
-
-mod serve;
 
 #[derive(Debug, Args)]
 pub struct LumenArgs {
@@ -15,12 +21,30 @@ pub struct LumenArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum LumenCommand {
+    /// Print what the signals of runs say, or what they were worth
+    Signals(signals::SignalsArgs),
+    /// Read logs of events into a store, on from where they were read to
+    Ingest(ingest::IngestArgs),
     /// Serve what is known of all runs: questions, metrics for Prometheus, its targets
     Serve(serve::ServeArgs),
+    /// List runs and how they ended, as the ledger runs.jsonl
+    Runs(runs::RunsArgs),
+    /// Make a metrics.json from runs, a ledger or a Prometheus
+    Collect(collect::CollectArgs),
+    /// Print the terms of resonance of a metrics.json
+    Map(map::MapArgs),
+    /// Check a file of ours against its schema
+    Validate(validate::ValidateArgs),
 }
 
 pub fn run(args: &LumenArgs, context: Context) -> Result<(), Error> {
     match &args.command {
+        LumenCommand::Signals(args) => signals::run(args),
+        LumenCommand::Ingest(args) => ingest::run(args, context),
         LumenCommand::Serve(args) => serve::run(args, context),
+        LumenCommand::Runs(args) => runs::run(args),
+        LumenCommand::Collect(args) => collect::run(args),
+        LumenCommand::Map(args) => map::run(args),
+        LumenCommand::Validate(args) => validate::run(args),
     }
 }

@@ -51,7 +51,9 @@ pub fn run(args: &ServeArgs, context: Context) -> Result<(), Error> {
         say(format_args!("port {usual} is taken: this one is free"))?;
     }
     if !context.quiet {
-        say(format_args!("metrics at /metrics, questions at /api/..., all of it in /openapi.json; Ctrl-C ends it"))?;
+        say(format_args!(
+            "metrics at /metrics, questions at /api/..., all of it in /openapi.json; Ctrl-C ends it"
+        ))?;
     }
     server.run(&|text| {
         note(format_args!("{text}"));
