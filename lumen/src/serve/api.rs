@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::answer::{self, Refusal};
 use super::encode::{Form, encoded};
 use super::known::Shared;
-use super::query::{Params, bad_cursor};
+use super::query::Params;
 use super::readers::Readers;
 use super::samples::Samples;
 use super::{export, fleet};
@@ -157,16 +157,14 @@ fn runs(app: &App, asked: &Asked) -> Result<Response, Refusal> {
     let unknown =
         || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "the ledger is not read yet; /readyz says more");
     let (_, rows) = known.ledger.as_ref().ok_or_else(unknown)?;
-    // Rows are in the order of `started` and `run_id`, and none is ever removed.
-    let from = match asked.params.cursor() {
-        None => 0,
-        Some(cursor) => {
-            let at = rows.iter().position(|row| row.run_id == cursor);
-            at.ok_or_else(|| bad_cursor(cursor))? + 1
-        }
-    };
+    // Rows are in this order.
+    let place = |row: &Row| (row.started.clone(), row.run_id.clone());
+    let from = asked.params.after_run()?.map_or(0, |(started, id)| {
+        let last = (started.to_owned(), id.to_owned());
+        rows.partition_point(|row| place(row) <= last)
+    });
     let to = rows.len().min(from + limit);
-    let next = (to < rows.len()).then(|| &rows[to - 1].run_id);
+    let next = (to < rows.len()).then(|| format!("{}~{}", rows[to - 1].started, rows[to - 1].run_id));
     let shown: Vec<Value> = rows[from..to].iter().map(shown).collect();
     Ok(answer::json(&json!({"rows": shown, "next": next})))
 }

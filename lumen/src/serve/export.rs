@@ -3,7 +3,7 @@
 //! | samples | from | left out |
 //! |---|---|---|
 //! | `rmb_*_total` | the store's sums of a run at work | with the run |
-//! | signals, levels, `fractal_*` | the last windows of a run at work | 300 s after the last window |
+//! | signals, levels, `fractal_*` | the last windows of a run at work | 300 s after the last window, or three times the time between windows where that is more |
 //! | `lumen_level{kind="ratio"}` | the events of 300 s | with fewer than 20 events |
 //! | `resonance_*` | timings and ends of all runs | 300 s after they were looked at |
 //! | `lumen_runs_*`, `lumen_region_*` | the ledger | 300 s after it was made |
@@ -25,6 +25,12 @@ use crate::store::Reader;
 
 /// Seconds after which a sample is too old.
 const STALE_S: f64 = 300.0;
+/// The same for runs whose windows come so seldom that [`STALE_S`] is too soon: at most a quarter of a day.
+const SELDOM_S: f64 = 21_600.0;
+/// Times between windows for which the last one is taken for present.
+const PRESENT: f64 = 3.0;
+/// Seconds for which the logs of runs are taken for read.
+const INGESTED_S: f64 = 60.0;
 /// How far clocks may differ: a time that lies further ahead is not believed.
 const CLOCKS_S: f64 = 60.0;
 /// Events of a run that are looked at, from the last one back, for its last windows.
@@ -36,20 +42,25 @@ const WINDOWS: usize = 9;
 pub(super) fn beside_store(known: &Known, now: f64, samples: &mut Samples) {
     let fresh = |at: f64| now - at <= STALE_S;
     if let Some((at, rows)) = &known.ledger {
-        samples.add("lumen_source_age_seconds", &["ledger"], Some((now - at).max(0.0)));
+        source("ledger", now - at, STALE_S, samples);
         if fresh(*at) {
-            runs(rows, samples);
+            runs(rows, now, samples);
         }
     }
     if let Some((_, all)) = known.observed.as_ref().filter(|(at, _)| fresh(*at)) {
         resonance(all, samples);
     }
     if let Some(at) = known.ingested {
-        samples.add("lumen_source_age_seconds", &["store"], Some((now - at).max(0.0)));
+        source("store", now - at, INGESTED_S, samples);
     }
 }
 
-fn runs(rows: &[Row], samples: &mut Samples) {
+fn source(name: &str, age: f64, window: f64, samples: &mut Samples) {
+    samples.add("lumen_source_age_seconds", &[name], Some(age.max(0.0)));
+    samples.add("lumen_source_window_seconds", &[name], Some(window));
+}
+
+fn runs(rows: &[Row], now: f64, samples: &mut Samples) {
     for (of, counts) in counts(rows) {
         let labels = [&*of.pipeline, &of.region, &of.runner, &of.version];
         samples.add("lumen_runs_total", &labels, Some(counts.total as f64));
@@ -59,7 +70,7 @@ fn runs(rows: &[Row], samples: &mut Samples) {
             samples.add("lumen_runs_failed_total", &labels, Some(*failed as f64));
         }
     }
-    for (region, failures) in consecutive_failures(rows) {
+    for (region, failures) in consecutive_failures(rows, now) {
         samples.add("lumen_region_consecutive_failures", &[&region], Some(failures as f64));
     }
 }
@@ -89,7 +100,7 @@ pub(super) fn of_store(reader: &Reader, known: &Known, now: f64, samples: &mut S
         }
         let last = Last::of(reader, &run.name)?;
         if let Some((at, window)) = &last.window
-            && (-CLOCKS_S..=STALE_S).contains(&(now - at))
+            && (-CLOCKS_S..=last.present()).contains(&(now - at))
         {
             signals(&run.name, window, samples);
             levels(&run.name, window, &last, samples);
@@ -137,6 +148,13 @@ impl Last {
     }
 }
 
+impl Last {
+    /// Seconds for which the last window is taken for present.
+    fn present(&self) -> f64 {
+        self.interval.map_or(STALE_S, |interval| (PRESENT * interval).clamp(STALE_S, SELDOM_S))
+    }
+}
+
 fn signals(run: &str, window: &Event, samples: &mut Samples) {
     let signals = window.signals.unwrap_or_default();
     let mut add = |name, value| samples.add(name, &[run], value);
@@ -178,10 +196,9 @@ fn ratio(reader: &Reader, run: &str, now: f64, samples: &mut Samples) -> Result<
 fn updates(reader: &Reader, run: &Live, last: &Last, now: f64, samples: &mut Samples) -> Result<(), Error> {
     let event = reader.last_event(&run.name)?.map(|ms| ms as f64 / 1e3);
     if let Some(event) = event {
-        let age = (now - event).max(0.0);
-        samples.add("lumen_source_age_seconds", &[&format!("run:{}", run.name)], Some(age));
+        source(&format!("run:{}", run.name), now - event, last.present(), samples);
     }
-    let update = [event, run.timed].into_iter().flatten().reduce(f64::max);
+    let update = [event, run.timed].into_iter().flatten().reduce(f64::max).or(run.started);
     samples.add("lumen_run_last_update_timestamp_seconds", &[&run.name], update);
     samples.add("lumen_run_update_interval_seconds", &[&run.name], run.interval.or(last.interval));
     Ok(())

@@ -70,6 +70,8 @@ pub(super) struct Live {
     pub(super) name: String,
     /// Its folder.
     pub(super) path: PathBuf,
+    /// When it began, in seconds since 1970.
+    pub(super) started: Option<f64>,
     /// Where its monitor shows metrics, where it has one.
     pub(super) monitor: Option<SocketAddr>,
     /// When its timings were last written, in seconds since 1970.

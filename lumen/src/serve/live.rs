@@ -29,7 +29,9 @@ pub(super) fn live(rows: &[Row]) -> Vec<Live> {
         let name = run_name(path);
         if live.iter().all(|other| other.name != name) {
             let monitor = monitor(path);
-            live.push(Live { name, path: path.to_path_buf(), monitor, timed: None, interval: None });
+            let started = timing::seconds_of(&row.started);
+            let path = path.to_path_buf();
+            live.push(Live { name, path, started, monitor, timed: None, interval: None });
         }
     }
     live

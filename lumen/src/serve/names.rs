@@ -79,8 +79,13 @@ pub(super) const METRICS: &[Metric] = &[
         &["source"],
         "Time since store, ledger or a run at work last told something",
     ),
+    metric("lumen_source_window_seconds", &["source"], "How long what the source told is taken for present"),
     metric("lumen_dropped_total", &["source"], "Events that had no room in the logs of runs"),
-    metric("lumen_run_last_update_timestamp_seconds", RUN, "When the run last told something, since 1970"),
+    metric(
+        "lumen_run_last_update_timestamp_seconds",
+        RUN,
+        "When the run last told something, or began, since 1970",
+    ),
     metric("lumen_run_update_interval_seconds", RUN, "Median time between the last updates of the run"),
 ];
 

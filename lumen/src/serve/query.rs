@@ -8,8 +8,10 @@ use crate::store::{Cursor, MOST_ROWS, Query};
 
 /// Rows of a page where nothing is said.
 const ROWS: usize = 1000;
-/// Bytes of the name of a run at most: of a folder's name there are no more.
+/// Letters of the name of a run at most: of a folder's name there are no more.
 const NAME: usize = 255;
+/// What a cursor may be.
+const CURSOR: &str = "what a page gave as `next`";
 
 /// A parameter that cannot be so.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,8 +53,8 @@ impl Params {
     /// The name of a run.
     pub(super) fn run(&self) -> Result<Option<&str>, Bad> {
         match self.get("run") {
-            Some(run) if run.is_empty() || run.len() > NAME || run.contains(['/', '\0']) => {
-                Err(bad("run", run, "the name of a run's folder, 1 to 255 bytes without `/`"))
+            Some(run) if run.is_empty() || run.chars().count() > NAME || run.contains(['/', '\0']) => {
+                Err(bad("run", run, "the name of a run's folder, 1 to 255 letters without `/`"))
             }
             run => Ok(run),
         }
@@ -72,16 +74,28 @@ impl Params {
         millis(text).map(Some).ok_or_else(|| bad(name, text, allowed))
     }
 
-    /// Where a page begins.
-    pub(super) fn cursor(&self) -> Option<&str> {
-        self.get("cursor")
+    /// Where a page of the ledger begins: `STARTED~RUN_ID` of the row before it.
+    pub(super) fn after_run(&self) -> Result<Option<(&str, &str)>, Bad> {
+        let Some(text) = self.get("cursor") else { return Ok(None) };
+        let started = |byte: u8| byte.is_ascii_digit() || b"TZ:.-".contains(&byte);
+        let id = |byte: u8| byte.is_ascii_digit() || byte.is_ascii_lowercase() || byte == b'-';
+        let parts = text.split_once('~').filter(|(first, second)| {
+            (20..=30).contains(&first.len())
+                && first.bytes().all(started)
+                && (1..=120).contains(&second.len())
+                && second.bytes().all(id)
+        });
+        parts.map(Some).ok_or_else(|| bad("cursor", text, CURSOR))
     }
 
     /// A page of the store.
     pub(super) fn page(&self) -> Result<Query, Bad> {
-        let cursor = self.cursor().map(|text| {
-            let parsed: Option<Cursor> = text.parse().ok();
-            parsed.ok_or_else(|| bad("cursor", text, "what a page gave as `next`"))
+        let cursor = self.get("cursor").map(|text| {
+            let digits =
+                |part: &str| (1..=15).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+            let known = text.split_once('.').is_some_and(|(first, second)| digits(first) && digits(second));
+            let parsed: Option<Cursor> = text.parse().ok().filter(|_| known);
+            parsed.ok_or_else(|| bad("cursor", text, CURSOR))
         });
         Ok(Query {
             run: self.run()?.map(str::to_owned),
@@ -91,9 +105,4 @@ impl Params {
             cursor: cursor.transpose()?,
         })
     }
-}
-
-/// That a cursor of another kind is none.
-pub(super) fn bad_cursor(value: &str) -> Bad {
-    bad("cursor", value, "what a page gave as `next`")
 }
