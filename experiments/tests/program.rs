@@ -18,6 +18,7 @@ mod garden_log;
 mod gpu;
 mod guide;
 mod limit;
+mod lumen_page;
 mod monitoring;
 mod prophet_trace;
 mod refused_checkpoints;

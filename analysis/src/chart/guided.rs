@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 
 use super::frame::{ChartError, Drawn, Ink, Key, Labels, Plane, Scale, Size, Stroke, framed, plane};
@@ -74,7 +75,11 @@ pub fn guided(figure: &Guided<'_>, size: Size) -> Result<String, ChartError> {
         let mut chart = plane(area, &figure.labels, x.clone(), y, scale, size)?;
         add_moments(&mut chart, figure, size)?;
         for (guide, stroke) in figure.guides.iter().zip(&guides) {
-            chart.draw_series([stroke.path(vec![(x.start, guide.at), (x.end, guide.at)])])?;
+            let (on, off) = stroke.dashes.unwrap_or((1, 0));
+            let ends = [(x.start, guide.at), (x.end, guide.at)];
+            // Thinner than a curve.
+            let line = DashedPathElement::new(ends, on, off, stroke.colour.stroke_width(1));
+            chart.draw_series([line])?;
         }
         add_curves(&mut chart, figure.curves, &curves)
     })
