@@ -433,7 +433,7 @@ fn a_level_is_a_word_and_a_colour_and_nothing_runs_over_the_edge_of_a_phone() {
         let mut log = String::new();
         let windows = if name == "unknown" { 2..3 } else { 2..60 };
         for number in windows {
-            let more = json!({"risk_band": 0.3, "phase_diff": (number as f64 / 9.0).sin()});
+            let more = json!({"risk_band": 0.3, "phase_diff": (number % 9) as f64 / 3.0});
             log += &window(&format!("{name}/garden"), number * 25, 0.4, level, &more);
             log +=
                 &line(&format!("{name}/garden"), "decide", number * 25, &json!({"reason": "r".repeat(100)}));
