@@ -42,7 +42,7 @@ pub fn run(args: &IngestArgs, _context: Context) -> Result<(), Error> {
         return check(args);
     }
     let mut store = Store::open(&args.store)?;
-    let mut all = store.ingest(&args.paths)?;
+    let all = store.ingest(&args.paths)?;
     left_out(&all, &Ingested::default());
     if args.follow {
         told(&all)?;
