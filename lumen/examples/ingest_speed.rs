@@ -28,7 +28,7 @@ import json, sqlite3, sys, time
 path, log = sys.argv[1:]
 db = sqlite3.connect(path)
 db.execute("CREATE TABLE IF NOT EXISTS rmb(ts TEXT, entity_id TEXT, residual REAL, phase REAL, risk TEXT)")
-begun, rows = time.perf_counter(), 0
+begun, worked, rows = time.perf_counter(), time.process_time(), 0
 for line in open(log):
     event = json.loads(line)
     at = event["resonance_v3"]
@@ -36,7 +36,7 @@ for line in open(log):
                (event["ts"], event["entity_id"], at["residual_entropy"], at["phase_diff"], at["risk_band"]))
     db.commit()
     rows += 1
-print(rows / (time.perf_counter() - begun))
+print(rows / (time.perf_counter() - begun), rows / (time.process_time() - worked))
 "#;
 
 fn main() -> Outcome<()> {
@@ -68,38 +68,46 @@ fn compare(options: &[&str]) -> Outcome<()> {
     make(&log, events)?;
     make(&peer_log, peer_events)?;
     let bytes = std::fs::metadata(&log)?.len() / events;
-    let mut rates = Vec::new();
+    // Of the clock and of the processor, ours and the peer's.
+    let mut rates: Vec<[f64; 4]> = Vec::new();
     for _ in 0..pairs {
         let folder = tempfile::tempdir()?;
-        let begun = Instant::now();
+        let (begun, worked) = (Instant::now(), processor_seconds()?);
         let mut store = Store::open(&folder.path().join("lumen.db"))?;
         let done = store.ingest(std::slice::from_ref(&log))?;
         drop(store);
-        let ours = events as f64 / begun.elapsed().as_secs_f64();
+        let (took, worked) = (begun.elapsed().as_secs_f64(), processor_seconds()? - worked);
         if done.new != events {
             return Err(format!("{} of {events} events are there", done.new).into());
         }
-        let output = Command::new("python3")
-            .args(["-c", PEER])
-            .arg(folder.path().join("peer.db"))
-            .arg(&peer_log)
-            .output()?;
-        let peer: f64 = String::from_utf8(output.stdout)?.trim().parse()?;
-        eprintln!("{ours:.0} / {peer:.0}");
-        rates.push((ours, peer));
+        let peer = folder.path().join("peer.db");
+        let output = Command::new("python3").args(["-c", PEER]).args([&peer, &peer_log]).output()?;
+        let peer: Vec<f64> =
+            String::from_utf8(output.stdout)?.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
+        let &[peer, peer_worked] = &peer[..] else { return Err("the peer says nothing".into()) };
+        rates.push([events as f64 / took, events as f64 / worked, peer, peer_worked]);
+        eprintln!("{:.0?}", rates.last());
     }
+    let of = |column: usize| median(rates.iter().map(|rates| rates[column]));
+    let ratio = |column: usize| median(rates.iter().map(|rates| rates[column] / rates[column + 2]));
     println!(
-        "| events | bytes a line | ours, events/s | Python, a commit a row, events/s | ratio |\n|---|---|---|---|---|"
+        "| what counts | ours, events/s | Python, a commit a row, events/s | ratio |\n|---|---|---|---|"
     );
+    println!("| the clock | {:.0} | {:.0} | **{:.0}** |", of(0), of(2), ratio(0));
+    println!("| time of the processor | {:.0} | {:.0} | **{:.1}** |\n", of(1), of(3), ratio(1));
     println!(
-        "| {events} | {bytes} | {:.0} | {:.0} | **{:.0}** |\n",
-        median(rates.iter().map(|pair| pair.0)),
-        median(rates.iter().map(|pair| pair.1)),
-        median(rates.iter().map(|pair| pair.0 / pair.1))
+        "{events} events of {bytes} bytes a line, and {peer_events} of the same for the peer; medians of {pairs} turns.\n"
     );
-    let pairs: Vec<String> = rates.iter().map(|(ours, peer)| format!("{ours:.0} / {peer:.0}")).collect();
-    println!("Each pair, in the order of the run: {}", pairs.join(", "));
+    let pairs: Vec<String> = rates.iter().map(|rates| format!("{:.0} / {:.0}", rates[1], rates[3])).collect();
+    println!("Each turn, by time of the processor, in the order of the run: {}", pairs.join(", "));
     Ok(())
+}
+
+/// Seconds that this thread has had a processor.
+fn processor_seconds() -> Outcome<f64> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
+    let nanoseconds: u64 = text.split_whitespace().next().ok_or("no schedstat")?.parse()?;
+    Ok(nanoseconds as f64 / 1e9)
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {

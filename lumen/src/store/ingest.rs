@@ -10,8 +10,8 @@ use resonetics_runs::error::{self, Error};
 use resonetics_runs::{files, interrupt};
 use rusqlite::Connection;
 
-use super::check::matching;
-use super::line::{self, LINE_BYTES};
+use super::compare::matching;
+use super::line::parsed;
 use super::lines::Lines;
 use super::schema::{self, sql};
 use super::source::{self, Found, Key, Source};
@@ -191,9 +191,4 @@ impl Store {
         let gone = write::cut(&mut self.connection, &source, &mut kept).map_err(sql("write", &self.path))?;
         Ok(gone.unwrap_or(0))
     }
-}
-
-/// The row that a line is, or why it is none.
-pub(super) fn parsed(too_long: bool, bytes: &[u8]) -> Result<line::Row<'_>, String> {
-    if too_long { Err(format!("longer than {LINE_BYTES} bytes")) } else { line::parse(bytes) }
 }

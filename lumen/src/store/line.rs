@@ -56,11 +56,16 @@ pub(super) fn content(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\n").unwrap_or(line)
 }
 
+/// The row that a line is, or why it is none.
+pub(super) fn parsed(too_long: bool, bytes: &[u8]) -> Result<Row<'_>, String> {
+    if too_long { Err(format!("longer than {LINE_BYTES} bytes")) } else { parse(bytes) }
+}
+
 /// The event that a line is.
 ///
 /// # Errors
 /// Why it is none, in one line.
-pub(super) fn parse(line: &[u8]) -> Result<Row<'_>, String> {
+fn parse(line: &[u8]) -> Result<Row<'_>, String> {
     let content = content(line);
     let json = str::from_utf8(content).map_err(|error| short(format!("not UTF-8: {error}")))?;
     if json.trim_ascii().is_empty() {

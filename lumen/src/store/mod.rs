@@ -18,6 +18,7 @@
 //! - A line that is no event is kept in `refused` with place and reason. One without line end waits for it.
 
 mod check;
+mod compare;
 mod ingest;
 mod line;
 mod lines;
