@@ -15,8 +15,8 @@ const WITH_TORCH: [&str; 3] = ["--workspace", "--features", "torch"];
 /// All but the files in `tests`.
 const IN_SOURCES: [&str; 4] = ["--lib", "--bins", "--examples", "--benches"];
 /// Binaries of tests, but for the end-to-end tests.
-const BUT_PROGRAM: [&str; 6] =
-    ["generator_battery", "memory", "no_allocation", "oracles", "policies", "worlds"];
+const BUT_PROGRAM: [&str; 7] =
+    ["generator_battery", "lumen", "memory", "no_allocation", "oracles", "policies", "worlds"];
 /// End-to-end tests of what libtorch does, or could disturb. Linked with it the program takes a third of a second to
 /// start, a hundred times as long as without: the others do that two thousand times.
 const ON_TORCH: [&str; 7] = [
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn no_file_of_tests_is_forgotten() {
-        let one = [("experiments", "program"), ("envs", "worlds"), ("agents", "policies")];
+        let one = [("experiments", "program"), ("envs", "worlds"), ("agents", "policies"), ("lumen", "lumen")];
         for (package, binary) in one {
             let folder = crate::workspace::root().join(package).join("tests");
             let has = fs::read_to_string(folder.join(format!("{binary}.rs"))).unwrap();

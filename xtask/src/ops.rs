@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Instant;
 
 use crate::venv;
-use crate::workspace::{answer, root};
+use crate::workspace::{answer, cargo, root};
 
 mod boards;
 mod books;
@@ -193,18 +193,24 @@ fn end_to_end(place: &Path, tools: &Tools, all: bool) -> Result<(), String> {
         println!("   skipped: a real Prometheus and Alertmanager with these files: there is no python3");
         return Ok(());
     }
-    let script = |more: &[&str]| {
+    let script = |name: &str, more: &[&str]| {
         let mut script = Command::new("python3");
-        script.arg(place.join("tests/end_to_end.py")).arg("--prometheus").arg(prometheus);
+        script.arg(place.join("tests").join(name)).arg("--prometheus").arg(prometheus);
         script.arg("--alertmanager").arg(alertmanager).args(more);
         let status = script.status().map_err(|error| format!("cannot run python3: {error}"))?;
-        if status.success() { Ok(()) } else { Err("ops/tests/end_to_end.py".to_owned()) }
+        if status.success() { Ok(()) } else { Err(format!("ops/tests/{name}")) }
     };
+    let program = root().join("target/release/resonetics");
+    let real = ["--resonetics", &program.display().to_string()];
     println!("   a real Prometheus and Alertmanager, with a stand-in for the exporter, waits cut short:");
-    script(&[])?;
+    script("end_to_end.py", &[])?;
+    cargo("the program", &["build", "--release", "--quiet", "--workspace", "--bin", "resonetics"])?;
+    println!("   the same with real runs and the real exporter:");
+    script("real.py", &real)?;
     if all {
-        println!("   the same with the waits as they are (some four minutes):");
-        script(&["--full"])?;
+        println!("   both with the waits as they are (some eight minutes):");
+        script("end_to_end.py", &["--full"])?;
+        script("real.py", &[&real[..], &["--full"]].concat())?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use resonetics_lumen::event::Fleet;
 use resonetics_lumen::serve::routes;
 use serde_json::{Value, json};
 
-use crate::support::{Runs, Served, bytes, now, time, window, windows};
+use super::support::{Runs, Served, bytes, now, time, window, windows};
 
 fn rows(page: &Value) -> Vec<Value> {
     page["rows"].as_array().unwrap().clone()

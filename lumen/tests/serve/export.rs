@@ -9,7 +9,7 @@ use resonetics_lumen::event::Kind;
 use resonetics_lumen::serve::{MOST_RUNS, exporter_names};
 use serde_json::Value;
 
-use crate::support::{Runs, Served, bytes, now, other, sample, window, windows};
+use super::support::{Runs, Served, bytes, now, other, sample, window, windows};
 
 const OPEN: &str = "Accept: application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5\r\n";
 

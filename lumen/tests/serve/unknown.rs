@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Runs, Served, now, window, windows};
+use super::support::{Runs, Served, now, window, windows};
 
 const OF_STORE: [&str; 5] = [
     "rmb_events_total{",

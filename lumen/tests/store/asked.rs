@@ -5,7 +5,7 @@ use std::fs;
 use resonetics_lumen::store::{LINE_BYTES, Query, Reader, Store, VERSION};
 use rusqlite::Connection;
 
-use crate::common::{Of, Place, append, window, windows, written};
+use super::common::{Of, Place, append, window, windows, written};
 
 #[test]
 fn lines_become_rows_with_all_they_say() {

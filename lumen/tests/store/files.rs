@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use resonetics_lumen::store::{LINE_BYTES, Rotation, rotate};
 
-use crate::common::{Of, Place, append, to, window, windows, written};
+use super::common::{Of, Place, append, to, window, windows, written};
 
 #[test]
 fn reading_again_changes_nothing_and_what_is_added_is_read() {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use resonetics_lumen::store::{Reader, Rotation, Store, rotate};
 
-use crate::common::{Place, append, to, windows};
+use super::common::{Place, append, to, windows};
 
 /// What a child of this test does: it reads the folder until it is killed, or until there is a file `done`.
 #[test]
@@ -28,7 +28,7 @@ fn child() {
 
 fn ingester(dir: &Path) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "processes::child", "--nocapture"])
+        .args(["--exact", "store::processes::child", "--nocapture"])
         .env("LUMEN_CHILD", dir)
         .stdout(Stdio::null())
         .spawn()

@@ -1,0 +1,9 @@
+//! All tests of Lumen in one binary: linked once, they run beside each other.
+
+mod runs;
+mod schemas;
+#[path = "serve/main.rs"]
+mod serve;
+mod signals;
+#[path = "store/main.rs"]
+mod store;
