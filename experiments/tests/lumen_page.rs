@@ -104,7 +104,12 @@ fn a_training_shows_what_its_events_say() {
                 })
                 .collect();
             let curves = heights(svg, stroke);
-            assert_eq!(curves.len(), 1, "{size} {key}: {curves:?}");
+            assert_eq!(curves.len(), usize::from(!known.is_empty()), "{size} {key}: {curves:?}");
+            // Nothing predicts the risk of this training.
+            if known.is_empty() {
+                assert_eq!(key, "risk_band");
+                continue;
+            }
             assert_eq!(curves[0].len(), known.len(), "{size} {key}");
             let (from, to) = (curves[0][0].0, curves[0].last().unwrap().0);
             let clocks = (known[0].0, known.last().unwrap().0);
