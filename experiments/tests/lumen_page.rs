@@ -55,10 +55,10 @@ fn heights(svg: &str, stroke: &str) -> Vec<Vec<(f64, f64)>> {
     let (tense, creative) = (level("--curve-1"), level("--curve-2"));
     assert!(creative > tense && tense > 0.0, "{tense} {creative}");
     let height = |y: f64| 0.22 + (y - creative) * (0.55 - 0.22) / (tense - creative);
-    let mut curves = paths(svg, stroke, 2);
-    // The first is its sample in the key.
-    curves.remove(0);
-    curves.into_iter().map(|path| path.into_iter().map(|(x, y)| (x, height(y))).collect()).collect()
+    let each = paths(svg, stroke, 2).into_iter();
+    let curves = each.map(|path| path.into_iter().map(|(x, y)| (x, height(y))).collect::<Vec<_>>());
+    // What lies above the plane is a sample in the key.
+    curves.filter(|curve| curve.iter().any(|(_, height)| *height < 1.01)).collect()
 }
 
 /// What holds after these levels of windows: what two in a row have said.
@@ -104,7 +104,12 @@ fn a_training_shows_what_its_events_say() {
                 })
                 .collect();
             let curves = heights(svg, stroke);
-            assert_eq!(curves.len(), 1, "{size} {key}: {curves:?}");
+            assert_eq!(curves.len(), usize::from(!known.is_empty()), "{size} {key}: {curves:?}");
+            // Nothing predicts the risk of this training.
+            if known.is_empty() {
+                assert_eq!(key, "risk_band");
+                continue;
+            }
             assert_eq!(curves[0].len(), known.len(), "{size} {key}");
             let (from, to) = (curves[0][0].0, curves[0].last().unwrap().0);
             let clocks = (known[0].0, known.last().unwrap().0);
@@ -344,7 +349,8 @@ fn a_run_that_nothing_watched_has_none() {
     assert_eq!(signals(&served, "many/garden"), Value::Null);
     let (_, run) = served.get("/run?run=many/garden");
     let run: Value = serde_json::from_str(&run).unwrap();
-    let keys: Vec<&String> = run.as_object().unwrap().keys().collect();
+    let mut keys: Vec<&String> = run.as_object().unwrap().keys().collect();
+    keys.sort();
     assert_eq!(keys, ["differences", "notes", "parts", "problem", "runs"]);
     // A log that a link has put there is nobody's.
     served.place.write("secret", window("g/secret", 50, 0.4, "CALM", &json!({})));

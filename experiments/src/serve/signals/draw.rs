@@ -113,9 +113,16 @@ fn figures(followed: &Followed, at: &Lumen) -> Result<Vec<Value>, String> {
         [] => String::new(),
         names => format!(" Not known in any window: {}.", names.join(", ")),
     };
+    // As the curves are thinned.
+    let banded = curves.iter().any(|curve| !curve.band.is_empty());
+    let several = if banded {
+        " In a run as long as this it is the mean of several, in a band from their least to their greatest."
+    } else {
+        ""
+    };
     let caption = format!(
-        "Each point is a window that ends at this {unit}; where a signal is not known there is a gap. Good are a low residual and risk, \
-         and a high creative band.{unknown}"
+        "Each point is a window that ends at this {unit}; where a signal is not known there is a gap.{several} Good are \
+         a low residual and risk, and a high creative band.{unknown}"
     );
     let mut drawn = vec![drawn("signals", &caption, &signals)?];
     if let Some(phase) = series.phase() {
