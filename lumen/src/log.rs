@@ -23,7 +23,7 @@ const HEADER: &str = "ts,phase_diff,entropy_rate,creative_band,risk_band\n";
 
 /// Lines of a batch at most.
 const BATCH: usize = 20;
-/// How long a line waits for others at most.
+/// How long a window's line waits for others at most.
 const FLUSH: Duration = Duration::from_millis(500);
 /// Lines that wait to be written at most: what has no room is dropped and counted where nobody may wait.
 const QUEUE: usize = 4096;
@@ -192,6 +192,8 @@ fn write(
         let mut next = Some(first);
         let mut count = 0;
         while let Some((at, mut event)) = next.take() {
+            // What happens seldom, and is not made again from the tables of the run, is written at once.
+            let seldom = event.event_type != Kind::Observe;
             event.ts = humantime::format_rfc3339_millis(at).to_string();
             rows.extend(row(&event.ts, &event));
             add(&mut lines, &event);
@@ -201,7 +203,7 @@ fn write(
                 add(&mut lines, &dropping(&event, lost));
             }
             count += 1;
-            if count < BATCH {
+            if count < BATCH && !seldom {
                 next = match receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                     Ok(line) => Some(line),
                     Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
