@@ -195,6 +195,17 @@ pub enum Level {
     Alert,
 }
 
+impl Level {
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Calm => "CALM",
+            Level::Tense => "TENSE",
+            Level::Alert => "ALERT",
+        }
+    }
+}
+
 /// The safety levels of a source. What is not known is null.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

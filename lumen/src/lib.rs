@@ -5,8 +5,11 @@
 
 pub mod event;
 pub mod event_v2;
+pub mod follow;
 pub mod ledger;
 pub mod log;
+pub mod memory;
+pub mod notify;
 pub mod resonance;
 pub mod serve;
 pub mod signals;

@@ -122,7 +122,7 @@ impl Source {
         let changed = self.level.window(levels.last);
         let mut event = self.event(Kind::Observe, *clock, residual);
         event.memory_bridge.key = format!("window:{iter}");
-        event.memory_bridge.value_hash = hash(&(&self.about.entity, iter, clock, &signals));
+        event.memory_bridge.value_hash = window_hash(&self.about.entity, *iter, *clock, &signals);
         event.resonance_v3.phase_diff = signals.phase_diff.unwrap_or(0.0);
         event.phase_valid = signals.phase_diff.is_some();
         (event.signals, event.levels) = (Some(signals), Some(levels));
@@ -136,7 +136,7 @@ impl Source {
         if changed {
             let mut event = self.event(Kind::Decide, *clock, residual);
             event.group = Group::SafetyMusic;
-            event.reason = Some(format!("level {}", self.level.level().map_or("unknown", name)));
+            event.reason = Some(format!("level {}", self.level.level().map_or("unknown", Level::name)));
             event.memory_bridge.key = format!("level:{iter}");
             event.levels = Some(levels);
             log.send(event);
@@ -242,14 +242,6 @@ pub fn run_name(dir: &Path) -> String {
     if name.is_empty() { "run".to_owned() } else { name }
 }
 
-fn name(level: Level) -> &'static str {
-    match level {
-        Level::Calm => "CALM",
-        Level::Tense => "TENSE",
-        Level::Alert => "ALERT",
-    }
-}
-
 /// To six digits, which is more than windows deserve. Levels follow from what the line says, so that one that goes on
 /// from its lines goes on with the same.
 fn short(value: f64) -> f64 {
@@ -278,6 +270,11 @@ fn rounded(signals: &Signals) -> Signals {
         harmony_index: round(harmony_index),
         coherence_level: round(coherence_level),
     }
+}
+
+/// SHA-256 of the record of a window, as JSON `[entity, iter, clock, signals]`, in hex.
+pub fn window_hash(entity: &str, iter: u64, clock: u64, signals: &Signals) -> String {
+    hash(&(entity, iter, clock, signals))
 }
 
 /// SHA-256 of a value as JSON, in hex.

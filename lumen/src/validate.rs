@@ -20,7 +20,7 @@ mod place;
 /// The most faults that are kept.
 const FIRST: usize = 20;
 /// The most bytes of a line.
-const LINE: u64 = 1 << 20;
+const MOST_BYTES: u64 = 1 << 20;
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -234,6 +234,9 @@ fn yaml(path: &Path, checked: &mut Checked) -> Result<(), Error> {
     Ok(())
 }
 
+/// How many lines lie before it, and its text, or why it is none.
+type Line = (u64, Result<String, String>);
+
 /// The lines of a file, each of bounded length.
 struct Lines {
     from: BufReader<File>,
@@ -245,28 +248,27 @@ impl Lines {
         Ok(Lines { from: BufReader::new(files::open(path)?), number: 0 })
     }
 
-    /// The next line and how many lie before it; why it is none where it is too long or no text. Empty ones are passed
-    /// over.
-    fn next(&mut self, path: &Path) -> Result<Option<(u64, Result<String, String>)>, Error> {
+    /// The next line; empty ones are passed over. One that is too long or no text is none.
+    fn next(&mut self, path: &Path) -> Result<Option<Line>, Error> {
         loop {
             let mut line = Vec::new();
-            let read = self.from.by_ref().take(LINE + 1).read_until(b'\n', &mut line);
+            let read = self.from.by_ref().take(MOST_BYTES + 1).read_until(b'\n', &mut line);
             if read.map_err(error::io("read", path))? == 0 {
                 return Ok(None);
             }
             let number = self.number;
             self.number += 1;
-            if line.len() as u64 > LINE {
+            if line.len() as u64 > MOST_BYTES {
                 while line.last() != Some(&b'\n') {
                     line.clear();
-                    let more = self.from.by_ref().take(LINE).read_until(b'\n', &mut line);
+                    let more = self.from.by_ref().take(MOST_BYTES).read_until(b'\n', &mut line);
                     if more.map_err(error::io("read", path))? == 0 {
                         break;
                     }
                 }
                 return Ok(Some((
                     number,
-                    Err(format!("longer than {LINE} bytes, the most that a line may have")),
+                    Err(format!("longer than {MOST_BYTES} bytes, the most that a line may have")),
                 )));
             }
             if !line.iter().all(u8::is_ascii_whitespace) {

@@ -1,4 +1,5 @@
 //! Runs in folders become lines of a ledger, and what was measured in a window.
+#![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::io::{Read, Write};

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 
 use super::frame::{ChartError, Drawn, Ink, Key, Labels, Plane, Scale, Size, Stroke, framed, plane};
@@ -74,7 +75,8 @@ pub fn guided(figure: &Guided<'_>, size: Size) -> Result<String, ChartError> {
         let mut chart = plane(area, &figure.labels, x.clone(), y, scale, size)?;
         add_moments(&mut chart, figure, size)?;
         for (guide, stroke) in figure.guides.iter().zip(&guides) {
-            chart.draw_series([stroke.path(vec![(x.start, guide.at), (x.end, guide.at)])])?;
+            let ends = [(x.start, guide.at), (x.end, guide.at)];
+            chart.draw_series([thin(*stroke, ends)])?;
         }
         add_curves(&mut chart, figure.curves, &curves)
     })
@@ -100,26 +102,39 @@ fn moment_stroke(kind: usize) -> Stroke {
     }
 }
 
+/// A dashed line, thinner than a curve.
+fn thin(
+    stroke: Stroke,
+    ends: [(f64, f64); 2],
+) -> DashedPathElement<std::array::IntoIter<(f64, f64), 2>, u32> {
+    let (on, off) = stroke.dashes.unwrap_or((1, 0));
+    DashedPathElement::new(ends, on, off, stroke.colour.stroke_width(1))
+}
+
 fn add_moments(chart: &mut Plane<'_, '_>, figure: &Guided<'_>, size: Size) -> Drawn {
     let (bottom, top) = (figure.y.start, figure.y.end);
     // The weightiest lie above the others.
     for kind in 0..3 {
         for moment in figure.moments.iter().filter(|moment| moment.kind == kind) {
-            chart.draw_series([moment_stroke(kind).path(vec![(moment.x, bottom), (moment.x, top)])])?;
+            let (stroke, ends) = (moment_stroke(kind), [(moment.x, bottom), (moment.x, top)]);
+            match stroke.dashes {
+                Some(_) => chart.draw_series([thin(stroke, ends)])?,
+                None => chart.draw_series([stroke.path(ends.to_vec())])?,
+            };
         }
     }
-    let mut free = i32::MIN;
     let mut by_place: Vec<&Moment> = figure.moments.iter().collect();
     by_place.sort_by(|a, b| a.x.total_cmp(&b.x));
-    for moment in by_place {
-        let (left, _) = chart.plotting_area().map_coordinate(&(moment.x, top));
-        if left < free {
-            continue;
-        }
+    let left = |moment: &Moment| chart.plotting_area().map_coordinate(&(moment.x, top)).0;
+    let places: Vec<i32> = by_place.iter().map(|moment| left(moment)).collect();
+    let nexts = places.iter().skip(1).chain([&i32::MAX]);
+    for ((moment, place), next) in by_place.iter().zip(&places).zip(nexts) {
         let number = moment.number.to_string();
-        free = left + 2 * BESIDE + DIGIT * number.len() as i32;
-        let text = Text::new(number, (BESIDE, 1), ("sans-serif", size.text() - 2));
-        chart.draw_series([EmptyElement::at((moment.x, top)) + text])?;
+        // A line through a number would make another of it.
+        if place + 2 * BESIDE + DIGIT * number.len() as i32 <= *next {
+            let text = Text::new(number, (BESIDE, 1), ("sans-serif", size.text()));
+            chart.draw_series([EmptyElement::at((moment.x, top)) + text])?;
+        }
     }
     Ok(())
 }

@@ -282,3 +282,36 @@ fn no_two_names_look_alike() {
     }
     assert_eq!(visible("a\u{202e}b\tc"), "a\\u{202e}b\\u{9}c");
 }
+
+/// A level has the colour of its curve and is thinner; a moment's number stands where no other line crosses it.
+#[test]
+fn levels_and_moments_are_drawn_beside_their_curves() {
+    let curve =
+        |name: &str| Curve { name: name.to_owned(), points: vec![(0.0, 0.1), (9.0, 0.9)], band: vec![] };
+    let curves = [curve("one"), curve("two")];
+    let moment = |number, x, kind| Moment { x, kind, number };
+    let guide = |name, of, at| Guide { name, of, at };
+    let mut figure = Guided {
+        labels: labels(),
+        x: 0.0..9.0,
+        y: 0.0..1.0,
+        curves: &curves,
+        guides: &[guide("low", "two", 0.2), guide("high", "two", 0.8)],
+        kinds: ["some", "more", "most"],
+        moments: &[moment(41, 3.0, 0), moment(42, 3.1, 2), moment(43, 9.0, 0)],
+        low: false,
+    };
+    let svg = guided(&figure, Size::Wide).unwrap();
+    let thin = |colour: &str| svg.matches(&format!("stroke=\"{colour}\" stroke-width=\"1\"")).count();
+    assert!(thin("#E66100") > 2 && thin("#0072B2") == 0, "{svg}");
+    for (text, count) in
+        [("low", 1), ("high", 1), ("some", 1), ("more", 0), ("most", 1), ("41", 0), ("42", 1), ("43", 1)]
+    {
+        assert_eq!(svg.matches(&format!("\n{text}\n")).count(), count, "{text}");
+    }
+    let height = |svg: &str| -> u32 {
+        svg.split("height=\"").nth(1).unwrap().split('"').next().unwrap().parse().unwrap()
+    };
+    figure.low = true;
+    assert!(height(&guided(&figure, Size::Wide).unwrap()) < height(&svg) - 100);
+}

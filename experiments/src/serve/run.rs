@@ -211,7 +211,7 @@ fn said((status, problem): Refusal) -> Response {
 /// Of all files that the page is made of.
 fn looked(runs: &[PathBuf]) -> Stamp {
     let mut stamp = stamp(runs);
-    stamp.extend(runs.iter().filter_map(|run| stamped(signals::log(run)?)));
+    stamp.extend(runs.iter().flat_map(|run| signals::logs(run)).filter_map(|log| stamped(log.path)));
     stamp
 }
 

@@ -10,7 +10,7 @@ let latest = 0; // an answer to an earlier question comes too late
 
 /// Shows the signals of `one`; nothing of several runs, or of one that nothing watched.
 export async function signals(one) {
-  const watched = one?.files.some((file) => file.name === LOG);
+  const watched = one?.files.some((file) => file.name.split("/").at(-1) === LOG);
   if (!watched || run !== one.name) hide();
   if (!watched) return;
   run = one.name;

@@ -36,6 +36,10 @@ pub struct MemoryRow {
     pub clock: i64,
     /// Whether another key has got its slot since.
     pub superseded: bool,
+    /// The log that said so.
+    pub path: String,
+    /// Its line.
+    pub json: String,
 }
 
 impl Reader {
@@ -94,12 +98,13 @@ impl Reader {
                FROM loop_of WHERE loop_id IS NOT NULL),
              loops AS MATERIALIZED (SELECT DISTINCT loop_id FROM loop_of WHERE loop_id IS NOT NULL),
              said AS (
-               SELECT run, entity, slot, key, value_hash, op, clock,
+               SELECT run, entity, slot, key, value_hash, op, clock, source, json,
                       row_number() OVER (PARTITION BY entity ORDER BY clock DESC, id DESC) AS age
                FROM event WHERE {found} AND (?2 IS NULL OR event.run = ?2) AND ?3 IS ?3)
              SELECT said.run, said.entity, said.slot, said.key, said.value_hash, said.op, said.clock,
-                    memory.key IS NOT said.key
+                    memory.key IS NOT said.key, source.path, said.json
              FROM said LEFT JOIN memory ON memory.run = said.run AND memory.slot = said.slot
+             JOIN source ON source.id = said.source
              WHERE age = 1 ORDER BY said.run, said.entity"
         );
         let iter = iter.and_then(Result::ok);
@@ -114,6 +119,8 @@ impl Reader {
                 op: row.get(5)?,
                 clock: row.get(6)?,
                 superseded: row.get(7)?,
+                path: row.get(8)?,
+                json: row.get(9)?,
             })
         })
     }

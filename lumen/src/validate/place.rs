@@ -10,9 +10,9 @@ pub(super) fn place(text: &str, pointer: &str) -> (u64, u64) {
         at = next;
     }
     let before = &bytes[..at.min(bytes.len())];
-    let line = before.iter().filter(|&&byte| byte == b'\n').count();
     let start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
-    (line as u64 + 1, (at - start) as u64 + 1)
+    let line = before.split(|&byte| byte == b'\n').count();
+    (line as u64, (at - start) as u64 + 1)
 }
 
 fn skip_space(bytes: &[u8], mut at: usize) -> usize {

@@ -3,10 +3,13 @@
 mod collect;
 mod ingest;
 mod map;
+mod memory;
+mod notify;
 mod runs;
 mod serve;
 mod signals;
 mod validate;
+mod watch;
 
 use clap::{Args, Subcommand};
 use resonetics_runs::Error;
@@ -23,6 +26,10 @@ pub struct LumenArgs {
 pub enum LumenCommand {
     /// Print what the signals of runs say, or what they were worth
     Signals(signals::SignalsArgs),
+    /// Print the windows of a run as they come, with their level
+    Watch(watch::WatchArgs),
+    /// Print the events of a run, a line each, for another program
+    Tail(watch::TailArgs),
     /// Read logs of events into a store, on from where they were read to
     Ingest(ingest::IngestArgs),
     /// Serve what is known of all runs: questions, metrics for Prometheus, its targets
@@ -33,6 +40,10 @@ pub enum LumenCommand {
     Collect(collect::CollectArgs),
     /// Print the terms of resonance of a metrics.json
     Map(map::MapArgs),
+    /// Look up a key of memory: checkpoints, the best one, windows
+    Memory(memory::MemoryArgs),
+    /// Tell somebody something
+    Notify(notify::NotifyArgs),
     /// Check a file of ours against its schema
     Validate(validate::ValidateArgs),
 }
@@ -40,11 +51,15 @@ pub enum LumenCommand {
 pub fn run(args: &LumenArgs, context: Context) -> Result<(), Error> {
     match &args.command {
         LumenCommand::Signals(args) => signals::run(args),
+        LumenCommand::Watch(args) => watch::run(args, context),
+        LumenCommand::Tail(args) => watch::tail(args),
         LumenCommand::Ingest(args) => ingest::run(args, context),
         LumenCommand::Serve(args) => serve::run(args, context),
         LumenCommand::Runs(args) => runs::run(args),
         LumenCommand::Collect(args) => collect::run(args),
         LumenCommand::Map(args) => map::run(args),
+        LumenCommand::Memory(args) => memory::run(args),
+        LumenCommand::Notify(args) => notify::run(args),
         LumenCommand::Validate(args) => validate::run(args),
     }
 }

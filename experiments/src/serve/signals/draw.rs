@@ -114,7 +114,7 @@ fn figures(followed: &Followed, at: &Lumen) -> Result<Vec<Value>, String> {
         names => format!(" Not known in any window: {}.", names.join(", ")),
     };
     let caption = format!(
-        "Each {unit}'s window as a point; where a signal is not known there is a gap. Good are a low residual and risk, \
+        "Each point is a window that ends at this {unit}; where a signal is not known there is a gap. Good are a low residual and risk, \
          and a high creative band.{unknown}"
     );
     let mut drawn = vec![drawn("signals", &caption, &signals)?];

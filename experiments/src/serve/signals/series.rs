@@ -61,7 +61,7 @@ impl Series {
             (Kind::Observe, None) => {}
             (Kind::Decide, _) => self.happens(event, 0, event.reason.as_deref().unwrap_or("no reason given")),
             (Kind::Commit, _) if event.memory_bridge.key == "best" => {
-                self.happens(event, 1, "the policy earned more than ever before");
+                self.happens(event, 1, "best so far");
             }
             (Kind::Commit, _) => {}
             (Kind::Rollback, _) => {

@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""Real runs, the real exporter, a real Prometheus and a real Alertmanager, with the files of ops/.
+
+Trainings, a garden and clusters are watched; `lumen serve` shows them; end_to_end.py scrapes it, asks each rule and
+panel for a series, and waits. While nothing is wrong nothing may be sent. Then a training gets a hundred times its
+learning rate, going on from networks that were trained well: who is on call must hear of that one, and of no other.
+
+--resonetics PROGRAM     the program
+--full                   no wait is cut short: the page must come within two minutes
+--quiet SECONDS          nothing may be sent for so long before
+"""
+
+import argparse
+import json
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+RATE = 0.3  # a hundred times the cluster's
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--resonetics", required=True)
+    parser.add_argument("--prometheus", default="prometheus")
+    parser.add_argument("--alertmanager", default="prometheus-alertmanager")
+    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--quiet", type=float, default=20)
+    options = parser.parse_args()
+    program = pathlib.Path(options.resonetics).resolve()
+    started = []
+    with tempfile.TemporaryDirectory(prefix="lumen-real-") as folder:
+        folder = pathlib.Path(folder)
+
+        def run(*words):
+            subprocess.run([program, *words], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+
+        def start(*words, log):
+            with open(folder / log, "w") as out:
+                child = subprocess.Popen([program, *words], cwd=folder, stdout=out, stderr=subprocess.STDOUT)
+            started.append(child)
+            return child
+
+        def train(name, *words):
+            ports = ["--metrics-port", "0", "--health-port", "0"]
+            return start("train", "--seed", "7", "--lumen", "--out", f"runs/{name}", *ports, *words, log=f"{name}.log")
+
+        try:
+            # What ended, well and badly.
+            run("train", "--steps", "60000", "--seed", "1", "--lumen", "--no-monitor", "--quiet", "--out", "runs/base")
+            run("gardener", "--generations", "300", "--seed", "1", "--lumen", "--quiet", "--out", "runs/garden")
+            # At work.
+            steps = ["--steps", "400000000"]
+            train("healthy", "--from", "runs/base", *steps)
+            clusters = start(
+                *"benchmark --agents heuristic --episodes 64 --seed 1 --lumen --quiet --out runs/clusters".split(),
+                *["--set", "max_steps=100000000"],
+                log="clusters.log",
+            )
+            log = folder / "runs/clusters/events.jsonl"
+            wait(lambda: log.exists() and log.stat().st_size > 3_000_000, 60, "clusters to say something")
+            # They say the same for ever; stopped, they are at work and take no processor.
+            clusters.send_signal(signal.SIGSTOP)
+            start("lumen", "serve", "runs", "--port", "0", log="serve.log")
+            serve = folder / "serve.log"
+            wait(lambda: "http://" in serve.read_text(), 30, "lumen serve")
+            address = serve.read_text().split("http://")[1].split("/")[0]
+            words = [sys.executable, str(HERE / "end_to_end.py"), "--exporter", address]
+            words += ["--targets", str(folder / "targets.json"), "--quiet", str(options.quiet)]
+            words += ["--expect-page", "LumenLevelAlert", "--run", "fault", "--within", "120"]
+            words += ["--prometheus", options.prometheus, "--alertmanager", options.alertmanager]
+            words += ["--full"] if options.full else []
+            stack = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+            started.append(stack)
+            for line in stack.stdout:
+                print(f"   {line.rstrip()}", flush=True)
+                if line.strip() == "ready":
+                    rate = ["--set", f"train.learning_rate={RATE}", "--set", f"train.learning_rate_final={RATE}"]
+                    train("fault", "--from", "runs/base", *steps, *rate)
+                elif line.startswith("{"):
+                    told = json.loads(line)["page"]
+                    others = [alert["labels"].get("run") for alert in told["alerts"]]
+                    assert set(others) == {"fault"}, others
+            return stack.wait()
+        finally:
+            for child in started:
+                if child.poll() is None:
+                    child.send_signal(signal.SIGCONT)
+                    child.kill()
+                    child.wait()
+
+
+def wait(until, seconds, what):
+    end = time.monotonic() + seconds
+    while not until():
+        if time.monotonic() > end:
+            raise SystemExit(f"failed: waited {seconds} s for {what}")
+        time.sleep(0.1)
+
+
+sys.exit(main())
