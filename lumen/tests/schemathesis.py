@@ -18,8 +18,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNS = [
-    ["train", "--set", "lumen.watch=true", "--set", "train.steps=20000", "--no-monitor", "--out", "runs/training"],
-    ["gardener", "--set", "lumen.watch=true", "--set", "gardener.generations=200", "--out", "runs/garden"],
+    ["train", "--steps", "50000", "--set", "lumen.enabled=true", "--no-monitor", "--out", "runs/training"],
+    ["gardener", "--generations", "200", "--set", "lumen.enabled=true", "--out", "runs/garden"],
 ]
 # Deterministic: a failure comes again.
 ATTACK = [
