@@ -18,11 +18,8 @@ mod garden_log;
 mod gpu;
 mod guide;
 mod limit;
-<<<<<<< HEAD
-mod lumen_runs;
-=======
 mod lumen_page;
->>>>>>> 6d640e984a85908e98523685a44e2eac7b946c35
+mod lumen_runs;
 mod monitoring;
 mod prophet_trace;
 mod refused_checkpoints;

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that CI checks.
 
 use crate::workspace::cargo_with;
-use crate::{arrows, browser, libtorch, ops, python};
+use crate::{arrows, browser, libtorch, lumen, ops, python};
 
 const LINTS: [&str; 4] = ["clippy", "--release", "--all-targets", "--quiet"];
 const DOCUMENTS: [&str; 4] = ["doc", "--release", "--no-deps", "--quiet"];

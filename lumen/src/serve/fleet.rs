@@ -27,7 +27,7 @@ struct OfRun {
     /// Whether it is at work.
     running: bool,
     units: usize,
-    /// OfRun at each letter.
+    /// Units at each letter.
     letters: BTreeMap<&'static str, u64>,
     worst: Option<Worst>,
     /// RFC 3339, UTC.
