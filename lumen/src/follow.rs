@@ -45,7 +45,9 @@ impl Follow {
         let end = self.rest.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
         if self.rest.len() - end > LINE {
             let place = self.path.display();
-            return Err(Error::Refused(format!("{place}: a line is longer than {LINE} bytes: this is no log of events")));
+            return Err(Error::Refused(format!(
+                "{place}: a line is longer than {LINE} bytes: this is no log of events"
+            )));
         }
         let whole: Vec<u8> = self.rest.drain(..end).collect();
         let lines = whole.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());

@@ -51,7 +51,8 @@ pub fn verified(secret: &str, timestamp: u64, body: &str, signature: &str, now: 
         u8::from_str_radix(two, 16).ok()
     });
     let Some(bytes) = bytes.collect::<Option<Vec<u8>>>() else { return false };
-    now.abs_diff(timestamp) <= SKEW && sum(secret, timestamp, body).is_some_and(|sum| sum.verify_slice(&bytes).is_ok())
+    now.abs_diff(timestamp) <= SKEW
+        && sum(secret, timestamp, body).is_some_and(|sum| sum.verify_slice(&bytes).is_ok())
 }
 
 fn sum(secret: &str, timestamp: u64, body: &str) -> Option<Hmac<Sha256>> {
@@ -67,7 +68,8 @@ fn sum(secret: &str, timestamp: u64, body: &str) -> Option<Hmac<Sha256>> {
 /// [`Error::Failed`] if it was not taken.
 pub fn webhook(url: &str, secret: Option<&str>, title: &str, payload: &Value) -> Result<(), Error> {
     let body = body(title, payload);
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let now =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let signed = secret.map(|secret| signature(secret, now, &body));
     let mut headers = vec![(TIMESTAMP, now.to_string())];
     headers.extend(signed.map(|signed| (SIGNATURE, signed)));

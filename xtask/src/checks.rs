@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that CI checks.
 
 use crate::workspace::cargo_with;
-use crate::{arrows, browser, libtorch, ops, python};
+use crate::{arrows, browser, libtorch, lumen, ops, python};
 
 const LINTS: [&str; 4] = ["clippy", "--release", "--all-targets", "--quiet"];
 const DOCUMENTS: [&str; 4] = ["doc", "--release", "--no-deps", "--quiet"];
@@ -84,6 +84,9 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     step(options, "documentation tests", &[&TESTS, &ALL, &["--doc"]])?;
     if options.python {
         python::check(options.all)?;
+        if options.all {
+            lumen::check()?;
+        }
     }
     ops::check(options.all)?;
     println!("\nall checks passed{}", left_out(options));
@@ -180,7 +183,8 @@ mod tests {
 
     #[test]
     fn no_file_of_tests_is_forgotten() {
-        let one = [("experiments", "program"), ("envs", "worlds"), ("agents", "policies"), ("lumen", "lumen")];
+        let one =
+            [("experiments", "program"), ("envs", "worlds"), ("agents", "policies"), ("lumen", "lumen")];
         for (package, binary) in one {
             let folder = crate::workspace::root().join(package).join("tests");
             let has = fs::read_to_string(folder.join(format!("{binary}.rs"))).unwrap();

@@ -13,6 +13,7 @@ mod browser;
 mod checks;
 mod demo;
 mod libtorch;
+mod lumen;
 mod ops;
 mod python;
 mod results;
@@ -20,7 +21,7 @@ mod venv;
 mod workspace;
 
 const USAGE: &str =
-    "usage: cargo xtask demo | test [--no-torch] [--no-browser] [--no-python] [--all] | arrows | python [--all] | ops [--all | --write] | results [NAME …] | bench … | libtorch [--cuda]
+    "usage: cargo xtask demo | test [--no-torch] [--no-browser] [--no-python] [--all] | arrows | python [--all] | lumen | ops [--all | --write] | results [NAME …] | bench … | libtorch [--cuda]
 
   demo      builds, trains Prophet, compares drift limits and returns, runs two gardens, writes into runs/, ends with the
             path of a report
@@ -32,6 +33,7 @@ const USAGE: &str =
   arrows    checks that each crate needs only those below it, and that no files need each other in a circle
   python    builds the package for Python, installs it in a virtual environment of its own and tests it there;
             --all: also beside torch, TorchRL, Minari, RLlib and Ray, in others (11 GB below target)
+  lumen     attacks `lumen serve` with Schemathesis, by its own description, in a virtual environment of its own
   ops       checks the rules, routes, dashboards and runbooks of ops/ with Prometheus and Alertmanager, which it downloads
             with apt-get where there are none; --all: also that a page comes within two minutes; --write: makes ops/queries.md again
   results   makes everything in results/ again, or what is named, such as limit-k8s, and the page with all of it
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         ["arrows"] => arrows::check(),
         ["python"] => python::check(false),
         ["python", "--all"] => python::check(true),
+        ["lumen"] => lumen::check(),
         ["ops"] => ops::check(false),
         ["ops", "--all"] => ops::check(true),
         ["ops", "--write"] => ops::write(),

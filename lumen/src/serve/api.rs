@@ -169,6 +169,7 @@ fn runs(app: &App, asked: &Asked) -> Result<Response, Refusal> {
     Ok(answer::json(&json!({"rows": shown, "next": next})))
 }
 
+#[allow(clippy::unnecessary_wraps)] // as all routes
 fn ready(app: &App, _: &Asked) -> Result<Response, Refusal> {
     let known = app.shared.get();
     let mut reasons = known.reasons.clone();
@@ -185,6 +186,7 @@ fn ready(app: &App, _: &Asked) -> Result<Response, Refusal> {
 }
 
 /// Prometheus gets what is known, and nothing of what is not: a store that cannot be read has no samples.
+#[allow(clippy::unnecessary_wraps)] // as all routes
 fn metrics(app: &App, asked: &Asked) -> Result<Response, Refusal> {
     let (known, now) = (app.shared.get(), seconds());
     let mut samples = Samples::default();

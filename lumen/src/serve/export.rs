@@ -56,7 +56,8 @@ pub(super) fn beside_store(known: &Known, now: f64, samples: &mut Samples) {
 }
 
 fn source(name: &str, age: f64, window: f64, samples: &mut Samples) {
-    samples.add("lumen_source_age_seconds", &[name], Some(age.max(0.0)));
+    // To the millisecond, which is what times are known to.
+    samples.add("lumen_source_age_seconds", &[name], Some((age.max(0.0) * 1e3).round() / 1e3));
     samples.add("lumen_source_window_seconds", &[name], Some(window));
 }
 

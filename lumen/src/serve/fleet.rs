@@ -15,14 +15,14 @@ const DEEP: usize = 2000;
 #[derive(Debug, Serialize)]
 pub(super) struct Fleets {
     /// The run that told something last comes first.
-    runs: Vec<Units>,
+    runs: Vec<OfRun>,
     /// By mean residual, the one furthest from its loss first.
     leaderboard: Vec<Rank>,
 }
 
 /// The units of a run: its lanes, or where there are none its sources, as their last windows say.
 #[derive(Debug, Serialize)]
-struct Units {
+struct OfRun {
     run: String,
     /// Whether it is at work.
     running: bool,
@@ -63,15 +63,15 @@ pub(super) fn fleet(
         Some(run) => reader.totals_of(run)?.map(|totals| totals.run).into_iter().collect(),
         None => reader.newest_runs(limit)?,
     };
-    let runs: Vec<Units> =
+    let runs: Vec<OfRun> =
         names.iter().map(|name| units(reader, name, running, now)).collect::<Result<_, _>>()?;
-    let rank = |units: &Units| Some(Rank { run: units.run.clone(), residual_mean: units.residual_mean? });
+    let rank = |units: &OfRun| Some(Rank { run: units.run.clone(), residual_mean: units.residual_mean? });
     let mut leaderboard: Vec<Rank> = runs.iter().filter_map(rank).collect();
     leaderboard.sort_by(|a, b| a.residual_mean.total_cmp(&b.residual_mean).then_with(|| a.run.cmp(&b.run)));
     Ok(Fleets { runs, leaderboard })
 }
 
-fn units(reader: &Reader, run: &str, running: &[&str], now: f64) -> Result<Units, Error> {
+fn units(reader: &Reader, run: &str, running: &[&str], now: f64) -> Result<OfRun, Error> {
     let mut newest: HashMap<String, Event> = HashMap::new();
     let (mut last, mut fleet) = (None, None::<Fleet>);
     reader.recent(run, DEEP, |recent| {
@@ -98,7 +98,7 @@ fn units(reader: &Reader, run: &str, running: &[&str], now: f64) -> Result<Units
     // In an order, so that a sum is the same each time.
     known.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
     let sum: f64 = known.iter().map(|(residual, _)| residual).sum();
-    Ok(Units {
+    Ok(OfRun {
         run: run.to_owned(),
         running: running.contains(&run),
         units: newest.len(),

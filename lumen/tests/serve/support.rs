@@ -19,34 +19,34 @@ use resonetics_runs::run_dir::seconds;
 use serde_json::Value;
 
 /// Milliseconds since 1970.
-pub fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     (seconds() * 1e3) as i64
 }
 
 /// A folder with runs, and what is served from it.
-pub struct Runs {
-    pub dir: tempfile::TempDir,
+pub(crate) struct Runs {
+    pub(crate) dir: tempfile::TempDir,
     /// Locks of runs at work.
     locks: Vec<(String, File)>,
 }
 
 impl Runs {
-    pub fn new() -> Runs {
+    pub(crate) fn new() -> Runs {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("runs")).unwrap();
         Runs { dir, locks: Vec::new() }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    pub fn run(&self, name: &str) -> PathBuf {
+    pub(crate) fn run(&self, name: &str) -> PathBuf {
         self.path("runs").join(name)
     }
 
     /// A run at work, with a monitor, that began `age` seconds ago.
-    pub fn begin(&mut self, name: &str, age: i64) {
+    pub(crate) fn begin(&mut self, name: &str, age: i64) {
         let folder = self.run(name);
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("config.toml"), "seed = 1\n").unwrap();
@@ -57,14 +57,14 @@ impl Runs {
     }
 
     /// The run ends so.
-    pub fn end(&mut self, name: &str, age: i64, status: &str) {
+    pub(crate) fn end(&mut self, name: &str, age: i64, status: &str) {
         let ended = format!(", \"finished_at\": \"{}\", \"wall_seconds\": 1.5", time(now()));
         self.record(name, age, status, &ended);
         self.locks.retain(|(other, _)| other != name);
     }
 
     /// A run that has ended.
-    pub fn ended(&mut self, name: &str, age: i64, status: &str) {
+    pub(crate) fn ended(&mut self, name: &str, age: i64, status: &str) {
         self.begin(name, age);
         self.end(name, age, status);
     }
@@ -79,14 +79,14 @@ impl Runs {
     }
 
     /// Adds lines to the log of a run.
-    pub fn log(&self, run: &str, events: &[Event]) {
+    pub(crate) fn log(&self, run: &str, events: &[Event]) {
         let text: String = events.iter().map(|event| serde_json::to_string(event).unwrap() + "\n").collect();
         let path = self.run(run).join("events.jsonl");
         let mut file = File::options().append(true).create(true).open(path).unwrap();
         file.write_all(text.as_bytes()).unwrap();
     }
 
-    pub fn settings(&self) -> Settings {
+    pub(crate) fn settings(&self) -> Settings {
         Settings {
             port: Some(0),
             store: self.path("lumen.db"),
@@ -102,20 +102,20 @@ impl Runs {
         }
     }
 
-    pub fn serve(&self) -> Served {
+    pub(crate) fn serve(&self) -> Served {
         Served::start(self.settings())
     }
 }
 
 /// A server at work; it ends when this is dropped.
-pub struct Served {
-    pub address: SocketAddr,
+pub(crate) struct Served {
+    pub(crate) address: SocketAddr,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Served {
-    pub fn start(settings: Settings) -> Served {
+    pub(crate) fn start(settings: Settings) -> Served {
         let server = Server::new(settings).unwrap();
         let address = server.address();
         let stop = Arc::new(AtomicBool::new(false));
@@ -126,7 +126,7 @@ impl Served {
     }
 
     /// What is answered to a request for `path` with more `headers`.
-    pub fn ask(&self, method: &str, path: &str, host: &str, headers: &str) -> Answered {
+    pub(crate) fn ask(&self, method: &str, path: &str, host: &str, headers: &str) -> Answered {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let text = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n");
@@ -139,29 +139,29 @@ impl Served {
         Answered { status, head: head.to_lowercase(), body: body.to_owned() }
     }
 
-    pub fn get(&self, path: &str) -> Answered {
+    pub(crate) fn get(&self, path: &str) -> Answered {
         self.ask("GET", path, &self.address.to_string(), "")
     }
 
     /// The JSON of an answer that is good.
-    pub fn json(&self, path: &str) -> Value {
+    pub(crate) fn json(&self, path: &str) -> Value {
         let answered = self.get(path);
         assert_eq!(answered.status, 200, "{path}: {}", answered.body);
         assert!(answered.head.contains("content-type: application/json"), "{}", answered.head);
         serde_json::from_str(&answered.body).unwrap()
     }
 
-    pub fn metrics(&self) -> String {
+    pub(crate) fn metrics(&self) -> String {
         self.get("/metrics").body
     }
 
     /// The value of a sample of the metrics.
-    pub fn sample(&self, of: &str) -> Option<f64> {
+    pub(crate) fn sample(&self, of: &str) -> Option<f64> {
         sample(&self.metrics(), of)
     }
 
     /// Waits until it is so; 30 s at most.
-    pub fn until(&self, what: &str, so: impl Fn(&Served) -> bool) {
+    pub(crate) fn until(&self, what: &str, so: impl Fn(&Served) -> bool) {
         let begun = Instant::now();
         while !so(self) {
             let late = begun.elapsed() > Duration::from_secs(30);
@@ -171,7 +171,7 @@ impl Served {
     }
 
     /// Waits until the store has so many events of `run`, which is at work.
-    pub fn until_events(&self, run: &str, count: f64) {
+    pub(crate) fn until_events(&self, run: &str, count: f64) {
         let of = format!("rmb_events_total{{run=\"{run}\"}}");
         self.until(&format!("{of} {count}"), |served| served.sample(&of) == Some(count));
     }
@@ -185,24 +185,24 @@ impl Drop for Served {
     }
 }
 
-pub fn sample(text: &str, of: &str) -> Option<f64> {
+pub(crate) fn sample(text: &str, of: &str) -> Option<f64> {
     text.lines().find_map(|line| line.strip_prefix(of)?.strip_prefix(' ')?.parse().ok())
 }
 
 #[derive(Debug)]
-pub struct Answered {
-    pub status: u16,
-    pub head: String,
-    pub body: String,
+pub(crate) struct Answered {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
-pub fn time(ms: i64) -> String {
+pub(crate) fn time(ms: i64) -> String {
     let since = Duration::from_millis(ms as u64);
     humantime::format_rfc3339_millis(std::time::UNIX_EPOCH + since).to_string()
 }
 
 /// A window of `entity` that ended at `ms`, with this residual.
-pub fn window(entity: &str, clock: u64, ms: i64, residual: f64) -> Event {
+pub(crate) fn window(entity: &str, clock: u64, ms: i64, residual: f64) -> Event {
     let (level, risk) = match residual {
         residual if residual > 0.85 => (Level::Alert, Risk::Risk),
         residual if residual > 0.55 => (Level::Tense, Risk::Watch),
@@ -240,14 +240,14 @@ pub fn window(entity: &str, clock: u64, ms: i64, residual: f64) -> Event {
 }
 
 /// Windows a second apart, the last one now.
-pub fn windows(run: &str, count: u64, residual: f64) -> Vec<Event> {
+pub(crate) fn windows(run: &str, count: u64, residual: f64) -> Vec<Event> {
     let now = now();
     let at = |clock: u64| now - ((count - clock) * 1000) as i64;
     (1..=count).map(|clock| window(&format!("{run}/training"), clock, at(clock), residual)).collect()
 }
 
 /// An event that is no window.
-pub fn other(run: &str, clock: u64, kind: Kind, key: &str, reason: &str) -> Event {
+pub(crate) fn other(run: &str, clock: u64, kind: Kind, key: &str, reason: &str) -> Event {
     let mut event = window(&format!("{run}/training"), clock, now(), 0.5);
     (event.event_type, event.reason) = (kind, Some(reason.to_owned()));
     (event.signals, event.levels) = (None, None);
@@ -256,6 +256,6 @@ pub fn other(run: &str, clock: u64, kind: Kind, key: &str, reason: &str) -> Even
 }
 
 /// Bytes of a file.
-pub fn bytes(path: &Path) -> Vec<u8> {
+pub(crate) fn bytes(path: &Path) -> Vec<u8> {
     fs::read(path).unwrap()
 }

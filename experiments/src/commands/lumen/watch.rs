@@ -68,7 +68,10 @@ pub fn tail(args: &TailArgs) -> Result<(), Error> {
 fn follow(run: &Path, go_on: bool, take: &mut dyn FnMut(&str) -> Result<(), Error>) -> Result<(), Error> {
     let path = run.join(FILE);
     if !path.exists() && ended(run).as_deref() != Some("running") {
-        return Err(Error::Unknown(format!("{} is not there: was the run watched (--lumen)?", path.display())));
+        return Err(Error::Unknown(format!(
+            "{} is not there: was the run watched (--lumen)?",
+            path.display()
+        )));
     }
     let mut follow = Follow::new(&path);
     loop {
