@@ -63,8 +63,8 @@ fn heights(svg: &str, stroke: &str) -> Vec<Vec<(f64, f64)>> {
 
 /// What holds after these levels of windows: what two in a row have said.
 fn steady(levels: &[Value]) -> Value {
-    let pairs = levels.windows(2).filter(|pair| pair[0] == pair[1]);
-    pairs.last().map_or(Value::Null, |pair| pair[1].clone())
+    let mut pairs = levels.windows(2).rev().filter(|pair| pair[0] == pair[1]);
+    pairs.next().map_or(Value::Null, |pair| pair[1].clone())
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! Runs that are watched: what they write, and that nothing else of them changes.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
 use crate::common;
 
@@ -55,7 +56,7 @@ fn what_is_watched_is_the_same_run() {
             let checkpoints = place.path(&format!("{dir}/checkpoints")).exists();
             let below = if checkpoints { place.names(&format!("{dir}/checkpoints")) } else { Vec::new() };
             let all = all.chain(below.into_iter().map(|name| format!("{dir}/checkpoints/{name}")));
-            all.filter(|name| name.ends_with(".csv") || name.ends_with(".safetensors"))
+            all.filter(|name| [".csv", ".safetensors"].iter().any(|ending| name.ends_with(ending)))
                 .filter(|name| !name.ends_with("metrics.csv"))
                 .map(|name| (name[dir.len()..].to_owned(), place.bytes(&name)))
                 .collect()
@@ -96,7 +97,7 @@ fn events_do_not_depend_on_threads() {
     assert!(named("random-1-64") > 0 && named("random-65-128") > 0 && named("random/130") > 0);
 }
 
-/// The residual of windows by hand: of the rows of resonetics_data.csv, whose dirt has two decimals.
+/// The residual of windows by hand: of the rows of `resonetics_data.csv`, whose dirt has two decimals.
 #[test]
 fn a_garden_says_its_dirt_over_what_it_is_lost_at() {
     let place = Place::new();

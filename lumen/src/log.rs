@@ -8,12 +8,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use resonetics_runs::error::{self, Error};
 use resonetics_runs::files::{put_aside, read, write_atomic};
+use resonetics_runs::run_dir::seconds;
 
 use crate::event::{Event, FILE, Kind, Signals};
 
@@ -141,13 +142,10 @@ impl Log {
     /// Hands over an event, which gets the present time.
     pub fn send(&self, event: Event) {
         let Some(sender) = &self.sender else { return };
-        let line = (SystemTime::now(), event);
+        let line = (UNIX_EPOCH + Duration::from_secs_f64(seconds().max(0.0)), event);
         let sent = match self.full {
             Full::Wait => sender.send(line).is_ok(),
-            Full::Drop => match sender.try_send(line) {
-                Ok(()) => true,
-                Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
-            },
+            Full::Drop => sender.try_send(line).is_ok(),
         };
         if !sent {
             self.dropped.fetch_add(1, Ordering::Relaxed);
@@ -204,10 +202,7 @@ fn write(
             }
             count += 1;
             if count < BATCH && !seldom {
-                next = match receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                    Ok(line) => Some(line),
-                    Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-                };
+                next = receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok();
             }
         }
         // One call for a batch: what a kill cuts is the last line at most.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use hmac::{Hmac, KeyInit, Mac};
 use resonetics_runs::Error;
 use resonetics_runs::files::text_within;
+use resonetics_runs::run_dir::seconds;
 use serde_json::{Value, json};
 use sha2::Sha256;
 use ureq::Agent;
@@ -39,9 +40,8 @@ pub fn body(title: &str, payload: &Value) -> String {
 
 /// HMAC-SHA256 of `timestamp`, a dot and `body` under `secret`, in hex.
 pub fn signature(secret: &str, timestamp: u64, body: &str) -> String {
-    sum(secret, timestamp, body).map_or_else(String::new, |sum| {
-        sum.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
-    })
+    let sum = sum(secret, timestamp, body).map(|sum| sum.finalize().into_bytes());
+    sum.iter().flatten().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// Whether a notice was signed with `secret`, and not longer than [`SKEW`] before or after `now`; in constant time.
@@ -68,8 +68,7 @@ fn sum(secret: &str, timestamp: u64, body: &str) -> Option<Hmac<Sha256>> {
 /// [`Error::Failed`] if it was not taken.
 pub fn webhook(url: &str, secret: Option<&str>, title: &str, payload: &Value) -> Result<(), Error> {
     let body = body(title, payload);
-    let now =
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let now = seconds() as u64;
     let signed = secret.map(|secret| signature(secret, now, &body));
     let mut headers = vec![(TIMESTAMP, now.to_string())];
     headers.extend(signed.map(|signed| (SIGNATURE, signed)));

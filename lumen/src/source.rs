@@ -7,7 +7,7 @@ pub mod world;
 use std::collections::VecDeque;
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
+use resonetics_runs::files::sha256;
 
 use crate::event::{Event, Fleet, Group, Kind, Level, Memory, Op, Resonance, Signals, Trace};
 use crate::log::Log;
@@ -279,8 +279,7 @@ pub fn window_hash(entity: &str, iter: u64, clock: u64, signals: &Signals) -> St
 
 /// SHA-256 of a value as JSON, in hex.
 fn hash(value: &impl serde::Serialize) -> String {
-    let json = serde_json::to_vec(value).unwrap_or_default();
-    Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect()
+    sha256(&serde_json::to_vec(value).unwrap_or_default())
 }
 
 /// The machine's name; `unknown` where it has none.

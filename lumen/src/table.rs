@@ -10,21 +10,10 @@ use resonetics_runs::Error;
 
 use crate::event::Signals;
 
-pub use recorded::recorded;
+pub use recorded::{Unit, recorded};
 
 /// A window is near a loss if that comes within so many updates, generations or steps.
 pub const WITHIN: u64 = 50;
-
-/// What one garden, cluster, training or drift experiment said until its end.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Unit {
-    /// `SOURCE` of its run.
-    pub source: String,
-    /// Its windows, by the clock at their ends.
-    pub windows: Vec<(u64, Signals)>,
-    /// The clock of its loss; none if it was not lost.
-    pub lost: Option<u64>,
-}
 
 /// What a signal was worth in the units of one source.
 #[derive(Clone, Debug, PartialEq)]
@@ -119,13 +108,6 @@ fn line(source: &str, units: &[&Unit], (name, value, bad): &Signal) -> Line {
         range,
         area: roc.area(),
         lead: crate::signals::fleet::quantile(&leads, 0.5),
-    }
-}
-
-impl Unit {
-    fn before_loss(&self) -> impl Iterator<Item = &(u64, Signals)> {
-        let end = self.lost.unwrap_or(u64::MAX);
-        self.windows.iter().filter(move |(clock, _)| *clock <= end)
     }
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use resonetics_lumen::event::{
-    Event, Group, Kind as Happened, Level, Levels, Memory, Op, Resonance, Risk, Room, Signals, Trace,
+    Event, Fleet, Group, Kind as Happened, Level, Levels, Memory, Op, Resonance, Risk, Room, Signals, Trace,
 };
 use resonetics_lumen::event_v2::event_v2;
 use resonetics_lumen::resonance::metrics::Metrics;
@@ -139,6 +139,7 @@ fn event() -> Event {
         phase_valid: false,
         signals: None,
         levels: None,
+        fleet: None,
         reason: None,
     }
 }
@@ -162,6 +163,8 @@ fn the_schema_takes_what_we_serialise() {
         event.levels =
             Some(Levels { residual: Some(Level::Tense), rollback_ratio: None, last: Some(Level::Alert) });
         event.reason = Some("guard".to_owned());
+        event.fleet =
+            Some(Fleet { coupling: Some(-0.5), letters: [1, 2, 3], worst: Some(4), ..Fleet::default() });
         assert!(takes(Kind::EventV1, &serde_json::to_value(&event).unwrap()));
         event.signals = Some(Signals { residual: Some(0.5), residual_p95: Some(0.75), ..Signals::default() });
         let value = serde_json::to_value(&event).unwrap();

@@ -1,8 +1,36 @@
-//! Why runs ended without their result, in words that may be labels: no text of a message, no path.
+//! How runs end, and why they ended without their result, in words that may be labels: no text of a message, no path.
 
 use serde::{Deserialize, Serialize};
 
-use super::Outcome;
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// With its result.
+    Ok,
+    /// Without.
+    Failed,
+    /// By a signal that it heard.
+    Interrupted,
+    /// Its record says that it runs, and no process is at work in it.
+    Killed,
+    /// It is at work, or its file system has no locks that could tell.
+    Running,
+}
+
+impl Outcome {
+    /// As it is written.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+            Self::Killed => "killed",
+            Self::Running => "running",
+        }
+    }
+}
 
 /// The class of a run's end. `run.json` keeps the message and not its kind, so this is told by how our messages begin
 /// and end; what is none of ours is `Unknown`.

@@ -5,8 +5,8 @@ use std::time::UNIX_EPOCH;
 
 use humantime::parse_rfc3339;
 
-use super::class::ErrorClass;
-use super::{Outcome, Row};
+use super::class::{ErrorClass, Outcome};
+use super::row::Row;
 
 /// The labels of a counter; never an id of a run, whose series would have no bound.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

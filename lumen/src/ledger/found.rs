@@ -9,8 +9,8 @@ use resonetics_runs::sweep::CELLS;
 use resonetics_runs::{Error, error, interrupt};
 use serde_json::Value;
 
-use super::class::ErrorClass;
-use super::{Outcome, Place, Row, Unread};
+use super::class::{ErrorClass, Outcome};
+use super::row::{Place, Row, Unread};
 
 /// How deep runs are looked for.
 const DEPTH: usize = 5;

@@ -1,11 +1,7 @@
 //! The phase between two series, where they move together: Welch's cross-spectrum (P. D. Welch, IEEE Trans. Audio
 //! Electroacoust. 15, 1967), as `scipy.signal.csd` and `coherence` compute it.
 
-use std::f64::consts::PI;
-use std::sync::Arc;
-
-use realfft::num_complex::Complex64;
-use realfft::{RealFftPlanner, RealToComplex};
+use std::f64::consts::TAU;
 
 /// Rows of a segment.
 const SEGMENT: usize = 32;
@@ -28,26 +24,26 @@ pub struct Common {
     pub frequency: f64,
 }
 
-/// Computes phases; holds the plan of the transform.
-#[derive(Clone)]
-pub struct Phase {
-    transform: Arc<dyn RealToComplex<f64>>,
-    window: [f64; SEGMENT],
-}
+/// Frequencies of a segment from 0 to half a cycle a row.
+const BINS: usize = SEGMENT / 2 + 1;
 
-impl std::fmt::Debug for Phase {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Phase")
-    }
+/// Real and imaginary parts of a segment's spectrum.
+type Spectrum = [[f64; 2]; BINS];
+
+/// Computes phases; holds the table of the transform. So short a one is a sum: a library's takes a minute to compile.
+#[derive(Clone, Debug)]
+pub struct Phase {
+    /// Cosines of i/32 of a turn.
+    cosines: [f64; SEGMENT],
 }
 
 impl Default for Phase {
     fn default() -> Phase {
-        let mut window = [0.0; SEGMENT];
-        for (i, weight) in window.iter_mut().enumerate() {
-            *weight = 0.5 - 0.5 * (2.0 * PI * i as f64 / SEGMENT as f64).cos();
+        let mut cosines = [0.0; SEGMENT];
+        for (i, cosine) in cosines.iter_mut().enumerate() {
+            *cosine = (TAU * i as f64 / SEGMENT as f64).cos();
         }
-        Phase { transform: RealFftPlanner::new().plan_fft_forward(SEGMENT), window }
+        Phase { cosines }
     }
 }
 
@@ -57,28 +53,21 @@ impl Phase {
         if x.len() != ROWS || y.len() != ROWS {
             return None;
         }
-        let bins = SEGMENT / 2 + 1;
-        let (mut power_x, mut power_y) = (vec![0.0; bins], vec![0.0; bins]);
-        let mut cross = vec![Complex64::default(); bins];
-        let mut spectra = [self.transform.make_output_vec(), self.transform.make_output_vec()];
-        let mut segment = self.transform.make_input_vec();
+        let (mut power_x, mut power_y) = ([0.0; BINS], [0.0; BINS]);
+        let mut cross: Spectrum = [[0.0; 2]; BINS];
         for start in (0..=ROWS - SEGMENT).step_by(HOP) {
-            for (series, spectrum) in [x, y].into_iter().zip(&mut spectra) {
-                let part = &series[start..start + SEGMENT];
-                let mean = part.iter().sum::<f64>() / SEGMENT as f64;
-                for ((into, value), weight) in segment.iter_mut().zip(part).zip(&self.window) {
-                    *into = (value - mean) * weight;
-                }
-                self.transform.process(&mut segment, spectrum).ok()?;
-            }
-            for bin in 0..bins {
-                let (a, b) = (spectra[0][bin], spectra[1][bin]);
-                power_x[bin] += a.norm_sqr();
-                power_y[bin] += b.norm_sqr();
-                cross[bin] += a.conj() * b;
+            let [a, b] = [x, y].map(|series| self.spectrum(&series[start..start + SEGMENT]));
+            for bin in 0..BINS {
+                let ([ar, ai], [br, bi]) = (a[bin], b[bin]);
+                power_x[bin] += ar * ar + ai * ai;
+                power_y[bin] += br * br + bi * bi;
+                // The first one's conjugate times the second.
+                cross[bin][0] += ar * br + ai * bi;
+                cross[bin][1] += ar * bi - ai * br;
             }
         }
-        let strongest = (1..bins).max_by(|&a, &b| cross[a].norm_sqr().total_cmp(&cross[b].norm_sqr()))?;
+        let size = |bin: usize| cross[bin][0] * cross[bin][0] + cross[bin][1] * cross[bin][1];
+        let strongest = (1..BINS).max_by(|&a, &b| size(a).total_cmp(&size(b)))?;
         let power = power_x[strongest] * power_y[strongest];
         // Below it the series is constant but for rounding, and the phase that of the rounding.
         let least = |series: &[f64]| {
@@ -89,10 +78,29 @@ impl Phase {
             return None;
         }
         Some(Common {
-            phase: cross[strongest].arg(),
-            coherence: (cross[strongest].norm_sqr() / power).min(1.0),
+            phase: cross[strongest][1].atan2(cross[strongest][0]),
+            coherence: (size(strongest) / power).min(1.0),
             frequency: strongest as f64 / SEGMENT as f64,
         })
+    }
+
+    /// The spectrum of a segment less its mean, under Hann's window.
+    fn spectrum(&self, part: &[f64]) -> Spectrum {
+        let mean = part.iter().sum::<f64>() / SEGMENT as f64;
+        let mut segment = [0.0; SEGMENT];
+        for (i, (into, value)) in segment.iter_mut().zip(part).enumerate() {
+            *into = (value - mean) * (0.5 - 0.5 * self.cosines[i]);
+        }
+        let mut spectrum = [[0.0; 2]; BINS];
+        for (bin, [real, imaginary]) in spectrum.iter_mut().enumerate() {
+            for (i, value) in segment.iter().enumerate() {
+                let turn = bin * i % SEGMENT;
+                *real += value * self.cosines[turn];
+                // The sine is the cosine a quarter of a turn before.
+                *imaginary -= value * self.cosines[(turn + SEGMENT - SEGMENT / 4) % SEGMENT];
+            }
+        }
+        spectrum
     }
 
     /// The phase, where the series are coherent.
@@ -103,6 +111,8 @@ impl Phase {
 
 #[cfg(test)]
 mod tests {
+    use std::f64::consts::PI;
+
     use super::*;
 
     fn wave(period: f64, lag: f64) -> Vec<f64> {

@@ -1,5 +1,7 @@
 //! Worlds as sources: a garden, and clusters side by side, whose lanes are sources too.
 
+#![allow(clippy::disallowed_methods)] // no trajectory depends on a signal
+
 use resonetics_runs::rollout::{Telemetry, Watches};
 
 use super::{About, Source};
@@ -82,7 +84,7 @@ struct Lane {
 /// Watches lanes, and where there are several what they have in common: a source of its own.
 pub struct Lanes<'a> {
     log: &'a Log,
-    lanes: Vec<Lane>,
+    side_by_side: Vec<Lane>,
     all: Option<Source>,
     thresholds: Thresholds,
 }
@@ -111,7 +113,7 @@ impl<'a> Episodes<'a> {
         };
         Lanes {
             log: self.log,
-            lanes: (0..lanes)
+            side_by_side: (0..lanes)
                 .map(|lane| Lane {
                     source: Source::new(about(name(lane)), phase.clone()),
                     before: Before::default(),
@@ -127,7 +129,7 @@ impl<'a> Episodes<'a> {
 
 impl Watches for Lanes<'_> {
     fn step(&mut self, lane: usize, telemetry: &Telemetry, acts: &[(u64, usize)]) {
-        let lane = &mut self.lanes[lane];
+        let lane = &mut self.side_by_side[lane];
         lane.clock += 1;
         let row = row(lane.clock, telemetry, lane.before.turns(acts));
         lane.window = lane.source.row(row, telemetry.risk.map(|risk| risk.1), self.log);
@@ -136,19 +138,20 @@ impl Watches for Lanes<'_> {
     fn stepped(&mut self) {
         let Some(all) = &mut self.all else { return };
         let with_window = |lane: &Lane| lane.window.map(|window| (window, lane.source.unit()));
-        let (windows, units): (Vec<Window>, Vec<Unit>) = self.lanes.iter().filter_map(with_window).unzip();
+        let (windows, units): (Vec<Window>, Vec<Unit>) =
+            self.side_by_side.iter().filter_map(with_window).unzip();
         let Some(first) = windows.first() else { return };
         let (iter, clock) = (first.iter, first.clock);
         let mut fleet = fleet::fleet(&units, self.thresholds.residual);
         let numbers: Vec<usize> =
-            (0..self.lanes.len()).filter(|&lane| self.lanes[lane].window.is_some()).collect();
+            (0..self.side_by_side.len()).filter(|&lane| self.side_by_side[lane].window.is_some()).collect();
         fleet.worst = fleet.worst.map(|unit| numbers[unit]);
         all.window_of(&Window { iter, clock, signals: over(&windows) }, Some(fleet), None, self.log);
-        self.lanes.iter_mut().for_each(|lane| lane.window = None);
+        self.side_by_side.iter_mut().for_each(|lane| lane.window = None);
     }
 
     fn ended(&mut self, lane: usize, lost: bool) {
-        let lane = &mut self.lanes[lane];
+        let lane = &mut self.side_by_side[lane];
         lane.source.end(lane.clock, lost, self.log);
     }
 }

@@ -8,8 +8,7 @@ use resonetics_runs::error::{self, Error};
 use resonetics_runs::files::{read, text};
 use resonetics_runs::plan::Plan;
 
-use super::Unit;
-use crate::event::{FILE, Kind};
+use crate::event::{FILE, Kind, Signals};
 use crate::log::whole_events;
 use crate::signals::entropy::Transitions;
 use crate::signals::phase::Phase;
@@ -17,6 +16,25 @@ use crate::signals::residual;
 use crate::signals::window::{Row, Shape, Windows};
 use crate::source::drift;
 use crate::source::training::{Numbers, Rows};
+
+/// What one garden, cluster, training or drift experiment said until its end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unit {
+    /// `SOURCE` of its run.
+    pub source: String,
+    /// Its windows, by the clock at their ends.
+    pub windows: Vec<(u64, Signals)>,
+    /// The clock of its loss; none if it was not lost.
+    pub lost: Option<u64>,
+}
+
+impl Unit {
+    /// Its windows up to its loss.
+    pub(super) fn before_loss(&self) -> impl Iterator<Item = &(u64, Signals)> {
+        let end = self.lost.unwrap_or(u64::MAX);
+        self.windows.iter().filter(move |(clock, _)| *clock <= end)
+    }
+}
 
 /// The units of the runs at `path` and in the folders below it.
 ///

@@ -58,14 +58,13 @@ impl Series {
         self.loop_id.clone_from(&event.trace.loop_id);
         match (event.event_type, &event.signals) {
             (Kind::Observe, Some(signals)) => self.window(event, signals),
-            (Kind::Observe, None) => {}
             (Kind::Decide, _) => self.happens(event, 0, event.reason.as_deref().unwrap_or("no reason given")),
             (Kind::Commit, _) if event.memory_bridge.key == "best" => {
                 self.happens(event, 1, "best so far");
             }
-            (Kind::Commit, _) => {}
+            (Kind::Observe, None) | (Kind::Commit, _) => {}
             (Kind::Rollback, _) => {
-                self.happens(event, 2, event.reason.as_deref().unwrap_or("no reason given"))
+                self.happens(event, 2, event.reason.as_deref().unwrap_or("no reason given"));
             }
         }
     }
