@@ -164,7 +164,9 @@ fn counters_tell_what_ended() {
     let refused = &counts(&rows)[&labels];
     assert_eq!((refused.total, refused.success), (2, 1));
     // The labels of a run at work are there, with 0.
-    rows.iter_mut().for_each(|row| row.outcome = Outcome::Running);
+    for row in &mut rows {
+        row.outcome = Outcome::Running;
+    }
     let begun = &counts(&rows)[&labels];
     assert_eq!((begun.total, begun.success, begun.failed.values().sum::<u64>()), (0, 0, 0));
     assert!(begun.failed.len() > 3 && in_a_row(&rows, 0.0).is_none());

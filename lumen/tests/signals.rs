@@ -1,5 +1,5 @@
 //! Signals against scipy, recorded by `oracles/signals.py`, and against noise that says nothing.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // a test
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)] // a test: libm is the oracle
 
 use resonetics_lumen::signals::entropy::Transitions;
 use resonetics_lumen::signals::fleet::{Unit, fleet};

@@ -31,7 +31,7 @@ const ROWS: usize = 4096;
 /// somebody does.
 ///
 /// # Errors
-/// Those of [`play_with`], and that a row cannot be written.
+/// Those of [`play_watched`], and that a row cannot be written.
 pub fn play(
     csv: &mut CsvFile,
     agent: &str,

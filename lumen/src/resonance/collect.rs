@@ -7,7 +7,7 @@
 //! | `series_rates`, `series_deltas` | steps a second, an update each, of the run whose last update is the latest; 1,000 at most | 3 updates |
 //! | `latency_p95_ms` | time of all updates | 20 updates |
 //! | slowdown | of the run that slowed most: 95th percentile of its updates over that of its first quarter, less 1 | 20 in the window, 20 in the quarter |
-//! | `gap_minutes` | see [`gaps`]; minutes of several runs count once | a run with timings was at work in the window |
+//! | `gap_minutes` | see `gaps` in the source; minutes of several runs count once | a run with timings was at work in the window |
 //!
 //! Proofs and the ceremony's age come from the archive and the log. Where nothing says them they are left out, so that
 //! safety is not known.

@@ -1,7 +1,7 @@
 //! `lumen serve`: what is known of all runs, over HTTP on this machine alone: questions to the store (`/api/...`),
 //! metrics for Prometheus (`/metrics`), and where Prometheus finds the monitors of trainings at work (`targets.json`).
 //!
-//! A thread of its own ([`watch`]) reads the logs of runs into the store, the folders of runs into the ledger, and writes
+//! A thread of its own (`watch.rs`) reads the logs of runs into the store, the folders of runs into the ledger, and writes
 //! the targets. What is asked for is read from the store's indexes, from what that thread found last, and from nothing
 //! else: no request changes anything or reads a whole file.
 //!

@@ -38,7 +38,7 @@ pub struct Numbers {
     pub kl: Option<f64>,
     /// The predicted risk.
     pub risk: Option<f64>,
-    /// Its number in [`MODES`].
+    /// Its mode: 0 panic, 1 alert, 2 warning, 3 cruise.
     pub mode: Option<usize>,
 }
 

@@ -21,13 +21,13 @@ fn open_metrics(served: &Served) -> String {
 
 /// Sample names with their label names, after checking the form of the text.
 fn parsed(text: &str) -> BTreeMap<String, Vec<String>> {
-    let (mut families, mut samples, mut names) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
+    let (mut families, mut samples, mut names) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
     let mut open: Option<(String, String)> = None;
     for line in text.lines().filter(|line| *line != "# EOF") {
         if let Some(help) = line.strip_prefix("# HELP ") {
             let (name, words) = help.split_once(' ').unwrap();
             assert!(words.len() > 10 && !words.ends_with('.'), "{line}");
-            assert!(families.insert(name.to_owned(), ()).is_none(), "{name} is there twice");
+            assert!(families.insert(name.to_owned()), "{name} is there twice");
             open = Some((name.to_owned(), String::new()));
         } else if let Some(kind) = line.strip_prefix("# TYPE ") {
             let (name, kind) = kind.split_once(' ').unwrap();

@@ -251,7 +251,7 @@ pub(crate) fn other(run: &str, clock: u64, kind: Kind, key: &str, reason: &str) 
     let mut event = window(&format!("{run}/training"), clock, now(), 0.5);
     (event.event_type, event.reason) = (kind, Some(reason.to_owned()));
     (event.signals, event.levels) = (None, None);
-    event.memory_bridge.key = key.to_owned();
+    key.clone_into(&mut event.memory_bridge.key);
     event
 }
 

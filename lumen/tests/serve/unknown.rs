@@ -125,11 +125,10 @@ fn a_ledger_that_cannot_be_read_counts_no_runs() {
 #[test]
 fn the_interval_comes_from_the_timings_where_there_are_some() {
     let (runs, served) = watching();
-    let lines: String = (1..=9)
-        .map(|update| {
-            format!("{{\"update\": {update}, \"steps\": {}, \"steps_per_second\": 400}}\n", update * 100)
-        })
-        .collect();
+    let line = |update: u32| {
+        format!("{{\"update\": {update}, \"steps\": {}, \"steps_per_second\": 400}}\n", update * 100)
+    };
+    let lines = (1..=9).map(line).collect::<Vec<_>>().concat();
     fs::write(runs.run("run").join("timing.jsonl"), lines).unwrap();
     served.until("a quarter of a second", |served| {
         served.sample("lumen_run_update_interval_seconds{run=\"run\"}") == Some(0.25)
