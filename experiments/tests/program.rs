@@ -30,6 +30,7 @@ mod reproducibility;
 mod reruns;
 mod resume;
 mod run_directories;
+mod runbooks;
 mod serving;
 mod serving_runs;
 mod signals;

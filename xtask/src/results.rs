@@ -1,5 +1,7 @@
 //! The recorded outcomes: each folder of results/ is a run directory with what its command printed.
 
+mod signals;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -137,16 +139,19 @@ const RESULTS: [(&str, &str, &str); 25] = [
 
 /// Makes those of results/ again that are named, all of them if none is, and the table of contents.
 pub(crate) fn make(names: &[String]) -> Result<(), String> {
-    if let Some(unknown) = names.iter().find(|&name| RESULTS.iter().all(|(known, ..)| known != name)) {
-        let known: Vec<&str> = RESULTS.iter().map(|(known, ..)| *known).collect();
+    if let Some(unknown) = names.iter().find(|&name| name != signals::NAME && RESULTS.iter().all(|(known, ..)| known != name)) {
+        let known: Vec<&str> = RESULTS.iter().map(|(known, ..)| *known).chain([signals::NAME]).collect();
         return Err(format!("there is no result `{unknown}`; known are: {}", known.join(", ")));
     }
-    cargo("building", &["build", "--release"])?;
+    cargo("building", &["build", "--release", "--workspace", "--bin", "resonetics"])?;
+    if names.is_empty() || names.iter().any(|name| name == signals::NAME) {
+        signals::make()?;
+    }
     let folder = root().join("results");
     let problem = |what: &str, error: std::io::Error| format!("cannot {what}: {error}");
     let mut contents = String::from(
         "# Recorded outcomes\n\nEach folder is a run directory: config.toml, run.json (commit, host, threads, times), its CSV files and figures, and output.txt with what the command printed. \
-         `cargo xtask results` makes all of them and this page again; `resonetics rerun results/NAME` repeats one and compares its CSV files (throughput has none). The folders study-… hold what studies answered (`resonetics study NAME --out DIR`, read in docs/EVIDENCE.md). [performance](performance) is different: its tables of speed ratios come from `cargo xtask bench`.\n",
+         `cargo xtask results` makes all of them and this page again; `resonetics rerun results/NAME` repeats one and compares its CSV files (throughput has none). The folders study-… hold what studies answered (`resonetics study NAME --out DIR`, read in docs/EVIDENCE.md). [signals](signals/output.txt) says what Lumen's signals were worth on watched runs (docs/LUMEN.md). [performance](performance) is different: its tables of speed ratios come from `cargo xtask bench`.\n",
     );
     for (name, command, what) in RESULTS {
         let out = folder.join(name);

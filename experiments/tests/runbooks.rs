@@ -1,0 +1,74 @@
+//! What runbooks tell people to type works on runs in such a state.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
+
+use crate::common;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use common::served::{Served, first_line};
+use common::{Place, SMALL, STEPS, wait_until};
+
+/// The commands of all runbooks.
+fn commands() -> BTreeSet<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/runbooks");
+    let mut found = BTreeSet::new();
+    for book in fs::read_dir(folder).unwrap() {
+        let text = fs::read_to_string(book.unwrap().path()).unwrap();
+        for block in text.split("```sh\n").skip(1) {
+            let block = block.split("```").next().unwrap();
+            found.extend(block.lines().filter(|line| !line.is_empty()).map(str::to_owned));
+        }
+    }
+    found
+}
+
+#[test]
+fn each_command_of_a_runbook_works() {
+    let place = Place::new();
+    place.ok(&format!("train --steps {} --seed 4 {SMALL} --lumen --out runs/train", 24 * STEPS));
+    // One that was killed, to be gone on with, once for each runbook that says so.
+    let long = format!("train --steps {} --seed 5 {SMALL} --lumen --out runs/killed", 400 * STEPS);
+    let mut child = place.under_way(&long, "runs/killed/training.csv", 3_000);
+    child.kill().unwrap();
+    child.wait_with_output().unwrap();
+    // One at work, with a monitor.
+    let work = "train --steps 1000000000 --seed 6 --lumen --metrics-port 0 --health-port 0 --out runs/work";
+    let mut work = place.command(work).spawn().unwrap();
+    let told = first_line(&mut work);
+    let health = told.split("health at http://").nth(1).unwrap().split('/').next().unwrap().to_owned();
+    wait_until(|| place.path("runs/work/events.jsonl").exists());
+    let mut child = place.command("lumen serve runs --port 0 --quiet").spawn().unwrap();
+    let address = first_line(&mut child);
+    let address = address.strip_prefix("http://").unwrap().trim_end_matches('/').to_owned();
+    let served = Served { place, child: Some(child), address };
+    let at_work = Served { place: Place::new(), child: Some(work), address: health };
+    wait_until(|| served.get("/api/rmb:last").1.contains("residual"));
+    let commands = commands();
+    assert!(commands.len() > 10, "{commands:?}");
+    for command in &commands {
+        let typed = command.replace(" RUN", " runs/train").replace("=RUN", "=train");
+        let typed = typed.replace("PATH", "runs").replace("FILE", "runs/train/events.jsonl");
+        let typed = typed.replace("DIR", "runs/killed");
+        if let Some(url) = typed.strip_prefix("curl --silent ") {
+            let url = url.trim_matches('\'');
+            let (server, path) = match url.strip_prefix("http://127.0.0.1:8088") {
+                Some(path) => (&served, path),
+                None => (&at_work, url.strip_prefix("http://127.0.0.1:8080").unwrap()),
+            };
+            let (status, body) = server.get(path);
+            assert_eq!(status, 200, "{command}: {body}");
+            assert!(!body.is_empty() && body.trim() != "{}", "{command}: {body}");
+            continue;
+        }
+        let words = typed.strip_prefix("resonetics ").unwrap_or_else(|| panic!("what is {command}?"));
+        let (words, into) = words.split_once(" > ").map_or((words, None), |(words, into)| (words, Some(into)));
+        let words = if words.starts_with("train") { format!("{words} --no-monitor") } else { words.to_owned() };
+        let ran = served.place.run(&words);
+        assert_eq!(ran.code, Some(0), "{command}: {ran:?}");
+        if let Some(into) = into {
+            served.place.write(into, &ran.stdout);
+        }
+    }
+}
