@@ -5,6 +5,7 @@ use crate::common;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use common::served::{Served, first_line};
@@ -36,7 +37,8 @@ fn each_command_of_a_runbook_works() {
     // One at work, with a monitor.
     let work = "train --steps 1000000000 --seed 6 --lumen --metrics-port 0 --health-port 0 --out runs/work";
     let mut work = place.command(work).spawn().unwrap();
-    let told = first_line(&mut work);
+    let mut lines = BufReader::new(work.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let told = lines.find(|line| line.contains("health at http://")).unwrap();
     let health = told.split("health at http://").nth(1).unwrap().split('/').next().unwrap().to_owned();
     wait_until(|| place.path("runs/work/events.jsonl").exists());
     let mut child = place.command("lumen serve runs --port 0 --quiet").spawn().unwrap();
@@ -63,8 +65,10 @@ fn each_command_of_a_runbook_works() {
             continue;
         }
         let words = typed.strip_prefix("resonetics ").unwrap_or_else(|| panic!("what is {command}?"));
-        let (words, into) = words.split_once(" > ").map_or((words, None), |(words, into)| (words, Some(into)));
-        let words = if words.starts_with("train") { format!("{words} --no-monitor") } else { words.to_owned() };
+        let (words, into) =
+            words.split_once(" > ").map_or((words, None), |(words, into)| (words, Some(into)));
+        let words =
+            if words.starts_with("train") { format!("{words} --no-monitor") } else { words.to_owned() };
         let ran = served.place.run(&words);
         assert_eq!(ran.code, Some(0), "{command}: {ran:?}");
         if let Some(into) = into {

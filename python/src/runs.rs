@@ -70,7 +70,11 @@ impl World<'_> {
     /// What is laid over which world; nothing of Python is in it.
     pub(crate) fn plain(&self) -> PyResult<(String, String, Overlay)> {
         let sets = settings::sets(&self.env, &self.settings)?;
-        Ok((self.env.clone(), self.preset.clone(), Overlay { file: self.config.clone(), sets }))
+        Ok((
+            self.env.clone(),
+            self.preset.clone(),
+            Overlay { file: self.config.clone(), sets, ..Overlay::default() },
+        ))
     }
 }
 

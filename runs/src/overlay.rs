@@ -1,7 +1,7 @@
 //! What is laid over the preset of a world: a file of settings, or the config.toml of a run, and settings one
 //! by one.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use resonetics_agents::prophet::config::TrainConfig;
 use resonetics_envs::config::{Allowed, ConfigError, Settings, Source, resolve};
@@ -20,6 +20,8 @@ pub struct Overlay {
     pub file: Option<PathBuf>,
     /// Settings such as `max_steps=1000`, each on top of those before it.
     pub sets: Vec<String>,
+    /// What is in the file, where it was read already: a pipe is read once.
+    pub text: Option<String>,
 }
 
 /// A world's settings with those of a training in it, under `train.`.
@@ -44,11 +46,14 @@ impl Overlay {
     /// A file that cannot be read, or the first setting under `lumen.` that is refused.
     pub fn watched(self) -> Result<(Lumen, Overlay), Error> {
         let (lumen, sets) = self.sets.into_iter().partition::<Vec<_>, _>(|set| is_lumen(set));
-        let overlay = Overlay { file: self.file, sets };
+        let mut overlay = Overlay { sets, ..self };
+        overlay.text = match (overlay.text.take(), &overlay.file) {
+            (None, Some(path)) => Some(text(path)?),
+            (text, _) => text,
+        };
         let base = Typed { lumen: Lumen::default() };
-        let file =
-            overlay.file.as_deref().map(|path| text(path).map(|text| (path.display().to_string(), text)));
-        let (name, text) = file.transpose()?.unwrap_or_default();
+        let name = overlay.file.as_ref().map_or_else(String::new, |path| path.display().to_string());
+        let text = overlay.text.as_deref().unwrap_or_default();
         // What is no TOML is refused with its line where the rest is read.
         let table: toml::Table = text.parse().unwrap_or_default();
         // That of a run is its own.
@@ -75,7 +80,7 @@ impl Overlay {
     /// # Errors
     /// A file that cannot be read, or the first setting that is refused.
     pub fn over(&self, world: Setup, note: &dyn Fn(&str)) -> Result<Setup, Error> {
-        let file = SettingsFile::of(self.file.as_deref(), &world.name, false, note)?;
+        let file = SettingsFile::of(self, &world.name, false, note)?;
         // A key that a training alone has is still unknown where it is typed.
         let trained = self.sets.iter().any(|set| set.trim_start().starts_with("train."));
         if file.as_ref().is_some_and(|file| file.trains) && !trained {
@@ -99,7 +104,7 @@ impl Overlay {
         train: &dyn Fn(&Setup) -> TrainConfig,
         note: &dyn Fn(&str),
     ) -> Result<(Setup, TrainConfig), Error> {
-        let file = SettingsFile::of(self.file.as_deref(), &world.name, true, note)?;
+        let file = SettingsFile::of(self, &world.name, true, note)?;
         let (settled, _) = self.lay(file.as_ref(), world.clone(), train(&world))?;
         self.lay(file.as_ref(), world, train(&settled))
     }
@@ -139,18 +144,19 @@ struct SettingsFile {
 }
 
 impl SettingsFile {
-    /// The file at `path`, for the world called `env`; `trains`: for a training in it.
+    /// The file of `overlay`, for the world called `env`; `trains`: for a training in it.
     ///
     /// # Errors
     /// [`Error::Refused`] if it cannot be read, or is the config.toml of a run in no such world.
     fn of(
-        path: Option<&Path>,
+        overlay: &Overlay,
         env: &str,
         trains: bool,
         note: &dyn Fn(&str),
     ) -> Result<Option<SettingsFile>, Error> {
-        let Some(path) = path else { return Ok(None) };
-        let (name, text) = (path.display().to_string(), text(path)?);
+        let Some(path) = &overlay.file else { return Ok(None) };
+        let read = overlay.text.clone().map_or_else(|| text(path), Ok);
+        let (name, text) = (path.display().to_string(), read?);
         // What is no TOML is refused with its line later.
         let table: toml::Table = text.parse().unwrap_or_default();
         let train = table.get("train").filter(|train| train.is_table());

@@ -139,7 +139,9 @@ const RESULTS: [(&str, &str, &str); 25] = [
 
 /// Makes those of results/ again that are named, all of them if none is, and the table of contents.
 pub(crate) fn make(names: &[String]) -> Result<(), String> {
-    if let Some(unknown) = names.iter().find(|&name| name != signals::NAME && RESULTS.iter().all(|(known, ..)| known != name)) {
+    if let Some(unknown) =
+        names.iter().find(|&name| name != signals::NAME && RESULTS.iter().all(|(known, ..)| known != name))
+    {
         let known: Vec<&str> = RESULTS.iter().map(|(known, ..)| *known).chain([signals::NAME]).collect();
         return Err(format!("there is no result `{unknown}`; known are: {}", known.join(", ")));
     }

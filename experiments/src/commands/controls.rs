@@ -106,7 +106,8 @@ pub struct ControlsArgs {
 
 pub fn run(args: &ControlsArgs, context: Context) -> Result<(), Error> {
     let names = args.env.as_deref().map_or(vec!["gardener", "k8s"], |name| vec![name]);
-    let (lumen, overlay) = Overlay { file: args.config.clone(), sets: args.sets.clone() }.watched()?;
+    let (file, sets) = (args.config.clone(), args.sets.clone());
+    let (lumen, overlay) = Overlay { file, sets, ..Overlay::default() }.watched()?;
     let lumen = args.lumen.over(lumen);
     let worlds = names.into_iter().map(|name| world(name, args, &overlay));
     let worlds = worlds.collect::<Result<Vec<WorldPlan>, Error>>()?;

@@ -182,7 +182,7 @@ impl WorldArgs {
     }
 
     fn overlay(&self) -> Overlay {
-        Overlay { file: self.config.clone(), sets: self.sets.clone() }
+        Overlay { file: self.config.clone(), sets: self.sets.clone(), ..Overlay::default() }
     }
 }
 

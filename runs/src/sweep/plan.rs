@@ -208,7 +208,7 @@ impl Sweep {
         let set = |(key, value): &(String, Value)| format!("{key}={value}");
         let fixed = leaves(&self.settings);
         let sets = fixed.iter().chain(choice).map(set).collect();
-        let overlay = Overlay { file: None, sets };
+        let overlay = Overlay { sets, ..Overlay::default() };
         let defaults = |env: &Setup| {
             let standard = env.training(self.steps);
             if self.recipe == "large" { standard.large() } else { standard }

@@ -43,7 +43,9 @@ pub(super) fn make() -> Result<(), String> {
         let words: Vec<&str> = command.split(' ').chain(["--lumen", "--quiet", "--out", name]).collect();
         run(&words)?;
         let table = run(&["lumen", "signals", "--table", name])?;
-        text += &format!("$ resonetics {command} --lumen --out {name}\n$ resonetics lumen signals --table {table}\n");
+        text += &format!(
+            "$ resonetics {command} --lumen --out {name}\n$ resonetics lumen signals --table {table}\n"
+        );
     }
     print!("{text}");
     let out = root().join("results").join(NAME);
