@@ -2,12 +2,12 @@
 """Real runs, the real exporter, a real Prometheus and a real Alertmanager, with the files of ops/.
 
 Trainings, a garden and clusters are watched; `lumen serve` shows them; end_to_end.py scrapes it, asks each rule and
-panel for a series, and waits. While nothing is wrong nothing may be sent. Then a training gets a hundred times its
+panel for a series, and waits. While nothing is wrong nobody may be paged. Then a training gets a hundred times its
 learning rate, going on from networks that were trained well: who is on call must hear of that one, and of no other.
 
 --resonetics PROGRAM     the program
 --full                   no wait is cut short: the page must come within two minutes
---quiet SECONDS          nothing may be sent for so long before
+--quiet SECONDS          nobody may be paged for so long before
 """
 
 import argparse
@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -33,7 +34,7 @@ def main():
     options = parser.parse_args()
     program = pathlib.Path(options.resonetics).resolve()
     started = []
-    with tempfile.TemporaryDirectory(prefix="lumen-real-") as folder:
+    with tempfile.TemporaryDirectory(prefix="lumen-real-", ignore_cleanup_errors=True) as folder:
         folder = pathlib.Path(folder)
 
         def run(*words):
@@ -55,16 +56,19 @@ def main():
             run("gardener", "--generations", "300", "--seed", "1", "--lumen", "--quiet", "--out", "runs/garden")
             # At work.
             steps = ["--steps", "400000000"]
-            train("healthy", "--from", "runs/base", *steps)
+            train("healthy", "--from", "runs/base", "--set", 'train.schedule="prophet"', *steps)
+            monitor = "--metrics-port 0 --health-port 0".split()
+            drift = "drift --steps 1000000000 --centred-risk --seed 1 --lumen --out runs/drift".split()
+            start(*drift, *monitor, log="drift.log")
             clusters = start(
                 *"benchmark --agents heuristic --episodes 64 --seed 1 --lumen --quiet --out runs/clusters".split(),
-                *["--set", "max_steps=100000000"],
+                *"--set max_steps=100000000 --set control.enabled=true --set mem_drift_mu=0.0155".split(),
                 log="clusters.log",
             )
             log = folder / "runs/clusters/events.jsonl"
             wait(lambda: log.exists() and log.stat().st_size > 3_000_000, 60, "clusters to say something")
-            # They say the same for ever; stopped, they are at work and take no processor.
-            clusters.send_signal(signal.SIGSTOP)
+            threading.Thread(target=now_and_then, args=(clusters,), daemon=True).start()
+            threading.Thread(target=again_and_again, args=(run,), daemon=True).start()
             start("lumen", "serve", "runs", "--port", "0", log="serve.log")
             serve = folder / "serve.log"
             wait(lambda: "http://" in serve.read_text(), 30, "lumen serve")
@@ -92,6 +96,28 @@ def main():
                     child.send_signal(signal.SIGCONT)
                     child.kill()
                     child.wait()
+
+
+def now_and_then(child):
+    """Clusters say a day's worth in a second: they work a moment of every five seconds."""
+    while child.poll() is None:
+        child.send_signal(signal.SIGSTOP)
+        time.sleep(5)
+        child.send_signal(signal.SIGCONT)
+        time.sleep(0.02)
+
+
+def again_and_again(run):
+    """Runs that end well, for what counts them."""
+    sizes = "--steps 1024 --set train.num_envs=4 --set train.horizon=32 --set train.minibatch=64".split()
+    number = 0
+    while True:
+        number += 1
+        try:
+            run("train", "--seed", str(number), "--no-monitor", "--quiet", *sizes, "--out", f"runs/short-{number}")
+        except (OSError, subprocess.CalledProcessError):
+            return  # the folder is gone: it is over
+        time.sleep(2)
 
 
 def wait(until, seconds, what):

@@ -1,8 +1,13 @@
 //! What several units of one experiment (lanes, seeds, workers) have in common in a window.
 
+use std::f64::consts::PI;
+
 use super::entropy::bits;
 use super::level;
 use crate::event::{Fleet, Risk};
+
+/// Phases below which their bandwidth says nothing.
+const FEW_PHASES: usize = 5;
 
 /// Rows below which two residuals have no correlation that is told.
 const FEW_ROWS: usize = 30;
@@ -28,16 +33,31 @@ pub fn fleet(units: &[Unit], thresholds: [f64; 2]) -> Fleet {
         }] += 1;
     }
     let known = means.iter().enumerate().filter_map(|(unit, mean)| mean.map(|mean| (unit, mean)));
-    let mut phases: Vec<f64> = units.iter().filter_map(|unit| unit.phase_diff).collect();
-    phases.sort_by(f64::total_cmp);
-    let ends = quantile(&phases, 0.05).zip(quantile(&phases, 0.95));
+    let phases: Vec<f64> = units.iter().filter_map(|unit| unit.phase_diff).collect();
     Fleet {
         coupling: coupling(units),
-        phase_bandwidth: ends.filter(|_| phases.len() > 1).map(|(low, high)| high - low),
+        phase_bandwidth: bandwidth(&phases),
         entropy_bits: bits(&letters),
         letters,
         worst: known.max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0))).map(|(unit, _)| unit),
     }
+}
+
+/// 95th less 5th percentile of phases around their mean direction, in `[0, 2 pi]`: around the circle, for -3.1 and 3.1 are
+/// near each other. None of fewer than [`FEW_PHASES`], and where they point everywhere alike.
+fn bandwidth(phases: &[f64]) -> Option<f64> {
+    let mean = circular_mean(phases).filter(|_| phases.len() >= FEW_PHASES)?;
+    let mut around: Vec<f64> =
+        phases.iter().map(|phase| (phase - mean + 3.0 * PI).rem_euclid(2.0 * PI) - PI).collect();
+    around.sort_by(f64::total_cmp);
+    quantile(&around, 0.05).zip(quantile(&around, 0.95)).map(|(low, high)| high - low)
+}
+
+/// The direction of the sum of unit vectors, in `[-pi, pi]`. None where they cancel out.
+pub fn circular_mean(phases: &[f64]) -> Option<f64> {
+    let sum = |of: fn(f64) -> f64| phases.iter().map(|&phase| of(phase)).sum::<f64>();
+    let (sine, cosine) = (sum(f64::sin), sum(f64::cos));
+    (f64::hypot(sine, cosine) > 1e-9 * phases.len() as f64).then(|| sine.atan2(cosine))
 }
 
 /// Mean correlation over pairs whose residuals move; none without such a pair or with too few rows.
@@ -119,6 +139,19 @@ mod tests {
         };
         let even: Vec<f64> = (0..=20).map(|i| f64::from(i) / 10.0).collect();
         assert!((phases(&even).unwrap() - 1.8).abs() < 1e-12);
-        assert_eq!(phases(&[1.0]), None);
+        assert_eq!(phases(&[1.0, 1.1, 1.2, 1.3]), None);
+        // The same, turned to where the circle is cut.
+        let turned: Vec<f64> =
+            even.iter().map(|phase| (phase + 2.0 + PI).rem_euclid(2.0 * PI) - PI).collect();
+        assert!(turned.iter().any(|phase| *phase < -2.0) && turned.iter().any(|phase| *phase > 2.0));
+        assert!((phases(&turned).unwrap() - 1.8).abs() < 1e-9);
+    }
+
+    #[test]
+    fn phases_are_averaged_around_the_circle() {
+        let mean = circular_mean(&[3.1, -3.1]).unwrap();
+        assert!((mean.abs() - PI).abs() < 1e-9, "{mean}");
+        assert_eq!(circular_mean(&[]), None);
+        assert_eq!(circular_mean(&[0.0, PI]), None);
     }
 }

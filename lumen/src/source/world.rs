@@ -1,7 +1,5 @@
 //! Worlds as sources: a garden, and clusters side by side, whose lanes are sources too.
 
-#![allow(clippy::disallowed_methods)] // no trajectory depends on a signal
-
 use resonetics_runs::rollout::{Telemetry, Watches};
 
 use super::{About, Source};
@@ -168,20 +166,13 @@ fn over(windows: &[Window]) -> Signals {
     Signals {
         residual_p95: fleet::quantile(&residuals, 0.95),
         residual: mean(residuals),
-        phase_diff: circular_mean(&known(|signals| signals.phase_diff)),
+        phase_diff: fleet::circular_mean(&known(|signals| signals.phase_diff)),
         entropy_rate: mean(known(|signals| signals.entropy_rate)),
         creative_band: mean(known(|signals| signals.creative_band)),
         risk_band: mean(known(|signals| signals.risk_band)),
         harmony_index: mean(known(|signals| signals.harmony_index)),
         coherence_level: mean(known(|signals| signals.coherence_level)),
     }
-}
-
-/// The direction of the sum of unit vectors: -3.1 and 3.1 are near each other. None where they cancel out.
-fn circular_mean(phases: &[f64]) -> Option<f64> {
-    let (sine, cosine) =
-        phases.iter().fold((0.0, 0.0), |(sine, cosine), phase| (sine + phase.sin(), cosine + phase.cos()));
-    (f64::hypot(sine, cosine) > 1e-9 * phases.len() as f64).then(|| sine.atan2(cosine))
 }
 
 #[cfg(test)]
@@ -196,14 +187,6 @@ mod tests {
         let turns = before.turns(&[(9, 5), (3, 4)]);
         assert_eq!(turns.counts[2][4], 1);
         assert_eq!(turns.counts.as_flattened().iter().sum::<u32>(), 1);
-    }
-
-    #[test]
-    fn phases_are_averaged_around_the_circle() {
-        let mean = circular_mean(&[3.1, -3.1]).unwrap();
-        assert!((mean.abs() - std::f64::consts::PI).abs() < 1e-9, "{mean}");
-        assert_eq!(circular_mean(&[]), None);
-        assert_eq!(circular_mean(&[0.0, std::f64::consts::PI]), None);
     }
 
     #[test]
