@@ -37,15 +37,17 @@ fn each_command_of_a_runbook_works() {
     // One at work, with a monitor.
     let work = "train --steps 1000000000 --seed 6 --lumen --metrics-port 0 --health-port 0 --out runs/work";
     let mut work = place.command(work).spawn().unwrap();
-    let mut lines = BufReader::new(work.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let lines = BufReader::new(work.stdout.take().unwrap()).lines();
+    // Ends with the test, also where that fails.
+    let mut at_work = Served { place: Place::new(), child: Some(work), address: String::new() };
+    let mut lines = lines.map_while(Result::ok);
     let told = lines.find(|line| line.contains("health at http://")).unwrap();
-    let health = told.split("health at http://").nth(1).unwrap().split('/').next().unwrap().to_owned();
+    at_work.address = told.split("health at http://").nth(1).unwrap().split('/').next().unwrap().to_owned();
     wait_until(|| place.path("runs/work/events.jsonl").exists());
     let mut child = place.command("lumen serve runs --port 0 --quiet").spawn().unwrap();
     let address = first_line(&mut child);
     let address = address.strip_prefix("http://").unwrap().trim_end_matches('/').to_owned();
     let served = Served { place, child: Some(child), address };
-    let at_work = Served { place: Place::new(), child: Some(work), address: health };
     wait_until(|| served.get("/api/rmb:last").1.contains("residual"));
     let commands = commands();
     assert!(commands.len() > 10, "{commands:?}");

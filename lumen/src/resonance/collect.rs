@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `failure_hist` | runs that ended in the window: `ok`, and the classes of those that failed or were killed | one ended |
 //! | `fail_rate` | failed and killed ones over those and `ok` ones; an interrupted run is in neither | one ended |
-//! | `series_rates`, `series_deltas` | steps a second, an update each, of the run whose last update is the latest; 1,000 at most | 3 updates |
+//! | `series_rates`, `series_deltas` | steps a second, an update each, of the run whose last update is the latest, of those with 20 updates or more; 1,000 at most | 20 updates |
 //! | `latency_p95_ms` | time of all updates | 20 updates |
 //! | slowdown | of the run that slowed most: 95th percentile of its updates over that of its first quarter, less 1 | 20 in the window, 20 in the quarter |
 //! | `gap_minutes` | see `gaps` in the source; minutes of several runs count once | a run with timings was at work in the window |
@@ -166,7 +166,7 @@ fn timings(all: &[Timed<'_>], from: f64, now: f64, metrics: &mut Metrics) {
         metrics.slowdown = Amount::try_from(worst).ok();
         aged(metrics, &["slowdown"], latest(&mut slowed.iter().map(|(_, last)| *last)));
     }
-    let long = seen.iter().filter(|(_, updates)| updates.len() >= 3);
+    let long = seen.iter().filter(|(_, updates)| updates.len() >= FEWEST);
     if let Some((run, updates)) = long.max_by(|a, b| a.0.last.total_cmp(&b.0.last)) {
         let updates = &updates[updates.len().saturating_sub(MOST_RATES)..];
         metrics.series_rates = updates.iter().map(|update| Amount::try_from(update.rate).ok()).collect();
