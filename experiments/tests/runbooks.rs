@@ -35,7 +35,7 @@ fn each_command_of_a_runbook_works() {
     child.kill().unwrap();
     child.wait_with_output().unwrap();
     // One at work, with a monitor.
-    let work = "train --steps 1000000000 --seed 6 --lumen --metrics-port 0 --health-port 0 --out runs/work";
+    let work = "train --steps 1000000000 --seed 6 --lumen --metrics-port 0 --health-port 0 --out runs/busy";
     let mut work = place.command(work).spawn().unwrap();
     let lines = BufReader::new(work.stdout.take().unwrap()).lines();
     // Ends with the test, also where that fails.
@@ -43,7 +43,7 @@ fn each_command_of_a_runbook_works() {
     let mut lines = lines.map_while(Result::ok);
     let told = lines.find(|line| line.contains("health at http://")).unwrap();
     at_work.address = told.split("health at http://").nth(1).unwrap().split('/').next().unwrap().to_owned();
-    wait_until(|| place.path("runs/work/events.jsonl").exists());
+    wait_until(|| place.path("runs/busy/events.jsonl").exists());
     let mut child = place.command("lumen serve runs --port 0 --quiet").spawn().unwrap();
     let address = first_line(&mut child);
     let address = address.strip_prefix("http://").unwrap().trim_end_matches('/').to_owned();

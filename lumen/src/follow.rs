@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use resonetics_runs::error::{self, Error};
 
-/// The longest line that is handed out, in bytes.
-const LINE: usize = 1 << 20;
+use crate::store::LINE_BYTES;
 
 /// Reads the whole lines of a log on from where it stopped.
 #[derive(Debug)]
@@ -43,10 +42,10 @@ impl Follow {
         file.seek(SeekFrom::Start(self.offset)).map_err(failed("read"))?;
         self.offset += file.read_to_end(&mut self.rest).map_err(failed("read"))? as u64;
         let end = self.rest.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
-        if self.rest.len() - end > LINE {
+        if self.rest.len() - end > LINE_BYTES {
             let place = self.path.display();
             return Err(Error::Refused(format!(
-                "{place}: a line is longer than {LINE} bytes: this is no log of events"
+                "{place}: a line is longer than {LINE_BYTES} bytes: this is no log of events"
             )));
         }
         let whole: Vec<u8> = self.rest.drain(..end).collect();
@@ -80,7 +79,7 @@ mod tests {
     fn what_has_no_line_ends_is_no_log() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("events.jsonl");
-        fs::write(&path, vec![b'x'; LINE + 1]).unwrap();
+        fs::write(&path, vec![b'x'; LINE_BYTES + 1]).unwrap();
         assert!(Follow::new(&path).lines().unwrap_err().is_refusal());
     }
 }

@@ -21,6 +21,9 @@ const RECENT: usize = 100;
 /// Slots of memory: a ring.
 const SLOTS: u64 = 32;
 
+/// The modes of a learning rate that listens to a risk, as tables name them.
+const MODES: [&str; 4] = ["panic", "alert", "warning", "cruise"];
+
 /// What a source is.
 #[derive(Clone, Debug)]
 pub struct About {
@@ -95,9 +98,9 @@ impl Source {
         Some(window)
     }
 
-    /// Its residuals in the last window, and its phase where known.
-    pub fn unit(&self) -> Unit {
-        self.windows.unit()
+    /// Its residuals in the last window, which is `window`, and its phase where known.
+    pub fn unit(&self, window: &Window) -> Unit {
+        Unit { residuals: self.windows.residuals(), phase_diff: window.signals.phase_diff }
     }
 
     fn window(&mut self, window: &Window, word: Option<&'static str>, log: &Log) {

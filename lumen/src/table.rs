@@ -6,6 +6,7 @@ mod recorded;
 use std::path::Path;
 
 use resonetics_analysis::stats::roc::Roc;
+use resonetics_analysis::stats::summary::quantile;
 use resonetics_runs::Error;
 
 use crate::event::Signals;
@@ -87,8 +88,7 @@ fn line(source: &str, units: &[&Unit], (name, value, bad): &Signal) -> Line {
             }
         }
     }
-    far.sort_by(f64::total_cmp);
-    let threshold = crate::signals::fleet::quantile(&far, 0.95);
+    let threshold = quantile(&far, 0.95);
     let mut leads: Vec<f64> = Vec::new();
     if let Some(threshold) = threshold {
         for unit in units {
@@ -98,7 +98,6 @@ fn line(source: &str, units: &[&Unit], (name, value, bad): &Signal) -> Line {
             leads.extend(first.zip(unit.lost).map(|(first, lost)| (lost - first.0) as f64));
         }
     }
-    leads.sort_by(f64::total_cmp);
     Line {
         source: source.to_owned(),
         units: [units.len(), units.iter().filter(|unit| unit.lost.is_some()).count()],
@@ -107,7 +106,7 @@ fn line(source: &str, units: &[&Unit], (name, value, bad): &Signal) -> Line {
         known: if windows == 0 { 0.0 } else { f64::from(known) / windows as f64 },
         range,
         area: roc.area(),
-        lead: crate::signals::fleet::quantile(&leads, 0.5),
+        lead: quantile(&leads, 0.5),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::f64::consts::PI;
 
+use resonetics_analysis::stats::summary::{mean, quantile};
+
 use super::entropy::bits;
 use super::level;
 use crate::event::{Fleet, Risk};
@@ -47,9 +49,8 @@ pub fn fleet(units: &[Unit], thresholds: [f64; 2]) -> Fleet {
 /// near each other. None of fewer than [`FEW_PHASES`], and where they point everywhere alike.
 fn bandwidth(phases: &[f64]) -> Option<f64> {
     let mean = circular_mean(phases).filter(|_| phases.len() >= FEW_PHASES)?;
-    let mut around: Vec<f64> =
+    let around: Vec<f64> =
         phases.iter().map(|phase| (phase - mean + 3.0 * PI).rem_euclid(2.0 * PI) - PI).collect();
-    around.sort_by(f64::total_cmp);
     quantile(&around, 0.05).zip(quantile(&around, 0.95)).map(|(low, high)| high - low)
 }
 
@@ -83,17 +84,6 @@ fn coupling(units: &[Unit]) -> Option<f64> {
     }
     let variance = sum.iter().map(|value| value * value).sum::<f64>() / rows as f64;
     (moving > 1.0).then(|| ((variance - moving) / (moving * (moving - 1.0))).clamp(-1.0, 1.0))
-}
-
-fn mean(values: &[f64]) -> Option<f64> {
-    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
-}
-
-/// Of sorted values, between neighbours as numpy does; none without a value.
-pub fn quantile(sorted: &[f64], q: f64) -> Option<f64> {
-    let at = q * (sorted.len().checked_sub(1)? as f64);
-    let (low, high) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
-    Some(low + (high - low) * (at - at.floor()))
 }
 
 #[cfg(test)]

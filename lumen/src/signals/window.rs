@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 
 use super::entropy::Transitions;
-use super::fleet::Unit;
 use super::phase::{self, Phase};
 use crate::event::Signals;
 
@@ -111,11 +110,11 @@ impl Windows {
         }
     }
 
-    /// What the rows of the last window are to others.
-    pub fn unit(&self) -> Unit {
+    /// The known residuals of the last window.
+    pub fn residuals(&self) -> Vec<f64> {
         let clock = self.rows.back().map_or(0, |row| row.clock);
         let within = self.rows.iter().filter(|row| row.clock + self.shape.window > clock);
-        Unit { residuals: within.filter_map(|row| row.residual).collect(), phase_diff: self.phase_diff() }
+        within.filter_map(|row| row.residual).collect()
     }
 
     /// Of the last [`phase::ROWS`] rows, where all are known and follow each other.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use resonetics_runs::error::{self, Error};
 
-use super::{About, Source, closed, run_name};
+use super::{About, MODES, Source, closed, run_name};
 use crate::event::{Group, Kind};
 use crate::log::{Full, Log};
 use crate::signals::entropy::Transitions;
@@ -12,9 +12,6 @@ use crate::signals::level::Thresholds;
 use crate::signals::phase::Phase;
 use crate::signals::residual;
 use crate::signals::window::{Row, Shape};
-
-/// The modes of the learning rate, as drift.csv names them.
-const MODES: [&str; 4] = ["panic", "alert", "warning", "cruise"];
 
 /// The columns that count, in this order.
 pub const COLUMNS: [&str; 5] = ["step", "risk", "gap_R", "lr", "mode"];

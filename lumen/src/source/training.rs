@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use resonetics_runs::error::{self, Error};
 use resonetics_runs::training::{Seen, Train, Watched};
 
-use super::{About, Source, closed, run_name};
+use super::{About, MODES, Source, closed, run_name};
 use crate::event::{Group, Kind};
 use crate::log::{Full, Log};
 use crate::signals::entropy::Transitions;
@@ -17,9 +17,6 @@ use crate::signals::level::Thresholds;
 use crate::signals::phase::Phase;
 use crate::signals::residual;
 use crate::signals::window::{Row, Shape};
-
-/// The modes of the risk-led schedule, in the order of their names in training.csv.
-const MODES: [&str; 4] = ["panic", "alert", "warning", "cruise"];
 
 /// What a row of training.csv says of nearness to the loss; what it does not say is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -1,5 +1,6 @@
 //! Worlds as sources: a garden, and clusters side by side, whose lanes are sources too.
 
+use resonetics_analysis::stats::summary;
 use resonetics_runs::rollout::{Telemetry, Watches};
 
 use super::{About, Source};
@@ -135,7 +136,7 @@ impl Watches for Lanes<'_> {
 
     fn stepped(&mut self) {
         let Some(all) = &mut self.all else { return };
-        let with_window = |lane: &Lane| lane.window.map(|window| (window, lane.source.unit()));
+        let with_window = |lane: &Lane| lane.window.map(|window| (window, lane.source.unit(&window)));
         let (windows, units): (Vec<Window>, Vec<Unit>) =
             self.side_by_side.iter().filter_map(with_window).unzip();
         let Some(first) = windows.first() else { return };
@@ -159,12 +160,10 @@ fn over(windows: &[Window]) -> Signals {
     let known = |of: fn(&Signals) -> Option<f64>| -> Vec<f64> {
         windows.iter().filter_map(|window| of(&window.signals)).collect()
     };
-    let mean =
-        |values: Vec<f64>| (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64);
-    let mut residuals = known(|signals| signals.residual);
-    residuals.sort_by(f64::total_cmp);
+    let mean = |values: Vec<f64>| summary::mean(&values);
+    let residuals = known(|signals| signals.residual);
     Signals {
-        residual_p95: fleet::quantile(&residuals, 0.95),
+        residual_p95: summary::quantile(&residuals, 0.95),
         residual: mean(residuals),
         phase_diff: fleet::circular_mean(&known(|signals| signals.phase_diff)),
         entropy_rate: mean(known(|signals| signals.entropy_rate)),
