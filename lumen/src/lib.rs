@@ -14,6 +14,7 @@ pub mod resonance;
 pub mod serve;
 pub mod signals;
 pub mod source;
+pub mod status;
 pub mod store;
 pub mod table;
 pub mod validate;

@@ -5,5 +5,6 @@ mod schemas;
 #[path = "serve/main.rs"]
 mod serve;
 mod signals;
+mod status;
 #[path = "store/main.rs"]
 mod store;

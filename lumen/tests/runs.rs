@@ -20,12 +20,18 @@ use resonetics_lumen::resonance::window::Window;
 use resonetics_runs::run_dir::seconds;
 use serde_json::json;
 
-fn time(seconds: f64) -> String {
+pub(crate) fn time(seconds: f64) -> String {
     format_rfc3339_millis(std::time::UNIX_EPOCH + std::time::Duration::from_secs_f64(seconds)).to_string()
 }
 
 /// A run below `at` that began `from` and ended `to` seconds before now.
-fn run(at: &Path, name: &str, status: &str, (from, to): (f64, f64), error: Option<&str>) -> PathBuf {
+pub(crate) fn run(
+    at: &Path,
+    name: &str,
+    status: &str,
+    (from, to): (f64, f64),
+    error: Option<&str>,
+) -> PathBuf {
     let folder = at.join(name);
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("config.toml"), "a = 1\n").unwrap();
@@ -37,7 +43,7 @@ fn run(at: &Path, name: &str, status: &str, (from, to): (f64, f64), error: Optio
 }
 
 /// Updates of 100 steps each, at these rates.
-fn timings(folder: &Path, rates: &[f64]) {
+pub(crate) fn timings(folder: &Path, rates: &[f64]) {
     let line = |(at, rate): (usize, &f64)| {
         format!("{{\"update\":{},\"steps\":{},\"steps_per_second\":{rate}}}\n", at + 1, 100 * (at + 1))
     };
@@ -52,7 +58,7 @@ fn day() -> Window {
     Window::parse("24h").unwrap()
 }
 
-fn scanned(at: &Path) -> Ledger {
+pub(crate) fn scanned(at: &Path) -> Ledger {
     let mut ledger = Ledger::default();
     ledger.scan(&[at.to_path_buf()], &here()).unwrap();
     ledger

@@ -4,10 +4,13 @@
 //! |---|---|---|
 //! | `failure_hist` | runs that ended in the window: `ok`, and the classes of those that failed or were killed | one ended |
 //! | `fail_rate` | failed and killed ones over those and `ok` ones; an interrupted run is in neither | one ended |
-//! | `series_rates`, `series_deltas` | steps a second, an update each, of the run whose last update is the latest, of those with 20 updates or more; 1,000 at most | 20 updates |
+//! | `series_rates`, `series_deltas` | steps a second, a stretch each, of the run whose last update is the latest, of those with 20 stretches or more; 1,000 at most | 20 stretches |
 //! | `latency_p95_ms` | time of all updates | 20 updates |
-//! | slowdown | of the run that slowed most: 95th percentile of its updates over that of its first quarter, less 1 | 20 in the window, 20 in the quarter |
+//! | slowdown | of the run that slowed most: 95th percentile of the time of a step in its stretches over that in its first quarter, less 1 | 20 in the window, 20 in the quarter |
 //! | `gap_minutes` | see `gaps` in the source; minutes of several runs count once | a run with timings was at work in the window |
+//!
+//! A stretch is updates in a row that took a second or more together: how long a single one of some milliseconds took
+//! says what else the machine did.
 //!
 //! Proofs and the ceremony's age come from the archive and the log. Where nothing says them they are left out, so that
 //! safety is not known.
@@ -20,13 +23,13 @@ use resonetics_runs::run_dir::read_record;
 use serde_json::Value;
 
 use super::metrics::{Amount, Finite, Metrics, OK, Share};
-use super::timing::{self, Timing, Update, seconds_of};
+use super::timing::{self, Timing, Update, seconds_of, stretches};
 use super::window::Window;
 use crate::ledger::{Outcome, Row};
 
 /// The most rates that are written.
 const MOST_RATES: usize = 1000;
-/// The fewest updates of which a 95th percentile is taken.
+/// The fewest updates or stretches of which anything is said.
 const FEWEST: usize = 20;
 /// Seconds without an update that are a gap.
 const GAP_S: f64 = 60.0;
@@ -166,25 +169,24 @@ fn timings(all: &[Timed<'_>], from: f64, now: f64, metrics: &mut Metrics) {
         metrics.slowdown = Amount::try_from(worst).ok();
         aged(metrics, &["slowdown"], latest(&mut slowed.iter().map(|(_, last)| *last)));
     }
-    let long = seen.iter().filter(|(_, updates)| updates.len() >= FEWEST);
-    if let Some((run, updates)) = long.max_by(|a, b| a.0.last.total_cmp(&b.0.last)) {
-        let updates = &updates[updates.len().saturating_sub(MOST_RATES)..];
-        metrics.series_rates = updates.iter().map(|update| Amount::try_from(update.rate).ok()).collect();
-        let differences = updates.windows(2).map(|pair| Finite::try_from(pair[1].rate - pair[0].rate).ok());
+    let rates = seen.iter().map(|(run, updates)| (run.last, stretches(updates)));
+    let long = rates.filter(|(_, rates)| rates.len() >= FEWEST);
+    if let Some((last, rates)) = long.max_by(|a, b| a.0.total_cmp(&b.0)) {
+        let rates = &rates[rates.len().saturating_sub(MOST_RATES)..];
+        metrics.series_rates = rates.iter().map(|rate| Amount::try_from(*rate).ok()).collect();
+        let differences = rates.windows(2).map(|pair| Finite::try_from(pair[1] - pair[0]).ok());
         metrics.series_deltas = differences.collect();
-        aged(metrics, &["series_rates", "series_deltas"], (now - run.last).max(0.0));
+        aged(metrics, &["series_rates", "series_deltas"], (now - last).max(0.0));
     }
     gap_minutes(&seen, from, now, metrics);
 }
 
-/// How much slower a run has become than in its first quarter; `None` where either has too few updates.
+/// How much slower a run has become than in its first quarter; `None` where either has too few stretches.
 fn slowdown(timing: &Timing, recent: &[Update]) -> Option<f64> {
     let first = &timing.updates[..timing.updates.len() / 4];
-    if first.len() < FEWEST || recent.len() < FEWEST {
-        return None;
-    }
     let p95 = |updates: &[Update]| {
-        quantile(&updates.iter().map(|update| update.seconds).collect::<Vec<f64>>(), 0.95)
+        let times: Vec<f64> = stretches(updates).iter().map(|rate| 1.0 / rate).collect();
+        if times.len() < FEWEST { None } else { quantile(&times, 0.95) }
     };
     Some((p95(recent)? / p95(first)? - 1.0).max(0.0))
 }

@@ -89,6 +89,22 @@ impl Timing {
     }
 }
 
+/// Steps a second of stretches of `updates`: in a row, each until it has taken a second. What is left at the end of them is
+/// no stretch.
+#[must_use]
+pub fn stretches(updates: &[Update]) -> Vec<f64> {
+    let (mut rates, mut steps, mut seconds) = (Vec::new(), 0.0, 0.0);
+    for update in updates {
+        steps += update.rate * update.seconds;
+        seconds += update.seconds;
+        if seconds >= 1.0 {
+            rates.push(steps / seconds);
+            (steps, seconds) = (0.0, 0.0);
+        }
+    }
+    rates
+}
+
 /// When the file at `path` was last written, in seconds since 1970.
 ///
 /// # Errors
@@ -126,6 +142,17 @@ mod tests {
         assert_eq!(timing.since(99.6, 100.0).len(), 1);
         assert_eq!(timing.since(99.5, 100.0).len(), 2);
         assert_eq!(timing.since(100.1, 100.0).len(), 0);
+    }
+
+    #[test]
+    fn a_stretch_takes_a_second() {
+        let updates = |all: &[(f64, f64)]| {
+            all.iter().map(|&(rate, seconds)| Update { rate, seconds }).collect::<Vec<Update>>()
+        };
+        // 64 steps in 0.25 s and 64 in 0.75 s, then 256 in 2 s, then one that is not over.
+        let some = updates(&[(256.0, 0.25), (64.0 / 0.75, 0.75), (128.0, 2.0), (128.0, 0.5)]);
+        assert_eq!(stretches(&some), [128.0, 128.0]);
+        assert_eq!(stretches(&[]), [] as [f64; 0]);
     }
 
     #[test]

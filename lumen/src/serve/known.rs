@@ -17,8 +17,8 @@ pub struct Settings {
     pub store: PathBuf,
     /// The ledger of runs; made where it is not there.
     pub ledger: PathBuf,
-    /// Where Prometheus finds the monitors of trainings at work.
-    pub targets: PathBuf,
+    /// Where Prometheus finds the monitors of trainings at work; None writes no such file.
+    pub targets: Option<PathBuf>,
     /// Runs, or folders of them. One that is not there is looked for again.
     pub runs: Vec<PathBuf>,
     /// Where runs are made, for those that the ledger does not know yet.

@@ -16,7 +16,7 @@ use crate::resonance::timing;
 use crate::source::run_name;
 
 /// Bytes of the end of a run's timings that are read: some hundred updates.
-const TAIL: u64 = 16 << 10;
+pub(crate) const TAIL: u64 = 16 << 10;
 
 /// The runs of a ledger that are at work, those first that began last. Of several with one name the last one counts:
 /// events and labels know runs by that alone.
@@ -28,7 +28,7 @@ pub(super) fn live(rows: &[Row]) -> Vec<Live> {
         let path = Path::new(&row.path);
         let name = run_name(path);
         if live.iter().all(|other| other.name != name) {
-            let monitor = monitor(path);
+            let monitor = monitor(path, "metrics");
             let started = timing::seconds_of(&row.started);
             let path = path.to_path_buf();
             live.push(Live { name, path, started, monitor, timed: None, interval: None });
@@ -48,16 +48,16 @@ pub(super) fn refresh(live: &mut Vec<Live>, most: usize) {
         let path = run.path.join(timing::FILE);
         let written = timing::written(&path).ok();
         if written != run.timed || run.interval.is_none() {
-            run.interval = tail(&path).ok().and_then(|text| interval(&text));
+            run.interval = tail(&path, TAIL).ok().and_then(|text| interval(&text));
             run.timed = written;
         }
     }
 }
 
-/// Where the monitor of the run in `path` shows its metrics, as its record says.
-fn monitor(path: &Path) -> Option<SocketAddr> {
+/// Where the monitor of the run in `path` shows its `metrics` or its `health`, as its record says.
+pub(crate) fn monitor(path: &Path, what: &str) -> Option<SocketAddr> {
     let record = read_record(path).ok()?;
-    let address = record.get("monitor")?.get("metrics")?.as_str()?.strip_prefix("http://")?;
+    let address = record.get("monitor")?.get(what)?.as_str()?.strip_prefix("http://")?;
     let mut address: SocketAddr = address.parse().ok()?;
     // One that listens everywhere is found here.
     if address.ip().is_unspecified() {
@@ -68,14 +68,14 @@ fn monitor(path: &Path) -> Option<SocketAddr> {
     Some(address)
 }
 
-/// The end of a file.
-fn tail(path: &Path) -> io::Result<String> {
+/// The last `most` bytes of a file.
+pub(crate) fn tail(path: &Path, most: u64) -> io::Result<String> {
     if !path.symlink_metadata()?.is_file() {
         return Err(io::ErrorKind::InvalidInput.into());
     }
     let file = File::open(path)?;
-    let from = file.metadata()?.len().saturating_sub(TAIL);
-    let mut bytes = vec![0; TAIL as usize];
+    let from = file.metadata()?.len().saturating_sub(most);
+    let mut bytes = vec![0; most as usize];
     let mut read = 0;
     while read < bytes.len() {
         match file.read_at(&mut bytes[read..], from + read as u64)? {
@@ -94,7 +94,7 @@ struct Line {
 }
 
 /// Median time in seconds of the updates whose whole lines are in `text`; of two at least.
-fn interval(text: &str) -> Option<f64> {
+pub(crate) fn interval(text: &str) -> Option<f64> {
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     let lines = whole.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok());
     // All updates of a training make as many steps.
@@ -137,11 +137,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("timing.jsonl");
         std::fs::write(&path, [vec![b'a'; 100_000], b"end".to_vec()].concat()).unwrap();
-        let text = tail(&path).unwrap();
+        let text = tail(&path, TAIL).unwrap();
         assert!(text.len() == TAIL as usize && text.ends_with("aend"));
         std::fs::write(&path, "short").unwrap();
-        assert_eq!(tail(&path).unwrap(), "short");
-        assert!(tail(dir.path()).is_err());
+        assert_eq!(tail(&path, TAIL).unwrap(), "short");
+        assert!(tail(dir.path(), TAIL).is_err());
     }
 
     #[test]
@@ -150,7 +150,7 @@ mod tests {
         let says = |address: &str| {
             let record = format!("{{\"monitor\": {{\"metrics\": \"{address}\", \"health\": \"x\"}}}}");
             std::fs::write(dir.path().join("run.json"), record).unwrap();
-            monitor(dir.path()).map(|address| address.to_string())
+            monitor(dir.path(), "metrics").map(|address| address.to_string())
         };
         assert_eq!(says("http://127.0.0.1:8000").as_deref(), Some("127.0.0.1:8000"));
         assert_eq!(says("http://0.0.0.0:8000").as_deref(), Some("127.0.0.1:8000"));

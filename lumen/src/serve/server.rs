@@ -51,7 +51,7 @@ impl Server {
         };
         let (listener, address) = listen(at.ip(), settings.port, USUAL).map_err(refused)?;
         let store = Store::open(&settings.store)?;
-        for path in [&settings.ledger, &settings.targets] {
+        for path in [Some(&settings.ledger), settings.targets.as_ref()].into_iter().flatten() {
             if path.is_dir() {
                 return Err(error::io("write", path)(io::ErrorKind::IsADirectory.into()));
             }

@@ -66,7 +66,7 @@ impl Watch {
     ///
     /// # Errors
     /// [`Error::Interrupted`] alone: what else goes wrong is told, shown, and tried again.
-    fn once(&mut self) -> Result<(), Error> {
+    pub(super) fn once(&mut self) -> Result<(), Error> {
         self.known.reasons.clear();
         let mut paths: Vec<PathBuf> = self.settings.runs.clone();
         paths.retain(|path| path.exists());
@@ -87,8 +87,10 @@ impl Watch {
             self.observed = Some(Instant::now());
         }
         live::refresh(&mut self.known.live, MOST_RUNS);
-        let done = targets::write(&self.settings.targets, &self.known.live).map(|_| ());
-        self.met("targets: they cannot be written", done)?;
+        if let Some(path) = &self.settings.targets {
+            let done = targets::write(path, &self.known.live).map(|_| ());
+            self.met("targets: they cannot be written", done)?;
+        }
         // What is known now, before a long log is read.
         let reasons = self.known.reasons.clone();
         self.known.reasons.extend(self.known.ingested.is_none().then_some("store: logs are not read yet"));

@@ -91,7 +91,7 @@ impl Runs {
             port: Some(0),
             store: self.path("lumen.db"),
             ledger: self.path("runs.jsonl"),
-            targets: self.path("targets.json"),
+            targets: Some(self.path("targets.json")),
             runs: vec![self.path("runs")],
             place: Place::new(None, None).unwrap(),
             every: Intervals {

@@ -1,6 +1,7 @@
 //! `lumen`: what watches runs, one file for each of its commands.
 
 mod collect;
+mod export;
 mod ingest;
 mod map;
 mod memory;
@@ -8,6 +9,7 @@ mod notify;
 mod runs;
 mod serve;
 mod signals;
+mod status;
 mod validate;
 mod watch;
 
@@ -26,6 +28,8 @@ pub struct LumenArgs {
 pub enum LumenCommand {
     /// Print what the signals of runs say, or what they were worth
     Signals(signals::SignalsArgs),
+    /// Say how runs and servers are now; fails where one does
+    Status(status::StatusArgs),
     /// Print the windows of a run as they come, with their level
     Watch(watch::WatchArgs),
     /// Print the events of a run, a line each, for another program
@@ -34,6 +38,8 @@ pub enum LumenCommand {
     Ingest(ingest::IngestArgs),
     /// Serve what is known of all runs: questions, metrics for Prometheus, its targets
     Serve(serve::ServeArgs),
+    /// Write what Prometheus would be shown into a file, or push it
+    Export(export::ExportArgs),
     /// List runs and how they ended, as the ledger runs.jsonl
     Runs(runs::RunsArgs),
     /// Make a metrics.json from runs, a ledger or a Prometheus
@@ -51,10 +57,12 @@ pub enum LumenCommand {
 pub fn run(args: &LumenArgs, context: Context) -> Result<(), Error> {
     match &args.command {
         LumenCommand::Signals(args) => signals::run(args),
+        LumenCommand::Status(args) => status::run(args),
         LumenCommand::Watch(args) => watch::run(args, context),
         LumenCommand::Tail(args) => watch::tail(args),
         LumenCommand::Ingest(args) => ingest::run(args, context),
         LumenCommand::Serve(args) => serve::run(args, context),
+        LumenCommand::Export(args) => export::run(args),
         LumenCommand::Runs(args) => runs::run(args),
         LumenCommand::Collect(args) => collect::run(args),
         LumenCommand::Map(args) => map::run(args),

@@ -40,7 +40,7 @@ pub fn run(args: &ServeArgs, context: Context) -> Result<(), Error> {
         port: args.port,
         store: args.store.clone(),
         ledger: args.ledger.clone(),
-        targets: args.targets.clone(),
+        targets: Some(args.targets.clone()),
         runs,
         place: Place::of_environment()?,
         every: Intervals::default(),

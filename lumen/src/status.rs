@@ -1,0 +1,196 @@
+//! How runs are now: at work or how they ended, how near to the loss, since when without a sign of life, and whether
+//! their monitors answer (C11).
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use resonetics_runs::Error;
+use serde::Serialize;
+use ureq::Agent;
+
+use crate::event::{self, Event, Kind, Level};
+use crate::ledger::{Outcome, Row};
+use crate::resonance::timing::{self, seconds_of};
+use crate::serve::live;
+use crate::signals::level::Steady;
+
+/// Bytes of the end of a log that are read: more than two windows of 64 lanes.
+const TAIL: u64 = 256 << 10;
+/// How long a server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Seconds without an update after which a run has stalled, however fast its updates come; so is [`INTERVALS`] of them.
+pub const STALLED_S: f64 = 60.0;
+/// Median times of an update without one after which a run has stalled.
+pub const INTERVALS: f64 = 10.0;
+/// The seconds for a run of whose updates no time is known.
+pub const UNKNOWN_S: f64 = 900.0;
+
+/// How a run or a server is. What is not known is null.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Status {
+    /// The name of its folder, or the address of a server.
+    pub name: String,
+    /// How the run ended, or that it is at work; of a server `answers` or `silent`.
+    pub state: &'static str,
+    /// The run's own clock at its last event: updates, generations or steps.
+    pub clock: Option<u64>,
+    /// Seconds since its last event or update.
+    pub age_s: Option<f64>,
+    /// The worst level that holds among its sources.
+    pub level: Option<Level>,
+    /// The largest residual of its sources' last windows, in `[0, 1]`.
+    pub residual: Option<f64>,
+    /// What is wrong; empty where nothing is.
+    pub wrong: Vec<String>,
+}
+
+/// How the run of `row` is at `now`, in seconds since 1970. It fails if it failed or was killed, and at work if it has
+/// stalled, its level is ALERT, or its monitor does not answer.
+#[must_use]
+pub fn of_run(row: &Row, now: f64) -> Status {
+    let folder = Path::new(&row.path);
+    let name = crate::source::run_name(folder);
+    let mut status = Status { name, state: row.outcome.name(), ..Status::default() };
+    let told = live::tail(&folder.join(event::FILE), TAIL).map(|text| Told::of(&text)).unwrap_or_default();
+    (status.clock, status.level, status.residual) = (told.clock, told.level, told.residual);
+    let timings = folder.join(timing::FILE);
+    let signs = [told.at, timing::written(&timings).ok(), seconds_of(&row.started)];
+    let ended = row.ended.as_deref().and_then(seconds_of);
+    let last = ended.or_else(|| signs.into_iter().flatten().reduce(f64::max));
+    status.age_s = last.map(|last| (now - last).max(0.0).round());
+    match row.outcome {
+        Outcome::Ok | Outcome::Interrupted => {}
+        Outcome::Failed | Outcome::Killed => {
+            let class = row.error_class.map_or("unknown", |class| class.name());
+            status.wrong.push(format!("{}: {class}", row.outcome.name()));
+        }
+        Outcome::Running => {
+            let interval = live::tail(&timings, live::TAIL).ok().and_then(|text| live::interval(&text));
+            let most = interval.map_or(UNKNOWN_S, |interval| (INTERVALS * interval).max(STALLED_S));
+            if let Some(age) = status.age_s.filter(|age| *age > most) {
+                status.wrong.push(format!("no update for {age:.0} s, {most:.0} are allowed"));
+            }
+            if status.level == Some(Level::Alert) {
+                status.wrong.push("level ALERT".to_owned());
+            }
+            if let Some(address) = live::monitor(folder, "health") {
+                let answered = answers(&format!("http://{address}/healthz"));
+                status.wrong.extend(answered.err().map(|why| format!("its monitor: {why}")));
+            }
+        }
+    }
+    status
+}
+
+/// How the server at `url` is, such as that of `lumen serve`: whether its `/readyz` says that all is well.
+#[must_use]
+pub fn of_server(url: &str) -> Status {
+    let answered = answers(&format!("{}/readyz", url.trim_end_matches('/')));
+    let state = if answered.is_ok() { "answers" } else { "silent" };
+    Status { name: url.to_owned(), state, wrong: answered.err().into_iter().collect(), ..Status::default() }
+}
+
+/// Whether the server says that it is well, and if not why.
+fn answers(url: &str) -> Result<(), String> {
+    let agent: Agent = Agent::config_builder().timeout_global(Some(PATIENCE)).proxy(None).build().into();
+    match agent.get(url).call() {
+        Ok(_) => Ok(()),
+        Err(ureq::Error::StatusCode(code)) => Err(format!("answers {code}")),
+        Err(error) => Err(format!("does not answer: {error}")),
+    }
+}
+
+/// What the end of a log tells.
+#[derive(Debug, Default, PartialEq)]
+struct Told {
+    at: Option<f64>,
+    clock: Option<u64>,
+    level: Option<Level>,
+    residual: Option<f64>,
+}
+
+impl Told {
+    /// Lines that are cut are passed over: the first may be, and the last.
+    fn of(text: &str) -> Told {
+        let mut told = Told::default();
+        let mut sources: Vec<(String, Steady, Option<f64>)> = Vec::new();
+        for event in text.lines().filter_map(|line| serde_json::from_str::<Event>(line).ok()) {
+            told.at = seconds_of(&event.ts).or(told.at);
+            told.clock = Some(event.trace.clock);
+            let is_lane = event.entity_id.matches('/').count() > 1;
+            let (Kind::Observe, Some(levels), false) = (event.event_type, event.levels, is_lane) else {
+                continue;
+            };
+            let known = sources.iter().position(|(name, ..)| *name == event.entity_id);
+            let at = known.unwrap_or_else(|| {
+                sources.push((event.entity_id.clone(), Steady::default(), None));
+                sources.len() - 1
+            });
+            sources[at].1.window(levels.last);
+            sources[at].2 = event.signals.and_then(|signals| signals.residual);
+        }
+        told.level = sources.iter().filter_map(|(_, steady, _)| steady.level()).max();
+        told.residual = sources.iter().filter_map(|(_, _, residual)| *residual).reduce(f64::max);
+        told
+    }
+}
+
+/// The statuses as lines of a table, the failed ones last, and how many there are of each kind.
+///
+/// # Errors
+/// [`Error::Unknown`] where there is none.
+pub fn table(all: &[Status]) -> Result<String, Error> {
+    if all.is_empty() {
+        return Err(Error::Unknown("there are no runs and no servers to ask".to_owned()));
+    }
+    let width = all.iter().map(|status| status.name.chars().count()).max().unwrap_or(4).max(4);
+    let cell = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+    let mut text = format!(
+        "{:<width$}  {:<11}  {:>9}  {:>8}  {:>8}  {:<5}",
+        "name", "state", "clock", "age", "residual", "level"
+    );
+    let failed = |status: &&Status| !status.wrong.is_empty();
+    let (fail, pass): (Vec<&Status>, Vec<&Status>) = all.iter().partition(failed);
+    for status in pass.iter().chain(&fail) {
+        let clock = cell(status.clock.map(|clock| clock.to_string()));
+        let age = cell(status.age_s.map(|age| format!("{age:.0} s")));
+        let residual = cell(status.residual.map(|residual| format!("{residual:.3}")));
+        let level = status.level.map_or("-", Level::name);
+        let _ = write!(
+            text,
+            "\n{:<width$}  {:<11}  {clock:>9}  {age:>8}  {residual:>8}  {level:<5}",
+            status.name, status.state
+        );
+        if !status.wrong.is_empty() {
+            let _ = write!(text, "  {}", status.wrong.join("; "));
+        }
+    }
+    let _ = write!(text, "\n{} pass, {} fail", pass.len(), fail.len());
+    Ok(text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_has_what_is_wrong_last() {
+        let good = Status { name: "a".to_owned(), state: "ok", ..Status::default() };
+        let bad = Status {
+            name: "b".to_owned(),
+            state: "running",
+            clock: Some(12),
+            age_s: Some(3.0),
+            level: Some(Level::Alert),
+            residual: Some(0.9),
+            wrong: vec!["level ALERT".to_owned()],
+        };
+        let text = table(&[bad, good]).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[1], "a     ok                   -         -         -  -");
+        assert_eq!(lines[2], "b     running             12       3 s     0.900  ALERT  level ALERT");
+        assert_eq!(lines[3], "1 pass, 1 fail");
+        assert!(matches!(table(&[]), Err(Error::Unknown(_))));
+    }
+}
