@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, UNIX_EPOCH};
 
 use resonetics_lumen::event::{Event, Level};
 use resonetics_lumen::status::{Status, of_run, of_server};
@@ -51,7 +51,8 @@ fn what_ended_passes_unless_it_failed() {
         assert_eq!((found.state, found.level, found.clock), (told, Some(Level::Alert), Some(24)));
         assert_eq!(found.wrong, wrong.map(str::to_owned).into_iter().collect::<Vec<_>>());
         if state == "finished" {
-            assert_eq!((found.age_s, found.residual), (Some(40.0), Some(0.25)));
+            assert_eq!(found.residual, Some(0.25));
+            assert!(found.age_s.is_some_and(|age| (40.0..50.0).contains(&age)), "{found:?}");
         }
         fs::remove_dir_all(folder).unwrap();
     }
@@ -66,18 +67,22 @@ fn one_at_work_fails_by_its_level_and_its_silence() {
     // Nothing was heard since it began, and how fast it should be is not known.
     let found = status(dir.path());
     assert_eq!((found.state, found.level, found.clock, found.residual), ("running", None, None, None));
-    assert_eq!(found.wrong, ["no update for 2000 s, 900 are allowed"]);
+    let silent = |status: Status, begins: &str, ends: &str| {
+        let wrong = status.wrong.join("; ");
+        assert!(wrong.starts_with(begins) && wrong.ends_with(ends), "{wrong}");
+    };
+    silent(found, "no update for 20", " s, 900 are allowed");
     // Updates of one second, the last one now; then two minutes ago; then such that take twelve seconds each.
     timings(&folder, &[100.0; 5]);
     assert_eq!(status(dir.path()).wrong, [""; 0]);
-    let old = |seconds| {
+    let old = |ago| {
         let file = fs::File::options().append(true).open(folder.join("timing.jsonl")).unwrap();
-        file.set_modified(SystemTime::now() - Duration::from_secs(seconds)).unwrap();
+        file.set_modified(UNIX_EPOCH + Duration::from_secs_f64(seconds() - ago)).unwrap();
     };
-    old(100);
-    assert_eq!(status(dir.path()).wrong, ["no update for 100 s, 60 are allowed"]);
+    old(100.0);
+    silent(status(dir.path()), "no update for 1", " s, 60 are allowed");
     timings(&folder, &[100.0 / 12.0; 5]);
-    old(100);
+    old(100.0);
     assert_eq!(status(dir.path()).wrong, [""; 0]);
     // One window alone is no level; of two sources the worse one counts, and lanes do not.
     log(&folder, "training", &[Level::Calm, Level::Calm, Level::Alert]);

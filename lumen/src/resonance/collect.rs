@@ -9,7 +9,7 @@
 //! | slowdown | of the run that slowed most: 95th percentile of the time of a step in its stretches over that in its first quarter, less 1 | 20 in the window, 20 in the quarter |
 //! | `gap_minutes` | see `gaps` in the source; minutes of several runs count once | a run with timings was at work in the window |
 //!
-//! A stretch is updates in a row that took a second or more together: how long a single one of some milliseconds took
+//! A stretch is updates in a row that took a quarter of a second or more together: how long a single one of some milliseconds took
 //! says what else the machine did.
 //!
 //! Proofs and the ceremony's age come from the archive and the log. Where nothing says them they are left out, so that

@@ -18,6 +18,9 @@ pub const FILE: &str = "timing.jsonl";
 /// The most bytes of one: five million updates or so.
 const MOST_BYTES: u64 = 256 << 20;
 
+/// Seconds of updates that are taken together: many turns of the scheduler.
+const STRETCH_S: f64 = 0.25;
+
 /// An update.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Update {
@@ -89,7 +92,7 @@ impl Timing {
     }
 }
 
-/// Steps a second of stretches of `updates`: in a row, each until it has taken a second. What is left at the end of them is
+/// Steps a second of stretches of `updates`: in a row, each until it has taken a quarter of a second. What is left at the end of them is
 /// no stretch.
 #[must_use]
 pub fn stretches(updates: &[Update]) -> Vec<f64> {
@@ -97,7 +100,7 @@ pub fn stretches(updates: &[Update]) -> Vec<f64> {
     for update in updates {
         steps += update.rate * update.seconds;
         seconds += update.seconds;
-        if seconds >= 1.0 {
+        if seconds >= STRETCH_S {
             rates.push(steps / seconds);
             (steps, seconds) = (0.0, 0.0);
         }
@@ -145,12 +148,12 @@ mod tests {
     }
 
     #[test]
-    fn a_stretch_takes_a_second() {
+    fn a_stretch_takes_a_quarter_of_a_second() {
         let updates = |all: &[(f64, f64)]| {
             all.iter().map(|&(rate, seconds)| Update { rate, seconds }).collect::<Vec<Update>>()
         };
-        // 64 steps in 0.25 s and 64 in 0.75 s, then 256 in 2 s, then one that is not over.
-        let some = updates(&[(256.0, 0.25), (64.0 / 0.75, 0.75), (128.0, 2.0), (128.0, 0.5)]);
+        // 16 steps in 1/16 s and 16 in 3/16 s, then 256 in 2 s, then one that is not over.
+        let some = updates(&[(256.0, 0.0625), (16.0 / 0.1875, 0.1875), (128.0, 2.0), (128.0, 0.125)]);
         assert_eq!(stretches(&some), [128.0, 128.0]);
         assert_eq!(stretches(&[]), [] as [f64; 0]);
     }
