@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// What the binary is made of, seen from here; tests, documents and recorded outcomes make no other one.
-const SOURCES: [&str; 21] = [
+const SOURCES: [&str; 25] = [
     "build.rs",
     "Cargo.toml",
     "src",
@@ -18,6 +18,10 @@ const SOURCES: [&str; 21] = [
     "../kernel/build.rs",
     "../kernel/Cargo.toml",
     "../kernel/src",
+    "../lumen/Cargo.toml",
+    "../lumen/openapi.json",
+    "../lumen/schemas",
+    "../lumen/src",
     "../numerics/Cargo.toml",
     "../numerics/src",
     "../runs/Cargo.toml",

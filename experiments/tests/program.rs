@@ -18,6 +18,7 @@ mod garden_log;
 mod gpu;
 mod guide;
 mod limit;
+mod lumen_now;
 mod lumen_page;
 mod lumen_runs;
 mod monitoring;

@@ -182,6 +182,24 @@ mod tests {
     }
 
     #[test]
+    fn records_name_the_commit_of_all_that_the_program_is_made_of() {
+        let root = crate::workspace::root();
+        let sources = fs::read_to_string(root.join("experiments/build.rs")).unwrap();
+        for package in fs::read_dir(root).unwrap() {
+            let package = package.unwrap();
+            let name = package.file_name().into_string().unwrap();
+            let is_part = package.path().join("src/lib.rs").exists();
+            if is_part && !["experiments", "python", "xtask"].contains(&name.as_str()) {
+                let both = [format!("\"../{name}/src\""), format!("\"../{name}/Cargo.toml\"")];
+                assert!(
+                    both.iter().all(|line| sources.contains(line)),
+                    "experiments/build.rs: SOURCES lacks {name}"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn no_file_of_tests_is_forgotten() {
         let one =
             [("experiments", "program"), ("envs", "worlds"), ("agents", "policies"), ("lumen", "lumen")];

@@ -212,6 +212,15 @@ fn end_to_end(place: &Path, tools: &Tools, all: bool) -> Result<(), String> {
             Ok::<(), String>(())
         })
     };
+    match (&tools.promtool, &tools.pushgateway) {
+        (Ok(promtool), Ok(pushgateway)) => {
+            let mut push = Command::new("python3");
+            push.arg(place.join("tests/push.py")).args(["--resonetics", &program]);
+            push.arg("--promtool").arg(promtool).arg("--pushgateway").arg(pushgateway);
+            print!("{}", said(&mut push).map_err(|told| format!("ops/tests/push.py:\n{told}"))?);
+        }
+        (Err(problem), _) | (_, Err(problem)) => println!("   skipped: a real Pushgateway: {problem}"),
+    }
     println!("   a real Prometheus and a real Alertmanager, waits cut short (a minute and a half):");
     both(&[])?;
     if all {

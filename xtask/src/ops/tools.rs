@@ -12,6 +12,7 @@ pub(super) struct Tools {
     pub(super) prometheus: Result<PathBuf, String>,
     pub(super) amtool: Result<PathBuf, String>,
     pub(super) alertmanager: Result<PathBuf, String>,
+    pub(super) pushgateway: Result<PathBuf, String>,
 }
 
 /// Where Debian's Alertmanager looks for the templates that come with it, and a path of the same length below the folder
@@ -23,10 +24,11 @@ const TEMPLATES: [&[u8; 34]; 2] =
 /// are unpacked below target/ops; nothing is installed and no service is started.
 pub(super) fn provide() -> Tools {
     let own = root().join("target/ops");
-    let missing =
-        [&["promtool"][..], &["prometheus"], &["amtool"], &["prometheus-alertmanager", "alertmanager"]]
-            .iter()
-            .any(|names| on_path(names).is_none());
+    let alertmanager = ["prometheus-alertmanager", "alertmanager"];
+    let pushgateway = ["prometheus-pushgateway", "pushgateway"];
+    let missing = [&["promtool"][..], &["prometheus"], &["amtool"], &alertmanager, &pushgateway]
+        .iter()
+        .any(|names| on_path(names).is_none());
     let unpacked = if missing { unpack(&own) } else { Ok(()) };
     let find = |names: &[&str], unpacked_as: &str| {
         on_path(names)
@@ -36,7 +38,8 @@ pub(super) fn provide() -> Tools {
         promtool: find(&["promtool"], "promtool"),
         prometheus: find(&["prometheus"], "prometheus"),
         amtool: find(&["amtool"], "amtool"),
-        alertmanager: find(&["prometheus-alertmanager", "alertmanager"], "prometheus-alertmanager"),
+        alertmanager: find(&alertmanager, "prometheus-alertmanager"),
+        pushgateway: find(&pushgateway, "prometheus-pushgateway"),
     }
 }
 
@@ -54,10 +57,10 @@ fn works(program: PathBuf) -> Result<PathBuf, String> {
 
 fn unpack(own: &Path) -> Result<(), String> {
     let bin = own.join("bin");
-    if bin.join("prometheus-alertmanager").exists() {
+    if ["prometheus-alertmanager", "prometheus-pushgateway"].iter().all(|name| bin.join(name).exists()) {
         return Ok(());
     }
-    println!("   apt-get download prometheus prometheus-alertmanager (30 MB, below target/ops)");
+    println!("   apt-get download prometheus, its Alertmanager and Pushgateway (40 MB, below target/ops)");
     let failed = |error: std::io::Error| format!("cannot write below {}: {error}", own.display());
     let packages = own.join("packages");
     let _ = fs::remove_dir_all(own);
@@ -68,7 +71,7 @@ fn unpack(own: &Path) -> Result<(), String> {
         apt.args(["--kill-after=10", seconds, "apt-get", "--quiet"]).args(words);
         answer(apt.current_dir(&packages).stdin(Stdio::null()))
     };
-    let download = ["download", "prometheus", "prometheus-alertmanager"];
+    let download = ["download", "prometheus", "prometheus-alertmanager", "prometheus-pushgateway"];
     // A fresh machine has no list of packages yet; only root may fetch one.
     let had = apt("180", &download).or_else(|problem| match apt("120", &["update"]) {
         Ok(_) => apt("180", &download),
@@ -76,13 +79,13 @@ fn unpack(own: &Path) -> Result<(), String> {
     });
     had.map_err(|problem| {
         let last = problem.lines().last().unwrap_or_default();
-        format!("Debian's packages prometheus and prometheus-alertmanager have it (apt-get download: {last})")
+        format!("Debian's packages prometheus, prometheus-alertmanager and prometheus-pushgateway have it (apt-get download: {last})")
     })?;
     for package in fs::read_dir(&packages).map_err(failed)? {
         let package = package.map_err(failed)?.path();
         answer(Command::new("dpkg-deb").arg("--extract").arg(package).arg(own))?;
     }
-    for name in ["promtool", "prometheus", "amtool"] {
+    for name in ["promtool", "prometheus", "amtool", "prometheus-pushgateway"] {
         fs::copy(own.join("usr/bin").join(name), bin.join(name)).map_err(failed)?;
     }
     let alertmanager = fs::read(own.join("usr/bin/prometheus-alertmanager")).map_err(failed)?;
