@@ -6,6 +6,7 @@
 pub mod event;
 pub mod event_v2;
 pub mod follow;
+mod http;
 pub mod ledger;
 pub mod log;
 pub mod memory;

@@ -255,8 +255,7 @@ pub fn whole_events(bytes: &[u8]) -> Result<Vec<(Event, u64)>, String> {
         if !line.ends_with(b"\n") {
             break;
         }
-        let event =
-            serde_json::from_slice(line).map_err(|error| format!("line {number} is no event: {error}"))?;
+        let event = crate::store::event(line).map_err(|why| format!("line {number} is no event: {why}"))?;
         events.push((event, end));
     }
     Ok(events)

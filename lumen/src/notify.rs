@@ -10,7 +10,8 @@ use resonetics_runs::files::text_within;
 use resonetics_runs::run_dir::seconds;
 use serde_json::{Value, json};
 use sha2::Sha256;
-use ureq::Agent;
+
+use crate::http::{agent, taken};
 
 /// How long a receiver may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -97,13 +98,12 @@ pub fn test_alert(url: &str, severity: &str) -> Result<(), Error> {
 }
 
 fn post(url: &str, headers: &[(&str, String)], body: &str) -> Result<(), Error> {
-    let agent: Agent = Agent::config_builder().timeout_global(Some(PATIENCE)).build().into();
+    let agent = agent(PATIENCE);
     let mut request = agent.post(url).header("Content-Type", "application/json");
     for (name, value) in headers {
         request = request.header(*name, value);
     }
-    // The address may hold a secret: it is not told.
-    request.send(body).map(drop).map_err(|error| Error::Failed(format!("the notice was not taken: {error}")))
+    taken(request.send(body)).map_err(|why| Error::Failed(format!("the notice was not taken: {why}")))
 }
 
 #[cfg(test)]

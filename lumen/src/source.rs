@@ -7,7 +7,9 @@ pub mod world;
 use std::collections::VecDeque;
 use std::path::Path;
 
+use resonetics_runs::error::Error;
 use resonetics_runs::files::sha256;
+use resonetics_runs::training::Checkpoints;
 
 use crate::event::{Event, Fleet, Group, Kind, Level, Memory, Op, Resonance, Signals, Trace};
 use crate::log::Log;
@@ -174,6 +176,43 @@ impl Source {
         event.memory_bridge.value_hash = value.map_or_else(|| hash(&key), str::to_owned);
         event.memory_bridge.key = key;
         log.send(event);
+    }
+
+    /// Tells what a kill right behind the checkpoint of `steps`, at `clock`, kept from being told: that it was written and
+    /// is the best, and which went. `told` is what was told up to there.
+    ///
+    /// # Errors
+    /// That the checkpoints cannot be read.
+    pub fn checkpoints(
+        &mut self,
+        (clock, steps): (u64, u64),
+        checkpoints: &Checkpoints,
+        told: &[Event],
+        log: &Log,
+    ) -> Result<(), Error> {
+        let key = |steps: u64| format!("checkpoint:{steps}");
+        let written = |key: &str, clock: u64| {
+            told.iter().any(|event| event.memory_bridge.key == key && event.trace.clock == clock)
+        };
+        let sha256 = checkpoints.sum(steps)?;
+        if !written(&key(steps), clock) {
+            self.remember_value(clock, key(steps), Some(&sha256), log);
+        }
+        if checkpoints.is_best(steps)? && !written("best", clock) {
+            self.remember_value(clock, "best".to_owned(), Some(&sha256), log);
+        }
+        let there = checkpoints.steps()?;
+        let mut open: Vec<u64> = Vec::new();
+        for memory in told.iter().map(|event| &event.memory_bridge) {
+            let steps = memory.key.strip_prefix("checkpoint:").and_then(|steps| steps.parse::<u64>().ok());
+            let Some(steps) = steps else { continue };
+            open.retain(|other| *other != steps);
+            open.extend((memory.op == Op::Upsert).then_some(steps));
+        }
+        for gone in open.into_iter().filter(|steps| !there.contains(steps)) {
+            self.remember_value(clock, key(gone), None, log);
+        }
+        Ok(())
     }
 
     /// Tells that the source went back from `clock` to an earlier state, since a number was not finite.

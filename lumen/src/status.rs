@@ -1,28 +1,31 @@
 //! How runs are now: at work or how they ended, how near to the loss, since when without a sign of life, and whether
 //! their monitors answer (C11).
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
 use resonetics_runs::Error;
-use serde::Serialize;
-use ureq::Agent;
+use serde::{Deserialize, Serialize};
 
-use crate::event::{self, Event, Kind, Level};
-use crate::ledger::{Outcome, Row};
+use crate::event::{self, Kind, Level, Levels, Signals};
+use crate::http::{agent, taken};
+use crate::ledger::{Outcome, Row, Unread};
 use crate::resonance::timing::{self, seconds_of};
 use crate::serve::live;
 use crate::signals::level::Steady;
 
-/// Bytes of the end of a log that are read: more than two windows of 64 lanes.
-const TAIL: u64 = 256 << 10;
+/// Bytes of a log that are read, from its end back: a hundred thousand windows or so.
+const MOST_BYTES: u64 = 64 << 20;
 /// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Seconds without an update after which a run has stalled, however fast its updates come; so is [`INTERVALS`] of them.
 pub const STALLED_S: f64 = 60.0;
 /// Median times of an update without one after which a run has stalled.
 pub const INTERVALS: f64 = 10.0;
+/// How far clocks may differ, in seconds.
+const CLOCKS_S: f64 = 60.0;
 /// The seconds for a run of whose updates no time is known.
 pub const UNKNOWN_S: f64 = 900.0;
 
@@ -37,10 +40,14 @@ pub struct Status {
     pub clock: Option<u64>,
     /// Seconds since its last event or update.
     pub age_s: Option<f64>,
-    /// The worst level that holds among its sources.
+    /// The source with the worst level that holds, and of these the largest residual, such as an agent of a benchmark.
+    pub source: Option<String>,
+    /// Its level.
     pub level: Option<Level>,
-    /// The largest residual of its sources' last windows, in `[0, 1]`.
+    /// The residual of its last window, in `[0, 1]`.
     pub residual: Option<f64>,
+    /// How many of its units (gardens, clusters) were lost; of a run that is not watched it is not known.
+    pub lost: Option<u64>,
     /// What is wrong; empty where nothing is.
     pub wrong: Vec<String>,
 }
@@ -52,12 +59,16 @@ pub fn of_run(row: &Row, now: f64) -> Status {
     let folder = Path::new(&row.path);
     let name = crate::source::run_name(folder);
     let mut status = Status { name, state: row.outcome.name(), ..Status::default() };
-    let told = live::tail(&folder.join(event::FILE), TAIL).map(|text| Told::of(&text)).unwrap_or_default();
-    (status.clock, status.level, status.residual) = (told.clock, told.level, told.residual);
+    let told =
+        live::tail(&folder.join(event::FILE), MOST_BYTES).map(|text| Told::of(&text)).unwrap_or_default();
+    (status.clock, status.source, status.lost) = (told.clock, told.source, told.lost);
+    (status.level, status.residual) = (told.level, told.residual);
     let timings = folder.join(timing::FILE);
-    let signs = [told.at, timing::written(&timings).ok(), seconds_of(&row.started)];
     let ended = row.ended.as_deref().and_then(seconds_of);
-    let last = ended.or_else(|| signs.into_iter().flatten().reduce(f64::max));
+    let signs = [told.at, timing::written(&timings).ok(), seconds_of(&row.started)];
+    let signs = if ended.is_some() { [ended; 3] } else { signs };
+    // What lies ahead is not believed.
+    let last = signs.into_iter().flatten().filter(|at| *at <= now + CLOCKS_S).reduce(f64::max);
     status.age_s = last.map(|last| (now - last).max(0.0).round());
     match row.outcome {
         Outcome::Ok | Outcome::Interrupted => {}
@@ -68,8 +79,12 @@ pub fn of_run(row: &Row, now: f64) -> Status {
         Outcome::Running => {
             let interval = live::tail(&timings, live::TAIL).ok().and_then(|text| live::interval(&text));
             let most = interval.map_or(UNKNOWN_S, |interval| (INTERVALS * interval).max(STALLED_S));
-            if let Some(age) = status.age_s.filter(|age| *age > most) {
-                status.wrong.push(format!("no update for {age:.0} s, {most:.0} are allowed"));
+            match status.age_s {
+                Some(age) if age > most => {
+                    status.wrong.push(format!("no update for {age:.0} s, {most:.0} are allowed"));
+                }
+                Some(_) => {}
+                None => status.wrong.push("its times lie ahead: see to the clocks".to_owned()),
             }
             if status.level == Some(Level::Alert) {
                 status.wrong.push("level ALERT".to_owned());
@@ -83,7 +98,14 @@ pub fn of_run(row: &Row, now: f64) -> Status {
     status
 }
 
-/// How the server at `url` is, such as that of `lumen serve`: whether its `/readyz` says that all is well.
+/// A folder whose `run.json` cannot be read, which is no good sign.
+#[must_use]
+pub fn of_unread(run: &Unread) -> Status {
+    let name = crate::source::run_name(&run.path);
+    Status { name, state: "unreadable", wrong: vec![run.reason.clone()], ..Status::default() }
+}
+
+/// How the server at `url`, which begins with `http://`, is, such as that of `lumen serve`: whether its `/readyz` says that all is well.
 #[must_use]
 pub fn of_server(url: &str) -> Status {
     let answered = answers(&format!("{}/readyz", url.trim_end_matches('/')));
@@ -93,45 +115,70 @@ pub fn of_server(url: &str) -> Status {
 
 /// Whether the server says that it is well, and if not why.
 fn answers(url: &str) -> Result<(), String> {
-    let agent: Agent = Agent::config_builder().timeout_global(Some(PATIENCE)).proxy(None).build().into();
-    match agent.get(url).call() {
-        Ok(_) => Ok(()),
-        Err(ureq::Error::StatusCode(code)) => Err(format!("answers {code}")),
-        Err(error) => Err(format!("does not answer: {error}")),
-    }
+    taken(agent(PATIENCE).get(url).call())
 }
 
-/// What the end of a log tells.
+/// What a log tells.
 #[derive(Debug, Default, PartialEq)]
 struct Told {
     at: Option<f64>,
     clock: Option<u64>,
+    source: Option<String>,
     level: Option<Level>,
     residual: Option<f64>,
+    lost: Option<u64>,
+}
+
+/// What is read of an event.
+#[derive(Deserialize)]
+struct Line<'l> {
+    #[serde(borrow)]
+    ts: Cow<'l, str>,
+    #[serde(borrow)]
+    entity_id: Cow<'l, str>,
+    event_type: Kind,
+    trace: Clock,
+    signals: Option<Signals>,
+    levels: Option<Levels>,
+    #[serde(borrow)]
+    reason: Option<Cow<'l, str>>,
+}
+
+#[derive(Deserialize)]
+struct Clock {
+    clock: u64,
 }
 
 impl Told {
     /// Lines that are cut are passed over: the first may be, and the last.
     fn of(text: &str) -> Told {
-        let mut told = Told::default();
+        let mut told = Told { lost: Some(0), ..Told::default() };
         let mut sources: Vec<(String, Steady, Option<f64>)> = Vec::new();
-        for event in text.lines().filter_map(|line| serde_json::from_str::<Event>(line).ok()) {
-            told.at = seconds_of(&event.ts).or(told.at);
-            told.clock = Some(event.trace.clock);
-            let is_lane = event.entity_id.matches('/').count() > 1;
-            let (Kind::Observe, Some(levels), false) = (event.event_type, event.levels, is_lane) else {
+        let mut last = None;
+        for line in text.lines().filter_map(|line| serde_json::from_str::<Line<'_>>(line).ok()) {
+            told.clock = Some(line.trace.clock);
+            last = Some(line.ts);
+            told.lost = told.lost.map(|lost| lost + u64::from(line.reason.as_deref() == Some("lost")));
+            let source = line.entity_id.split_once('/').map_or("", |(_, source)| source);
+            let (Kind::Observe, Some(levels), false) = (line.event_type, line.levels, source.contains('/'))
+            else {
                 continue;
             };
-            let known = sources.iter().position(|(name, ..)| *name == event.entity_id);
-            let at = known.unwrap_or_else(|| {
-                sources.push((event.entity_id.clone(), Steady::default(), None));
+            let at = sources.iter().position(|(name, ..)| name == source).unwrap_or_else(|| {
+                sources.push((source.to_owned(), Steady::default(), None));
                 sources.len() - 1
             });
             sources[at].1.window(levels.last);
-            sources[at].2 = event.signals.and_then(|signals| signals.residual);
+            sources[at].2 = line.signals.and_then(|signals| signals.residual);
         }
-        told.level = sources.iter().filter_map(|(_, steady, _)| steady.level()).max();
-        told.residual = sources.iter().filter_map(|(_, _, residual)| *residual).reduce(f64::max);
+        told.at = last.and_then(|ts| seconds_of(&ts));
+        let known = |residual: &Option<f64>| residual.unwrap_or(-1.0);
+        let worst = sources
+            .into_iter()
+            .max_by(|(_, a, r), (_, b, s)| a.level().cmp(&b.level()).then(known(r).total_cmp(&known(s))));
+        if let Some((source, steady, residual)) = worst {
+            (told.source, told.level, told.residual) = (Some(source), steady.level(), residual);
+        }
         told
     }
 }
@@ -156,10 +203,12 @@ pub fn table(all: &[Status]) -> Result<String, Error> {
         let clock = cell(status.clock.map(|clock| clock.to_string()));
         let age = cell(status.age_s.map(|age| format!("{age:.0} s")));
         let residual = cell(status.residual.map(|residual| format!("{residual:.3}")));
+        let lost = cell(status.lost.map(|lost| lost.to_string()));
         let level = status.level.map_or("-", Level::name);
+        let source = status.source.as_deref().unwrap_or("-");
         let _ = write!(
             text,
-            "\n{:<width$}  {:<11}  {clock:>9}  {age:>8}  {residual:>8}  {level:<5}",
+            "\n{:<width$}  {:<11}  {clock:>9}  {age:>8}  {lost:>5}  {residual:>8}  {level:<5}  {source}",
             status.name, status.state
         );
         if !status.wrong.is_empty() {
@@ -183,13 +232,18 @@ mod tests {
             clock: Some(12),
             age_s: Some(3.0),
             level: Some(Level::Alert),
+            source: Some("training".to_owned()),
             residual: Some(0.9),
+            lost: Some(0),
             wrong: vec!["level ALERT".to_owned()],
         };
         let text = table(&[bad, good]).unwrap();
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines[1], "a     ok                   -         -         -  -");
-        assert_eq!(lines[2], "b     running             12       3 s     0.900  ALERT  level ALERT");
+        assert_eq!(lines[1], "a     ok                   -         -      -         -  -      -");
+        assert_eq!(
+            lines[2],
+            "b     running             12       3 s      0     0.900  ALERT  training  level ALERT"
+        );
         assert_eq!(lines[3], "1 pass, 1 fail");
         assert!(matches!(table(&[]), Err(Error::Unknown(_))));
     }

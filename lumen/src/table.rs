@@ -3,11 +3,8 @@
 
 mod recorded;
 
-use std::path::Path;
-
 use resonetics_analysis::stats::roc::Roc;
 use resonetics_analysis::stats::summary::quantile;
-use resonetics_runs::Error;
 
 use crate::event::Signals;
 
@@ -133,21 +130,6 @@ pub fn markdown(lines: &[Line]) -> String {
         );
     }
     text
-}
-
-/// The lines of the runs at `path`, a run or a folder of runs, taken together.
-///
-/// # Errors
-/// [`Error::Unknown`] where there is no run to look at, and what cannot be read.
-pub fn table(path: &Path) -> Result<Vec<Line>, Error> {
-    let units = recorded(path)?;
-    if units.is_empty() {
-        return Err(Error::Unknown(format!(
-            "{} holds no run with signals: events.jsonl, training.csv, drift.csv or resonetics_data.csv",
-            path.display()
-        )));
-    }
-    Ok(lines(&units))
 }
 
 #[cfg(test)]

@@ -140,11 +140,18 @@ impl Checked {
                 return self.add(after + error.line() as u64, error.column() as u64, said.to_owned());
             }
         };
+        let before = self.faults;
         for error in validator.iter_errors(&value) {
             let pointer = error.instance_path().as_str();
             let (line, column) = place(text, pointer);
             let at = if pointer.is_empty() { String::new() } else { format!("{pointer}: ") };
             self.add(after + line, column, format!("{at}{error}"));
+        }
+        // What a schema cannot say, and the store asks for.
+        if self.kind == Kind::EventV1 && self.faults == before {
+            if let Err(why) = crate::store::event(text.as_bytes()) {
+                self.add(after + 1, 1, why);
+            }
         }
     }
 }

@@ -96,6 +96,29 @@ fn one_at_work_fails_by_its_level_and_its_silence() {
     );
 }
 
+#[test]
+fn what_lies_ahead_or_cannot_be_read_is_no_good_sign() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = run(dir.path(), "a", "running", (2000.0, 0.0), None);
+    let held = fs::File::options().append(true).open(folder.join("config.toml")).unwrap();
+    held.lock().unwrap();
+    log(&folder, "training", &[Level::Calm, Level::Calm]);
+    let text = fs::read_to_string(folder.join("events.jsonl")).unwrap();
+    let year = &time(seconds())[..4];
+    fs::write(folder.join("events.jsonl"), text.replace(&format!("\"{year}-"), "\"2999-")).unwrap();
+    let found = status(dir.path());
+    assert!(
+        found.wrong.join("").starts_with("no update for 20") && found.age_s.unwrap() > 1999.0,
+        "{found:?}"
+    );
+    fs::write(folder.join("run.json"), "{").unwrap();
+    let mut ledger = resonetics_lumen::ledger::Ledger::default();
+    let place = resonetics_lumen::ledger::Place::new(None, None).unwrap();
+    let unread = ledger.scan(&[dir.path().to_path_buf()], &place).unwrap();
+    let found = resonetics_lumen::status::of_unread(&unread[0]);
+    assert_eq!((found.name.as_str(), found.state, found.wrong.len()), ("a", "unreadable", 1));
+}
+
 /// A server that gives one answer and ends.
 fn server(answer: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -113,8 +136,10 @@ fn servers_answer_or_fail() {
     let good = of_server(&server("200 OK"));
     assert_eq!((good.state, good.wrong), ("answers", vec![]));
     let bad = of_server(&server("503 Service Unavailable"));
-    assert_eq!((bad.state, bad.wrong), ("silent", vec!["answers 503".to_owned()]));
+    assert_eq!((bad.state, bad.wrong), ("silent", vec!["it answers 503".to_owned()]));
+    let elsewhere = of_server(&server("302 Found\r\nLocation: http://127.0.0.1:9/"));
+    assert!(elsewhere.wrong[0].starts_with("it answers 302: it is elsewhere"), "{elsewhere:?}");
     let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let gone = of_server(&format!("http://{gone}/"));
-    assert!(gone.wrong[0].starts_with("does not answer: "), "{gone:?}");
+    assert!(gone.state == "silent" && gone.wrong.len() == 1, "{gone:?}");
 }

@@ -102,9 +102,9 @@ fn step(options: &Options, what: &str, arguments: &[&[&str]]) -> Result<(), Stri
 /// What will happen, so that nobody is surprised by it.
 fn plan(options: &Options, libtorch_is_there: bool, browser_is_there: bool) -> String {
     let mut plan = vec![if options.torch {
-        "builds and tests all of it, with libtorch and without: some 17 minutes on two cores the first time"
+        "builds and tests all of it, with libtorch and without: some 27 minutes on two cores the first time"
     } else {
-        "builds and tests all of it without libtorch: some 8 minutes on two cores the first time"
+        "builds and tests all of it without libtorch: some 14 minutes on two cores the first time"
     }];
     if options.torch && !libtorch_is_there {
         plan.push("fetches libtorch with pip: 545 MB, kept in the user's cache (--no-torch leaves it out)");

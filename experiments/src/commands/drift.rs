@@ -146,7 +146,7 @@ pub fn execute(plan: &DriftPlan, dir: &Path, device: &str, monitor: Option<&Moni
     let (mut drift, mut csv, mut summary) = open(plan, device, &checkpoints, &dir.join(CSV))?;
     checkpoints.tidy()?;
     let (first, start) = (drift.steps(), Instant::now());
-    let watch = || Watch::begin(dir, first, thresholds(plan.lumen), &tell);
+    let watch = || Watch::begin(dir, first, &checkpoints, thresholds(plan.lumen), &tell);
     let mut watch = plan.lumen.enabled.then(watch).transpose()?;
     if let Some(monitor) = monitor {
         monitor.begin(Snapshot { training_step: first, ..Snapshot::default() });

@@ -56,6 +56,7 @@ fn overview(program: &Command) -> Result<String, Error> {
     }
     text += "agents\n  prophet:DIR trained by `train --out DIR`, wherever agents are named: its best checkpoint acts, greedily;\n              prophet:DIR@last and prophet:DIR@STEP are other checkpoints of it\n";
     text += "settings (--set KEY=VALUE, --config FILE): resonetics list --env NAME prints them all, train.* among them\n";
+    text += "              lumen.enabled (as --lumen), lumen.residual_tense, lumen.residual_alert, lumen.ratio_tense, lumen.ratio_alert:\n              whether a run is watched, and where its levels begin (docs/LUMEN.md)\n";
     text += "commands\n";
     for command in program.get_subcommands() {
         let about = command.get_about().map(ToString::to_string).unwrap_or_default();

@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use resonetics_runs::Error;
+use resonetics_runs::{Error, files};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_saphyr::Spanned;
@@ -111,6 +111,15 @@ struct Document {
 }
 
 impl ObserverField {
+    /// What the file at `path` says; the usual channels where there is none.
+    ///
+    /// # Errors
+    /// Those of reading it and of [`ObserverField::parse`].
+    pub fn read(path: Option<&Path>) -> Result<ObserverField, Error> {
+        let Some(path) = path else { return Ok(ObserverField::default()) };
+        ObserverField::parse(&path.display().to_string(), &files::text(path)?)
+    }
+
     /// What the YAML text of a file called `name` says.
     ///
     /// # Errors

@@ -40,7 +40,7 @@ type Answer = fn(&App, &Asked) -> Result<Response, Refusal>;
 /// A route: its path, the parameters that it knows, its answer.
 pub(super) type Route = (&'static str, &'static [&'static str], Answer);
 
-const PAGE: &[&str] = &["run", "from", "to", "limit", "cursor"];
+const PAGE: &[&str] = &["run", "from", "to", "limit", "last", "cursor"];
 
 /// All routes. A GET changes nothing.
 pub(super) const ROUTES: &[Route] = &[

@@ -58,7 +58,10 @@ fn answered(app: Arc<App>, route: &'static Route) -> MethodRouter {
 
 /// Refuses requests for another host, other methods, and what is too long.
 async fn guarded(State(port): State<u16>, request: Request, next: Next) -> Response {
-    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let mut hosts = request.headers().get_all(HOST).iter();
+    // Of two it is not known which one was meant.
+    let host = hosts.next().filter(|_| hosts.next().is_none());
+    let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
     let length = request.uri().path_and_query().map_or(0, |asked| asked.as_str().len());
     let mut response = if !is_ours(host, port) {
         let text = format!("this is http://127.0.0.1:{port}/ and answers to no other name");

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::ledger::{Place, Row};
-use crate::resonance::observer::Observed;
+use crate::resonance::observer::{Observed, ObserverField};
 
 /// What is served, and which files are written.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub struct Settings {
     pub targets: Option<PathBuf>,
     /// Runs, or folders of them. One that is not there is looked for again.
     pub runs: Vec<PathBuf>,
+    /// Channels and windows of the health of all runs.
+    pub observer: ObserverField,
     /// Where runs are made, for those that the ledger does not know yet.
     pub place: Place,
     /// How often all of this is looked at.

@@ -74,8 +74,9 @@ pub(crate) fn tail(path: &Path, most: u64) -> io::Result<String> {
         return Err(io::ErrorKind::InvalidInput.into());
     }
     let file = File::open(path)?;
-    let from = file.metadata()?.len().saturating_sub(most);
-    let mut bytes = vec![0; most as usize];
+    let length = file.metadata()?.len();
+    let from = length.saturating_sub(most);
+    let mut bytes = vec![0; (length - from) as usize];
     let mut read = 0;
     while read < bytes.len() {
         match file.read_at(&mut bytes[read..], from + read as u64)? {

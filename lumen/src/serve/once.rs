@@ -8,13 +8,13 @@ use std::time::Duration;
 use resonetics_runs::Error;
 use resonetics_runs::files::write_atomic;
 use resonetics_runs::run_dir::seconds;
-use ureq::Agent;
 
 use super::encode::{Form, encoded};
 use super::export;
 use super::known::{Settings, Shared};
 use super::samples::Samples;
 use super::watch::Watch;
+use crate::http::{agent, taken};
 use crate::store::{Reader, Store};
 
 /// The name of the file, in a folder that node exporter's textfile collector reads.
@@ -61,8 +61,8 @@ pub fn textfile(folder: &Path, text: &str) -> Result<PathBuf, Error> {
 /// # Errors
 /// [`Error::Failed`] if it was not taken.
 pub fn push(url: &str, runner: &str, text: &str) -> Result<(), Error> {
-    let asked = agent().put(group(url, runner)).header("Content-Type", "text/plain; version=0.0.4");
-    asked.send(text).map(drop).map_err(|error| refused("took nothing", &error))
+    let asked = agent(PATIENCE).put(group(url, runner)).header("Content-Type", "text/plain; version=0.0.4");
+    taken(asked.send(text)).map_err(|why| Error::Failed(format!("the Pushgateway took nothing: {why}")))
 }
 
 /// Has the Pushgateway at `url` forget what `runner` gave it.
@@ -70,19 +70,11 @@ pub fn push(url: &str, runner: &str, text: &str) -> Result<(), Error> {
 /// # Errors
 /// As [`push`].
 pub fn forget(url: &str, runner: &str) -> Result<(), Error> {
-    agent().delete(group(url, runner)).call().map(drop).map_err(|error| refused("forgot nothing", &error))
+    let answer = agent(PATIENCE).delete(group(url, runner)).call();
+    taken(answer).map_err(|why| Error::Failed(format!("the Pushgateway forgot nothing: {why}")))
 }
 
 /// One group a runner. With one for each run every counter would be born at 1, and never increase.
 fn group(url: &str, runner: &str) -> String {
     format!("{}/metrics/job/lumen/instance/{runner}", url.trim_end_matches('/'))
-}
-
-fn agent() -> Agent {
-    Agent::config_builder().timeout_global(Some(PATIENCE)).build().into()
-}
-
-/// The address may hold a secret: it is not told.
-fn refused(what: &str, error: &ureq::Error) -> Error {
-    Error::Failed(format!("the Pushgateway {what}: {error}"))
 }

@@ -101,7 +101,8 @@ impl Params {
             run: self.run()?.map(str::to_owned),
             from: self.time("from")?,
             to: self.time("to")?,
-            limit: self.count("limit", ROWS, MOST_ROWS)?,
+            limit: self.count("limit", ROWS, MOST_ROWS)?.min(self.count("last", MOST_ROWS, MOST_ROWS)?),
+            newest: self.get("last").is_some(),
             cursor: cursor.transpose()?,
         })
     }

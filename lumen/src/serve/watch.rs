@@ -1,7 +1,7 @@
 //! The thread that keeps store, ledger and targets up to date, and leaves what it found for those who ask.
 
-use std::collections::HashSet;
-use std::path::PathBuf;
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
@@ -16,7 +16,8 @@ use super::names::MOST_RUNS;
 use super::readers::{Id, id};
 use super::targets;
 use crate::ledger;
-use crate::resonance::observer::{ObserverField, observed};
+use crate::resonance::observer::observed;
+use crate::source::run_name;
 use crate::store::Store;
 
 /// The time between two looks at the signals.
@@ -148,6 +149,17 @@ impl Watch {
         for run in unread {
             self.tell(format!("{} is not counted: {}", run.path.display(), run.reason));
         }
+        let mut names: HashMap<String, &str> = HashMap::new();
+        let mut same = Vec::new();
+        for row in &ledger.rows {
+            if let Some(other) = names.insert(run_name(Path::new(&row.path)), &row.path) {
+                same.push(format!(
+                    "{other} and {} have one name: in events and metrics they are one run",
+                    row.path
+                ));
+            }
+        }
+        same.into_iter().for_each(|note| self.tell(note));
         self.known.live = live::live(&ledger.rows);
         self.known.ledger = Some((seconds(), Arc::new(ledger.rows)));
         Ok(())
@@ -156,7 +168,7 @@ impl Watch {
     fn observe(&mut self) {
         let Some((_, rows)) = &self.known.ledger else { return };
         let now = seconds();
-        let (all, notes) = observed(rows, &ObserverField::default(), now);
+        let (all, notes) = observed(rows, &self.settings.observer, now);
         self.known.observed = Some((now, Arc::new(all)));
         for note in notes {
             self.tell(note);

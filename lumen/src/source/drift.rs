@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use resonetics_runs::error::{self, Error};
+use resonetics_runs::training::Checkpoints;
 
 use super::{About, MODES, Source, closed, run_name};
 use crate::event::{Group, Kind};
@@ -79,7 +80,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// For the experiment in `dir`, behind so many steps, whose drift.csv ends there. `tell` is told what the user has to
+    /// For the experiment in `dir`, behind so many steps, whose drift.csv and last checkpoint end there. `tell` is told what the user has to
     /// know.
     ///
     /// # Errors
@@ -87,6 +88,7 @@ impl Watch {
     pub fn begin(
         dir: &Path,
         steps: u64,
+        checkpoints: &Checkpoints,
         thresholds: Thresholds,
         tell: &dyn Fn(&str),
     ) -> Result<Watch, Error> {
@@ -108,6 +110,7 @@ impl Watch {
         let mut watch = Watch { rows: Rows::default(), source, log };
         if steps > 0 {
             watch.refill(&dir.join("drift.csv"), told)?;
+            watch.source.checkpoints((steps, steps), checkpoints, &kept.events, &watch.log)?;
         }
         Ok(watch)
     }

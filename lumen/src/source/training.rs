@@ -222,10 +222,8 @@ impl<'a> Watch<'a> {
         // What a kill kept from being written is told now.
         let told = kept.events.iter().rfind(|event| event.event_type == Kind::Observe);
         let rows = self.refilled(&mut source, told.map_or(0, |event| event.trace.clock), &log)?;
-        let key = format!("checkpoint:{steps}");
-        if updates > 0 && !kept.events.iter().any(|event| event.memory_bridge.key == key) {
-            let sha256 = self.plan.checkpoints(&self.dir)?.sum(steps)?;
-            source.remember_value(updates, key, Some(&sha256), &log);
+        if updates > 0 {
+            source.checkpoints((updates, steps), &self.plan.checkpoints(&self.dir)?, &kept.events, &log)?;
         }
         Ok(State { rows, source, log })
     }

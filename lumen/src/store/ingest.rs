@@ -89,6 +89,15 @@ impl Store {
         let begun = Instant::now();
         let mut done = Ingested::default();
         let mut seen = HashSet::new();
+        for path in walk::asides(paths)? {
+            interrupt::check()?;
+            match self.aside(&path) {
+                Ok(gone) => done.cut += gone,
+                Err(error) if self.is_fatal(&error) => return Err(error),
+                // It goes away, or is not ours to read: then it says nothing.
+                Err(_) => {}
+            }
+        }
         // What is renamed while folders are walked may be passed by: they are walked until there is nothing new.
         for _ in 0..WALKS {
             let before = seen.len();
@@ -182,6 +191,21 @@ impl Store {
             done.refused += counts.refused;
             source = next;
         }
+    }
+
+    /// Takes back what was read of a log before it was put aside. Yields how many events these were.
+    fn aside(&mut self, path: &Path) -> Result<u64, Error> {
+        let file = files::open(path)?;
+        let key = Key::of(&file.metadata().map_err(error::io("read", path))?);
+        let name = path.to_string_lossy();
+        let found = source::find(&self.connection, &file, &name, key).map_err(sql("write", &self.path))?;
+        let (Found::Going(source) | Found::Cut(source)) = found.map_err(error::io("read", path))?;
+        if source.id.is_none() || source.offset == 0 {
+            return Ok(0);
+        }
+        let mut kept = source.back_at(0, 0, &file).map_err(error::io("read", path))?;
+        let gone = write::cut(&mut self.connection, &source, &mut kept).map_err(sql("write", &self.path))?;
+        Ok(gone.unwrap_or(0))
     }
 
     /// Takes back what was read of `file` and is no longer there. Yields how many events these were.

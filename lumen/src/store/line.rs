@@ -71,7 +71,13 @@ fn parse(line: &[u8]) -> Result<Row<'_>, String> {
     if json.trim_ascii().is_empty() {
         return Err("empty".to_owned());
     }
-    let event: Event = serde_json::from_str(json).map_err(|error| short(error.to_string()))?;
+    let said = |error: &serde_json::Error| {
+        let text = error.to_string();
+        // It counts lines of its own.
+        let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(said, _)| said);
+        short(format!("column {}: {text}", error.column()))
+    };
+    let event: Event = serde_json::from_str(json).map_err(|error| said(&error))?;
     let whole = |name: &str, value: u64| {
         i64::try_from(value).map_err(|_| format!("{name} {value} is above {}", i64::MAX))
     };

@@ -32,6 +32,8 @@ pub struct Query {
     pub to: Option<i64>,
     /// At most so many, and at most [`MOST_ROWS`].
     pub limit: usize,
+    /// The newest of them in place of the oldest; there is no page behind it then.
+    pub newest: bool,
     /// Behind the page that gave it.
     pub cursor: Option<Cursor>,
 }
@@ -327,8 +329,11 @@ impl Reader {
         let mut rows = self.rows(&text, values, |row| {
             Ok((Cursor { ts_ms: row.get(0)?, id: row.get(1)? }, (table.row)(row)?))
         })?;
-        let more = rows.len() > limit;
+        let more = rows.len() > limit && !query.newest;
         rows.truncate(limit);
+        if query.newest {
+            rows.reverse();
+        }
         let next = rows.last().filter(|_| more).map(|(cursor, _)| *cursor);
         Ok(Page { rows: rows.into_iter().map(|(_, row)| row).collect(), next })
     }
@@ -368,7 +373,8 @@ pub(super) fn asked(columns: &str, of: &str, query: &Query) -> (String, Vec<Valu
     if let Some(Cursor { ts_ms, id }) = query.cursor {
         and("(ts_ms, id) > (?, ?)", vec![Value::from(ts_ms), Value::from(id)]);
     }
-    text += " ORDER BY ts_ms, id LIMIT ?";
+    text +=
+        if query.newest { " ORDER BY ts_ms DESC, id DESC LIMIT ?" } else { " ORDER BY ts_ms, id LIMIT ?" };
     (text, values)
 }
 
@@ -407,8 +413,8 @@ mod tests {
         let cursor = Some(Cursor { ts_ms: 3, id: 4 });
         for run in [None, Some("r".to_owned())] {
             for (from, cursor) in [(None, None), (Some(1), None), (None, cursor), (Some(1), cursor)] {
-                let query = Query { run: run.clone(), from, to: Some(9), limit: 5, cursor };
-                for of in [OBSERVED, LEVELS.of] {
+                for (of, newest) in [(OBSERVED, false), (LEVELS.of, false), (LEVELS.of, true)] {
+                    let query = Query { run: run.clone(), from, to: Some(9), limit: 5, newest, cursor };
                     let (text, mut values) = asked("entity", of, &query);
                     values.push(Value::from(6));
                     let plan: Vec<String> =

@@ -17,19 +17,32 @@ const DEPTH: usize = 16;
 /// # Errors
 /// That one of `paths` cannot be looked at.
 pub(super) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
+    gather(paths, true, is_log)
+}
+
+/// The logs in the folders among `paths` that were put aside, since their source began anew or they could not be read:
+/// what they say is told again by the log in their place.
+///
+/// # Errors
+/// As [`files`].
+pub(super) fn asides(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
+    gather(paths, false, is_aside)
+}
+
+fn gather(paths: &[PathBuf], named: bool, is: fn(&Path) -> bool) -> Result<Vec<PathBuf>, Error> {
     let mut found = Vec::new();
     for path in paths {
         let metadata = fs::metadata(path).map_err(error::io("read", path))?;
         if metadata.is_dir() {
-            within(path, DEPTH, &mut found)?;
-        } else {
+            within(path, DEPTH, is, &mut found)?;
+        } else if named {
             found.push(path.clone());
         }
     }
     Ok(found)
 }
 
-fn within(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Error> {
+fn within(folder: &Path, depth: usize, is: fn(&Path) -> bool, found: &mut Vec<PathBuf>) -> Result<(), Error> {
     interrupt::check()?;
     let mut entries = Vec::new();
     for entry in fs::read_dir(folder).map_err(error::io("read", folder))? {
@@ -39,10 +52,10 @@ fn within(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), E
     entries.sort();
     for (path, is_folder) in entries {
         if !is_folder {
-            found.extend(is_log(&path).then_some(path));
+            found.extend(is(&path).then_some(path));
         } else if depth > 0 {
             // One that has gone away, or that is not ours to read, holds nothing for us.
-            if let Err(Error::Interrupted(signal)) = within(&path, depth - 1, found) {
+            if let Err(Error::Interrupted(signal)) = within(&path, depth - 1, is, found) {
                 return Err(Error::Interrupted(signal));
             }
         }
@@ -50,7 +63,13 @@ fn within(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), E
     Ok(())
 }
 
-/// `events.jsonl`, `events-N.jsonl` and `events.jsonl.N`; nothing compressed.
+/// `events.jsonl.before-N`: see `put_aside` of the runs.
+fn is_aside(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.strip_prefix(FILE).is_some_and(|rest| rest.starts_with(".before-"))
+}
+
+/// `events.jsonl`, `events-N.jsonl` and `events.jsonl.N`; nothing compressed, nothing that was put aside.
 pub(super) fn is_log(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let Some((stem, ending)) = FILE.split_once('.') else { return false };
@@ -58,6 +77,7 @@ pub(super) fn is_log(path: &Path) -> bool {
     let numbered = name.strip_prefix(stem).and_then(|rest| rest.strip_suffix(ending));
     name == FILE
         || rotated
+            .filter(|_| !is_aside(path))
             .is_some_and(|rest| !matches!(rest.rsplit('.').next(), Some("gz" | "zst" | "xz" | "bz2" | "tmp")))
         || numbered.is_some_and(|rest| rest.starts_with('-') && rest.ends_with('.'))
 }
@@ -69,12 +89,13 @@ mod tests {
     #[test]
     fn rotated_parts_are_logs_and_others_are_not() {
         let is = |name: &str| is_log(&Path::new("run").join(name));
-        for name in ["events.jsonl", "events.jsonl.1", "events.jsonl.before-2", "events-000001.jsonl"] {
+        for name in ["events.jsonl", "events.jsonl.1", "events-000001.jsonl"] {
             assert!(is(name), "{name}");
         }
         for name in [
             "events.jsonl.gz",
             "events.jsonl.1.gz",
+            "events.jsonl.before-2",
             "myevents.jsonl",
             "events.json",
             "eventsjsonl",

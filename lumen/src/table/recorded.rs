@@ -39,7 +39,7 @@ impl Unit {
 /// The units of the runs at `path` and in the folders below it.
 ///
 /// # Errors
-/// What cannot be read, with the file and the line.
+/// [`Error::Unknown`] where there is no run to look at; what cannot be read, with the file and the line.
 pub fn recorded(path: &Path) -> Result<Vec<Unit>, Error> {
     let mut units = Vec::new();
     let mut folders = vec![path.to_path_buf()];
@@ -54,6 +54,12 @@ pub fn recorded(path: &Path) -> Result<Vec<Unit>, Error> {
         inside.sort();
         folders.extend(inside.into_iter().rev());
         units.extend(of_run(&folder)?);
+    }
+    if units.is_empty() {
+        return Err(Error::Unknown(format!(
+            "{} holds no run with signals: events.jsonl, training.csv, drift.csv or resonetics_data.csv",
+            path.display()
+        )));
     }
     Ok(units)
 }

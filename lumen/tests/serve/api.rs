@@ -173,7 +173,7 @@ fn what_cannot_be_asked_is_named() {
         ("/api/rmb?run=", "`run` is ``"),
         ("/api/rmb?run=a/b", "`run` is `a/b`"),
         ("/api/rmb?run=a&run=b", "`run` is `b`; allowed: it once"),
-        ("/api/rmb?rnu=a", "`rnu` is not known here; allowed: run, from, to, limit, cursor"),
+        ("/api/rmb?rnu=a", "`rnu` is not known here; allowed: run, from, to, limit, last, cursor"),
         ("/api/rmb:last?limit=1", "`limit` is not known here; allowed: run"),
         ("/api/lumen/metrics?last=0", "`last` is `0`; allowed: 1 to 10000"),
         ("/api/fleet?limit=101", "`limit` is `101`; allowed: 1 to 100"),

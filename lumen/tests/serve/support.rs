@@ -91,6 +91,7 @@ impl Runs {
             port: Some(0),
             store: self.path("lumen.db"),
             ledger: self.path("runs.jsonl"),
+            observer: resonetics_lumen::resonance::observer::ObserverField::default(),
             targets: Some(self.path("targets.json")),
             runs: vec![self.path("runs")],
             place: Place::new(None, None).unwrap(),

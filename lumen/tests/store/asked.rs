@@ -164,6 +164,7 @@ fn pages_have_all_rows_once_in_order() {
             from: from.map(|from: i64| start + from),
             to: to.map(|to: i64| start + to),
             limit: 7,
+            newest: false,
             cursor: None,
         };
         let mut rows = Vec::new();
@@ -177,6 +178,8 @@ fn pages_have_all_rows_once_in_order() {
         }
         assert_eq!(rows.len(), expected, "{run:?} {from:?} {to:?}");
         assert!(rows.is_sorted_by(|a, b| a.ts <= b.ts));
+        let newest = reader.windows(&Query { newest: true, cursor: None, ..query }).unwrap();
+        assert_eq!((newest.rows.as_slice(), newest.next), (&rows[rows.len().saturating_sub(7)..], None));
         let mut names: Vec<_> = rows.iter().map(|row| (row.entity_id.clone(), row.iter)).collect();
         names.sort();
         names.dedup();

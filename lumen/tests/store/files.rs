@@ -39,6 +39,28 @@ fn a_last_line_without_end_waits() {
     assert_eq!(place.iters(), to(3));
 }
 
+/// A training that begins anew puts its log aside and tells the same again: it is there once, whether the old log was
+/// read before or not.
+#[test]
+fn what_was_put_aside_says_nothing() {
+    for read_before in [true, false] {
+        let place = Place::new();
+        append(&place.log(), windows(0, 5));
+        if read_before {
+            place.ingest();
+        }
+        fs::rename(place.log(), place.run().join("events.jsonl.before-1")).unwrap();
+        let again: String =
+            (0..9).map(|iter| written(&Of { iter, clock: iter, ms: iter + 1, ..Of::default() })).collect();
+        append(&place.log(), again);
+        let done = place.ingest();
+        assert_eq!((done.files, done.new, done.cut), (1, 9, if read_before { 5 } else { 0 }));
+        assert_eq!(place.ingest().cut, 0);
+        assert_eq!(place.iters(), to(9));
+        assert!(place.is_good());
+    }
+}
+
 #[test]
 fn what_was_renamed_is_read_on_and_not_again() {
     let place = Place::new();

@@ -173,6 +173,26 @@ impl Checkpoints {
         Ok((record.safetensors, self.prune()?))
     }
 
+    /// The steps of the numbered checkpoints that there are, the oldest first.
+    ///
+    /// # Errors
+    /// Any I/O error.
+    pub fn steps(&self) -> Result<Vec<u64>, Error> {
+        Ok(self.names()?.iter().filter_map(|name| name.strip_prefix("step-")?.parse().ok()).collect())
+    }
+
+    /// Whether the best checkpoint has the networks of that of `steps`.
+    ///
+    /// # Errors
+    /// Any I/O error.
+    pub fn is_best(&self, steps: u64) -> Result<bool, Error> {
+        let best = self.path(BEST, "safetensors");
+        if !best.is_file() {
+            return Ok(false);
+        }
+        files::same(&self.path(&step_name(steps), "safetensors"), &best)
+    }
+
     /// SHA-256 of the safetensors file of the checkpoint of `steps`, in hex, as it is.
     ///
     /// # Errors

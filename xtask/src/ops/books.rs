@@ -10,13 +10,16 @@ const PARTS: [&str; 4] = ["\n## Meaning\n", "\n## Check\n", "\n## Act\n", "\n## 
 
 /// How a line of a block of commands may begin. What is typed is tested with the program, what is asked with curl by
 /// the tests of `lumen serve`.
-const COMMANDS: [&str; 9] = [
+const COMMANDS: [&str; 12] = [
     "resonetics lumen ingest ",
     "resonetics lumen signals ",
     "resonetics lumen runs ",
+    "resonetics lumen status ",
+    "resonetics lumen tail ",
     "resonetics lumen collect ",
     "resonetics lumen map ",
     "resonetics lumen validate ",
+    "resonetics train --from ",
     "resonetics train --resume ",
     "resonetics report ",
     "curl --silent http://127.0.0.1:",
@@ -79,11 +82,11 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_runbook_is_said() {
-        let good = "# A\n\n## Meaning\n\n## Check\n\n```sh\nresonetics lumen runs PATH\ncurl --silent 'http://127.0.0.1:8088/a?b&c'\n```\n\n## Act\n\n## Afterwards\n";
+        let good = "# A\n\n## Meaning\n\n## Check\n\n```sh\nresonetics lumen runs runs\ncurl --silent 'http://127.0.0.1:8088/a?b&c'\n```\n\n## Act\n\n## Afterwards\n";
         assert_eq!(problems_of(good, Path::new(".")), [""; 0]);
         for (from, to, expected) in [
             ("## Act\n", "## Do\n", "no part ## Act"),
-            ("lumen runs", "lumen status", "not a command"),
+            ("lumen runs", "lumen walks", "not a command"),
             ("127.0.0.1", "example.org", "not a command"),
             ("## Act\n", "## Act\n\n[there](nowhere.md)\n", "leads to nowhere.md"),
         ] {

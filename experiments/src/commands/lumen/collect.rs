@@ -26,8 +26,8 @@ pub struct CollectArgs {
     /// YAML with a line `FIELD: PROMQL` for each field that it is asked for
     #[arg(long, value_name = "FILE", requires = "prometheus")]
     pub queries: Option<PathBuf>,
-    /// Folders of runs, with those below them
-    #[arg(value_name = "PATH", required_unless_present_any = ["ledger", "prometheus"])]
+    /// Folders of runs, with those below them [default: runs, unless a ledger or a Prometheus is asked]
+    #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
 }
 
@@ -40,7 +40,10 @@ pub fn run(args: &CollectArgs) -> Result<(), Error> {
         Some(path) => Ledger::read(path)?,
         None => Ledger::default(),
     };
-    for refused in known.scan(&args.paths, &Place::of_environment()?)? {
+    let elsewhere = args.ledger.is_some() || args.prometheus.is_some();
+    let paths =
+        if args.paths.is_empty() && !elsewhere { vec![PathBuf::from("runs")] } else { args.paths.clone() };
+    for refused in known.scan(&paths, &Place::of_environment()?)? {
         note(format_args!("{} is not counted: {}", refused.path.display(), refused.reason));
     }
     let now = run_dir::seconds();

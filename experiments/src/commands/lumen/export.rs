@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use resonetics_lumen::ledger::Place;
 use resonetics_lumen::notify::variable;
+use resonetics_lumen::resonance::observer::ObserverField;
 use resonetics_lumen::serve::{Intervals, Settings, forget, once, push, textfile};
 use resonetics_runs::{Error, error};
 
@@ -27,6 +28,9 @@ pub struct ExportArgs {
     /// Store of events; made if it is not there
     #[arg(long, value_name = "FILE", default_value = "lumen.db")]
     pub store: PathBuf,
+    /// Channels and windows of the health of all runs, as YAML [default: those of docs/LUMEN.md]
+    #[arg(long, value_name = "FILE")]
+    pub observer: Option<PathBuf>,
     /// Ledger of runs; made if it is not there
     #[arg(long, value_name = "FILE", default_value = "runs.jsonl")]
     pub ledger: PathBuf,
@@ -53,6 +57,7 @@ pub fn run(args: &ExportArgs) -> Result<(), Error> {
         port: None,
         store: args.store.clone(),
         ledger: args.ledger.clone(),
+        observer: ObserverField::read(args.observer.as_deref())?,
         targets: None,
         runs,
         place,

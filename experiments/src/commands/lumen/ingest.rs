@@ -19,8 +19,8 @@ const NAP: Duration = Duration::from_millis(50);
 
 #[derive(Debug, Args)]
 pub struct IngestArgs {
-    /// Files events.jsonl, or folders with runs
-    #[arg(value_name = "PATH", required = true)]
+    /// Files events.jsonl, or folders with runs [default: runs]
+    #[arg(value_name = "PATH", default_value = "runs", hide_default_value = true)]
     pub paths: Vec<PathBuf>,
     /// The store; made if it is not there
     #[arg(long, value_name = "FILE", default_value = "lumen.db")]

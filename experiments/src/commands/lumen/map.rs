@@ -28,7 +28,11 @@ pub struct MapArgs {
 
 pub fn run(args: &MapArgs) -> Result<(), Error> {
     let formulas = if args.seed_formulas { Formulas::Seeds } else { Formulas::Corrected };
-    let resonance = map(&Metrics::parse(&text(&args.file)?)?, formulas);
+    let named = |problem: Error| match problem {
+        Error::Refused(reason) => Error::Refused(format!("{}: {reason}", args.file.display())),
+        other => other,
+    };
+    let resonance = map(&Metrics::parse(&text(&args.file)?).map_err(named)?, formulas);
     let json = serde_json::to_string_pretty(&resonance)
         .map_err(|failure| error::io("encode", &args.file)(failure.into()))?;
     say(format_args!("{json}"))?;

@@ -28,7 +28,7 @@ pub struct LumenArgs {
 pub enum LumenCommand {
     /// Print what the signals of runs say, or what they were worth
     Signals(signals::SignalsArgs),
-    /// Say how runs and servers are now; fails where one does
+    /// Print state, level and losses of runs; exit status 1 if one needs attention
     Status(status::StatusArgs),
     /// Print the windows of a run as they come, with their level
     Watch(watch::WatchArgs),
@@ -44,13 +44,13 @@ pub enum LumenCommand {
     Runs(runs::RunsArgs),
     /// Make a metrics.json from runs, a ledger or a Prometheus
     Collect(collect::CollectArgs),
-    /// Print the terms of resonance of a metrics.json
+    /// Print the six resonance coordinates of a metrics.json
     Map(map::MapArgs),
     /// Look up a key of memory: checkpoints, the best one, windows
     Memory(memory::MemoryArgs),
-    /// Tell somebody something
+    /// Send a message to a webhook, a chat or an Alertmanager
     Notify(notify::NotifyArgs),
-    /// Check a file of ours against its schema
+    /// Check a file that Lumen wrote or reads against its schema
     Validate(validate::ValidateArgs),
 }
 

@@ -38,7 +38,11 @@ pub enum Mode {
 
 pub fn run(args: &NotifyArgs) -> Result<(), Error> {
     if let Some(url) = &args.test_alert {
-        return test_alert(url, &args.severity);
+        test_alert(url, &args.severity)?;
+        return say(format_args!(
+            "the Alertmanager took it, with the severity {}: see where it arrives",
+            args.severity
+        ));
     }
     let title = args.title.as_deref().unwrap_or_default();
     let payload = match &args.payload {
@@ -50,6 +54,7 @@ pub fn run(args: &NotifyArgs) -> Result<(), Error> {
         variable(name)?.ok_or_else(|| Error::Unknown(format!("{name} is not set: nobody was told")))
     };
     match args.mode {
+        Mode::Console if payload.is_null() => say(format_args!("{title}")),
         Mode::Console => say(format_args!("{title} {payload}")),
         Mode::Webhook => {
             webhook(&set("LUMEN_ALERT_URL")?, variable("LUMEN_ALERT_SECRET")?.as_deref(), title, &payload)

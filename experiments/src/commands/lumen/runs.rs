@@ -14,8 +14,8 @@ pub struct RunsArgs {
     /// Where the ledger is; it is made where there is none
     #[arg(long, value_name = "FILE", default_value = ledger::FILE)]
     pub ledger: PathBuf,
-    /// Folders of runs, with those below them; LUMEN_REGION and LUMEN_RUNNER say where they are [default: local]
-    #[arg(value_name = "PATH", required = true)]
+    /// Folders of runs, with those below them [default: runs]; LUMEN_REGION and LUMEN_RUNNER say where they are [default: local]
+    #[arg(value_name = "PATH", default_value = "runs", hide_default_value = true)]
     pub paths: Vec<PathBuf>,
 }
 

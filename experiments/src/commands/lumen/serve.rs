@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use resonetics_lumen::ledger::Place;
+use resonetics_lumen::resonance::observer::ObserverField;
 use resonetics_lumen::serve::{Intervals, Server, Settings};
 use resonetics_runs::{Error, error};
 
@@ -22,6 +23,9 @@ pub struct ServeArgs {
     /// Store of events; made if it is not there
     #[arg(long, value_name = "FILE", default_value = "lumen.db")]
     pub store: PathBuf,
+    /// Channels and windows of the health of all runs, as YAML [default: those of docs/LUMEN.md]
+    #[arg(long, value_name = "FILE")]
+    pub observer: Option<PathBuf>,
     /// Ledger of runs; made if it is not there
     #[arg(long, value_name = "FILE", default_value = "runs.jsonl")]
     pub ledger: PathBuf,
@@ -40,6 +44,7 @@ pub fn run(args: &ServeArgs, context: Context) -> Result<(), Error> {
         port: args.port,
         store: args.store.clone(),
         ledger: args.ledger.clone(),
+        observer: ObserverField::read(args.observer.as_deref())?,
         targets: Some(args.targets.clone()),
         runs,
         place: Place::of_environment()?,

@@ -21,13 +21,14 @@ pub struct SignalsArgs {
 
 pub fn run(args: &SignalsArgs) -> Result<(), Error> {
     for run in &args.runs {
+        let units = table::recorded(run)?;
         if args.table {
-            let lines = table::table(run)?;
+            let lines = table::lines(&units);
             say(format_args!("{}\n\n{}", run.display(), table::markdown(&lines)))?;
             continue;
         }
         say(format_args!("source,clock,residual,phase_diff,entropy_rate,creative_band,risk_band"))?;
-        for unit in table::recorded(run)? {
+        for unit in units {
             for (clock, signals) in &unit.windows {
                 let cell = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.3}"));
                 let signals = [

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use resonetics_lumen::ledger::{Ledger, Place};
-use resonetics_lumen::status::{Status, of_run, of_server, table};
+use resonetics_lumen::status::{Status, of_run, of_server, of_unread, table};
 use resonetics_runs::{Error, error, interrupt, run_dir};
 use serde_json::json;
 
@@ -20,7 +20,7 @@ pub struct StatusArgs {
     /// A server to ask too, such as http://127.0.0.1:8088 of `lumen serve`; may be given several times
     #[arg(long, value_name = "URL")]
     pub server: Vec<String>,
-    /// Runs at work alone
+    /// Only runs at work
     #[arg(long)]
     pub running: bool,
     /// As JSON: {"pass": [...], "fail": [...]}
@@ -48,7 +48,10 @@ pub fn run(args: &StatusArgs) -> Result<(), Error> {
         }
         let end = Instant::now() + Duration::from_secs_f64(seconds);
         while Instant::now() < end {
-            interrupt::check()?;
+            // Ctrl-C is how it ends.
+            if interrupt::check().is_err() {
+                return Ok(());
+            }
             sleep(Duration::from_millis(50));
         }
     }
@@ -61,11 +64,10 @@ fn once(args: &StatusArgs) -> Result<(), Error> {
         paths => paths.to_vec(),
     };
     let mut known = Ledger::default();
-    for refused in known.scan(&paths, &Place::of_environment()?)? {
-        note(format_args!("{} is not known: {}", refused.path.display(), refused.reason));
-    }
+    let unread = known.scan(&paths, &Place::of_environment()?)?;
     let now = run_dir::seconds();
     let mut all: Vec<Status> = known.rows.iter().map(|row| of_run(row, now)).collect();
+    all.extend(unread.iter().map(of_unread));
     all.retain(|status| !args.running || status.state == "running");
     all.extend(args.server.iter().map(|url| of_server(url)));
     let text = table(&all)?;
