@@ -101,7 +101,7 @@ mod tests {
         fs::write(&path, "one\n2\n").unwrap();
         assert_eq!(follow.lines().unwrap(), (true, vec!["one".to_owned(), "2".to_owned()]));
         fs::write(&path, "one\n3\nfour\nfive\n").unwrap();
-        assert_eq!(follow.lines().unwrap().0, true);
+        assert!(follow.lines().unwrap().0);
         assert_eq!(follow.lines().unwrap(), (false, vec![]));
         // Another file that begins with the same lines.
         fs::write(place.path().join("other"), "one\n3\nfour\nfive\nsix\n").unwrap();

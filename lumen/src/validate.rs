@@ -148,10 +148,11 @@ impl Checked {
             self.add(after + line, column, format!("{at}{error}"));
         }
         // What a schema cannot say, and the store asks for.
-        if self.kind == Kind::EventV1 && self.faults == before {
-            if let Err(why) = crate::store::event(text.as_bytes()) {
-                self.add(after + 1, 1, why);
-            }
+        if self.kind == Kind::EventV1
+            && self.faults == before
+            && let Err(why) = crate::store::event(text.as_bytes())
+        {
+            self.add(after + 1, 1, why);
         }
     }
 }

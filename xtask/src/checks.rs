@@ -84,9 +84,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     step(options, "documentation tests", &[&TESTS, &ALL, &["--doc"]])?;
     if options.python {
         python::check(options.all)?;
-        if options.all {
-            lumen::check()?;
-        }
+        lumen::check()?;
     }
     ops::check(options.all)?;
     println!("\nall checks passed{}", left_out(options));

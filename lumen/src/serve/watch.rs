@@ -159,7 +159,9 @@ impl Watch {
                 ));
             }
         }
-        same.into_iter().for_each(|note| self.tell(note));
+        for note in same {
+            self.tell(note);
+        }
         self.known.live = live::live(&ledger.rows);
         self.known.ledger = Some((seconds(), Arc::new(ledger.rows)));
         Ok(())

@@ -27,7 +27,7 @@ pub struct StatusArgs {
     #[arg(long)]
     pub json: bool,
     /// Look again every so many seconds, until Ctrl-C
-    #[arg(long, value_name = "SECONDS", value_parser = every)]
+    #[arg(long, value_name = "SECONDS", allow_hyphen_values = true, value_parser = every)]
     pub every: Option<f64>,
 }
 
