@@ -76,7 +76,7 @@ mod tests {
             text.truncate(text.len().saturating_sub(cut));
             std::fs::write(&path, &text).unwrap();
             let file = File::open(&path).unwrap();
-            for most in 0..lengths.len() + 1 {
+            for most in 0..=lengths.len() {
                 let number = |line: &[u8]| -> usize {
                     let digits = line.split(|&byte| byte == b':').next().unwrap();
                     std::str::from_utf8(digits).unwrap().parse().unwrap()
