@@ -38,7 +38,7 @@ impl Place {
         let record = format!(
             r#"{{"command": "gardener", "arguments": [], "version": "0.1.0", "commit": "abc", "seed": {seed}, "started_at": "2026-01-30T12:00:00.000Z", "status": "finished"}}"#
         );
-        let rows: String = (0..3000).map(|row| format!("{row},{}\n", row * seed)).collect();
+        let rows = (0..3000).fold(String::new(), |rows, row| rows + &format!("{row},{}\n", row * seed));
         let mut word = seed;
         let noise: Vec<u8> = (0..300_000)
             .map(|_| {

@@ -48,6 +48,7 @@ fn truncated(path: &Path, share: f64) {
     fs::write(path, &bytes[..(bytes.len() as f64 * share) as usize]).unwrap();
 }
 
+#[allow(clippy::too_many_lines)] // a table
 #[test]
 fn each_kind_of_damage_is_named() {
     let place = Place::new();
@@ -164,7 +165,7 @@ fn each_kind_of_damage_is_named() {
             &|dir| {
                 changed(dir, &|all| {
                     all.remove(named(all, svg));
-                })
+                });
             },
             &[(svg, Kind::Missing)],
         ),
@@ -173,7 +174,7 @@ fn each_kind_of_damage_is_named() {
             &|dir| {
                 changed(dir, &|all| {
                     all.pop();
-                })
+                });
             },
             &[("run.json", Kind::Missing)],
         ),
@@ -183,7 +184,7 @@ fn each_kind_of_damage_is_named() {
                 changed(dir, &|all| {
                     let at = named(all, svg);
                     all[at].0 = header("figures/b.svg", 6);
-                })
+                });
             },
             &[(svg, Kind::Missing), ("figures/b.svg", Kind::Extra)],
         ),
@@ -193,7 +194,7 @@ fn each_kind_of_damage_is_named() {
                 changed(dir, &|all| {
                     let again = all[named(all, svg)].clone();
                     all.push(again);
-                })
+                });
             },
             &[(svg, Kind::Extra)],
         ),
@@ -205,7 +206,7 @@ fn each_kind_of_damage_is_named() {
                     let (a, b) = (all[one].1.clone(), all[other].1.clone());
                     (all[one].0, all[one].1) = (header(csv, b.len() as u64), b);
                     (all[other].0, all[other].1) = (header(svg, a.len() as u64), a);
-                })
+                });
             },
             &[(csv, Kind::Truncated), (svg, Kind::Mismatch)],
         ),
@@ -215,7 +216,7 @@ fn each_kind_of_damage_is_named() {
                 changed(dir, &|all| {
                     let at = named(all, csv);
                     all[at].1[100] ^= 1;
-                })
+                });
             },
             &[(csv, Kind::Mismatch)],
         ),
@@ -226,7 +227,7 @@ fn each_kind_of_damage_is_named() {
                     let at = named(all, csv);
                     all[at].1.truncate(100);
                     all[at].0 = header(csv, 100);
-                })
+                });
             },
             &[(csv, Kind::Truncated)],
         ),
@@ -237,7 +238,7 @@ fn each_kind_of_damage_is_named() {
                     let at = named(all, csv);
                     all[at].0.set_mtime(1);
                     all[at].0.set_cksum();
-                })
+                });
             },
             &[(csv, Kind::Mismatch)],
         ),
@@ -251,7 +252,7 @@ fn each_kind_of_damage_is_named() {
                     link.set_link_name("/etc/passwd").unwrap();
                     link.set_cksum();
                     all[at] = (link, Vec::new());
-                })
+                });
             },
             &[(svg, Kind::Mismatch)],
         ),
@@ -261,7 +262,7 @@ fn each_kind_of_damage_is_named() {
                 changed(dir, &|all| {
                     let at = named(all, svg);
                     all[at].0.as_old_mut().name[0] ^= 1;
-                })
+                });
             },
             &[(BUNDLE, Kind::Mismatch), (csv, Kind::Missing)],
         ),

@@ -8,6 +8,9 @@ use resonetics_runs::files::sha256;
 
 use super::common::{Entry, NOW, Place, entries, files, header, pack, summed, write};
 
+/// What an archive is of, files that its manifest lists, and entries behind them.
+type Case<'a> = (&'a str, &'a [(&'a str, &'a [u8])], Vec<Entry>);
+
 /// An archive with these entries, which its manifest lists, with sums, id and name that fit.
 fn made(place: &Place, list: &[(&str, &[u8])], extra: &[Entry]) -> PathBuf {
     let dir = place.frozen("a", NOW).dir;
@@ -65,7 +68,6 @@ fn nothing_is_written_outside_or_of_what_is_ambiguous() {
         (link, Vec::new())
     };
     let bomb = (header("b", 64 << 20), vec![0; 64 << 20]);
-    type Case<'a> = (&'a str, &'a [(&'a str, &'a [u8])], Vec<Entry>);
     let cases: Vec<Case<'_>> = vec![
         ("absolute path", &[("/tmp/resonetics-escaped", b"1")], vec![]),
         ("path that leads up", &[("../escaped", b"1")], vec![]),
@@ -107,7 +109,7 @@ fn bytes_at_random_never_panic() {
             match next(4) {
                 0 => bytes.truncate(at),
                 1 => bytes.splice(at..at, std::iter::repeat_n(next(256) as u8, next(2000))).for_each(drop),
-                2 => bytes.drain(at..).take(next(3)).for_each(drop),
+                2 => drop(bytes.drain(at..(at + next(3)).min(bytes.len()))),
                 _ => bytes.get_mut(at).into_iter().for_each(|byte| *byte = next(256) as u8),
             }
         }

@@ -1,4 +1,5 @@
 //! Archives: what is frozen comes back, and what is damaged is found.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
 mod common;
 mod damage;
