@@ -4,6 +4,7 @@
 mod common;
 
 mod analyze;
+mod archives;
 mod benchmark_files;
 mod checkpoint_choice;
 mod controls_files;

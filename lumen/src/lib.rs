@@ -1,8 +1,10 @@
 //! Lumen watches runs: how near each is to its loss, in numbers that mean the same in all worlds; what happened, as
-//! events; both kept, asked for and shown to Prometheus. It knows no world: it takes numbers and files.
+//! events; both kept, asked for and shown to Prometheus; and archives of runs. It knows no world: it takes numbers and
+//! files.
 //!
 //! docs/LUMEN.md is the page for those who use it.
 
+pub mod archive;
 pub mod event;
 pub mod event_v2;
 pub mod follow;

@@ -15,6 +15,10 @@ use crate::error::{self, Error};
 use crate::interrupt;
 use crate::progress::Tell;
 
+pub use self::tail::end_of_last;
+
+mod tail;
+
 /// How long a finished row may wait in memory while others follow it.
 const FLUSH_AFTER: Duration = Duration::from_secs(1);
 

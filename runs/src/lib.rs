@@ -49,7 +49,7 @@ mod sensitivity;
 pub mod setup;
 pub mod shell;
 pub mod sweep;
-mod tensorboard;
+pub mod tensorboard;
 pub mod trained;
 pub mod training;
 mod unfinished;

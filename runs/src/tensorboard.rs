@@ -5,7 +5,7 @@
 //! `tensorflow/core/util/event.proto`). No crate that writes them is kept up.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,10 @@ const CRC32C: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
 const FILE_VERSION: &str = "brain.Event:2";
 /// Bytes that wait in memory before they are written.
 const FULL: usize = 8192;
+/// Bytes of a record before its data.
+const HEAD: usize = 12;
+/// The longest record of ours by far.
+const MOST_BYTES: u64 = 1 << 20;
 /// How long an event may wait in memory while others follow it.
 const FLUSH_AFTER: Duration = Duration::from_secs(1);
 
@@ -162,6 +166,44 @@ impl EventFile {
 impl Drop for EventFile {
     fn drop(&mut self) {
         let _ = self.flush();
+    }
+}
+
+/// How many bytes of the event `file` there are before its first record of a step behind `step`, which is where a run
+/// that goes on behind that step cuts it; nothing behind a record that is damaged or not whole counts.
+///
+/// # Errors
+/// Any I/O error.
+pub fn bytes_until(file: &File, step: u64) -> io::Result<u64> {
+    let mut file = BufReader::new(file);
+    let mut kept = 0;
+    loop {
+        let mut record = vec![0; HEAD];
+        if !filled(&mut file, &mut record)? {
+            return Ok(kept);
+        }
+        let size = record.first_chunk::<8>().map_or(0, |size| u64::from_le_bytes(*size));
+        if size > MOST_BYTES {
+            return Ok(kept);
+        }
+        record.resize(HEAD + size as usize + 4, 0);
+        if !filled(&mut file, &mut record[HEAD..])? {
+            return Ok(kept);
+        }
+        match first_event(&record) {
+            Some((event, length)) if event.file_version.is_some() || event.step <= signed(step) => {
+                kept += length as u64;
+            }
+            _ => return Ok(kept),
+        }
+    }
+}
+
+/// Whether there were bytes for all of `into`.
+fn filled(from: &mut impl Read, into: &mut [u8]) -> io::Result<bool> {
+    match from.read_exact(into) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        read => read.map(|()| true),
     }
 }
 

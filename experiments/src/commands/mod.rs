@@ -93,7 +93,7 @@ pub enum Command {
     Check(check::CheckArgs),
     /// Repeat a run from its config.toml and compare the CSV files
     Rerun(rerun::RerunArgs),
-    /// Watch runs: signals, events, levels, their store, what Prometheus is shown
+    /// Watch runs: signals, events, levels, their store, what Prometheus is shown; archive them
     Lumen(lumen::LumenArgs),
     /// List environments, presets, agents and settings
     List(list::ListArgs),

@@ -226,3 +226,20 @@ fn a_full_disk_is_reported() {
     events.scalars(1, 0.0, &[("a", 1.0)]).unwrap();
     assert!(!events.finish().unwrap_err().is_refusal());
 }
+
+/// A copy that is cut so needs no other cut when the run goes on.
+#[test]
+fn a_copy_ends_where_a_run_that_goes_on_cuts() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = written(dir.path());
+    let whole = fs::read(&path).unwrap();
+    let head = first_event(&whole).unwrap().1;
+    for length in (head..=whole.len()).step_by(7) {
+        for step in [0, 1, 99, 100, 150, 200, 201, 1000] {
+            fs::write(&path, &whole[..length]).unwrap();
+            let found = bytes_until(&File::open(&path).unwrap(), step).unwrap();
+            drop(EventFile::append(&path, step + 1).unwrap());
+            assert_eq!(found, fs::metadata(&path).unwrap().len(), "{length} bytes, step {step}");
+        }
+    }
+}

@@ -5,6 +5,7 @@
 
 mod best;
 mod chosen;
+mod mark;
 mod record;
 
 use std::fmt::Write;
@@ -25,6 +26,7 @@ use crate::training::extension::Extension;
 pub use self::best::Best;
 pub(super) use self::chosen::state_of;
 pub use self::chosen::{CheckpointName, Which};
+pub use self::mark::Mark;
 pub use self::record::Identity;
 use self::record::{CONFIG, FORMATS, Record, begun, opened, sealed};
 

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use resonetics_envs::gardener::GardenerEnv;
 use resonetics_envs::k8s::K8sEnv;
 
-pub use self::checkpoint::{Best, Checkpoint, Checkpoints, Identity, Which};
+pub use self::checkpoint::{Best, Checkpoint, Checkpoints, Identity, Mark, Which};
 pub use self::extension::Extension;
 pub use self::learner::{Device, LearnerKind, make, native_device, torch_device};
 pub use self::plan::{Start, Train, spaces};

@@ -1,16 +1,21 @@
 //! `lumen`: what watches runs, one file for each of its commands.
 
+mod archive;
 mod collect;
 mod export;
+mod freeze;
 mod ingest;
 mod map;
 mod memory;
 mod notify;
+mod restore;
+mod retain;
 mod runs;
 mod serve;
 mod signals;
 mod status;
 mod validate;
+mod verify;
 mod watch;
 
 use clap::{Args, Subcommand};
@@ -52,6 +57,16 @@ pub enum LumenCommand {
     Notify(notify::NotifyArgs),
     /// Check a file that Lumen wrote or reads against its schema
     Validate(validate::ValidateArgs),
+    /// Archive a run, also while it trains
+    Freeze(freeze::FreezeArgs),
+    /// Check an archive by its bytes: exit status 1 if it is not what was written, 3 if there is none
+    Verify(verify::VerifyArgs),
+    /// Bring the run of an archive back, into a new folder
+    Restore(restore::RestoreArgs),
+    /// List archives, or make their index anew
+    Archive(archive::ArchiveArgs),
+    /// Say which archives to keep by age, and delete the others
+    Retain(retain::RetainArgs),
 }
 
 pub fn run(args: &LumenArgs, context: Context) -> Result<(), Error> {
@@ -69,5 +84,10 @@ pub fn run(args: &LumenArgs, context: Context) -> Result<(), Error> {
         LumenCommand::Memory(args) => memory::run(args),
         LumenCommand::Notify(args) => notify::run(args),
         LumenCommand::Validate(args) => validate::run(args),
+        LumenCommand::Freeze(args) => freeze::run(args),
+        LumenCommand::Verify(args) => verify::run(args),
+        LumenCommand::Restore(args) => restore::run(args),
+        LumenCommand::Archive(args) => archive::run(args),
+        LumenCommand::Retain(args) => retain::run(args),
     }
 }

@@ -1,0 +1,96 @@
+//! Writing a bundle.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use resonetics_runs::{Error, error, interrupt};
+use sha2::{Digest, Sha256};
+use zstd::stream::write::Encoder;
+
+use super::{BLOCK, Hashed, PART, filled, header, hex, padding};
+
+/// Zstd's level: the pace of a disk, and most of what can be had.
+const LEVEL: i32 = 3;
+/// Why a file was not added.
+pub(in crate::archive) enum NotAdded {
+    /// It had fewer bytes than it was to have.
+    Short,
+    /// It could not be read.
+    Unread(io::Error),
+    /// Something else.
+    Other(Error),
+}
+
+impl From<Error> for NotAdded {
+    fn from(error: Error) -> NotAdded {
+        NotAdded::Other(error)
+    }
+}
+
+/// A bundle that is written.
+pub(in crate::archive) struct Packer<'a> {
+    path: &'a Path,
+    out: Encoder<'static, Hashed>,
+    tar: Sha256,
+    part: Vec<u8>,
+}
+
+/// What was written.
+pub(in crate::archive) struct Packed {
+    pub(in crate::archive) sha256: String,
+    pub(in crate::archive) bytes: u64,
+    pub(in crate::archive) tar_sha256: String,
+}
+
+impl<'a> Packer<'a> {
+    /// A new file at `path`.
+    pub(in crate::archive) fn create(path: &'a Path) -> Result<Packer<'a>, Error> {
+        let file = File::create_new(path).map_err(error::io("create", path))?;
+        let mut out = Encoder::new(Hashed::new(file), LEVEL).map_err(error::io("write", path))?;
+        // Without it, a bit that flips in what could not be compressed is not seen.
+        out.include_checksum(true).map_err(error::io("write", path))?;
+        Ok(Packer { path, out, tar: Sha256::new(), part: vec![0; PART] })
+    }
+
+    /// Adds the next `size` bytes of `from`; yields their SHA-256.
+    pub(in crate::archive) fn add(
+        &mut self,
+        path: &str,
+        size: u64,
+        from: &mut impl Read,
+    ) -> Result<String, NotAdded> {
+        self.write(header(path, size)?.as_bytes())?;
+        let mut hash = Sha256::new();
+        let mut left = size;
+        let mut part = std::mem::take(&mut self.part);
+        while left > 0 {
+            interrupt::check()?;
+            let wanted = left.min(PART as u64) as usize;
+            let count = filled(from, &mut part[..wanted]).map_err(NotAdded::Unread)?;
+            if count < wanted {
+                return Err(NotAdded::Short);
+            }
+            hash.update(&part[..count]);
+            self.write(&part[..count])?;
+            left -= count as u64;
+        }
+        self.part = part;
+        self.write(&[0; BLOCK][..padding(size)])?;
+        Ok(hex(hash))
+    }
+
+    /// Ends it, and waits until it is on the disk.
+    pub(in crate::archive) fn finish(mut self) -> Result<Packed, Error> {
+        self.write(&[0; 2 * BLOCK])?;
+        let path = self.path;
+        let Hashed { file, hash, bytes } = self.out.finish().map_err(error::io("write", path))?;
+        file.sync_all().map_err(error::io("write", path))?;
+        Ok(Packed { sha256: hex(hash), bytes, tar_sha256: hex(self.tar) })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.tar.update(bytes);
+        self.out.write_all(bytes).map_err(error::io("write", self.path))
+    }
+}

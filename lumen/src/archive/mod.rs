@@ -1,0 +1,32 @@
+//! Archives of runs: frozen, also while they train; verified by their own bytes; restored; thinned out by a plan.
+//!
+//! An archive is the folder `archive/RUN/TIME-ID8` with three files:
+//! - `bundle.tar.zst`: the files of the run, sorted, in a tar with fixed owner, time and mode, so that the same files are
+//!   the same bytes;
+//! - `manifest.json`: what they are, each with its SHA-256, and which run this is ([`Manifest`]);
+//! - `SHA256SUMS`: the sums of the other two, for `sha256sum -c`.
+//!
+//! Its id is the SHA-256 of the manifest without what says who made it and when ([`Manifest::content_id`]).
+//! `archive/index.jsonl` lists all archives that were made and deleted, as a chain of hashes ([`index`]).
+
+mod bundle;
+mod calendar;
+mod commit;
+mod fault;
+mod freeze;
+mod growing;
+pub mod index;
+mod manifest;
+mod place;
+mod restore;
+pub mod retain;
+mod running;
+mod source;
+mod verify;
+
+pub use fault::{Fault, Kind};
+pub use freeze::{Frozen, Options, freeze};
+pub use manifest::{BUNDLE, Entry, Highlight, MANIFEST, Manifest, Preset, RunFacts, SUMS};
+pub use place::{Archive, Found};
+pub use restore::{check_deep, restore};
+pub use verify::{Verified, verify};
