@@ -21,6 +21,7 @@ mod limit;
 mod lumen_page;
 mod lumen_runs;
 mod monitoring;
+mod proofs;
 mod prophet_trace;
 mod refused_checkpoints;
 mod refused_settings;

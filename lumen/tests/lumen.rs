@@ -1,5 +1,7 @@
 //! All tests of Lumen in one binary: linked once, they run beside each other.
 
+#[path = "proof/main.rs"]
+mod proof;
 mod runs;
 mod schemas;
 #[path = "serve/main.rs"]
