@@ -33,7 +33,10 @@ fn a_run_is_proven_once_and_checked_in_an_empty_folder() {
     let place = proven();
     let ran = place.run("lumen prove run --keys keys");
     assert_eq!(ran.code, Some(2), "{ran:?}");
-    assert!(ran.stderr.contains("run.proof.json") && ran.stderr.contains("nothing was overwritten"), "{ran:?}");
+    assert!(
+        ran.stderr.contains("run.proof.json") && ran.stderr.contains("nothing was overwritten"),
+        "{ran:?}"
+    );
     // One that was killed between the log and the file is done again, and is one entry.
     let first = place.json("run.proof.json");
     fs::remove_file(place.path("run.proof.json")).unwrap();
@@ -52,7 +55,9 @@ fn a_run_is_proven_once_and_checked_in_an_empty_folder() {
     assert_eq!(checked(&empty, "p --key k --artifact table").0, Some(1));
     empty.write("p", "{}");
     assert_eq!(checked(&empty, "p --key k").0, Some(1));
-    for words in ["nothing --key k", "p --key p", "p --key nothing", "p --artifact nothing", "p --heads table"] {
+    for words in
+        ["nothing --key k", "p --key p", "p --key nothing", "p --artifact nothing", "p --heads table"]
+    {
         empty.refused(&format!("lumen check-proof {words}"));
     }
 }
@@ -64,11 +69,13 @@ fn results_are_subjects_and_wall_time_is_not() {
     place.ok("lumen keys init --dir keys");
     place.ok(&format!("train --steps 10240 --seed 4 --lumen {} --out run", common::SMALL));
     place.ok("lumen prove run --keys keys --origin example.test/log");
-    let envelope: Value = serde_json::from_str(place.json("run.proof.json")["envelope"].as_str().unwrap()).unwrap();
+    let envelope: Value =
+        serde_json::from_str(place.json("run.proof.json")["envelope"].as_str().unwrap()).unwrap();
     let payload = of_base64(envelope["payload"].as_str().unwrap());
     let text = String::from_utf8(payload).unwrap();
     let statement: Value = serde_json::from_str(&text).unwrap();
-    let names: Vec<&Value> = statement["subject"].as_array().unwrap().iter().map(|one| &one["name"]).collect();
+    let names: Vec<&Value> =
+        statement["subject"].as_array().unwrap().iter().map(|one| &one["name"]).collect();
     assert_eq!(names, ["training.csv"]);
     let definition = &statement["predicate"]["buildDefinition"];
     assert_eq!(definition["externalParameters"]["config"], place.text("run/config.toml"));
@@ -135,8 +142,12 @@ fn a_run_that_somebody_else_repeated_counts_one() {
     let reproduce = "lumen reproduce run.proof.json --key signer.pub.pem --keys keys --out again";
     let ran = elsewhere.ok(reproduce);
     assert!(ran.stdout.contains("benchmark.csv: identical\nepisodes.csv: identical\n"), "{ran:?}");
-    assert!(ran.last_line().starts_with("reproduced: 2 files are the same; wrote again.proof.json"), "{ran:?}");
-    let check = "run.proof.json --key signer.pub.pem --key keys/signer.pub.pem --reproduction again.proof.json";
+    assert!(
+        ran.last_line().starts_with("reproduced: 2 files are the same; wrote again.proof.json"),
+        "{ran:?}"
+    );
+    let check =
+        "run.proof.json --key signer.pub.pem --key keys/signer.pub.pem --reproduction again.proof.json";
     let (code, told) = checked(&elsewhere, check);
     assert_eq!((code, &told["reproductions"]), (Some(0), &json!(1)), "{told}");
     let (code, told) = checked(&elsewhere, "again.proof.json --key keys/signer.pub.pem");
@@ -160,11 +171,16 @@ fn a_run_that_does_not_repeat_is_told_by_file_and_row() {
     place.write("run/episodes.csv", lines.join("\n") + "\n");
     place.ok("lumen prove run --keys keys");
     let reproduce = |out: &str| -> Ran {
-        place.run(&format!("lumen reproduce run.proof.json --key keys/signer.pub.pem --keys other --out {out}"))
+        place.run(&format!(
+            "lumen reproduce run.proof.json --key keys/signer.pub.pem --keys other --out {out}"
+        ))
     };
     let ran = reproduce("again");
     assert_eq!(ran.code, Some(1), "{ran:?}");
-    assert!(ran.stdout.contains("benchmark.csv: identical\nepisodes.csv: DIFFERENT (from line 5 on)"), "{ran:?}");
+    assert!(
+        ran.stdout.contains("benchmark.csv: identical\nepisodes.csv: DIFFERENT (from line 5 on)"),
+        "{ran:?}"
+    );
     assert!(ran.stderr.contains("the first difference is in episodes.csv (from line 5 on)"), "{ran:?}");
     assert!(!place.path("again.proof.json").exists() && !place.path("log/tile/0/000.p/2").exists());
     fs::rename(place.path("run"), place.path("elsewhere")).unwrap();
@@ -255,7 +271,11 @@ fn files_are_signed_and_folders_have_a_fingerprint() {
     place.write("run/more", "");
     fs::remove_file(place.path("run/benchmark.csv")).unwrap();
     let ran = place.run("lumen fingerprint run --check print.json");
-    assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), "benchmark.csv: missing\nmore: added\n"), "{ran:?}");
+    assert_eq!(
+        (ran.code, ran.stdout.as_str()),
+        (Some(1), "benchmark.csv: missing\nmore: added\n"),
+        "{ran:?}"
+    );
     place.refused("lumen fingerprint run --check file");
     place.refused("lumen fingerprint nothing");
 }
@@ -294,6 +314,8 @@ fn a_passphrase_is_told_by_a_file() {
     let signed = with(Some("pass"), "lumen sign file --keys keys");
     assert_eq!(signed.code, Some(0), "{signed:?}");
     for ran in [made, none, wrong, signed] {
-        assert!(!ran.stdout.contains("secret") && !ran.stderr.contains("secret") && !ran.stderr.contains("xyzzy"));
+        assert!(
+            !ran.stdout.contains("secret") && !ran.stderr.contains("secret") && !ran.stderr.contains("xyzzy")
+        );
     }
 }

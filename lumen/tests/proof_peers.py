@@ -16,6 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 from google.protobuf import json_format
 from in_toto_attestation.predicates.provenance.v1 import provenance_pb2
@@ -85,7 +86,7 @@ def theirs():
     signer = CryptoSigner.generate_ed25519()
     envelope = Envelope(payload, "application/vnd.in-toto+json", {})
     envelope.sign(signer)
-    public = load_pem_public_key(signer.public_key.keyval["public"].encode())
+    public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(signer.public_key.keyval["public"]))
     pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     return {"envelope": json.dumps(envelope.to_dict()), "public": pem}
 

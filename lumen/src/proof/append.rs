@@ -65,16 +65,22 @@ impl<'a> Writer<'a> {
                 }
             }
             if origin.is_some_and(|origin| origin != note.head.origin) {
-                return refused(format!("the origin of this log is {}; leave --origin out", note.head.origin));
+                return refused(format!(
+                    "the origin of this log is {}; leave --origin out",
+                    note.head.origin
+                ));
             }
             let edge = Edge::of(dir, &note.head)?;
             (note.head.origin, edge)
         } else {
             // Entries without a head are those of a log that lost it: a new one would write over them.
             if dir.join(Tile::Hashes(0, 0).path(WIDTH)).exists() {
-                return refused("it is missing, and there are entries: put it back, or choose another --log".to_owned());
+                return refused(
+                    "it is missing, and there are entries: put it back, or choose another --log".to_owned(),
+                );
             }
-            let origin = origin.map_or_else(|| format!("resonetics.lumen/{}", &public.id()[..16]), str::to_owned);
+            let origin =
+                origin.map_or_else(|| format!("resonetics.lumen/{}", &public.id()[..16]), str::to_owned);
             if !is_origin(&origin) {
                 return Err(Error::Refused(format!(
                     "`{origin}` cannot name a log; allowed are 1 to 200 letters without spaces and `+`"

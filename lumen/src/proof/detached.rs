@@ -6,9 +6,9 @@
 use std::path::{Path, PathBuf};
 
 use humantime::format_rfc3339_seconds;
+use resonetics_runs::Error;
 use resonetics_runs::files::{check_new, write_new};
 use resonetics_runs::run_dir::seconds;
-use resonetics_runs::Error;
 use serde::{Deserialize, Serialize};
 
 use super::digest::digest;
@@ -79,8 +79,9 @@ pub fn sign(path: &Path, key: &Secret) -> Result<PathBuf, Error> {
     let sig = base64(&key.sign(message(&sha256, &time).as_bytes()));
     let keyid = key.public().id();
     let written = Detached { format: FORMAT.to_owned(), keyid, digest: Digest { sha256 }, time, sig };
-    let mut bytes = serde_json::to_vec_pretty(&written)
-        .map_err(|error| Error::Failed(format!("cannot encode the signature: {error}; please report this")))?;
+    let mut bytes = serde_json::to_vec_pretty(&written).map_err(|error| {
+        Error::Failed(format!("cannot encode the signature: {error}; please report this"))
+    })?;
     bytes.push(b'\n');
     write_new(&beside, &bytes)?;
     Ok(beside)

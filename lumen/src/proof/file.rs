@@ -102,8 +102,7 @@ pub fn prove(
     let mut log = Log::open(log, &[key.public()])?;
     let inclusion = log.inclusion(index)?.iter().map(|hash| hex(hash)).collect();
     drop(writer);
-    let proof =
-        Proof { format: FORMAT.to_owned(), envelope, checkpoint: log.note.clone(), index, inclusion };
+    let proof = Proof { format: FORMAT.to_owned(), envelope, checkpoint: log.note.clone(), index, inclusion };
     let mut bytes = serde_json::to_vec_pretty(&proof)
         .map_err(|error| Error::Failed(format!("cannot encode the proof: {error}; please report this")))?;
     bytes.push(b'\n');

@@ -88,7 +88,9 @@ impl Fingerprint {
             .map_err(|why| Error::Refused(format!("{shown} is no fingerprint: {why}; check the path")))?;
         let sorted = read.files.windows(2).all(|two| two[0].path < two[1].path);
         if read.format != FORMAT || !sorted || hash_of_hex(&read.root).is_none() {
-            return Err(Error::Refused(format!("{shown} is no fingerprint of format {FORMAT}; check the path")));
+            return Err(Error::Refused(format!(
+                "{shown} is no fingerprint of format {FORMAT}; check the path"
+            )));
         }
         if root_of(&read.files) != read.root {
             return Err(Error::Failed(format!("{shown} was changed: its root is not that of its files")));
@@ -107,9 +109,9 @@ impl Fingerprint {
         let told = |name: &&String| match (was.get(*name), is.get(*name)) {
             (Some(_), None) => Some(format!("{name}: missing")),
             (None, _) => Some(format!("{name}: added")),
-            (Some(was), Some(is)) => (was != is).then(|| {
-                format!("{name}: changed, from {} bytes to {}", was.size, is.size)
-            }),
+            (Some(was), Some(is)) => {
+                (was != is).then(|| format!("{name}: changed, from {} bytes to {}", was.size, is.size))
+            }
         };
         names.iter().filter_map(told).collect()
     }
@@ -119,21 +121,23 @@ impl Fingerprint {
     /// # Errors
     /// [`Error::Failed`] if it cannot be encoded.
     pub fn text(&self) -> Result<String, Error> {
-        serde_json::to_string_pretty(self)
-            .map_err(|error| Error::Failed(format!("cannot encode the fingerprint: {error}; please report this")))
+        serde_json::to_string_pretty(self).map_err(|error| {
+            Error::Failed(format!("cannot encode the fingerprint: {error}; please report this"))
+        })
     }
 }
 
 fn of_file(dir: &Path, name: &Path) -> Result<Entry, Error> {
     let path = dir.join(name);
-    let text = name.to_str().ok_or_else(|| {
-        Error::Refused(format!("the name of {} is no text: rename it", path.display()))
-    })?;
+    let text = name
+        .to_str()
+        .ok_or_else(|| Error::Refused(format!("the name of {} is no text: rename it", path.display())))?;
     let (size, sha256) = digest(&path)?;
     Ok(Entry { path: text.to_owned(), sha256, size })
 }
 
 fn root_of(files: &[Entry]) -> String {
-    let leaves: Vec<_> = files.iter().map(|file| leaf(serde_json::json!(file).to_string().as_bytes())).collect();
+    let leaves: Vec<_> =
+        files.iter().map(|file| leaf(serde_json::json!(file).to_string().as_bytes())).collect();
     hex(&root(&leaves))
 }

@@ -158,7 +158,10 @@ impl Secret {
                 let encrypted: EncryptedPrivateKeyInfoRef<'_> =
                     document.as_bytes().try_into().map_err(|_| none())?;
                 encrypted.decrypt(passphrase()?).map_err(|_| {
-                    Error::Refused(format!("the passphrase does not open {}; give the right one", path.display()))
+                    Error::Refused(format!(
+                        "the passphrase does not open {}; give the right one",
+                        path.display()
+                    ))
                 })?
             }
             _ => return Err(none()),
@@ -184,7 +187,9 @@ impl Secret {
     }
 
     fn pem(&self, passphrase: Option<&str>) -> Result<impl std::ops::Deref<Target = String> + use<>, Error> {
-        let failed = |error: &dyn std::fmt::Display| Error::Failed(format!("cannot write the key: {error}; please report this"));
+        let failed = |error: &dyn std::fmt::Display| {
+            Error::Failed(format!("cannot write the key: {error}; please report this"))
+        };
         let der = [&PKCS8[..], self.0.as_bytes()].concat();
         let plain = SecretDocument::try_from(der).map_err(|error| failed(&error))?;
         let Some(passphrase) = passphrase else {
@@ -194,9 +199,10 @@ impl Secret {
         let cost = scrypt::Params::new(log_n, r, p).map_err(|error| failed(&error))?;
         let (random, more) = (drawn()?, drawn()?);
         let (iv, _) = more.split_first_chunk::<16>().ok_or_else(|| failed(&"no bytes"))?;
-        let parameters =
-            pbes2::Parameters::generate_scrypt_aes256cbc(cost, &random[..16], *iv).map_err(|error| failed(&error))?;
-        let info: PrivateKeyInfoRef<'_> = plain.as_bytes().try_into().map_err(|error: pkcs8::Error| failed(&error))?;
+        let parameters = pbes2::Parameters::generate_scrypt_aes256cbc(cost, &random[..16], *iv)
+            .map_err(|error| failed(&error))?;
+        let info: PrivateKeyInfoRef<'_> =
+            plain.as_bytes().try_into().map_err(|error: pkcs8::Error| failed(&error))?;
         let encrypted = info.encrypt_with_params(parameters, passphrase).map_err(|error| failed(&error))?;
         encrypted.to_pem(ENCRYPTED, pkcs8::LineEnding::LF).map_err(|error| failed(&error))
     }
@@ -217,14 +223,19 @@ fn private(path: &Path, most: u32) -> Result<(), Error> {
 /// Bytes that nobody can foretell.
 fn drawn() -> Result<[u8; 32], Error> {
     let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Error::Failed(format!("the system draws no random numbers: {error}; no key was made")))?;
+    getrandom::fill(&mut bytes).map_err(|error| {
+        Error::Failed(format!("the system draws no random numbers: {error}; no key was made"))
+    })?;
     Ok(bytes)
 }
 
 fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let mut file: File =
-        File::options().write(true).create_new(true).mode(0o600).open(path).map_err(error::io("create", path))?;
+    let mut file: File = File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(error::io("create", path))?;
     let written = file.write_all(bytes).and_then(|()| file.sync_all());
     written.map_err(|problem| {
         // Half a key would be in the way of the next attempt.

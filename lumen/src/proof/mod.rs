@@ -20,7 +20,7 @@ pub mod key;
 pub mod log;
 pub mod note;
 pub mod statement;
-mod text;
+pub mod text;
 pub mod tiles;
 pub mod tree;
 pub mod verify;

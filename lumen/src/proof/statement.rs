@@ -145,9 +145,8 @@ impl Statement {
         if statement.subject.windows(2).any(|two| two[0].name >= two[1].name) {
             return Err("its subjects are not sorted, each once".to_owned());
         }
-        let whole = |subject: &Subject| {
-            hash_of_hex(&subject.digest.sha256).is_some() && is_inside(&subject.name)
-        };
+        let whole =
+            |subject: &Subject| hash_of_hex(&subject.digest.sha256).is_some() && is_inside(&subject.name);
         if !statement.subject.iter().all(whole) {
             return Err("a subject has no SHA-256, or a name that leads out of its folder".to_owned());
         }
@@ -255,14 +254,21 @@ fn byproducts(run: &Path) -> Result<Vec<Value>, Error> {
     Ok(vec![json!({ "name": name, "digest": { "sha256": digest(&path)?.1 } })])
 }
 
-fn of_record(record: &Value, config: &str, settings: &toml::Table, built: &Built<'_>, made: Vec<Value>) -> Value {
+fn of_record(
+    record: &Value,
+    config: &str,
+    settings: &toml::Table,
+    built: &Built<'_>,
+    made: Vec<Value>,
+) -> Value {
     let mut external = Map::new();
     external.insert("command".to_owned(), record.get("command").cloned().unwrap_or_default());
     external.insert("config".to_owned(), config.into());
     if let Some(seed) = record.get("seed").and_then(Value::as_u64) {
         external.insert("seed".to_owned(), seed.to_string().into());
     }
-    let mut needed = vec![json!({ "name": "config.toml", "digest": { "sha256": sha256(config.as_bytes()) } })];
+    let mut needed =
+        vec![json!({ "name": "config.toml", "digest": { "sha256": sha256(config.as_bytes()) } })];
     needed.extend(program(record, built));
     checkpoints(settings.iter(), &mut needed);
     json!({

@@ -5,8 +5,8 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::de::{DeserializeOwned, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 use super::tree::Hash;
@@ -133,7 +133,9 @@ mod tests {
     fn a_key_that_is_there_twice_is_refused_however_deep() {
         let value: Value = strict(br#"{"a":[{"b":1,"c":null}],"d":-2.5,"e":"x"}"#).unwrap();
         assert_eq!(value["a"][0]["b"], 1);
-        for bad in [&br#"{"a":1,"a":1}"#[..], br#"{"x":[{"a":1,"b":2,"a":3}]}"#, br#"{"a":1} x"#, b"{", b"NaN"] {
+        for bad in
+            [&br#"{"a":1,"a":1}"#[..], br#"{"x":[{"a":1,"b":2,"a":3}]}"#, br#"{"a":1} x"#, b"{", b"NaN"]
+        {
             assert!(strict::<Value>(bad).is_err());
         }
     }

@@ -39,8 +39,7 @@ impl Made {
         let first = made.statement("2.json");
         for (by, log, name) in [(&made.other, "other-log", "repeated"), (&made.key, "log", "self")] {
             made.place.run(name, 2);
-            let again =
-                first.reproduced(&first.bytes(), &made.place.path(name), &Built::default()).unwrap();
+            let again = first.reproduced(&first.bytes(), &made.place.path(name), &Built::default()).unwrap();
             let (log, path) = (made.place.path(log), made.place.path(&format!("{name}.json")));
             prove(&again, by, &log, None, &path).unwrap();
         }
@@ -249,36 +248,73 @@ fn of_envelopes() -> Vec<Case> {
     let (wrong, damaged) = ("signature of the statement is wrong", "envelope is damaged");
     let set = |key: &'static str, value: Value| envelope(move |_, it| it[key] = value.clone());
     vec![
-        ("a payload of another run", Ends::Bad, wrong, envelope(|made, it| {
-            let other: Value = serde_json::from_str(made.json("1.json")["envelope"].as_str().unwrap()).unwrap();
-            it["payload"] = other["payload"].clone();
-        })),
-        ("a letter of the payload", Ends::Bad, wrong, envelope(|_, it| {
-            let text = it["payload"].as_str().unwrap().to_owned();
-            it["payload"] = (text[..40].to_owned() + &turned(&text[40..])).into();
-        })),
-        ("a letter of the signature", Ends::Bad, wrong, envelope(|_, it| {
-            it["signatures"][0]["sig"] = turned(it["signatures"][0]["sig"].as_str().unwrap()).into();
-        })),
+        (
+            "a payload of another run",
+            Ends::Bad,
+            wrong,
+            envelope(|made, it| {
+                let other: Value =
+                    serde_json::from_str(made.json("1.json")["envelope"].as_str().unwrap()).unwrap();
+                it["payload"] = other["payload"].clone();
+            }),
+        ),
+        (
+            "a letter of the payload",
+            Ends::Bad,
+            wrong,
+            envelope(|_, it| {
+                let text = it["payload"].as_str().unwrap().to_owned();
+                it["payload"] = (text[..40].to_owned() + &turned(&text[40..])).into();
+            }),
+        ),
+        (
+            "a letter of the signature",
+            Ends::Bad,
+            wrong,
+            envelope(|_, it| {
+                it["signatures"][0]["sig"] = turned(it["signatures"][0]["sig"].as_str().unwrap()).into();
+            }),
+        ),
         ("a short signature", Ends::Bad, wrong, envelope(|_, it| it["signatures"][0]["sig"] = "AAAA".into())),
-        ("another key under the name of ours", Ends::Bad, wrong, envelope(|made, it| {
-            let body = made.statement("2.json").bytes();
-            let other: Value = serde_json::from_str(&Envelope::seal(IN_TOTO, &body, &made.other)).unwrap();
-            it["signatures"][0]["sig"] = other["signatures"][0]["sig"].clone();
-        })),
-        ("another key", Ends::Bad, "signer is none of the given keys", envelope(|made, it| {
-            let body = made.statement("2.json").bytes();
-            *it = serde_json::from_str(&Envelope::seal(IN_TOTO, &body, &made.other)).unwrap();
-        })),
-        ("a wrong signature beside a right one", Ends::Bad, wrong, envelope(|_, it| {
-            let mut again = it["signatures"][0].clone();
-            again["sig"] = turned(again["sig"].as_str().unwrap()).into();
-            it["signatures"].as_array_mut().unwrap().push(again);
-        })),
+        (
+            "another key under the name of ours",
+            Ends::Bad,
+            wrong,
+            envelope(|made, it| {
+                let body = made.statement("2.json").bytes();
+                let other: Value =
+                    serde_json::from_str(&Envelope::seal(IN_TOTO, &body, &made.other)).unwrap();
+                it["signatures"][0]["sig"] = other["signatures"][0]["sig"].clone();
+            }),
+        ),
+        (
+            "another key",
+            Ends::Bad,
+            "signer is none of the given keys",
+            envelope(|made, it| {
+                let body = made.statement("2.json").bytes();
+                *it = serde_json::from_str(&Envelope::seal(IN_TOTO, &body, &made.other)).unwrap();
+            }),
+        ),
+        (
+            "a wrong signature beside a right one",
+            Ends::Bad,
+            wrong,
+            envelope(|_, it| {
+                let mut again = it["signatures"][0].clone();
+                again["sig"] = turned(again["sig"].as_str().unwrap()).into();
+                it["signatures"].as_array_mut().unwrap().push(again);
+            }),
+        ),
         ("another type", Ends::Bad, wrong, set("payloadType", "application/json".into())),
-        ("another type, signed", Ends::Bad, "statement is malformed", Box::new(|made, proof| {
-            *proof = made.sealed("application/json", &made.statement("2.json").bytes());
-        })),
+        (
+            "another type, signed",
+            Ends::Bad,
+            "statement is malformed",
+            Box::new(|made, proof| {
+                *proof = made.sealed("application/json", &made.statement("2.json").bytes());
+            }),
+        ),
         ("no signature", Ends::Bad, damaged, set("signatures", json!([]))),
         ("a field more", Ends::Bad, damaged, set("more", json!(1))),
         ("base64 without padding", Ends::Bad, damaged, set("payload", "YWI".into())),
@@ -286,9 +322,14 @@ fn of_envelopes() -> Vec<Case> {
         ("a space", Ends::Bad, "does not include", edit("envelope", "{", "{ ")),
         ("a key twice", Ends::Bad, damaged, edit("envelope", "{", "{\"payload\":\"\",")),
         ("no JSON", Ends::Bad, damaged, edit("envelope", "{", "")),
-        ("the envelope of another entry", Ends::Bad, "does not include", Box::new(|made, proof| {
-            proof["envelope"] = made.json("1.json")["envelope"].clone();
-        })),
+        (
+            "the envelope of another entry",
+            Ends::Bad,
+            "does not include",
+            Box::new(|made, proof| {
+                proof["envelope"] = made.json("1.json")["envelope"].clone();
+            }),
+        ),
     ]
 }
 
@@ -312,11 +353,16 @@ fn of_statements() -> Vec<Case> {
     ];
     let cases = cases.map(|(what, from, to)| (what, Ends::Bad, malformed, said(from, to)));
     let mut cases: Vec<Case> = cases.into();
-    cases.push(("no subject", Ends::Bad, malformed, Box::new(|made, proof| {
-        let mut statement: Value = serde_json::from_slice(&made.statement("2.json").bytes()).unwrap();
-        statement["subject"] = json!([]);
-        *proof = made.sealed(IN_TOTO, statement.to_string().as_bytes());
-    })));
+    cases.push((
+        "no subject",
+        Ends::Bad,
+        malformed,
+        Box::new(|made, proof| {
+            let mut statement: Value = serde_json::from_slice(&made.statement("2.json").bytes()).unwrap();
+            statement["subject"] = json!([]);
+            *proof = made.sealed(IN_TOTO, statement.to_string().as_bytes());
+        }),
+    ));
     cases.push(("a seed that is said otherwise holds as it is said", Ends::Good, "", said("\"2\"", "\"3\"")));
     cases
 }
@@ -340,33 +386,63 @@ fn of_logs() -> Vec<Case> {
         ("a line more", Ends::Bad, wrong, edit("checkpoint", "\n\n", "\nmore\n\n")),
         ("another line end", Ends::Bad, damaged, edit("checkpoint", "\n2\n", "\r\n2\n")),
         ("a hyphen", Ends::Bad, damaged, edit("checkpoint", "\u{2014}", "-")),
-        ("no last line end", Ends::Bad, damaged, Box::new(|_, proof| {
-            proof["checkpoint"] = proof["checkpoint"].as_str().unwrap().trim_end().into();
-        })),
-        ("a letter of the root", Ends::Bad, wrong, Box::new(|_, proof| {
-            let text = proof["checkpoint"].as_str().unwrap();
-            let (before, root) = text.split_once("\n2\n").unwrap();
-            proof["checkpoint"] = format!("{before}\n2\n{}", turned(root)).into();
-        })),
-        ("a letter of its signature", Ends::Bad, wrong, Box::new(|_, proof| {
-            let text = proof["checkpoint"].as_str().unwrap();
-            let at = text.len() - 30;
-            proof["checkpoint"] = format!("{}{}", &text[..at], turned(&text[at..])).into();
-        })),
-        ("the head of another log", Ends::Bad, "key of the log is none", Box::new(|made, proof| {
-            proof["checkpoint"] = made.json("repeated.json")["checkpoint"].clone();
-        })),
-        ("an older head", Ends::Bad, out, Box::new(|made, proof| {
-            proof["checkpoint"] = made.json("1.json")["checkpoint"].clone();
-        })),
+        (
+            "no last line end",
+            Ends::Bad,
+            damaged,
+            Box::new(|_, proof| {
+                proof["checkpoint"] = proof["checkpoint"].as_str().unwrap().trim_end().into();
+            }),
+        ),
+        (
+            "a letter of the root",
+            Ends::Bad,
+            wrong,
+            Box::new(|_, proof| {
+                let text = proof["checkpoint"].as_str().unwrap();
+                let (before, root) = text.split_once("\n2\n").unwrap();
+                proof["checkpoint"] = format!("{before}\n2\n{}", turned(root)).into();
+            }),
+        ),
+        (
+            "a letter of its signature",
+            Ends::Bad,
+            wrong,
+            Box::new(|_, proof| {
+                let text = proof["checkpoint"].as_str().unwrap();
+                let at = text.len() - 30;
+                proof["checkpoint"] = format!("{}{}", &text[..at], turned(&text[at..])).into();
+            }),
+        ),
+        (
+            "the head of another log",
+            Ends::Bad,
+            "key of the log is none",
+            Box::new(|made, proof| {
+                proof["checkpoint"] = made.json("repeated.json")["checkpoint"].clone();
+            }),
+        ),
+        (
+            "an older head",
+            Ends::Bad,
+            out,
+            Box::new(|made, proof| {
+                proof["checkpoint"] = made.json("1.json")["checkpoint"].clone();
+            }),
+        ),
         ("another index", Ends::Bad, out, set("index", json!(0))),
         ("an index behind the end", Ends::Bad, out, set("index", json!(2))),
         ("a proof that is too short", Ends::Bad, out, inclusion(|proof| drop(proof.pop()))),
         ("a proof that is too long", Ends::Bad, out, inclusion(|proof| proof.push(proof[0].clone()))),
         ("another hash", Ends::Bad, out, inclusion(|proof| proof[0] = "0".repeat(64).into())),
-        ("capital letters", Ends::Bad, out, inclusion(|proof| {
-            proof[0] = proof[0].as_str().unwrap().to_uppercase().into();
-        })),
+        (
+            "capital letters",
+            Ends::Bad,
+            out,
+            inclusion(|proof| {
+                proof[0] = proof[0].as_str().unwrap().to_uppercase().into();
+            }),
+        ),
         ("what is no hash", Ends::Bad, out, inclusion(|proof| proof[0] = "00".into())),
     ]
 }
@@ -402,14 +478,18 @@ fn each_part_of_a_proof_that_is_changed_is_found_by_both_verifiers() {
         let (ends, told) = both(&made.place, "changed.json", &KEY);
         assert_eq!(ends, *expected, "{what}: {told}");
         let empty = told["reasons"] == json!([]);
-        assert!(if reason.is_empty() { empty } else { told["reasons"].to_string().contains(reason) }, "{what}: {told}");
+        assert!(
+            if reason.is_empty() { empty } else { told["reasons"].to_string().contains(reason) },
+            "{what}: {told}"
+        );
         tried += 1;
     }
     assert!(tried >= 50, "{tried}");
     // What is no JSON, in part, twice, or not at all.
     let text = whole.to_string();
     let twice = text.replacen('{', "{\"index\":0,", 1);
-    for bad in [&text[..text.len() / 2], "", "null", &twice, &format!("\u{feff}{text}"), &format!("{text}x")] {
+    for bad in [&text[..text.len() / 2], "", "null", &twice, &format!("\u{feff}{text}"), &format!("{text}x")]
+    {
         fs::write(made.place.path("changed.json"), bad).unwrap();
         let (ends, told) = both(&made.place, "changed.json", &KEY);
         assert!(ends == Ends::Bad && told["reasons"] == json!(["the file is no proof"]), "{bad}: {told}");

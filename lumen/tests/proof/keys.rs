@@ -39,7 +39,9 @@ fn a_key_is_made_once_and_for_its_owner_alone() {
     fs::write(dir.join("signer.pem"), &before).unwrap();
     fs::set_permissions(dir.join("signer.pem"), Permissions::from_mode(0o600)).unwrap();
     assert_eq!(Secret::open(&dir, &none).unwrap().public(), public);
-    for (path, lax) in [(dir.join("signer.pem"), 0o640), (dir.join("signer.pem"), 0o604), (dir.clone(), 0o710)] {
+    for (path, lax) in
+        [(dir.join("signer.pem"), 0o640), (dir.join("signer.pem"), 0o604), (dir.clone(), 0o710)]
+    {
         let strict = mode(&path);
         fs::set_permissions(&path, Permissions::from_mode(lax)).unwrap();
         let said = Secret::open(&dir, &none).err().unwrap();
@@ -111,7 +113,9 @@ fn what_is_no_key_is_refused() {
     let path = place.path("keys/signer.pem");
     let whole = fs::read_to_string(&path).unwrap();
     let rsa = openssl(&["genpkey", "-algorithm", "x25519"], &place.path(""));
-    for bad in ["", "x", &whole[..60], &whole.replace("PRIVATE", "SECRET"), std::str::from_utf8(&rsa).unwrap()] {
+    for bad in
+        ["", "x", &whole[..60], &whole.replace("PRIVATE", "SECRET"), std::str::from_utf8(&rsa).unwrap()]
+    {
         fs::write(&path, bad).unwrap();
         let said = Secret::open(&place.path("keys"), &none).err().unwrap();
         assert!(said.is_refusal() && !said.to_string().contains("MC4C"), "{bad}: {said}");

@@ -17,7 +17,8 @@ fn found(log: &Path, key: &Public, heads: &Path) -> Result<Held, Error> {
     let heads = Heads::read(heads)?;
     let opened = Log::open(log, std::slice::from_ref(key))?;
     let seen = heads.of(&opened.head.origin);
-    let sizes: Vec<u64> = seen.iter().map(|(size, _)| *size).filter(|size| *size <= opened.head.size).collect();
+    let sizes: Vec<u64> =
+        seen.iter().map(|(size, _)| *size).filter(|size| *size <= opened.head.size).collect();
     let roots = verify(&opened, log, &sizes)?;
     Ok(held(&seen, opened.head.size, &roots))
 }
@@ -110,7 +111,8 @@ fn each_change_of_the_head_is_found() {
 #[test]
 fn what_was_taken_back_forked_or_put_in_another_order_is_found_by_who_kept_a_head() {
     let (place, key) = kept();
-    let secret = resonetics_lumen::proof::key::Secret::open(&place.path("keys"), &super::common::none).unwrap();
+    let secret =
+        resonetics_lumen::proof::key::Secret::open(&place.path("keys"), &super::common::none).unwrap();
     let heads = place.path("heads.jsonl");
     let now = Log::open(&place.path("log"), &[]).unwrap().head;
     Heads::read(&heads).unwrap().keep(&now, &heads).unwrap();
@@ -179,7 +181,10 @@ fn one_at_a_time_appends_and_only_with_the_key_of_the_log() {
     let said = Writer::open(&log, &other, None).err().unwrap();
     assert!(said.is_refusal() && said.to_string().contains("another key signs this log"), "{said}");
     let said = Writer::open(&log, &key, Some("another.name")).err().unwrap();
-    assert!(said.is_refusal() && said.to_string().contains("origin of this log is resonetics.lumen/"), "{said}");
+    assert!(
+        said.is_refusal() && said.to_string().contains("origin of this log is resonetics.lumen/"),
+        "{said}"
+    );
     for bad in ["", "a b", "a+b", "a\nb"] {
         assert!(Writer::open(&place.path("new"), &key, Some(bad)).err().unwrap().is_refusal(), "{bad:?}");
     }

@@ -16,7 +16,10 @@ fn peer() -> (Value, Public) {
 /// The specification's example, and what securesystemslib makes of an empty object.
 #[test]
 fn what_is_signed_are_type_and_body_behind_their_lengths() {
-    assert_eq!(pae("http://example.com/HelloWorld", b"hello world"), b"DSSEv1 29 http://example.com/HelloWorld 11 hello world");
+    assert_eq!(
+        pae("http://example.com/HelloWorld", b"hello world"),
+        b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
+    );
     assert_eq!(pae(IN_TOTO, b"{}"), b"DSSEv1 28 application/vnd.in-toto+json 2 {}");
     // Lengths are of bytes.
     assert_eq!(pae("é", "é".as_bytes()), "DSSEv1 2 é 2 é".as_bytes());

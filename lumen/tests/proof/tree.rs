@@ -3,7 +3,7 @@
 
 use resonetics_lumen::proof::log::Log;
 use resonetics_lumen::proof::tree::{
-    Hash, InMemory, Subtrees, consistency, consistent, inclusion, includes, leaf, range,
+    Hash, InMemory, Subtrees, consistency, consistent, includes, inclusion, leaf, range,
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};

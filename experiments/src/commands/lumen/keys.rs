@@ -40,7 +40,9 @@ pub fn run(args: &KeysArgs) -> Result<(), Error> {
         None if args.passphrase => {
             let first = typed("passphrase of the new key")?;
             if typed("the same again")? != first {
-                return Err(Error::Refused("the two passphrases differ: no key was made; try again".to_owned()));
+                return Err(Error::Refused(
+                    "the two passphrases differ: no key was made; try again".to_owned(),
+                ));
             }
             Some(first)
         }

@@ -100,8 +100,11 @@ fn line(tty: &mut File) -> Result<String, Error> {
             Ok(_) => bytes.push(one[0]),
             Err(problem) if problem.kind() == ErrorKind::WouldBlock => sleep(Duration::from_millis(20)),
             Err(problem) if problem.kind() == ErrorKind::Interrupted => {}
-            Err(problem) => return Err(error::io("read", Path::new("/dev/tty"))(io::Error::from(problem.kind()))),
+            Err(problem) => {
+                return Err(error::io("read", Path::new("/dev/tty"))(io::Error::from(problem.kind())));
+            }
         }
     }
-    String::from_utf8(bytes).map_err(|_| Error::Refused("the passphrase is no text; type it again".to_owned()))
+    String::from_utf8(bytes)
+        .map_err(|_| Error::Refused("the passphrase is no text; type it again".to_owned()))
 }

@@ -36,12 +36,14 @@ pub fn run(args: &ReproduceArgs, context: Context) -> Result<(), Error> {
     let shown = args.proof.display().to_string();
     let (statement, payload) = opened(args, &shown)?;
     let key = own_key(args, &shown)?;
-    let config = statement.config().ok_or_else(|| {
-        Error::Refused(format!("{shown} holds no settings: its run cannot be repeated"))
-    })?;
+    let config = statement
+        .config()
+        .ok_or_else(|| Error::Refused(format!("{shown} holds no settings: its run cannot be repeated")))?;
     let (plan, unrecorded) = planned(config, &format!("the run of {shown}"), None)?;
     for agent in unrecorded {
-        note(format_args!("which checkpoint of {agent} acted is not recorded: the best one there is now does"));
+        note(format_args!(
+            "which checkpoint of {agent} acted is not recorded: the best one there is now does"
+        ));
     }
     let dir = again(&plan, args.out.out.as_deref(), context)?;
     compare(&statement, run_of(&args.proof).as_deref(), &dir)?;
@@ -71,7 +73,9 @@ fn opened(args: &ReproduceArgs, shown: &str) -> Result<(Statement, Vec<u8>), Err
         Ends::Unknown if keys.is_empty() => {
             note(format_args!("whose {shown} is was not checked: give --key"));
         }
-        Ends::Unknown => return Err(Error::Unknown(format!("whether {shown} holds is not known: {reasons}"))),
+        Ends::Unknown => {
+            return Err(Error::Unknown(format!("whether {shown} holds is not known: {reasons}")));
+        }
     }
     let refused = |why: String| Error::Refused(format!("{shown} is no proof of a run: {why}"));
     Proof::parse(&bytes).and_then(|proof| proof.statement()).map_err(refused)
