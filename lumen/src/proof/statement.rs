@@ -226,7 +226,10 @@ pub fn subjects(run: &Path, files: &[impl AsRef<Path>]) -> Result<Vec<Subject>, 
     };
     let mut subjects = files.iter().map(|file| named(file.as_ref())).collect::<Result<Vec<_>, _>>()?;
     if subjects.is_empty() {
-        return Err(Error::Refused(format!("{} has no results that a proof could be of", run.display())));
+        return Err(Error::Refused(format!(
+            "{} has no results that a proof could be of: what `resonetics rerun` compares can be proven",
+            run.display()
+        )));
     }
     subjects.sort();
     Ok(subjects)

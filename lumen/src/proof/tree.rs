@@ -4,6 +4,9 @@
 //! A leaf and a node are hashed with different first bytes, so that none passes for the other; no leaf is doubled, so
 //! that two lists never have the same root.
 
+use std::collections::HashMap;
+use std::convert::Infallible;
+
 use sha2::{Digest, Sha256};
 
 /// A SHA-256.
@@ -207,13 +210,30 @@ pub fn consistent(old: u64, old_root: &Hash, new: u64, new_root: &Hash, proof: &
 pub struct InMemory {
     /// The hashes of its leaves.
     pub leaves: Vec<Hash>,
+    known: HashMap<(u32, u64), Hash>,
+}
+
+impl InMemory {
+    /// The tree over these hashes of leaves.
+    #[must_use]
+    pub fn new(leaves: Vec<Hash>) -> InMemory {
+        InMemory { leaves, known: HashMap::new() }
+    }
 }
 
 impl Subtrees for InMemory {
-    type Error = std::convert::Infallible;
+    type Error = Infallible;
 
     fn full(&mut self, level: u32, index: u64) -> Result<Hash, Self::Error> {
-        let from = (index << level) as usize;
-        Ok(root(&self.leaves[from..from + (1 << level)]))
+        if level == 0 {
+            return Ok(self.leaves[index as usize]);
+        }
+        if let Some(hash) = self.known.get(&(level, index)) {
+            return Ok(*hash);
+        }
+        let (left, right) = (self.full(level - 1, 2 * index)?, self.full(level - 1, 2 * index + 1)?);
+        let hash = node(&left, &right);
+        self.known.insert((level, index), hash);
+        Ok(hash)
     }
 }

@@ -22,7 +22,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn in_memory(size: u64) -> InMemory {
-    InMemory { leaves: (0..size).map(|number| leaf(&entry(number))).collect() }
+    InMemory::new((0..size).map(|number| leaf(&entry(number))).collect())
 }
 
 fn summed(proofs: impl Iterator<Item = Vec<Hash>>) -> String {
@@ -62,7 +62,10 @@ fn trees_in_tiles_are_those_of_the_definitions() {
         let head = append(&log, &key, size.saturating_sub(1)..size).unwrap();
         assert_eq!((head.size, hex(&head.root)), (size, recorded["root"].as_str().unwrap().to_owned()));
         let mut log = Log::open(&log, &[key.public()]).unwrap();
-        as_recorded(&mut log, size, recorded);
+        // Every proof of a tile is made anew: those of sizes around what tiles end at are enough.
+        if size < 20 || size % 32 == 0 || (250..262).contains(&size) || size > 295 {
+            as_recorded(&mut log, size, recorded);
+        }
         // A partial tile is as wide as the last head says, and there is no other.
         if size > 256 {
             assert!(!place.path("log/tile/0/000.p").exists());
