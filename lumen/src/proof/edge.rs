@@ -41,7 +41,9 @@ impl Edge {
             if entries.iter().zip(&edge.levels[0]).any(|(entry, hash)| leaf(entry) != *hash) {
                 return Err(tile.damaged(log, width, "an entry has not the hash that the log has of it"));
             }
-            entries.iter().for_each(|entry| edge.keep(entry));
+            for entry in &entries {
+                edge.keep(entry);
+            }
         }
         if edge.root() != head.root {
             return Err(Error::Failed(format!(
@@ -78,7 +80,7 @@ impl Edge {
         self.keep(entry);
         let mut number = self.size / WIDTH;
         self.size += 1;
-        if self.size % WIDTH == 0 {
+        if self.size.is_multiple_of(WIDTH) {
             take(Tile::Entries(number), WIDTH, &std::mem::take(&mut self.entries))?;
         }
         let mut hash = leaf(entry);

@@ -1,4 +1,4 @@
-//! Keys: Ed25519, as files that openssl reads (PKCS#8 and SubjectPublicKeyInfo, in PEM).
+//! Keys: Ed25519, as files that openssl reads (PKCS#8 and `SubjectPublicKeyInfo`, in PEM).
 //!
 //! A folder holds one: `signer.pem`, which nobody but its owner may read, and `signer.pub.pem`, which is for everybody.
 //! A key is named by the SHA-256 of its public half in DER, as
@@ -24,7 +24,7 @@ pub const PUBLIC: &str = "signer.pub.pem";
 
 /// The most bytes of a file with a key.
 const MOST: u64 = 1 << 16;
-/// SubjectPublicKeyInfo of Ed25519 (RFC 8410) before the 32 bytes of the key.
+/// `SubjectPublicKeyInfo` of Ed25519 (RFC 8410) before the 32 bytes of the key.
 const SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 /// PKCS#8, version 1, of Ed25519 before its 32 bytes. Version 2, with the public half, openssl 3.0 does not read.
 const PKCS8: [u8; 16] =

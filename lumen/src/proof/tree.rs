@@ -50,7 +50,7 @@ pub fn root(hashes: &[Hash]) -> Hash {
 
 /// The largest power of two below `size`, which is 2 or more.
 fn split(size: u64) -> u64 {
-    1 << (63 - (size - 1).leading_zeros())
+    1 << (size - 1).ilog2()
 }
 
 /// Where the hashes of full subtrees come from.

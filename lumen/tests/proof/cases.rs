@@ -1,5 +1,4 @@
 //! What can be changed of a proof, and what must then be said.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
 use resonetics_lumen::proof::check::Ends;
 use resonetics_lumen::proof::dsse::{Envelope, IN_TOTO};

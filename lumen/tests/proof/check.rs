@@ -8,11 +8,12 @@ use resonetics_lumen::proof::check::{Asked, Ends, check};
 use resonetics_lumen::proof::digest::digest;
 use resonetics_lumen::proof::dsse::Envelope;
 use resonetics_lumen::proof::heads::Heads;
+use resonetics_lumen::proof::text::hex;
 use serde_json::{Value, json};
 
 use super::cases::{of_envelopes, of_files, of_logs, of_statements, turned};
 use super::common::Place;
-use super::made::{Made, hex};
+use super::made::Made;
 
 /// What both verifiers say; `arguments` are those of the one in Python, whose words ours is asked by.
 fn both(place: &Place, file: &str, arguments: &[&str]) -> (Ends, Value) {

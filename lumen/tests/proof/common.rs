@@ -1,5 +1,4 @@
 //! Keys, runs and logs in a temporary folder.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
 use std::fs;
 use std::path::{Path, PathBuf};

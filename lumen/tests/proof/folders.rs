@@ -3,13 +3,10 @@
 use std::fs;
 
 use resonetics_lumen::proof::fingerprint::Fingerprint;
+use resonetics_lumen::proof::text::hex;
 use sha2::{Digest, Sha256};
 
 use super::common::Place;
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
 
 /// By hand: leaves and nodes of three files.
 #[test]

@@ -121,7 +121,7 @@ fn what_is_no_key_is_refused() {
         assert!(said.is_refusal() && !said.to_string().contains("MC4C"), "{bad}: {said}");
     }
     let pem = key.public().pem();
-    for bad in ["", &pem[1..], &pem.replace("MCow", "MCox"), &whole, &pem.replace("=", "")] {
+    for bad in ["", &pem[1..], &pem.replace("MCow", "MCox"), &whole, &pem.replace('=', "")] {
         assert_eq!(Public::parse(bad), None, "{bad}");
     }
     assert_eq!(Public::parse(&pem.replace('\n', "\r\n")), Some(key.public()));

@@ -1,5 +1,4 @@
 //! Proofs to be judged.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
 use std::fs;
 
@@ -10,6 +9,7 @@ use resonetics_lumen::proof::file::prove;
 use resonetics_lumen::proof::key::Secret;
 use resonetics_lumen::proof::log::Log;
 use resonetics_lumen::proof::statement::{Built, Statement};
+use resonetics_lumen::proof::text::hex;
 use serde_json::{Value, json};
 
 use super::common::Place;
@@ -67,8 +67,4 @@ impl Made {
             "inclusion": inclusion,
         })
     }
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -2,6 +2,7 @@
 //! 300; and that nothing else is taken for one.
 
 use resonetics_lumen::proof::log::Log;
+use resonetics_lumen::proof::text::hex;
 use resonetics_lumen::proof::tree::{
     Hash, InMemory, Subtrees, consistency, consistent, includes, inclusion, leaf, range,
 };
@@ -17,10 +18,6 @@ fn trees() -> Vec<Value> {
     oracle["trees"].as_array().unwrap().clone()
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn in_memory(size: u64) -> InMemory {
     InMemory::new((0..size).map(|number| leaf(&entry(number))).collect())
 }
@@ -29,7 +26,9 @@ fn summed(proofs: impl Iterator<Item = Vec<Hash>>) -> String {
     let mut sum = Sha256::new();
     for proof in proofs {
         sum.update([proof.len() as u8]);
-        proof.iter().for_each(|hash| sum.update(hash));
+        for hash in proof {
+            sum.update(hash);
+        }
     }
     hex(&sum.finalize())
 }
