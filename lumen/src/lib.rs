@@ -13,6 +13,7 @@ pub mod ledger;
 pub mod log;
 pub mod memory;
 pub mod notify;
+pub mod proof;
 pub mod resonance;
 pub mod serve;
 pub mod signals;

@@ -2,6 +2,8 @@
 
 #[path = "archive/main.rs"]
 mod archive;
+#[path = "proof/main.rs"]
+mod proof;
 mod runs;
 mod schemas;
 #[path = "serve/main.rs"]

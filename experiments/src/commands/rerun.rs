@@ -33,23 +33,7 @@ pub struct RerunArgs {
 pub fn run(args: &RerunArgs, context: Context) -> Result<(), Error> {
     let config = args.run.join("config.toml");
     let text = text(&config)?;
-    let mut unrecorded = Vec::new();
-    // A trained agent has to be the one that was recorded, or there is nothing to compare: before any work.
-    let plan = Plan::parse(&text)
-        .and_then(|mut plan| {
-            unrecorded = plan.unrecorded();
-            plan.opened().map_err(|failure| failure.to_string())
-        })
-        .and_then(|plan| plan.check().map(|()| plan).map_err(|failure| failure.to_string()))
-        .map_err(|problem| Error::Refused(format!("cannot repeat {}: {problem}", config.display())))?;
-    let possible = match &plan {
-        Plan::Train(plan) => training::check(plan, "auto")
-            .and_then(|()| training::check_start(plan))
-            .and_then(|()| plan.of_this_world(&args.run)),
-        Plan::Drift(plan) => drift_learner(plan.learner, plan.seed, "auto").map(drop),
-        _ => Ok(()),
-    };
-    possible.map_err(|problem| Error::Refused(format!("cannot repeat {}: {problem}", config.display())))?;
+    let (plan, unrecorded) = planned(&text, &config.display().to_string(), Some(&args.run))?;
     let before = compared_files(&args.run)?;
     if before.is_empty() {
         return Err(Error::Failed(format!("{} holds no CSV file to compare", args.run.display())));
@@ -65,7 +49,7 @@ pub fn run(args: &RerunArgs, context: Context) -> Result<(), Error> {
         .iter()
         .map(|agent| (agent.clone(), plan.checkpoint(agent).unwrap_or_else(|| "unknown".to_owned())))
         .collect();
-    let again = kept(&plan, args.out.out.as_deref(), context, None, |dir| execute(&plan, dir, context))?;
+    let again = again(&plan, args.out.out.as_deref(), context)?;
     let differing = compare(&args.run, &before, &again)?;
     if differing.is_empty() {
         return Ok(());
@@ -81,6 +65,35 @@ pub fn run(args: &RerunArgs, context: Context) -> Result<(), Error> {
         );
     }
     Err(Error::Failed(format!("the runs differ in {}: {}", differing.join(", "), changed.join("; "))))
+}
+
+/// What the text of a config.toml asks for, if it can be repeated here, and the trained agents whose checkpoint it does
+/// not name; `run` is the folder that it lies in, where there is one. `shown` is what it is called.
+pub fn planned(text: &str, shown: &str, run: Option<&Path>) -> Result<(Plan, Vec<String>), Error> {
+    let refused = |problem: String| Error::Refused(format!("cannot repeat {shown}: {problem}"));
+    let mut unrecorded = Vec::new();
+    // A trained agent has to be the one that was recorded, or there is nothing to compare: before any work.
+    let plan = Plan::parse(text)
+        .and_then(|mut plan| {
+            unrecorded = plan.unrecorded();
+            plan.opened().map_err(|failure| failure.to_string())
+        })
+        .and_then(|plan| plan.check().map(|()| plan).map_err(|failure| failure.to_string()))
+        .map_err(refused)?;
+    let possible = match &plan {
+        Plan::Train(plan) => training::check(plan, "auto")
+            .and_then(|()| training::check_start(plan))
+            .and_then(|()| run.map_or(Ok(()), |run| plan.of_this_world(run))),
+        Plan::Drift(plan) => drift_learner(plan.learner, plan.seed, "auto").map(drop),
+        _ => Ok(()),
+    };
+    possible.map_err(|problem| refused(problem.to_string()))?;
+    Ok((plan, unrecorded))
+}
+
+/// Does what was planned once more; yields the new run's folder.
+pub fn again(plan: &Plan, out: Option<&Path>, context: Context) -> Result<PathBuf, Error> {
+    kept(plan, out, context, None, |dir| execute(plan, dir, context))
 }
 
 fn execute(plan: &Plan, dir: &Path, context: Context) -> Result<(), Error> {
@@ -132,7 +145,7 @@ fn compare(run: &Path, before: &[PathBuf], again: &Path) -> Result<Vec<String>, 
 
 /// The CSV files of a run, relative to it, sorted; trace.json, which a recording consists of, and eval.json. What Lumen
 /// wrote holds wall time.
-fn compared_files(run: &Path) -> Result<Vec<PathBuf>, Error> {
+pub fn compared_files(run: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::new()];
     while let Some(folder) = folders.pop() {
@@ -155,7 +168,7 @@ fn compared_files(run: &Path) -> Result<Vec<PathBuf>, Error> {
 }
 
 /// How the file `again` differs from the `recorded` one.
-fn difference(recorded: &Path, again: &Path) -> Result<Option<String>, Error> {
+pub fn difference(recorded: &Path, again: &Path) -> Result<Option<String>, Error> {
     if files::same(recorded, again)? {
         return Ok(None);
     }

@@ -1,17 +1,25 @@
 //! `lumen`: what watches runs, one file for each of its commands.
 
 mod archive;
+mod check_proof;
 mod collect;
 mod export;
+mod fingerprint;
 mod freeze;
 mod ingest;
+mod keys;
+mod log;
 mod map;
 mod memory;
 mod notify;
+mod passphrase;
+mod prove;
+mod reproduce;
 mod restore;
 mod retain;
 mod runs;
 mod serve;
+mod sign;
 mod signals;
 mod status;
 mod validate;
@@ -67,6 +75,20 @@ pub enum LumenCommand {
     Archive(archive::ArchiveArgs),
     /// Say which archives to keep by age, and delete the others
     Retain(retain::RetainArgs),
+    /// Make a key that signs
+    Keys(keys::KeysArgs),
+    /// Print the hashes of all files of a folder and the one over them, or compare them with what it printed
+    Fingerprint(fingerprint::FingerprintArgs),
+    /// Sign a file: FILE.sig.json
+    Sign(sign::SignArgs),
+    /// Sign what a finished run's results are and where they come from, and log it: RUN.proof.json
+    Prove(prove::ProveArgs),
+    /// Append to a transparency log, print its head, or check it
+    Log(log::LogArgs),
+    /// Check a proof, from the file and public keys alone: exit status 1 if it does not hold, 3 if it cannot be known
+    CheckProof(check_proof::CheckProofArgs),
+    /// Repeat the run of a proof and sign that its results are the same
+    Reproduce(reproduce::ReproduceArgs),
 }
 
 pub fn run(args: &LumenArgs, context: Context) -> Result<(), Error> {
@@ -89,5 +111,12 @@ pub fn run(args: &LumenArgs, context: Context) -> Result<(), Error> {
         LumenCommand::Restore(args) => restore::run(args),
         LumenCommand::Archive(args) => archive::run(args),
         LumenCommand::Retain(args) => retain::run(args),
+        LumenCommand::Keys(args) => keys::run(args),
+        LumenCommand::Fingerprint(args) => fingerprint::run(args),
+        LumenCommand::Sign(args) => sign::run(args),
+        LumenCommand::Prove(args) => prove::run(args),
+        LumenCommand::Log(args) => log::run(args),
+        LumenCommand::CheckProof(args) => check_proof::run(args),
+        LumenCommand::Reproduce(args) => reproduce::run(args, context),
     }
 }

@@ -1,0 +1,47 @@
+//! `lumen prove`: what a finished run's results are and where they come from, signed and logged.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use resonetics_lumen::proof::file::{beside, prove};
+use resonetics_lumen::proof::statement::{Built, Statement};
+use resonetics_runs::Error;
+use resonetics_runs::files::check_new;
+use resonetics_runs::run_dir::commit;
+
+use super::passphrase::Signing;
+use crate::commands::rerun::compared_files;
+use crate::out::say;
+
+/// What this program was built with.
+const LOCK: &[u8] = include_bytes!("../../../../Cargo.lock");
+
+#[derive(Debug, Args)]
+pub struct ProveArgs {
+    /// Run directory of a run that came to its end
+    pub run: PathBuf,
+    #[command(flatten)]
+    pub signing: Signing,
+}
+
+pub fn run(args: &ProveArgs) -> Result<(), Error> {
+    let path = beside(&args.run);
+    check_new(&path)?;
+    let statement = Statement::of_run(&args.run, &compared_files(&args.run)?, &built())?;
+    let key = args.signing.key()?;
+    let (log, origin) = (&args.signing.log, args.signing.origin.as_deref());
+    let proof = prove(&statement, &key, log, origin, &path)?;
+    say(format_args!(
+        "wrote {}: {} files, entry {} of {}, signed by {}",
+        path.display(),
+        statement.subject.len(),
+        proof.index,
+        log.display(),
+        key.public().id()
+    ))
+}
+
+/// What this program is.
+pub fn built() -> Built<'static> {
+    Built { commit: commit(), lock: LOCK }
+}
