@@ -4,7 +4,7 @@
 //! - [`statement`]: what is said, in [`dsse`], an envelope that [`key`] signs;
 //! - [`log`]: where it is written down, as [`tiles`] of a Merkle [`tree`] with a signed head ([`note`]): [`append`],
 //!   [`verify`], and [`heads`] that were seen;
-//! - [`file`]: all of it in one file, and [`check`], which asks nobody;
+//! - [`mod@file`]: all of it in one file, and [`check`], which asks nobody;
 //! - [`fingerprint`]: all files of a folder in one hash; [`detached`]: a signature beside a file.
 
 pub mod append;
