@@ -95,7 +95,7 @@ pub struct Highlight {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// `FORMAT`.
+    /// The format of archives: 1.
     pub format: u32,
     /// See [`Manifest::content_id`].
     pub id: String,
