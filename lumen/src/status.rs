@@ -1,20 +1,20 @@
 //! How runs are now: at work or how they ended, how near to the loss, since when without a sign of life, and whether
 //! their monitors answer (C11).
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
 use resonetics_runs::Error;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::event::{self, Kind, Level, Levels, Signals};
+use crate::event::{self, Kind, Level};
 use crate::http::{agent, taken};
 use crate::ledger::{Outcome, Row, Unread};
 use crate::resonance::timing::{self, seconds_of};
 use crate::serve::live;
 use crate::signals::level::Steady;
+use crate::store;
 
 /// Bytes of a log that are read, from its end back: a hundred thousand windows or so.
 const MOST_BYTES: u64 = 64 << 20;
@@ -105,7 +105,8 @@ pub fn of_unread(run: &Unread) -> Status {
     Status { name, state: "unreadable", wrong: vec![run.reason.clone()], ..Status::default() }
 }
 
-/// How the server at `url`, which begins with `http://`, is, such as that of `lumen serve`: whether its `/readyz` says that all is well.
+/// How the server at `url`, which begins with `http://`, is, such as that of `lumen serve`: whether its `/readyz` says
+/// that all is well.
 #[must_use]
 pub fn of_server(url: &str) -> Status {
     let answered = answers(&format!("{}/readyz", url.trim_end_matches('/')));
@@ -129,38 +130,20 @@ struct Told {
     lost: Option<u64>,
 }
 
-/// What is read of an event.
-#[derive(Deserialize)]
-struct Line<'l> {
-    #[serde(borrow)]
-    ts: Cow<'l, str>,
-    #[serde(borrow)]
-    entity_id: Cow<'l, str>,
-    event_type: Kind,
-    trace: Clock,
-    signals: Option<Signals>,
-    levels: Option<Levels>,
-    #[serde(borrow)]
-    reason: Option<Cow<'l, str>>,
-}
-
-#[derive(Deserialize)]
-struct Clock {
-    clock: u64,
-}
-
 impl Told {
-    /// Lines that are cut are passed over: the first may be, and the last.
+    /// Of a log from its end back to there. What is no event is passed over, such as a line that is cut.
     fn of(text: &str) -> Told {
-        let mut told = Told { lost: Some(0), ..Told::default() };
+        // Of a part of a log it is not known what was lost before.
+        let whole = (text.len() as u64) < MOST_BYTES;
+        let mut told = Told { lost: whole.then_some(0), ..Told::default() };
         let mut sources: Vec<(String, Steady, Option<f64>)> = Vec::new();
         let mut last = None;
-        for line in text.lines().filter_map(|line| serde_json::from_str::<Line<'_>>(line).ok()) {
-            told.clock = Some(line.trace.clock);
-            last = Some(line.ts);
-            told.lost = told.lost.map(|lost| lost + u64::from(line.reason.as_deref() == Some("lost")));
-            let source = line.entity_id.split_once('/').map_or("", |(_, source)| source);
-            let (Kind::Observe, Some(levels), false) = (line.event_type, line.levels, source.contains('/'))
+        for event in text.lines().filter_map(|line| store::event(line.as_bytes()).ok()) {
+            told.clock = Some(event.trace.clock);
+            told.lost = told.lost.map(|lost| lost + u64::from(event.reason.as_deref() == Some("lost")));
+            last = Some(event.ts);
+            let source = event.entity_id.split_once('/').map_or("", |(_, source)| source);
+            let (Kind::Observe, Some(levels), false) = (event.event_type, event.levels, source.contains('/'))
             else {
                 continue;
             };
@@ -169,7 +152,7 @@ impl Told {
                 sources.len() - 1
             });
             sources[at].1.window(levels.last);
-            sources[at].2 = line.signals.and_then(|signals| signals.residual);
+            sources[at].2 = event.signals.and_then(|signals| signals.residual);
         }
         told.at = last.and_then(|ts| seconds_of(&ts));
         let known = |residual: &Option<f64>| residual.unwrap_or(-1.0);
