@@ -25,6 +25,7 @@ mod lumen_runs;
 mod monitoring;
 mod proofs;
 mod prophet_trace;
+mod recorded_proofs;
 mod refused_checkpoints;
 mod refused_settings;
 mod refused_traces;

@@ -27,6 +27,7 @@ PROOF = "resonetics-proof/1"
 SIGNATURE = "resonetics-signature/1"
 FINISHED = "urn:resonetics:run.finished:v1"
 REPRODUCED = "urn:resonetics:run.reproduced:v1"
+RECORDED = "urn:resonetics:files.recorded:v1"
 SPKI = bytes.fromhex("302a300506032b6570032100")
 SAID, UNKNOWN, WRONG = 0, 1, 2
 
@@ -147,7 +148,7 @@ def parse_statement(data):
         need(is_inside(name))
         names.append(name)
     need(names and all(a < b for a, b in zip(names, names[1:])))
-    need(at(predicate, "buildDefinition", "buildType") in (FINISHED, REPRODUCED))
+    need(at(predicate, "buildDefinition", "buildType") in (FINISHED, REPRODUCED, RECORDED))
     return statement
 
 

@@ -1,4 +1,5 @@
-//! `lumen prove`: what a finished run's results are and where they come from, signed and logged.
+//! `lumen prove`: what a finished run's results are and where they come from, signed and logged; or what the files of any
+//! folder are.
 
 use std::path::PathBuf;
 
@@ -20,6 +21,9 @@ const LOCK: &[u8] = include_bytes!("../../../../Cargo.lock");
 pub struct ProveArgs {
     /// Run directory of a run that came to its end
     pub run: PathBuf,
+    /// Only say what the files of the folder are: for measurements, which cannot be repeated, and for what is no run
+    #[arg(long)]
+    pub files: bool,
     #[command(flatten)]
     pub signing: Signing,
 }
@@ -27,7 +31,11 @@ pub struct ProveArgs {
 pub fn run(args: &ProveArgs) -> Result<(), Error> {
     let path = beside(&args.run);
     check_new(&path)?;
-    let statement = Statement::of_run(&args.run, &compared_files(&args.run)?, &built())?;
+    let statement = if args.files {
+        Statement::of_files(&args.run)?
+    } else {
+        Statement::of_run(&args.run, &compared_files(&args.run)?, &built())?
+    };
     let key = args.signing.key()?;
     let (log, origin) = (&args.signing.log, args.signing.origin.as_deref());
     let proof = prove(&statement, &key, log, origin, &path)?;
