@@ -17,11 +17,12 @@ mod lumen;
 mod ops;
 mod python;
 mod results;
+mod sbom;
 mod venv;
 mod workspace;
 
 const USAGE: &str =
-    "usage: cargo xtask demo | test [--no-torch] [--no-browser] [--no-python] [--all] | arrows | python [--all] | lumen | ops [--all | --write] | results [NAME …] | bench … | libtorch [--cuda]
+    "usage: cargo xtask demo | test [--no-torch] [--no-browser] [--no-python] [--all] | arrows | python [--all] | lumen | ops [--all | --write] | results [NAME …] | sbom | bench … | libtorch [--cuda]
 
   demo      builds, trains Prophet, compares drift limits and returns, runs two gardens, writes into runs/, ends with the
             path of a report
@@ -33,10 +34,12 @@ const USAGE: &str =
   arrows    checks that each crate needs only those below it, and that no files need each other in a circle
   python    builds the package for Python, installs it in a virtual environment of its own and tests it there;
             --all: also beside torch, TorchRL, Minari, RLlib and Ray, in others (11 GB below target)
-  lumen     attacks `lumen serve` with Schemathesis, by its own description, in a virtual environment of its own
+  lumen     has tools that are not ours check what Lumen writes and serves, such as Schemathesis, in virtual
+            environments of their own
   ops       checks the rules, routes, dashboards and runbooks of ops/ with Prometheus and Alertmanager, which it downloads
             with apt-get where there are none; --all: also that a page comes within two minutes; --write: makes ops/queries.md again
   results   makes everything in results/ again, or what is named, such as limit-k8s, and the page with all of it
+  sbom      makes the bills of materials in sbom/ again, from Cargo.lock
   bench     measures the speed compared with other implementations, or of one commit compared with another:
             cargo xtask bench --help
   libtorch  provides libtorch 2.11.0 for `--features torch`: LIBTORCH, the PyTorch of python3, or fetched
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         ["ops"] => ops::check(false),
         ["ops", "--all"] => ops::check(true),
         ["ops", "--write"] => ops::write(),
+        ["sbom"] => sbom::write(),
         ["results", ..] => results::make(&arguments[1..]),
         ["bench", "--help"] => {
             print!("{}", bench::USAGE);
