@@ -209,6 +209,18 @@ class StandIn:
             add("lumen_source_age_seconds", 1, source=source)
             add("lumen_source_window_seconds", 60, source=source)
             add("lumen_dropped_total", 0, source=source)
+        add("lumen_proof_chain_ok", 1)
+        add("lumen_proof_chain_height", 3)
+        add("lumen_proof_chain_bytes", 4096)
+        add("lumen_proof_chain_head_info", 1, hash="0123456789ab")
+        add("tlog_entries_total", 3)
+        add("lumen_reproduced_total", 1, result="same")
+        for window in ["1h", "1d"]:
+            add("tlog_inclusion_ok", 1, window=window)
+        add("lumen_remote_integrity_ok", 1)
+        add("lumen_key_expiry_timestamp", now + 9e6, role="signer")
+        add("custody_ceremony_timestamp", now - 9e5)
+        add("custody_audit_timestamp", now - 9e5)
         return samples
 
     def monitor(self):

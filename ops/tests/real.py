@@ -72,7 +72,10 @@ def main():
             threading.Thread(target=again_and_again, args=(run,), daemon=True).start()
             # How a run slows down is known of 20 stretches in its first quarter: of twenty seconds at work.
             time.sleep(max(0, began + 32 - time.monotonic()))
-            start("lumen", "serve", "runs", "--port", "0", log="serve.log")
+            run("lumen", "keys", "init", "--dir", "keys")
+            run("lumen", "prove", "runs/base", "--keys", "keys")
+            log = "--log log --log-key keys/signer.pub.pem".split()
+            start("lumen", "serve", "runs", "--port", "0", *log, log="serve.log")
             serve = folder / "serve.log"
             wait(lambda: "http://" in serve.read_text(), 30, "lumen serve")
             address = serve.read_text().split("http://")[1].split("/")[0]

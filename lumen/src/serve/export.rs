@@ -7,6 +7,7 @@
 //! | `lumen_level{kind="ratio"}` | the events of 300 s | with fewer than 20 events |
 //! | `resonance_*` | timings and ends of all runs | 300 s after they were looked at |
 //! | `lumen_runs_*`, `lumen_region_*` | the ledger | 300 s after it was made |
+//! | `lumen_proof_*`, `tlog_*`, `lumen_reproduced_total` | the log of proofs | 300 s after it was looked at |
 //! | `lumen_source_age_seconds` | all of them | where they never told anything |
 //! | `lumen_run_*` | events and timings of a run at work | with the run: an old time is what they are for |
 
@@ -49,6 +50,12 @@ pub(super) fn beside_store(known: &Known, now: f64, samples: &mut Samples) {
     }
     if let Some((_, all)) = known.observed.as_ref().filter(|(at, _)| fresh(*at)) {
         resonance(all, samples);
+    }
+    if let Some(proofs) = &known.proofs {
+        source("proofs", now - proofs.at(), STALE_S, samples);
+        if fresh(proofs.at()) {
+            proofs.samples(now, samples);
+        }
     }
     if let Some(at) = known.ingested {
         source("store", now - at, INGESTED_S, samples);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::proofs::{LogSettings, Proofs};
 use crate::ledger::{Place, Row};
 use crate::resonance::observer::{Observed, ObserverField};
 
@@ -23,6 +24,8 @@ pub struct Settings {
     pub runs: Vec<PathBuf>,
     /// Channels and windows of the health of all runs.
     pub observer: ObserverField,
+    /// A transparency log that is watched.
+    pub log: Option<LogSettings>,
     /// Where runs are made, for those that the ledger does not know yet.
     pub place: Place,
     /// How often all of this is looked at.
@@ -36,7 +39,7 @@ pub struct Intervals {
     pub ingest: Duration,
     /// Folders of runs.
     pub scan: Duration,
-    /// Health of all runs over a day and a week, which reads the timings of all of them.
+    /// Health of all runs over a day and a week, which reads the timings of all of them; and the log of proofs.
     pub observe: Duration,
 }
 
@@ -59,6 +62,8 @@ pub(super) struct Known {
     pub(super) ledger: Option<(f64, Arc<Vec<Row>>)>,
     /// Health of all runs, and when that was.
     pub(super) observed: Option<(f64, Arc<Vec<Observed>>)>,
+    /// What was found of the log of proofs.
+    pub(super) proofs: Option<Arc<Proofs>>,
     /// Runs at work, those first that began last.
     pub(super) live: Vec<Live>,
     /// What is in the way; no paths, no words of the system.

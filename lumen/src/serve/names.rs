@@ -74,6 +74,13 @@ pub(super) const METRICS: &[Metric] = &[
         "Runs that failed or were killed",
     ),
     metric("lumen_region_consecutive_failures", &["region"], "Runs of the region that failed last, in a row"),
+    metric("lumen_proof_chain_ok", &[], "Whether the log of proofs is whole: entries, tiles, head, signature"),
+    metric("lumen_proof_chain_height", &[], "Entries of the log of proofs"),
+    metric("lumen_proof_chain_bytes", &[], "Bytes of the log of proofs on the disk"),
+    metric("lumen_proof_chain_head_info", &["hash"], "1, with the first digits of the root of the log of proofs"),
+    metric("tlog_entries_total", &[], "Entries that were appended to the log of proofs"),
+    metric("tlog_inclusion_ok", &["window"], "Whether all entries that were drawn at random were in the log"),
+    metric("lumen_reproduced_total", &["result"], "Runs that were repeated and signed by who repeated them"),
     metric(
         "lumen_source_age_seconds",
         &["source"],

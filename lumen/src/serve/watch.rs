@@ -23,6 +23,9 @@ use crate::store::Store;
 /// The time between two looks at the signals.
 const ATTENTION: Duration = Duration::from_millis(50);
 
+/// What is in the way where the log of proofs is not to be read.
+const UNLOOKED: &str = "proofs: the log cannot be read";
+
 /// What the thread has.
 pub(super) struct Watch {
     settings: Settings,
@@ -36,6 +39,8 @@ pub(super) struct Watch {
     /// Whether that failed.
     unscanned: bool,
     observed: Option<Instant>,
+    /// Whether the log of proofs could not be looked at.
+    unlooked: bool,
 }
 
 impl Watch {
@@ -44,7 +49,7 @@ impl Watch {
         let store = id(&settings.store).map(|id| (id, store));
         let known = Known::default();
         let told = HashSet::new();
-        Watch { settings, store, known, shared, notes, told, scanned: None, unscanned: false, observed: None }
+        Watch { settings, store, known, shared, notes, told, scanned: None, unscanned: false, observed: None, unlooked: false }
     }
 
     /// Looks again and again, until one of the signals arrives.
@@ -85,7 +90,10 @@ impl Watch {
         }
         if due(self.observed, self.settings.every.observe) {
             self.observe();
+            self.look_at_proofs()?;
             self.observed = Some(Instant::now());
+        } else if self.unlooked {
+            self.known.reasons.push(UNLOOKED);
         }
         live::refresh(&mut self.known.live, MOST_RUNS);
         if let Some(path) = &self.settings.targets {
@@ -164,6 +172,20 @@ impl Watch {
         }
         self.known.live = live::live(&ledger.rows);
         self.known.ledger = Some((seconds(), Arc::new(ledger.rows)));
+        Ok(())
+    }
+
+    fn look_at_proofs(&mut self) -> Result<(), Error> {
+        let Some(settings) = self.settings.log.clone() else { return Ok(()) };
+        let mut proofs = self.known.proofs.as_deref().cloned().unwrap_or_default();
+        let looked = proofs.look(&settings);
+        self.unlooked = looked.is_err();
+        let remark = match looked {
+            Ok(remark) => remark,
+            Err(error) => return self.met(UNLOOKED, Err(error)),
+        };
+        self.known.proofs = Some(Arc::new(proofs));
+        remark.into_iter().for_each(|text| self.tell(text));
         Ok(())
     }
 

@@ -3,5 +3,6 @@
 
 mod api;
 mod export;
+mod proofs;
 mod support;
 mod unknown;

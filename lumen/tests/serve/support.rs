@@ -94,6 +94,7 @@ impl Runs {
             observer: resonetics_lumen::resonance::observer::ObserverField::default(),
             targets: Some(self.path("targets.json")),
             runs: vec![self.path("runs")],
+            log: None,
             place: Place::new(None, None).unwrap(),
             every: Intervals {
                 ingest: Duration::from_millis(30),

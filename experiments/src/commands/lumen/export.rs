@@ -5,17 +5,16 @@ use std::path::PathBuf;
 use clap::Args;
 use resonetics_lumen::ledger::Place;
 use resonetics_lumen::notify::variable;
-use resonetics_lumen::resonance::observer::ObserverField;
-use resonetics_lumen::serve::{Intervals, Settings, forget, once, push, textfile};
+use resonetics_lumen::serve::{forget, once, push, textfile};
 use resonetics_runs::{Error, error};
 
+use super::watched::WatchedArgs;
 use crate::out::{note, say};
 
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// Runs, or folders of runs [default: runs]
-    #[arg(value_name = "PATH")]
-    pub paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub watched: WatchedArgs,
     /// Write lumen.prom into this folder, for node exporter's textfile collector
     #[arg(long, value_name = "DIR")]
     pub textfile: Option<PathBuf>,
@@ -25,15 +24,6 @@ pub struct ExportArgs {
     /// Have the Pushgateway forget what it was given from here
     #[arg(long, requires = "push", conflicts_with = "textfile")]
     pub forget: bool,
-    /// Store of events; made if it is not there
-    #[arg(long, value_name = "FILE", default_value = "lumen.db")]
-    pub store: PathBuf,
-    /// Channels and windows of the health of all runs, as YAML [default: those of docs/LUMEN.md]
-    #[arg(long, value_name = "FILE")]
-    pub observer: Option<PathBuf>,
-    /// Ledger of runs; made if it is not there
-    #[arg(long, value_name = "FILE", default_value = "runs.jsonl")]
-    pub ledger: PathBuf,
 }
 
 pub fn run(args: &ExportArgs) -> Result<(), Error> {
@@ -48,21 +38,12 @@ pub fn run(args: &ExportArgs) -> Result<(), Error> {
         forget(url, &place.runner)?;
         return say(format_args!("forgotten: what the runner {} gave", place.runner));
     }
-    let runs = if args.paths.is_empty() { vec![PathBuf::from("runs")] } else { args.paths.clone() };
-    for path in &runs {
+    let runner = place.runner;
+    let settings = args.watched.settings()?;
+    for path in &settings.runs {
         path.metadata().map_err(error::io("read", path))?;
     }
-    let runner = place.runner.clone();
-    let (text, notes) = once(Settings {
-        port: None,
-        store: args.store.clone(),
-        ledger: args.ledger.clone(),
-        observer: ObserverField::read(args.observer.as_deref())?,
-        targets: None,
-        runs,
-        place,
-        every: Intervals::default(),
-    })?;
+    let (text, notes) = once(settings)?;
     for told in notes {
         note(format_args!("{told}"));
     }

@@ -25,6 +25,7 @@ mod status;
 mod validate;
 mod verify;
 mod watch;
+mod watched;
 
 use clap::{Args, Subcommand};
 use resonetics_runs::Error;
