@@ -9,7 +9,8 @@ use std::process::{Command, Output};
 use std::thread::sleep;
 use std::time::Duration;
 
-use common::{Place, Ran};
+use common::{Place, Ran, SMALL, STEPS};
+use resonetics_lumen::proof::file::Proof;
 use serde_json::{Value, json};
 
 const RUN: &str = "benchmark --episodes 3 --seed 3 --set max_steps=50 --out run";
@@ -320,5 +321,44 @@ fn a_passphrase_is_told_by_a_file() {
         assert!(
             !ran.stdout.contains("secret") && !ran.stderr.contains("secret") && !ran.stderr.contains("xyzzy")
         );
+    }
+}
+
+/// A run, its evaluation, its archive and its statement share a trace id, which changes nothing else.
+#[test]
+fn what_comes_of_a_run_shares_its_trace() {
+    let place = Place::new();
+    place.ok("lumen keys init --dir keys");
+    let train = format!("train --steps {STEPS} --seed 1 {SMALL} --no-monitor --quiet");
+    place.ok(&format!("{train} --out run"));
+    place.ok("eval --run run --episodes 2 --seed 1 --quiet --out eval");
+    let trace = |name: &str| place.json(name)["trace_id"].clone();
+    let drawn = trace("run/run.json");
+    assert_eq!(drawn.as_str().map(str::len), Some(32), "{drawn}");
+    assert_eq!(trace("eval/run.json"), drawn);
+    let told = place.ok("lumen freeze run").stdout;
+    let manifest = fs::read_dir(place.path("archive/run")).unwrap().next().unwrap().unwrap().path();
+    let manifest: Value = serde_json::from_slice(&fs::read(manifest.join("manifest.json")).unwrap()).unwrap();
+    assert_eq!(manifest["trace_id"], drawn, "{told}");
+    place.ok("lumen prove run --keys keys");
+    let proof = fs::read(place.path("run.proof.json")).unwrap();
+    let (_, statement) = Proof::parse(&proof).unwrap().statement().unwrap();
+    let statement: Value = serde_json::from_slice(&statement).unwrap();
+    let internal = &statement["predicate"]["buildDefinition"]["internalParameters"];
+    assert_eq!(internal["trace_id"], drawn, "{internal}");
+    // A pipeline tells the trace that its runs belong to; what it says is checked.
+    let given = "0123456789abcdef0123456789abcdef";
+    let with = |value: &str, out: &str| {
+        let mut command = place.command(&format!("{train} --out {out}"));
+        command.env("LUMEN_TRACE_ID", value).output().unwrap()
+    };
+    assert!(with(given, "told").status.success());
+    assert_eq!(trace("told/run.json"), given);
+    assert_eq!(place.bytes("told/training.csv"), place.bytes("run/training.csv"));
+    for wrong in ["x", "00000000000000000000000000000000", "0123456789ABCDEF0123456789ABCDEF"] {
+        let refused = with(wrong, "wrong");
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(refused.status.code() == Some(2) && told.contains("LUMEN_TRACE_ID"), "{told}");
+        assert!(!place.path("wrong").exists());
     }
 }

@@ -50,6 +50,7 @@ pub mod setup;
 pub mod shell;
 pub mod sweep;
 pub mod tensorboard;
+pub mod trace;
 pub mod trained;
 pub mod training;
 mod unfinished;

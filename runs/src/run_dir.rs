@@ -14,6 +14,7 @@ use crate::claim::claim;
 use crate::error::{self, Error};
 use crate::files::{self, check_writable, sha256, text, write_atomic, write_new};
 use crate::progress::Tell;
+use crate::trace;
 
 static COMMIT: OnceLock<&str> = OnceLock::new();
 
@@ -51,6 +52,9 @@ pub struct RunRecord {
     #[serde(skip_serializing_if = "String::is_empty")]
     config_sha256: String,
     seed: Option<u64>,
+    /// By which its evaluations, archives and statements are found: see [`trace`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<String>,
     threads: usize,
     host: Host,
     started_at: String,
@@ -95,6 +99,7 @@ impl RunRecord {
             earlier_commits: Vec::new(),
             config_sha256: String::new(),
             seed,
+            trace_id: None,
             threads: rayon::current_num_threads(),
             host: Host {
                 os: std::env::consts::OS,
@@ -119,6 +124,13 @@ impl RunRecord {
         self
     }
 
+    /// In the trace of the run in `path`, where it has one; what `LUMEN_TRACE_ID` says comes first.
+    #[must_use]
+    pub fn traced_with(mut self, path: &Path) -> Self {
+        self.trace_id = read_record(path).ok().as_ref().and_then(trace_of);
+        self
+    }
+
     /// With the addresses at which it can be watched, for metrics and for health.
     #[must_use]
     pub fn watched_at(mut self, addresses: Option<[SocketAddr; 2]>) -> Self {
@@ -126,6 +138,11 @@ impl RunRecord {
         self.monitor = monitor.map(|[metrics, health]| MonitoredAt { metrics, health });
         self
     }
+}
+
+/// The trace id in a record.
+fn trace_of(record: &Value) -> Option<String> {
+    record.get("trace_id")?.as_str().filter(|text| trace::is_trace_id(text)).map(str::to_owned)
 }
 
 fn now() -> String {
@@ -167,8 +184,9 @@ impl RunDir {
     ///
     /// # Errors
     /// [`Error::Refused`] if `out` holds anything already (it is left as it was) or cannot be
-    /// written, [`Error::Failed`] on a full disk and other I/O errors.
+    /// written, or `LUMEN_TRACE_ID` is none, [`Error::Failed`] on a full disk and other I/O errors.
     pub fn create(out: Option<&Path>, mut record: RunRecord, config_toml: &str) -> Result<Self, Error> {
+        record.trace_id = trace::told()?.or(record.trace_id).or_else(trace::drawn);
         let path = claim(out, &record.command)?;
         record.config_sha256 = sha256(config_toml.as_bytes());
         let record_path = path.join("run.json");
@@ -199,6 +217,7 @@ impl RunDir {
         let resumed = before.get("resumed_at").and_then(Value::as_array);
         record.resumed_at = resumed.into_iter().flatten().filter_map(text).collect();
         record.resumed_at.push(std::mem::take(&mut record.started_at));
+        record.trace_id = trace_of(&before).or_else(trace::drawn);
         record.started_at = before.get("started_at").and_then(text).unwrap_or_default();
         let earlier = before.get("earlier_commits").and_then(Value::as_array);
         record.earlier_commits = earlier.into_iter().flatten().filter_map(text).collect();

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::digest::digest;
 use super::dsse::{Envelope, IN_TOTO};
+use super::fingerprint::Fingerprint;
 use super::key::Secret;
 use super::text::{hash_of_hex, strict};
 
@@ -22,6 +23,8 @@ const PREDICATE: &str = "https://slsa.dev/provenance/v1";
 pub const FINISHED: &str = "urn:resonetics:run.finished:v1";
 /// What was done: the run of another statement, repeated with the same results.
 pub const REPRODUCED: &str = "urn:resonetics:run.reproduced:v1";
+/// What was done: files were recorded, of which no more is said than what they are.
+pub const RECORDED: &str = "urn:resonetics:files.recorded:v1";
 /// How the statement that was reproduced is called among what this one depends on.
 pub const STATEMENT: &str = "statement";
 /// What a run's program is called.
@@ -104,6 +107,20 @@ impl Statement {
         Ok(Statement::new(subject, predicate))
     }
 
+    /// What is said of all files in the folder `dir`: what they are, and nothing of how they came to be.
+    ///
+    /// # Errors
+    /// Those of [`Fingerprint::of`].
+    pub fn of_files(dir: &Path) -> Result<Statement, Error> {
+        let files = Fingerprint::of(dir)?.files.into_iter();
+        let subject = files.map(|file| Subject { name: file.path, digest: Digest { sha256: file.sha256 } });
+        let predicate = json!({
+            "buildDefinition": { "buildType": RECORDED, "externalParameters": {} },
+            "runDetails": { "builder": { "id": BUILDER } },
+        });
+        Ok(Statement::new(subject.collect(), predicate))
+    }
+
     fn new(mut subject: Vec<Subject>, predicate: Value) -> Statement {
         subject.sort();
         Statement { kind: TYPE.to_owned(), subject, predicate_type: PREDICATE.to_owned(), predicate }
@@ -150,7 +167,7 @@ impl Statement {
         if !statement.subject.iter().all(whole) {
             return Err("a subject has no SHA-256, or a name that leads out of its folder".to_owned());
         }
-        if ![FINISHED, REPRODUCED].contains(&statement.build_type()) {
+        if ![FINISHED, REPRODUCED, RECORDED].contains(&statement.build_type()) {
             return Err("what was done is not known".to_owned());
         }
         Ok(statement)
@@ -227,7 +244,7 @@ pub fn subjects(run: &Path, files: &[impl AsRef<Path>]) -> Result<Vec<Subject>, 
     let mut subjects = files.iter().map(|file| named(file.as_ref())).collect::<Result<Vec<_>, _>>()?;
     if subjects.is_empty() {
         return Err(Error::Refused(format!(
-            "{} has no results that a proof could be of: what `resonetics rerun` compares can be proven",
+            "{} has no results that a proof could be of: what `resonetics rerun` compares can be proven, and with --files what its files are",
             run.display()
         )));
     }
@@ -301,6 +318,9 @@ fn internal(record: &Value) -> Value {
     let mut all = Map::new();
     if let Some(threads) = record.get("threads").and_then(Value::as_u64) {
         all.insert("threads".to_owned(), threads.into());
+    }
+    if let Some(trace) = record.get("trace_id").and_then(Value::as_str) {
+        all.insert("trace_id".to_owned(), trace.into());
     }
     for key in ["os", "arch", "cpu_model"] {
         if let Some(text) = record.get("host").and_then(|host| host.get(key)?.as_str()) {

@@ -29,7 +29,7 @@ use crate::error::Error;
 use crate::files::text;
 use crate::run_dir::{RunDir, RunRecord};
 use crate::setup::Setup;
-use crate::trained::{PROPHET, TrainedAgents};
+use crate::trained::{PROPHET, TrainedAgents, named};
 use crate::training::checkpoint::Checkpoints;
 use crate::training::plan::Train;
 
@@ -182,7 +182,10 @@ impl Plan {
         let (name, seed) = self.name_and_seed();
         let config = toml::to_string(self)
             .map_err(|error| Error::Failed(format!("cannot write the settings as TOML: {error}")))?;
-        let record = RunRecord::new(name, Some(seed)).watched_at(monitor);
+        let mut record = RunRecord::new(name, Some(seed)).watched_at(monitor);
+        if let Plan::Eval(eval) = self {
+            record = record.traced_with(Path::new(named(&eval.run)?.0));
+        }
         RunDir::create(out, record, &config_toml::short_numbers(&config))
     }
 
