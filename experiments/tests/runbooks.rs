@@ -29,6 +29,8 @@ fn commands() -> BTreeSet<String> {
 fn each_command_of_a_runbook_works() {
     let place = Place::new();
     place.ok(&format!("train --steps {} --seed 4 {SMALL} --lumen --out runs/train", 24 * STEPS));
+    place.ok("lumen keys init --dir keys");
+    place.ok("lumen prove runs/train --keys keys");
     // One that was killed, to be gone on with, once for each runbook that says so.
     let long = format!("train --steps {} --seed 5 {SMALL} --lumen --out runs/killed", 400 * STEPS);
     let mut child = place.under_way(&long, "runs/killed/training.csv", 3_000);

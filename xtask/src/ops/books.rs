@@ -10,7 +10,7 @@ const PARTS: [&str; 4] = ["\n## Meaning\n", "\n## Check\n", "\n## Act\n", "\n## 
 
 /// How a line of a block of commands may begin. What is typed is tested with the program, what is asked with curl by
 /// the tests of `lumen serve`.
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "resonetics lumen ingest ",
     "resonetics lumen signals ",
     "resonetics lumen runs ",
@@ -19,6 +19,7 @@ const COMMANDS: [&str; 12] = [
     "resonetics lumen collect ",
     "resonetics lumen map ",
     "resonetics lumen validate ",
+    "resonetics lumen log ",
     "resonetics train --from ",
     "resonetics train --resume ",
     "resonetics report ",
