@@ -65,7 +65,16 @@ impl Of<'_> {
     pub fn rebuilt(&self, sources: Vec<Source>) -> Result<Context, Error> {
         let known = Known::of(self)?;
         let [name, state] = [self.name, self.state].map(str::to_owned);
-        Ok(Context { format: FORMAT.to_owned(), tool: tool(), name, state, sources, known, note: None, alerts: None })
+        Ok(Context {
+            format: FORMAT.to_owned(),
+            tool: tool(),
+            name,
+            state,
+            sources,
+            known,
+            note: None,
+            alerts: None,
+        })
     }
 }
 

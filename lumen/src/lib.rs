@@ -6,6 +6,7 @@
 
 pub mod archive;
 pub mod context;
+pub mod doctor;
 pub mod event;
 pub mod event_v2;
 pub mod follow;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use rayon::prelude::*;
 use resonetics_runs::files::{self, TEXT, write_atomic};
 use resonetics_runs::{Error, error};
 
@@ -86,10 +87,9 @@ fn sources(of: &Of<'_>) -> Result<Option<Vec<Source>>, Error> {
         return Ok(None);
     }
     let Some(paths) = paths(of.folder)? else { return Ok(None) };
-    let mut all = Vec::new();
-    for path in &paths {
-        all.push(Source::of(&of.folder.join(path), path)?);
-    }
+    // Side by side: to hash is all that it costs to find that nothing has changed.
+    let of_path = |path: &String| Source::of(&of.folder.join(path), path);
+    let mut all = paths.par_iter().map(of_path).collect::<Result<Vec<Source>, Error>>()?;
     if let Some(archive) = of.archives {
         all.extend(manifests(archive, of.name)?);
     }

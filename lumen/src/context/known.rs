@@ -106,10 +106,14 @@ impl Known {
             let level = told.level.map_or("unknown", |level| level.name());
             let residual = told.residual.map_or_else(|| "-".to_owned(), |residual| format!("{residual:.3}"));
             let lost = told.lost.map_or_else(|| "-".to_owned(), |lost| lost.to_string());
-            lines.push(format!("signals: {source} at {clock}: level {level}, residual {residual}, lost {lost}"));
+            lines.push(format!(
+                "signals: {source} at {clock}: level {level}, residual {residual}, lost {lost}"
+            ));
         }
         let last = told.happened.iter().rev().take(4).rev();
-        lines.extend(last.map(|event| format!("happened: {} at {}: {}", event.source, event.clock, event.what)));
+        lines.extend(
+            last.map(|event| format!("happened: {} at {}: {}", event.source, event.clock, event.what)),
+        );
         if let Some(archives) = &self.archives {
             lines.push(match archives.last() {
                 None => "archives: none".to_owned(),
@@ -143,8 +147,8 @@ impl Headline {
 
 /// What `analyze` says of the run in `folder`; nothing where there is nothing to analyze.
 fn headlines(folder: &Path) -> Result<Vec<Headline>, Error> {
-    let report = Inputs::find(&[PathBuf::from(folder)], false)
-        .and_then(|inputs| findings::report(inputs, None, ""));
+    let report =
+        Inputs::find(&[PathBuf::from(folder)], false).and_then(|inputs| findings::report(inputs, None, ""));
     match report {
         Ok(report) => Ok(report.parts.iter().map(Headline::of).collect()),
         Err(refused) if refused.is_refusal() => Ok(Vec::new()),

@@ -33,7 +33,8 @@ struct Labels {
 /// [`Error::Failed`] if it does not answer so.
 pub(super) fn firing(url: &str, run: &str) -> Result<Vec<String>, Error> {
     let failed = |why: String| Error::Failed(format!("the Alertmanager did not say what fires: {why}"));
-    let url = format!("{}/api/v2/alerts?active=true&silenced=false&inhibited=false", url.trim_end_matches('/'));
+    let url =
+        format!("{}/api/v2/alerts?active=true&silenced=false&inhibited=false", url.trim_end_matches('/'));
     let mut answer = agent(PATIENCE).get(&url).call().map_err(|error| failed(error.to_string()))?;
     let text = answer.body_mut().with_config().limit(MOST_BYTES).read_to_string();
     let text = text.map_err(|error| failed(error.to_string()))?;

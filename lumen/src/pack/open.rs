@@ -63,6 +63,9 @@ impl Opened {
         if restore(dir, to)?.is_good() {
             return Ok(());
         }
-        Err(Error::Failed(format!("the archive changed while it was restored into {}; try again", to.display())))
+        Err(Error::Failed(format!(
+            "the archive changed while it was restored into {}; try again",
+            to.display()
+        )))
     }
 }

@@ -68,7 +68,11 @@ fn read(path: &Path, near: Option<&Path>) -> Result<Opened, Bad> {
     let context = members.text(CONTEXT)?;
     let context = Context::parse(&context).map_err(|why| fault(CONTEXT, Kind::Mismatch, why))?;
     if context.name != resume.run || context.state != resume.state {
-        return Err(fault(CONTEXT, Kind::Mismatch, "it is of another run than resume.toml, or of another moment"));
+        return Err(fault(
+            CONTEXT,
+            Kind::Mismatch,
+            "it is of another run than resume.toml, or of another moment",
+        ));
     }
     let archive = match &resume.archive {
         None => None,
@@ -77,7 +81,8 @@ fn read(path: &Path, near: Option<&Path>) -> Result<Opened, Bad> {
                 Some(near) => tempfile::Builder::new().prefix(".tmp").tempdir_in(near),
                 None => tempfile::tempdir(),
             };
-            let scratch = scratch.map_err(error::io("create a folder in", near.unwrap_or(&std::env::temp_dir())))?;
+            let scratch =
+                scratch.map_err(error::io("create a folder in", near.unwrap_or(&std::env::temp_dir())))?;
             let dir = scratch.path().join(&inside.dir);
             std::fs::create_dir(&dir).map_err(error::io("create", &dir))?;
             for name in [MANIFEST, ARCHIVE_SUMS, BUNDLE] {
@@ -263,4 +268,3 @@ impl<'a> Members<'a> {
         }
     }
 }
-

@@ -19,8 +19,7 @@ const RESUMED: [&str; 4] = ["train", "drift", "limit", "sweep"];
 /// What can be watched while it goes on.
 const MONITORED: [&str; 2] = ["train", "drift"];
 /// What has tables that can be analyzed once it is finished.
-const ANALYZED: [&str; 8] =
-    ["gardener", "benchmark", "controls", "drift", "eval", "limit", "train", "sweep"];
+const ANALYZED: [&str; 8] = ["gardener", "benchmark", "controls", "drift", "eval", "limit", "train", "sweep"];
 
 /// How often the last checkpoint of a run at work is looked for.
 const TRIES: u32 = 20;
@@ -152,8 +151,9 @@ impl Resume {
 
     /// The file's bytes.
     pub(super) fn encoded(&self) -> Result<Vec<u8>, Error> {
-        let text = toml::to_string(self)
-            .map_err(|error| Error::Failed(format!("cannot encode resume.toml: {error}; please report this")))?;
+        let text = toml::to_string(self).map_err(|error| {
+            Error::Failed(format!("cannot encode resume.toml: {error}; please report this"))
+        })?;
         Ok(text.into_bytes())
     }
 
@@ -226,7 +226,11 @@ impl Resume {
     /// # Errors
     /// What differs.
     pub(super) fn agrees(&self, manifest: &Manifest) -> Result<(), String> {
-        let differs = |what: &str| Err(format!("the archive has another {what} than resume.toml says: it is of another run, or of another moment"));
+        let differs = |what: &str| {
+            Err(format!(
+                "the archive has another {what} than resume.toml says: it is of another run, or of another moment"
+            ))
+        };
         if self.archive.as_ref().is_none_or(|inside| inside.id != manifest.id) {
             return differs("id");
         }
@@ -284,7 +288,8 @@ impl Resume {
 /// What a program needs to go on with a run of these settings.
 fn features(config: &[u8]) -> Vec<String> {
     let settings = std::str::from_utf8(config).ok().and_then(|text| text.parse::<toml::Table>().ok());
-    let learner = settings.as_ref().and_then(|settings| settings.get("learner")).and_then(toml::Value::as_str);
+    let learner =
+        settings.as_ref().and_then(|settings| settings.get("learner")).and_then(toml::Value::as_str);
     if learner == Some("torch") { vec!["torch".to_owned()] } else { Vec::new() }
 }
 

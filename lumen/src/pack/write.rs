@@ -107,7 +107,9 @@ fn named(run: &Path) -> Result<(PathBuf, String), Error> {
     }
     let folder = fs::canonicalize(run).map_err(error::io("read", run))?;
     if !folder.join("run.json").exists() {
-        return Err(Error::Refused(format!("{shown} is no run: it holds no run.json; give the folder of one")));
+        return Err(Error::Refused(format!(
+            "{shown} is no run: it holds no run.json; give the folder of one"
+        )));
     }
     let name = folder.file_name().and_then(|name| name.to_str()).filter(|name| is_plain(name));
     let name = name
@@ -167,7 +169,9 @@ fn written(to: &Path, resume: &Resume, context: &Context, archive: Option<&Path>
     let mut sums = String::new();
     let mut add = |name: &str, size: u64, from: &mut dyn std::io::Read| {
         let sum = packer.add(name, size, &mut { from }).map_err(|failure| match failure {
-            NotAdded::Short => Error::Failed(format!("{name} changed while it was packed; pack the run again")),
+            NotAdded::Short => {
+                Error::Failed(format!("{name} changed while it was packed; pack the run again"))
+            }
             NotAdded::Unread(failure) => error::io("read", Path::new(name))(failure),
             NotAdded::Other(failure) => failure,
         })?;

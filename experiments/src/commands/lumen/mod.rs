@@ -3,6 +3,7 @@
 mod archive;
 mod check_proof;
 mod collect;
+mod doctor;
 mod export;
 mod fingerprint;
 mod freeze;
@@ -81,6 +82,8 @@ pub enum LumenCommand {
     Pack(pack::PackArgs),
     /// Say where a run was, what is known of it and how it goes on, and do so: of a pack, or of the run's folder
     Resume(resume::ResumeArgs),
+    /// Look whether all that Lumen needs is as it should be, and change nothing; exit status 1 if something is not
+    Doctor(doctor::DoctorArgs),
     /// Make a key that signs
     Keys(keys::KeysArgs),
     /// Print the hashes of all files of a folder and the one over them, or compare them with what it printed
@@ -119,6 +122,7 @@ pub fn run(args: &LumenArgs, context: Context) -> Result<(), Error> {
         LumenCommand::Retain(args) => retain::run(args),
         LumenCommand::Pack(args) => pack::run(args),
         LumenCommand::Resume(args) => resume::run(args, context),
+        LumenCommand::Doctor(args) => doctor::run(args),
         LumenCommand::Keys(args) => keys::run(args),
         LumenCommand::Fingerprint(args) => fingerprint::run(args),
         LumenCommand::Sign(args) => sign::run(args),

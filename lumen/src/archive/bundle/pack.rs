@@ -54,12 +54,7 @@ impl<'a> Packer<'a> {
     }
 
     /// Adds the next `size` bytes of `from`; yields their SHA-256.
-    pub(crate) fn add(
-        &mut self,
-        path: &str,
-        size: u64,
-        from: &mut impl Read,
-    ) -> Result<String, NotAdded> {
+    pub(crate) fn add(&mut self, path: &str, size: u64, from: &mut impl Read) -> Result<String, NotAdded> {
         self.write(header(path, size)?.as_bytes())?;
         let mut hash = Sha256::new();
         let mut left = size;
