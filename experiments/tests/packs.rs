@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use common::{Place, SMALL, STEPS, TINY, assert_same, wait_until};
+use common::{Place, SMALL, STEPS, TINY, assert_same, send, wait_until};
+use rustix::process::Signal;
 
 /// What must be the same of a run, wherever it was gone on with.
 fn counted(place: &Place, dir: &str) -> BTreeMap<String, Vec<u8>> {
@@ -19,12 +20,17 @@ fn counted(place: &Place, dir: &str) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
-/// Starts `command` in `runs/out`, packs it with its archive while it works, kills it by SIGKILL, and goes on with the
-/// pack alone in an empty folder: the same bytes as those of one that nobody touched.
-fn killed_and_gone_on_with(command: &str, grown: (&str, u64)) {
+/// Starts `command` in `runs/out`, packs it with its archive while it is at work (standing still for the moment, if it
+/// would be over too soon), kills it by SIGKILL, and goes on with the pack alone in an empty folder: the same bytes as
+/// those of one that nobody touched.
+fn killed_and_gone_on_with(command: &str, grown: (&str, u64), stands_still: bool) {
     let place = Place::new();
     place.ok(&format!("{command} --out whole"));
+    let whole = counted(&place, "whole");
     let mut child = place.under_way(&format!("{command} --out runs/out"), grown.0, grown.1);
+    if stands_still {
+        send(&child, Signal::STOP);
+    }
     let packed = place.ok("lumen pack runs/out --archive --to out.pack");
     assert!(packed.stdout.contains("with the run"), "{packed:?}");
     assert!(child.try_wait().unwrap().is_none(), "it ended before it was killed");
@@ -42,9 +48,7 @@ fn killed_and_gone_on_with(command: &str, grown: (&str, u64)) {
     elsewhere.ok("lumen resume moved.pack --to back --go");
     let record = elsewhere.json("back/run.json");
     assert_eq!((&record["status"], record["resumed_at"].as_array().unwrap().len()), (&"finished".into(), 1));
-    let again = Place::new();
-    again.ok(&format!("{command} --out whole"));
-    assert_same(&counted(&elsewhere, "back"), &counted(&again, "whole"), command);
+    assert_same(&counted(&elsewhere, "back"), &whole, command);
     // A second time it has nowhere to go.
     let said = elsewhere.refused("lumen resume moved.pack --to back --go");
     assert!(said.contains("already holds"), "{said}");
@@ -54,15 +58,13 @@ fn killed_and_gone_on_with(command: &str, grown: (&str, u64)) {
 fn a_training_killed_goes_on_from_its_pack_with_the_same_bytes() {
     let settings = "--lumen --set train.checkpoint_every=2 --set train.eval_every=4";
     let training = format!("train --steps {} --seed 4 {SMALL} {settings}", 2000 * STEPS);
-    killed_and_gone_on_with(&training, ("runs/out/timing.jsonl", 20_000));
+    killed_and_gone_on_with(&training, ("runs/out/timing.jsonl", 20_000), false);
 }
 
 #[test]
 fn a_drift_does_too() {
-    killed_and_gone_on_with(
-        "drift --seed 2 --steps 9000 --lumen --no-monitor",
-        ("runs/out/drift.csv", 400_000),
-    );
+    let drift = "drift --seed 2 --steps 9000 --lumen --no-monitor";
+    killed_and_gone_on_with(drift, ("runs/out/drift.csv", 400_000), true);
 }
 
 #[test]

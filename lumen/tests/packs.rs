@@ -213,7 +213,11 @@ fn what_was_edited_is_refused_and_named() {
     let (a, b) = (members(&place.path("a.pack")), members(&place.path("b.pack")));
     let told = |name: &str, from: &str, to: &str| place.refused(&summed(edited(&a, name, from, to)));
     for (from, to, says) in [
-        ("\"analyze\"", "\"evil\"", "its command is not the one of such a run"),
+        (
+            "\"resonetics\", \"analyze\"",
+            "\"resonetics\", \"evil\"",
+            "its command is not the one of such a run",
+        ),
         ("\"a\"]", "\"a\", \"--out\"]", "its command is not the one of such a run"),
         ("next = \"analyze\"", "next = \"shell\"", "unknown variant"),
         ("next = \"analyze\"", "next = \"rerun\"", "its command"),
