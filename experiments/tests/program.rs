@@ -23,6 +23,7 @@ mod lumen_now;
 mod lumen_page;
 mod lumen_runs;
 mod monitoring;
+mod packs;
 mod proofs;
 mod prophet_trace;
 mod recorded_proofs;

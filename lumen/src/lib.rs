@@ -5,6 +5,8 @@
 //! docs/LUMEN.md is the page for those who use it.
 
 pub mod archive;
+pub mod context;
+pub mod doctor;
 pub mod event;
 pub mod event_v2;
 pub mod follow;
@@ -13,6 +15,7 @@ pub mod ledger;
 pub mod log;
 pub mod memory;
 pub mod notify;
+pub mod pack;
 pub mod proof;
 pub mod resonance;
 pub mod serve;
@@ -21,4 +24,5 @@ pub mod source;
 pub mod status;
 pub mod store;
 pub mod table;
+pub mod told;
 pub mod validate;

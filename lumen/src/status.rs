@@ -8,16 +8,14 @@ use std::time::Duration;
 use resonetics_runs::Error;
 use serde::Serialize;
 
-use crate::event::{self, Kind, Level};
+use crate::context::cache;
+use crate::event::Level;
 use crate::http::{agent, taken};
 use crate::ledger::{Outcome, Row, Unread};
 use crate::resonance::timing::{self, seconds_of};
 use crate::serve::live;
-use crate::signals::level::Steady;
-use crate::store;
+use crate::told::Told;
 
-/// Bytes of a log that are read, from its end back: a hundred thousand windows or so.
-const MOST_BYTES: u64 = 64 << 20;
 /// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Seconds without an update after which a run has stalled, however fast its updates come; so is [`INTERVALS`] of them.
@@ -59,8 +57,10 @@ pub fn of_run(row: &Row, now: f64) -> Status {
     let folder = Path::new(&row.path);
     let name = crate::source::run_name(folder);
     let mut status = Status { name, state: row.outcome.name(), ..Status::default() };
-    let told =
-        live::tail(&folder.join(event::FILE), MOST_BYTES).map(|text| Told::of(&text)).unwrap_or_default();
+    let at_work = row.outcome == Outcome::Running;
+    // What is at work writes on: what was kept of its log is of before.
+    let kept = if at_work { None } else { cache::told(folder) };
+    let told = kept.unwrap_or_else(|| Told::read(folder));
     (status.clock, status.source, status.lost) = (told.clock, told.source, told.lost);
     (status.level, status.residual) = (told.level, told.residual);
     let timings = folder.join(timing::FILE);
@@ -117,53 +117,6 @@ pub fn of_server(url: &str) -> Status {
 /// Whether the server says that it is well, and if not why.
 fn answers(url: &str) -> Result<(), String> {
     taken(agent(PATIENCE).get(url).call())
-}
-
-/// What a log tells.
-#[derive(Debug, Default, PartialEq)]
-struct Told {
-    at: Option<f64>,
-    clock: Option<u64>,
-    source: Option<String>,
-    level: Option<Level>,
-    residual: Option<f64>,
-    lost: Option<u64>,
-}
-
-impl Told {
-    /// Of a log from its end back to there. What is no event is passed over, such as a line that is cut.
-    fn of(text: &str) -> Told {
-        // Of a part of a log it is not known what was lost before.
-        let whole = (text.len() as u64) < MOST_BYTES;
-        let mut told = Told { lost: whole.then_some(0), ..Told::default() };
-        let mut sources: Vec<(String, Steady, Option<f64>)> = Vec::new();
-        let mut last = None;
-        for event in text.lines().filter_map(|line| store::event(line.as_bytes()).ok()) {
-            told.clock = Some(event.trace.clock);
-            told.lost = told.lost.map(|lost| lost + u64::from(event.reason.as_deref() == Some("lost")));
-            last = Some(event.ts);
-            let source = event.entity_id.split_once('/').map_or("", |(_, source)| source);
-            let (Kind::Observe, Some(levels), false) = (event.event_type, event.levels, source.contains('/'))
-            else {
-                continue;
-            };
-            let at = sources.iter().position(|(name, ..)| name == source).unwrap_or_else(|| {
-                sources.push((source.to_owned(), Steady::default(), None));
-                sources.len() - 1
-            });
-            sources[at].1.window(levels.last);
-            sources[at].2 = event.signals.and_then(|signals| signals.residual);
-        }
-        told.at = last.and_then(|ts| seconds_of(&ts));
-        let known = |residual: &Option<f64>| residual.unwrap_or(-1.0);
-        let worst = sources
-            .into_iter()
-            .max_by(|(_, a, r), (_, b, s)| a.level().cmp(&b.level()).then(known(r).total_cmp(&known(s))));
-        if let Some((source, steady, residual)) = worst {
-            (told.source, told.level, told.residual) = (Some(source), steady.level(), residual);
-        }
-        told
-    }
 }
 
 /// The statuses as lines of a table, the failed ones last, and how many there are of each kind.

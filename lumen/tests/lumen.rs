@@ -2,6 +2,9 @@
 
 #[path = "archive/main.rs"]
 mod archive;
+mod context;
+mod doctor;
+mod packs;
 #[path = "proof/main.rs"]
 mod proof;
 mod runs;

@@ -11,19 +11,21 @@ use resonetics_runs::Error;
 use sha2::{Digest, Sha256};
 use tar::{EntryType, Header};
 
-pub(super) use self::pack::{NotAdded, Packed, Packer};
+pub(super) use self::pack::Packed;
+pub(crate) use self::pack::{NotAdded, Packer};
 pub(super) use self::unpack::{Nowhere, Take, unpack};
+pub(crate) use self::unpack::{WINDOW_LOG, summed};
 
 mod pack;
 mod unpack;
 
 /// The unit of a tar.
-const BLOCK: usize = 512;
+pub(crate) const BLOCK: usize = 512;
 /// Bytes that are handed on at a time.
-const PART: usize = 1 << 18;
+pub(crate) const PART: usize = 1 << 18;
 
 /// In hexadecimal digits.
-pub(super) fn hex(hash: Sha256) -> String {
+pub(crate) fn hex(hash: Sha256) -> String {
     hash.finalize().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
@@ -31,7 +33,7 @@ pub(super) fn hex(hash: Sha256) -> String {
 ///
 /// # Errors
 /// [`Error::Refused`] for a path that a tar cannot hold.
-fn header(path: &str, size: u64) -> Result<Header, Error> {
+pub(crate) fn header(path: &str, size: u64) -> Result<Header, Error> {
     let mut header = Header::new_ustar();
     header.set_path(path).map_err(|_| {
         Error::Refused(format!("`{path}` cannot be archived: its path is too long; give it a shorter one"))
@@ -50,12 +52,12 @@ fn header(path: &str, size: u64) -> Result<Header, Error> {
 }
 
 /// How much there is between the end of `size` bytes and the next block.
-fn padding(size: u64) -> usize {
+pub(crate) fn padding(size: u64) -> usize {
     (size.wrapping_neg() % BLOCK as u64) as usize
 }
 
 /// Fills `buffer` as far as there is something; yields how much there was.
-fn filled(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+pub(crate) fn filled(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut count = 0;
     while count < buffer.len() {
         match from.read(&mut buffer[count..]) {

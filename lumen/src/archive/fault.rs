@@ -40,7 +40,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    pub(super) fn new(path: impl Into<String>, kind: Kind, why: impl Into<String>) -> Fault {
+    pub(crate) fn new(path: impl Into<String>, kind: Kind, why: impl Into<String>) -> Fault {
         Fault { path: path.into(), kind, why: why.into() }
     }
 }

@@ -9,7 +9,7 @@
 //! Its id is the SHA-256 of the manifest without what says who made it and when ([`Manifest::content_id`]).
 //! `archive/index.jsonl` lists all archives that were made and deleted, as a chain of hashes ([`index`]).
 
-mod bundle;
+pub(crate) mod bundle;
 mod calendar;
 mod commit;
 mod fault;

@@ -168,7 +168,7 @@ impl Archive {
     }
 
     /// The same, of one run or of all.
-    pub(super) fn found_of(&self, only: Option<&str>) -> Result<Vec<Found>, Error> {
+    pub(crate) fn found_of(&self, only: Option<&str>) -> Result<Vec<Found>, Error> {
         let mut found = Vec::new();
         for run in folders(&self.root)? {
             let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -9,6 +9,7 @@ use resonetics_runs::{Error, error, interrupt};
 use rustix::fs::OFlags;
 
 use super::manifest::{MOST_FILES, Preset, check_path};
+use crate::context::file::{FILE as CONTEXT, is_ours};
 
 /// How deep folders are looked into.
 const DEPTH: usize = 32;
@@ -120,7 +121,8 @@ fn within(
             within(&path, &format!("{name}/"), depth - 1, preset, found)?;
             continue;
         }
-        if !preset.asks(&name) {
+        // What is summed up of a run is no part of it, and can be summed up again.
+        if !preset.asks(&name) || (name == CONTEXT && is_ours(&path)) {
             continue;
         }
         let what = match () {

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::digest::digest;
 use super::text::{hash_of_hex, hex, strict};
 use super::tree::{leaf, root};
+use crate::context::file::{FILE as CONTEXT, is_ours};
 
 /// What the file says that it is.
 pub const FORMAT: &str = "resonetics-fingerprint/1";
@@ -61,7 +62,10 @@ impl Fingerprint {
                 if kind.is_dir() {
                     folders.push(name);
                 } else if kind.is_file() {
-                    files.push(of_file(dir, &name)?);
+                    // What is summed up of a run is no part of it, and may come and go.
+                    if name.as_os_str() != CONTEXT || !is_ours(&entry.path()) {
+                        files.push(of_file(dir, &name)?);
+                    }
                 } else {
                     return Err(Error::Refused(format!(
                         "{} is no file: its bytes lie elsewhere; remove it or put a copy there",

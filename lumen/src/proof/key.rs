@@ -209,7 +209,7 @@ impl Secret {
 }
 
 /// Refuses what others than its owner may read, write or look into.
-fn private(path: &Path, most: u32) -> Result<(), Error> {
+pub(crate) fn private(path: &Path, most: u32) -> Result<(), Error> {
     let mode = fs::metadata(path).map_err(error::io("read", path))?.permissions().mode() & 0o777;
     if mode & !most == 0 {
         return Ok(());

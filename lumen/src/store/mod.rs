@@ -39,4 +39,5 @@ pub(crate) use read::time;
 pub use read::{Cursor, LevelRow, MOST_ROWS, Page, Query, Reader, Rmb, Ure, Window};
 pub use recent::Recent;
 pub use rotate::{Rotation, rotate};
+pub(crate) use schema::APPLICATION;
 pub use schema::VERSION;

@@ -11,7 +11,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 pub const VERSION: i64 = 1;
 
 /// `application_id`: "LUMN". Tells a store from other databases.
-const APPLICATION: i64 = 0x4c55_4d4e;
+pub(crate) const APPLICATION: i64 = 0x4c55_4d4e;
 
 /// How long one who writes waits for another.
 const PATIENCE: Duration = Duration::from_secs(30);

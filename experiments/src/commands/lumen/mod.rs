@@ -3,6 +3,7 @@
 mod archive;
 mod check_proof;
 mod collect;
+mod doctor;
 mod export;
 mod fingerprint;
 mod freeze;
@@ -12,10 +13,12 @@ mod log;
 mod map;
 mod memory;
 mod notify;
+mod pack;
 mod passphrase;
 mod prove;
 mod reproduce;
 mod restore;
+mod resume;
 mod retain;
 mod runs;
 mod serve;
@@ -76,6 +79,12 @@ pub enum LumenCommand {
     Archive(archive::ArchiveArgs),
     /// Say which archives to keep by age, and delete the others
     Retain(retain::RetainArgs),
+    /// Write where a run is and how it goes on into one file, with the run itself if asked: RUN.pack
+    Pack(pack::PackArgs),
+    /// Say where a run was, what is known of it and how it goes on, and do so: of a pack, or of the run's folder
+    Resume(resume::ResumeArgs),
+    /// Look whether all that Lumen needs is as it should be, and change nothing; exit status 1 if something is not
+    Doctor(doctor::DoctorArgs),
     /// Make a key that signs
     Keys(keys::KeysArgs),
     /// Print the hashes of all files of a folder and the one over them, or compare them with what it printed
@@ -112,6 +121,9 @@ pub fn run(args: &LumenArgs, context: Context) -> Result<(), Error> {
         LumenCommand::Restore(args) => restore::run(args),
         LumenCommand::Archive(args) => archive::run(args),
         LumenCommand::Retain(args) => retain::run(args),
+        LumenCommand::Pack(args) => pack::run(args),
+        LumenCommand::Resume(args) => resume::run(args, context),
+        LumenCommand::Doctor(args) => doctor::run(args),
         LumenCommand::Keys(args) => keys::run(args),
         LumenCommand::Fingerprint(args) => fingerprint::run(args),
         LumenCommand::Sign(args) => sign::run(args),

@@ -13,7 +13,7 @@ use super::{BLOCK, Hashed, PART, filled, header, hex, padding};
 /// Zstd's level: the pace of a disk, and most of what can be had.
 const LEVEL: i32 = 3;
 /// Why a file was not added.
-pub(in crate::archive) enum NotAdded {
+pub(crate) enum NotAdded {
     /// It had fewer bytes than it was to have.
     Short,
     /// It could not be read.
@@ -29,7 +29,7 @@ impl From<Error> for NotAdded {
 }
 
 /// A bundle that is written.
-pub(in crate::archive) struct Packer<'a> {
+pub(crate) struct Packer<'a> {
     path: &'a Path,
     out: Encoder<'static, Hashed>,
     tar: Sha256,
@@ -37,15 +37,15 @@ pub(in crate::archive) struct Packer<'a> {
 }
 
 /// What was written.
-pub(in crate::archive) struct Packed {
-    pub(in crate::archive) sha256: String,
-    pub(in crate::archive) bytes: u64,
-    pub(in crate::archive) tar_sha256: String,
+pub(crate) struct Packed {
+    pub(crate) sha256: String,
+    pub(crate) bytes: u64,
+    pub(crate) tar_sha256: String,
 }
 
 impl<'a> Packer<'a> {
     /// A new file at `path`.
-    pub(in crate::archive) fn create(path: &'a Path) -> Result<Packer<'a>, Error> {
+    pub(crate) fn create(path: &'a Path) -> Result<Packer<'a>, Error> {
         let file = File::create_new(path).map_err(error::io("create", path))?;
         let mut out = Encoder::new(Hashed::new(file), LEVEL).map_err(error::io("write", path))?;
         // Without it, a bit that flips in what could not be compressed is not seen.
@@ -54,12 +54,7 @@ impl<'a> Packer<'a> {
     }
 
     /// Adds the next `size` bytes of `from`; yields their SHA-256.
-    pub(in crate::archive) fn add(
-        &mut self,
-        path: &str,
-        size: u64,
-        from: &mut impl Read,
-    ) -> Result<String, NotAdded> {
+    pub(crate) fn add(&mut self, path: &str, size: u64, from: &mut impl Read) -> Result<String, NotAdded> {
         self.write(header(path, size)?.as_bytes())?;
         let mut hash = Sha256::new();
         let mut left = size;
@@ -81,7 +76,7 @@ impl<'a> Packer<'a> {
     }
 
     /// Ends it, and waits until it is on the disk.
-    pub(in crate::archive) fn finish(mut self) -> Result<Packed, Error> {
+    pub(crate) fn finish(mut self) -> Result<Packed, Error> {
         self.write(&[0; 2 * BLOCK])?;
         let path = self.path;
         let Hashed { file, hash, bytes } = self.out.finish().map_err(error::io("write", path))?;

@@ -14,7 +14,7 @@ use crate::archive::fault::{Fault, Kind};
 use crate::archive::manifest::{BUNDLE, Entry, Manifest};
 
 /// Frames that need a larger window (8 MiB) are none of ours, and would take memory.
-const WINDOW_LOG: u32 = 23;
+pub(crate) const WINDOW_LOG: u32 = 23;
 /// What a tar may be longer than its manifest says, so that what was added is found and named.
 const BEYOND: u64 = 1 << 20;
 
@@ -275,6 +275,17 @@ impl Tar<'_> {
     }
 }
 
+/// The header in this block, if its sum is right.
+pub(crate) fn summed(block: &[u8; BLOCK]) -> Option<&Header> {
+    let header = Header::from_byte_slice(block);
+    // Spaces stand for the sum while it is taken.
+    let sum = block
+        .iter()
+        .enumerate()
+        .map(|(at, &byte)| u32::from(if (148..156).contains(&at) { b' ' } else { byte }));
+    header.cksum().is_ok_and(|told| told == sum.sum::<u32>()).then_some(header)
+}
+
 /// An entry that is not the one that comes next in the manifest.
 struct Odd {
     path: String,
@@ -285,15 +296,7 @@ struct Odd {
 impl Odd {
     fn of(block: &[u8; BLOCK]) -> Result<Odd, End> {
         let damaged = || End::Fault(Fault::new(BUNDLE, Kind::Mismatch, "the header of an entry is damaged"));
-        let header = Header::from_byte_slice(block);
-        // Spaces stand for the sum while it is taken.
-        let sum = block
-            .iter()
-            .enumerate()
-            .map(|(at, &byte)| u32::from(if (148..156).contains(&at) { b' ' } else { byte }));
-        if header.cksum().map_err(|_| damaged())? != sum.sum::<u32>() {
-            return Err(damaged());
-        }
+        let header = summed(block).ok_or_else(damaged)?;
         Ok(Odd {
             path: String::from_utf8_lossy(&header.path_bytes()).into_owned(),
             size: header.entry_size().map_err(|_| damaged())?,
