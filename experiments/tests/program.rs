@@ -28,6 +28,7 @@ mod prophet_trace;
 mod refused_checkpoints;
 mod refused_settings;
 mod refused_traces;
+mod remotes;
 mod reports;
 mod reproducibility;
 mod reruns;
