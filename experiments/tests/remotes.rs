@@ -37,7 +37,10 @@ fn an_archive_by_a_passphrase_is_read_by_it_alone() {
     let right = [("LUMEN_ARCHIVE_PASS_FILE", "pass")];
     let frozen = with(&place, &right, "lumen freeze runs/garden --passphrase");
     let archive = wrote(&frozen);
-    assert_eq!(place.names(&archive), ["SHA256SUMS", "bundle.tar.zst.age", "manifest.json", "manifest.json.age"]);
+    assert_eq!(
+        place.names(&archive),
+        ["SHA256SUMS", "bundle.tar.zst.age", "manifest.json", "manifest.json.age"]
+    );
     let again = with(&place, &right, "lumen freeze runs/garden --passphrase");
     assert_eq!(again.last_line(), format!("nothing new: the same is in {archive}"));
     let outside = place.ok(&format!("lumen verify {archive}"));
@@ -172,7 +175,10 @@ fn each_result_has_its_status() {
     bytes[500] ^= 1;
     fs::write(&bundle, bytes).unwrap();
     let ran = run("lumen verify-remote --remote-config here.toml");
-    assert!(ran.code == Some(1) && ran.stdout.contains("MISMATCH") && ran.stdout.contains("--repair"), "{ran:?}");
+    assert!(
+        ran.code == Some(1) && ran.stdout.contains("MISMATCH") && ran.stdout.contains("--repair"),
+        "{ran:?}"
+    );
     let kept = place.ok("lumen retain --keep-days 0 --keep-weekly 0 --keep-monthly 0 --require-remote");
     assert!(kept.stdout.contains("no copy of it elsewhere was verified"), "{kept:?}");
     let ran = run("lumen verify-remote --remote-config here.toml --repair");

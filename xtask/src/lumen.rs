@@ -1,30 +1,66 @@
-//! `cargo xtask lumen`: Schemathesis attacks `resonetics lumen serve`, in a virtual environment of its own.
+//! `cargo xtask lumen`: Schemathesis attacks `resonetics lumen serve`, and archives are kept in a store of S3 and read by the
+//! `age` command, with Python in virtual environments of its own.
 
-use std::process::Command;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use crate::venv;
 use crate::workspace::{cargo, root};
+use crate::{debian, venv};
 
-const PACKAGES: [&str; 1] = ["schemathesis==4.32.5"];
+const ATTACK: [&str; 1] = ["schemathesis==4.32.5"];
+const STORE: [&str; 2] = ["moto[server,s3]==5.2.5", "boto3==1.44.8"];
 
-/// Builds the program and lets it be attacked; says so where there is no Python.
+/// Builds the program and lets it be attacked and used; says so where there is no Python.
 pub(crate) fn check() -> Result<(), String> {
-    println!("\n== lumen serve: what /openapi.json says of it is true");
+    println!("\n== lumen: what /openapi.json says is true; archives elsewhere");
     let asked = Command::new("python3").args(["-c", "import ensurepip, venv"]).output();
     if !asked.is_ok_and(|answer| answer.status.success()) {
         println!("   skipped: there is no python3 with venv (Debian: apt install python3-venv)");
         return Ok(());
     }
     cargo("the program", &["build", "--release", "--quiet", "--workspace", "--bin", "resonetics"])?;
+    script("schemathesis", &ATTACK, &["lumen/tests/schemathesis.py"])?;
+    let mut words = vec!["lumen/tests/remote_peers.py".to_owned()];
+    match age() {
+        Ok(folder) => words.extend(["--age".to_owned(), folder.display().to_string()]),
+        Err(problem) => println!("   skipped: the age command: {problem}"),
+    }
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    script("lumen-remote", &STORE, &words)
+}
+
+/// Runs a script of Python's that is given the program.
+fn script(folder: &str, packages: &[&str], words: &[&str]) -> Result<(), String> {
     let start = Instant::now();
-    let python = venv::provide(&root().join("target/schemathesis"), &PACKAGES)?;
-    let mut attack = Command::new(&python);
-    attack.arg("lumen/tests/schemathesis.py").arg("target/release/resonetics").current_dir(root());
-    let status = attack.status().map_err(|error| format!("cannot run {}: {error}", python.display()))?;
+    let python = venv::provide(&root().join("target").join(folder), packages)?;
+    let mut script = Command::new(&python);
+    script.args(words).arg("target/release/resonetics").current_dir(root());
+    let status = script.status().map_err(|error| format!("cannot run {}: {error}", python.display()))?;
     if !status.success() {
-        return Err(format!("lumen serve is not as described ({status})"));
+        return Err(format!("{} ended badly ({status})", words[0]));
     }
     println!("   done in {:.1} s", start.elapsed().as_secs_f64());
     Ok(())
+}
+
+/// The folder of `age` and `age-keygen`: the path's, or Debian's below target.
+fn age() -> Result<PathBuf, String> {
+    let works = |folder: &PathBuf| {
+        ["age", "age-keygen"].iter().all(|name| {
+            let mut command = Command::new(folder.join(name));
+            command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            command.status().is_ok_and(|status| status.success())
+        })
+    };
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if let Some(folder) = std::env::split_paths(&path).find(works) {
+        return Ok(folder);
+    }
+    let own = root().join("target/age");
+    let folder = own.join("usr/bin");
+    if !works(&folder) {
+        debian::unpack(&own, &["age"])?;
+    }
+    if works(&folder) { Ok(folder) } else { Err(format!("{} does not start", folder.display())) }
 }

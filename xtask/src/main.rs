@@ -11,6 +11,7 @@ mod arrows;
 mod bench;
 mod browser;
 mod checks;
+mod debian;
 mod demo;
 mod libtorch;
 mod lumen;
@@ -33,7 +34,8 @@ const USAGE: &str =
   arrows    checks that each crate needs only those below it, and that no files need each other in a circle
   python    builds the package for Python, installs it in a virtual environment of its own and tests it there;
             --all: also beside torch, TorchRL, Minari, RLlib and Ray, in others (11 GB below target)
-  lumen     attacks `lumen serve` with Schemathesis, by its own description, in a virtual environment of its own
+  lumen     attacks `lumen serve` with Schemathesis, by its own description, and keeps archives in a store of S3 that moto
+            serves, both in virtual environments of their own; with the `age` command, which it downloads with apt-get
   ops       checks the rules, routes, dashboards and runbooks of ops/ with Prometheus and Alertmanager, which it downloads
             with apt-get where there are none; --all: also that a page comes within two minutes; --write: makes ops/queries.md again
   results   makes everything in results/ again, or what is named, such as limit-k8s, and the page with all of it

@@ -10,8 +10,8 @@ use resonetics_runs::{Error, error};
 use super::bundle::Packed;
 use super::index::{Index, Line};
 use super::manifest::{BUNDLE, MANIFEST, Manifest, SUMS};
-use super::sealed::{BUNDLE_AGE, MANIFEST_AGE, Seal};
 use super::place::{Archive, Said, Staging, name};
+use super::sealed::{BUNDLE_AGE, MANIFEST_AGE, Seal};
 use super::verify::verify;
 
 /// An archive that is there now.

@@ -85,7 +85,8 @@ pub fn decrypt_lumenenc(path: &Path, secret: &str, out: &Path) -> Result<u64, Er
 
 fn plain(bytes: &[u8], secret: &str) -> Result<Vec<u8>, &'static str> {
     let rest = bytes.strip_prefix(MAGIC).ok_or("it does not begin as a file of the seeds does (LUMENENC)")?;
-    let split = rest.split_at_checked(SALT).and_then(|(salt, rest)| Some((salt, rest.split_at_checked(NONCE)?)));
+    let split =
+        rest.split_at_checked(SALT).and_then(|(salt, rest)| Some((salt, rest.split_at_checked(NONCE)?)));
     let (salt, (nonce, ciphertext)) = split.ok_or("it is truncated")?;
     let nonce = Nonce::try_from(nonce).map_err(|_| "it is truncated")?;
     let given = [STANDARD, URL_SAFE].iter().find_map(|base| base.decode(secret.trim()).ok());

@@ -51,7 +51,8 @@ impl Seal {
     pub fn to(recipients: &[String]) -> Result<Seal, Error> {
         let parsed = recipients.iter().map(|text| {
             text.parse::<x25519::Recipient>().map_err(|_| {
-                let begins: String = text.chars().take(8).map(|c| if c.is_control() { '?' } else { c }).collect();
+                let begins: String =
+                    text.chars().take(8).map(|c| if c.is_control() { '?' } else { c }).collect();
                 Error::Refused(format!(
                     "`{begins}…` is no recipient of age: give what `age-keygen` calls the public key, age1…"
                 ))
@@ -200,7 +201,9 @@ pub(super) enum NotOpened {
 impl From<DecryptError> for NotOpened {
     fn from(failure: DecryptError) -> NotOpened {
         match failure {
-            DecryptError::NoMatchingKeys | DecryptError::DecryptionFailed | DecryptError::KeyDecryptionFailed => {
+            DecryptError::NoMatchingKeys
+            | DecryptError::DecryptionFailed
+            | DecryptError::KeyDecryptionFailed => {
                 NotOpened::NotOurs("the identity or passphrase does not open it".to_owned())
             }
             DecryptError::ExcessiveWork { required, .. } => NotOpened::NotOurs(format!(

@@ -165,9 +165,8 @@ fn sums(
         let hex =
             |sum: &str| sum.len() == 64 && sum.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         let parts = line.split_once("  ").filter(|(sum, _)| hex(sum));
-        let known = parts.and_then(|(sum, name)| {
-            summed().find(|known| *known == name).map(|name| (sum, name))
-        });
+        let known =
+            parts.and_then(|(sum, name)| summed().find(|known| *known == name).map(|name| (sum, name)));
         let Some((sum, name)) = known else {
             fault(Kind::Mismatch, format!("line {number} is no sum of a file of an archive"));
             continue;

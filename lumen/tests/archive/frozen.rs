@@ -126,7 +126,8 @@ fn presets_choose() {
         write(&run.join(name), "x\n");
     }
     let chosen = |preset: Preset| -> Vec<String> {
-        let made = freeze(&run, &Options { to: &place.archive(), label: None, preset, seal: None }, NOW).unwrap();
+        let made =
+            freeze(&run, &Options { to: &place.archive(), label: None, preset, seal: None }, NOW).unwrap();
         made.manifest.files.into_iter().map(|entry| entry.path).collect()
     };
     let own = ["notes/empty", "notes/noise.bin", "resonetics_data.csv"];

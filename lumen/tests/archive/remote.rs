@@ -128,11 +128,17 @@ fn each_damage_of_a_copy_is_found() {
         ("swapped bundle", |kept, other| kept.swap(other, ".tar.zst.age"), Outcome::Mismatch),
         ("swapped manifest", |kept, other| kept.swap(other, ".manifest.json.age"), Outcome::Mismatch),
         ("swapped sidecar", |kept, other| kept.swap(other, ".sidecar.json"), Outcome::Mismatch),
-        ("all swapped", |kept, other| {
-            for ending in [".tar.zst.age", ".manifest.json.age", ".manifest.json", ".SHA256SUMS", ".sidecar.json"] {
-                kept.swap(other, ending);
-            }
-        }, Outcome::Mismatch),
+        (
+            "all swapped",
+            |kept, other| {
+                for ending in
+                    [".tar.zst.age", ".manifest.json.age", ".manifest.json", ".SHA256SUMS", ".sidecar.json"]
+                {
+                    kept.swap(other, ending);
+                }
+            },
+            Outcome::Mismatch,
+        ),
         ("no bundle", |kept, _| fs::remove_file(kept.object(".tar.zst.age")).unwrap(), Outcome::Missing),
         ("no sums", |kept, _| fs::remove_file(kept.object(".SHA256SUMS")).unwrap(), Outcome::Missing),
         ("no sidecar", |kept, _| fs::remove_file(kept.object(".sidecar.json")).unwrap(), Outcome::Missing),
@@ -152,7 +158,10 @@ fn each_damage_of_a_copy_is_found() {
         assert_eq!(repaired.outcome, outcome, "{what}");
         assert!(repaired.repaired.unwrap() != key, "{what}");
         let after = files(&kept.place.path("store"));
-        assert!(before.iter().all(|(name, bytes)| after.get(name) == Some(bytes)), "{what}: something was replaced");
+        assert!(
+            before.iter().all(|(name, bytes)| after.get(name) == Some(bytes)),
+            "{what}: something was replaced"
+        );
         assert_eq!(kept.found().outcome, Outcome::Ok, "{what}");
         let results: Vec<Outcome> =
             Records::read(&kept.archive()).unwrap().lines.iter().map(|line| line.result).collect();
@@ -284,7 +293,8 @@ fn what_has_no_verified_copy_is_not_deleted() {
     kept.remote().push(&second, false).unwrap();
     assert_eq!(deleted(rules).len(), 2);
     // The copy is found to be damaged: what is here has to stay.
-    let damaged = files(&kept.place.path("store")).into_keys().find(|name| name.ends_with(".tar.zst.age")).unwrap();
+    let damaged =
+        files(&kept.place.path("store")).into_keys().find(|name| name.ends_with(".tar.zst.age")).unwrap();
     fs::write(kept.place.path("store").join(damaged), b"x").unwrap();
     kept.remote().verify(&kept.archive(), &Query::All, None, false).unwrap();
     assert_eq!(deleted(rules).len(), 1);
@@ -306,7 +316,15 @@ fn what_has_no_verified_copy_is_not_deleted() {
 fn settings_are_checked_and_never_hold_who_asks() {
     let place = Place::new();
     let open = |url: &str| Remote::open(&Settings { url: url.to_owned(), ..Settings::default() }).map(drop);
-    for url in ["s3://", "s3://KEY:SECRET@bucket/x", "s3://bucket/a/../b", "s3://b?sig=x", "ftp://x/y", "s3:///x", "az://c@a/x"] {
+    for url in [
+        "s3://",
+        "s3://KEY:SECRET@bucket/x",
+        "s3://bucket/a/../b",
+        "s3://b?sig=x",
+        "ftp://x/y",
+        "s3:///x",
+        "az://c@a/x",
+    ] {
         let failure = open(url).unwrap_err();
         assert!(failure.is_refusal() && !failure.to_string().contains("SECRET"), "{url}: {failure}");
     }
@@ -314,7 +332,10 @@ fn settings_are_checked_and_never_hold_who_asks() {
         fs::write(place.path("remote.toml"), text).unwrap();
         Settings::read(&place.path("remote.toml"))
     };
-    assert_eq!(read("[remote]\nurl = \"/x\"\nretry_wait_seconds = 1.5\n").unwrap().retry_wait_seconds, Some(1.5));
+    assert_eq!(
+        read("[remote]\nurl = \"/x\"\nretry_wait_seconds = 1.5\n").unwrap().retry_wait_seconds,
+        Some(1.5)
+    );
     for text in [
         "[remote]\nurl = \"/x\"\nsecret_access_key = \"SECRET\"\n",
         "[remote]\n",
@@ -325,7 +346,8 @@ fn settings_are_checked_and_never_hold_who_asks() {
         let failure = read(text).unwrap_err();
         assert!(failure.is_refusal() && !failure.to_string().contains("SECRET"), "{text}: {failure}");
     }
-    let wait = Settings { url: "s3://x".to_owned(), retry_wait_seconds: Some(f64::NAN), ..Settings::default() };
+    let wait =
+        Settings { url: "s3://x".to_owned(), retry_wait_seconds: Some(f64::NAN), ..Settings::default() };
     assert!(Remote::open(&wait).unwrap_err().is_refusal());
 }
 
@@ -341,7 +363,8 @@ fn changed_sidecars_and_records_never_panic() {
         word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         ((word >> 33) as usize) % below.max(1)
     };
-    let names: Vec<&String> = store.keys().filter(|name| name.contains("json") || name.contains("SUMS")).collect();
+    let names: Vec<&String> =
+        store.keys().filter(|name| name.contains("json") || name.contains("SUMS")).collect();
     for trial in 0..300 {
         let is_record = trial % 3 == 0;
         let name = names[next(names.len())];
@@ -356,7 +379,8 @@ fn changed_sidecars_and_records_never_panic() {
                 _ => bytes.get_mut(at).into_iter().for_each(|byte| *byte ^= 1 << next(8)),
             }
         }
-        let path = if is_record { kept.place.archive().join(FILE) } else { kept.place.path("store").join(name) };
+        let path =
+            if is_record { kept.place.archive().join(FILE) } else { kept.place.path("store").join(name) };
         fs::write(&path, &bytes).unwrap();
         let found = kept.remote().verify(&kept.archive(), &Query::All, None, false);
         if !is_record {
@@ -367,7 +391,9 @@ fn changed_sidecars_and_records_never_panic() {
         let pulled = kept.remote().pull(&Archive::at(&to), if trial % 2 == 0 { &key } else { "a" });
         match pulled {
             Ok((dir, _)) => assert!(verify(&dir).unwrap().is_good(), "trial {trial}: {name}"),
-            Err(_) => assert!(!files(&to).keys().any(|name| name.contains("bundle")), "trial {trial}: {name}"),
+            Err(_) => {
+                assert!(!files(&to).keys().any(|name| name.contains("bundle")), "trial {trial}: {name}")
+            }
         }
         let _ = fs::remove_dir_all(&to);
         let _ = fs::remove_file(kept.place.archive().join(FILE));

@@ -83,9 +83,12 @@ fn the_id_is_that_of_the_content_and_not_of_the_encryption() {
     let (two, _) = identity(&place, "two.txt");
     let archive = place.archive();
     let first = sealed(&place, &Seal::to(&[one.clone(), two.clone()]).unwrap(), &archive, NOW);
-    let elsewhere = sealed(&place, &Seal::to(&[one.clone(), two.clone()]).unwrap(), &place.path("other"), NOW);
+    let elsewhere =
+        sealed(&place, &Seal::to(&[one.clone(), two.clone()]).unwrap(), &place.path("other"), NOW);
     assert_eq!(first.manifest.id, elsewhere.manifest.id);
-    assert!(fs::read(first.dir.join(BUNDLE_AGE)).unwrap() != fs::read(elsewhere.dir.join(BUNDLE_AGE)).unwrap());
+    assert!(
+        fs::read(first.dir.join(BUNDLE_AGE)).unwrap() != fs::read(elsewhere.dir.join(BUNDLE_AGE)).unwrap()
+    );
     // For the same again, in another order and twice: nothing new.
     let before = files(&archive);
     let again = sealed(&place, &Seal::to(&[two.clone(), one.clone(), two]).unwrap(), &archive, NOW + 9.0);
@@ -148,16 +151,85 @@ fn each_damage_is_found() {
     let cases: [Case<'_>; 12] = [
         ("a bit of the bundle", &|| changed(BUNDLE_AGE, &flip(150_000)), true, BUNDLE_AGE, Kind::Mismatch),
         ("its header", &|| changed(BUNDLE_AGE, &flip(40)), true, BUNDLE_AGE, Kind::Mismatch),
-        ("its end", &|| changed(BUNDLE_AGE, &|bytes| bytes.truncate(bytes.len() - 9)), true, BUNDLE_AGE, Kind::Mismatch),
+        (
+            "its end",
+            &|| changed(BUNDLE_AGE, &|bytes| bytes.truncate(bytes.len() - 9)),
+            true,
+            BUNDLE_AGE,
+            Kind::Mismatch,
+        ),
         ("a bit of the manifest", &|| changed(MANIFEST_AGE, &flip(300)), true, MANIFEST_AGE, Kind::Mismatch),
-        ("no manifest", &|| fs::remove_file(made.dir.join(MANIFEST_AGE)).unwrap(), true, MANIFEST_AGE, Kind::Missing),
-        ("no bundle", &|| fs::remove_file(made.dir.join(BUNDLE_AGE)).unwrap(), true, BUNDLE_AGE, Kind::Missing),
-        ("a plain bundle beside it", &|| write(&made.dir.join("bundle.tar.zst"), "x"), true, "bundle.tar.zst", Kind::Extra),
-        ("called plain", &|| outer(&made.dir, &|manifest| manifest.encryption = "none".to_owned()), true, MANIFEST, Kind::Mismatch),
-        ("the last chunk, with sums", &|| { changed(BUNDLE_AGE, &|bytes| { let end = bytes.len() - 3; bytes[end] ^= 1; }); summed(&made.dir); }, false, "bundle.tar.zst", Kind::Mismatch),
-        ("cut within a chunk, with sums", &|| { changed(BUNDLE_AGE, &|bytes| bytes.truncate(200_000)); summed(&made.dir); }, false, "notes/noise.bin", Kind::Mismatch),
-        ("another bundle, with sums", &|| { swap(BUNDLE_AGE); summed(&made.dir); }, false, "notes/more", Kind::Extra),
-        ("another manifest, with sums", &|| { swap(MANIFEST_AGE); summed(&made.dir); }, false, MANIFEST_AGE, Kind::Mismatch),
+        (
+            "no manifest",
+            &|| fs::remove_file(made.dir.join(MANIFEST_AGE)).unwrap(),
+            true,
+            MANIFEST_AGE,
+            Kind::Missing,
+        ),
+        (
+            "no bundle",
+            &|| fs::remove_file(made.dir.join(BUNDLE_AGE)).unwrap(),
+            true,
+            BUNDLE_AGE,
+            Kind::Missing,
+        ),
+        (
+            "a plain bundle beside it",
+            &|| write(&made.dir.join("bundle.tar.zst"), "x"),
+            true,
+            "bundle.tar.zst",
+            Kind::Extra,
+        ),
+        (
+            "called plain",
+            &|| outer(&made.dir, &|manifest| manifest.encryption = "none".to_owned()),
+            true,
+            MANIFEST,
+            Kind::Mismatch,
+        ),
+        (
+            "the last chunk, with sums",
+            &|| {
+                changed(BUNDLE_AGE, &|bytes| {
+                    let end = bytes.len() - 3;
+                    bytes[end] ^= 1;
+                });
+                summed(&made.dir);
+            },
+            false,
+            "bundle.tar.zst",
+            Kind::Mismatch,
+        ),
+        (
+            "cut within a chunk, with sums",
+            &|| {
+                changed(BUNDLE_AGE, &|bytes| bytes.truncate(200_000));
+                summed(&made.dir);
+            },
+            false,
+            "notes/noise.bin",
+            Kind::Mismatch,
+        ),
+        (
+            "another bundle, with sums",
+            &|| {
+                swap(BUNDLE_AGE);
+                summed(&made.dir);
+            },
+            false,
+            "notes/more",
+            Kind::Extra,
+        ),
+        (
+            "another manifest, with sums",
+            &|| {
+                swap(MANIFEST_AGE);
+                summed(&made.dir);
+            },
+            false,
+            MANIFEST_AGE,
+            Kind::Mismatch,
+        ),
     ];
     let whole = files(&made.dir);
     for (what, damage, by_all, path, kind) in cases {
@@ -167,7 +239,11 @@ fn each_damage_is_found() {
         let found = verify_opened(&made.dir, &key).unwrap();
         // Another bundle is told by what it has, whatever that is first.
         let is_named = |fault: &resonetics_lumen::archive::Fault| fault.path == path && fault.kind == kind;
-        let told = if what == "another bundle, with sums" { !found.is_good() } else { found.faults.iter().any(is_named) };
+        let told = if what == "another bundle, with sums" {
+            !found.is_good()
+        } else {
+            found.faults.iter().any(is_named)
+        };
         assert!(told, "{what}: {:?}", found.faults);
         assert!(!restore_opened(&made.dir, &place.path("out"), &key).unwrap().is_good(), "{what}");
         assert!(!place.path("out").exists(), "{what}");
@@ -188,7 +264,8 @@ fn copied_back(whole: &std::collections::BTreeMap<String, Vec<u8>>, dir: &Path) 
 #[test]
 fn files_of_the_seeds_are_read() {
     let place = Place::new();
-    let fixture = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/lumenenc").join(name);
+    let fixture =
+        |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/lumenenc").join(name);
     let text = "ts,phase_diff,entropy_rate,creative_band,risk_band\nécole\n";
     let passphrase = "correct horse battery staple";
     let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";

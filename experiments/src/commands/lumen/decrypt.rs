@@ -43,7 +43,8 @@ pub fn run(args: &DecryptArgs) -> Result<(), Error> {
         Format::Lumenenc => {
             if args.opening.identity.is_some() {
                 return Err(Error::Refused(
-                    "--identity: a file of this format has a passphrase or a key; give --passphrase".to_owned(),
+                    "--identity: a file of this format has a passphrase or a key; give --passphrase"
+                        .to_owned(),
                 ));
             }
             let written = decrypt_lumenenc(&args.file, &secret()?, &args.out)?;

@@ -24,5 +24,9 @@ pub struct PullArgs {
 pub fn run(args: &PullArgs) -> Result<(), Error> {
     let (dir, is_new) = args.remote.open()?.pull(&Archive::at(&args.to), &args.what)?;
     let dir = dir.display();
-    if is_new { say(format_args!("wrote {dir}")) } else { say(format_args!("nothing new: the same is in {dir}")) }
+    if is_new {
+        say(format_args!("wrote {dir}"))
+    } else {
+        say(format_args!("nothing new: the same is in {dir}"))
+    }
 }

@@ -48,7 +48,10 @@ fn shown(pushed: &Pushed) -> Result<(), Error> {
         return say(format_args!("nothing new: {key}"));
     }
     if *outcome != Outcome::Ok {
-        return Err(Error::Failed(format!("{}: {key}: read back, it is not what was uploaded: {why}", outcome.name())));
+        return Err(Error::Failed(format!(
+            "{}: {key}: read back, it is not what was uploaded: {why}",
+            outcome.name()
+        )));
     }
     say(format_args!("{bytes} bytes, read back and compared"))?;
     say(format_args!("wrote {key}"))

@@ -54,6 +54,7 @@ impl RemoteArgs {
 }
 
 fn address() -> Result<String, Error> {
-    variable("LUMEN_ALERT_URL")?
-        .ok_or_else(|| Error::Unknown("--notify: LUMEN_ALERT_URL is not set: nobody would be told".to_owned()))
+    variable("LUMEN_ALERT_URL")?.ok_or_else(|| {
+        Error::Unknown("--notify: LUMEN_ALERT_URL is not set: nobody would be told".to_owned())
+    })
 }

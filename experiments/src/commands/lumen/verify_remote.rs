@@ -50,7 +50,10 @@ fn shown(all: &[Checked]) -> Result<(), Error> {
         match (&one.repaired, &one.dir) {
             (Some(key), _) => say(format_args!("            a new copy was made and read back: {key}"))?,
             (None, Some(dir)) if matches!(one.outcome, Outcome::Mismatch | Outcome::Missing) => {
-                say(format_args!("            the archive is here, {}: --repair copies it anew", dir.display()))?;
+                say(format_args!(
+                    "            the archive is here, {}: --repair copies it anew",
+                    dir.display()
+                ))?;
             }
             _ => {}
         }

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use resonetics_runs::{Error, error, interrupt};
 use age::stream::StreamWriter;
+use resonetics_runs::{Error, error, interrupt};
 use sha2::{Digest, Sha256};
 use zstd::stream::write::Encoder;
 

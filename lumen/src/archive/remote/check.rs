@@ -83,7 +83,8 @@ impl Remote {
     ) -> Result<Vec<Checked>, Error> {
         let mut wanted = self.wanted(archive, query)?;
         wanted.sort_by(|a, b| {
-            let age = |one: &super::copies::Wanted| one.copy.as_ref().and_then(|copy| copy.verified_at.clone());
+            let age =
+                |one: &super::copies::Wanted| one.copy.as_ref().and_then(|copy| copy.verified_at.clone());
             age(a).cmp(&age(b))
         });
         if let Some(share) = share {
@@ -151,7 +152,8 @@ impl Remote {
     /// Puts on record what was found.
     pub(super) fn found(&self, archive: &Archive, copy: &Line, outcome: Outcome) -> Result<(), Error> {
         let now = stamp(seconds());
-        let verified_at = if outcome == Outcome::Unreachable { copy.verified_at.clone() } else { Some(now.clone()) };
+        let verified_at =
+            if outcome == Outcome::Unreachable { copy.verified_at.clone() } else { Some(now.clone()) };
         Records::note(archive, Line { ts: now, verified_at, result: outcome, ..copy.clone() })
     }
 
@@ -183,9 +185,10 @@ impl Remote {
     pub(super) fn sidecar_bytes(&self, key: &Path) -> Result<Result<Vec<u8>, Bad>, Problem> {
         match self.small(&sidecar(key), MOST) {
             Ok(bytes) => Ok(Ok(bytes)),
-            Err(Problem::Missing) => {
-                Ok(Err((Outcome::Missing, "its sidecar is not there: it is gone, or was never uploaded whole".to_owned())))
-            }
+            Err(Problem::Missing) => Ok(Err((
+                Outcome::Missing,
+                "its sidecar is not there: it is gone, or was never uploaded whole".to_owned(),
+            ))),
             Err(Problem::Here(Error::Failed(_))) => {
                 Ok(Err((Outcome::Mismatch, format!("its sidecar has more than {MOST} bytes"))))
             }

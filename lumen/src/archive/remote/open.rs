@@ -81,7 +81,8 @@ impl Remote {
     /// [`Error::Refused`] for what names none.
     pub fn open(settings: &Settings) -> Result<Remote, Error> {
         let wait = settings.retry_wait_seconds.map(|wait| {
-            let refused = || Error::Refused("the wait before a retry: allowed are 0 to 3600 seconds".to_owned());
+            let refused =
+                || Error::Refused("the wait before a retry: allowed are 0 to 3600 seconds".to_owned());
             if (0.0..=3600.0).contains(&wait) { Ok(Duration::from_secs_f64(wait)) } else { Err(refused()) }
         });
         let runtime = Builder::new_current_thread()
@@ -96,7 +97,8 @@ impl Remote {
             return Ok(Remote { store, prefix, provider, folder, wait: wait.transpose()?, runtime });
         }
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-        let plain = |text: &str| !text.contains(['@', '?', '#', ':', '%', '\\']) && !text.contains(char::is_control);
+        let plain =
+            |text: &str| !text.contains(['@', '?', '#', ':', '%', '\\']) && !text.contains(char::is_control);
         if bucket.is_empty() || !plain(rest) {
             return Err(Error::Refused(
                 "--remote: give it as s3://BUCKET/PREFIX; who asks is said by the environment".to_owned(),
@@ -133,7 +135,11 @@ fn folder(path: &str) -> Result<(Arc<dyn ObjectStore>, PathBuf, String), Error> 
 fn endpoint(settings: &Settings) -> Option<String> {
     let set = |name: &&str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let names = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"];
-    settings.endpoint.clone().or_else(|| names.iter().find_map(set)).filter(|_| settings.url.starts_with("s3:"))
+    settings
+        .endpoint
+        .clone()
+        .or_else(|| names.iter().find_map(set))
+        .filter(|_| settings.url.starts_with("s3:"))
 }
 
 fn served(scheme: &str, bucket: &str, settings: &Settings) -> Result<Arc<dyn ObjectStore>, Error> {
@@ -143,7 +149,9 @@ fn served(scheme: &str, bucket: &str, settings: &Settings) -> Result<Arc<dyn Obj
     let retry = RetryConfig { backoff, max_retries: REPEATS, retry_timeout: Duration::from_secs(60) };
     let endpoint = endpoint(settings);
     let is_here = endpoint.as_deref().is_some_and(|endpoint| {
-        ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"].iter().any(|here| endpoint.starts_with(here))
+        ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"]
+            .iter()
+            .any(|here| endpoint.starts_with(here))
     });
     let is_allowed = std::env::var("AWS_ALLOW_HTTP").is_ok_and(|value| value == "true");
     let client = ClientOptions::new()
@@ -164,7 +172,8 @@ fn served(scheme: &str, bucket: &str, settings: &Settings) -> Result<Arc<dyn Obj
                     builder = builder.with_config(name, value);
                 }
             }
-            let built = builder.with_bucket_name(bucket).with_retry(retry).with_client_options(client).build();
+            let built =
+                builder.with_bucket_name(bucket).with_retry(retry).with_client_options(client).build();
             built.map(|store| Arc::new(store) as _)
         }
         "gs" => {
@@ -181,5 +190,7 @@ fn served(scheme: &str, bucket: &str, settings: &Settings) -> Result<Arc<dyn Obj
             ));
         }
     };
-    built.map_err(|failure| Error::Refused(format!("--remote: the store cannot be asked: {}", reason(&failure))))
+    built.map_err(|failure| {
+        Error::Refused(format!("--remote: the store cannot be asked: {}", reason(&failure)))
+    })
 }

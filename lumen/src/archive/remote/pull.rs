@@ -39,16 +39,19 @@ impl Remote {
             Outcome::Missing => Error::Unknown(format!("{key}: {why}")),
             _ => Error::Failed(format!("{key}: {why}; nothing was written")),
         })?;
-        let whole =
-            Sidecar::parse(&bytes).map_err(|why| Error::Failed(format!("{key}: {why}; nothing was written")))?;
+        let whole = Sidecar::parse(&bytes)
+            .map_err(|why| Error::Failed(format!("{key}: {why}; nothing was written")))?;
         let staging = archive.staging()?;
         let from = staging.dir.path().join("copy");
         fs::create_dir(&from).map_err(error::io("create", &from))?;
         for part in &whole.files {
             let path = from.join(&part.name);
-            let read = self.tried(AGAIN.0, AGAIN.1, |_| self.download(&object(&key, &part.name), part, &path));
+            let read =
+                self.tried(AGAIN.0, AGAIN.1, |_| self.download(&object(&key, &part.name), part, &path));
             read.map_err(|problem| match problem {
-                Problem::Missing => Error::Failed(format!("{key}: {} is missing; nothing was written", part.name)),
+                Problem::Missing => {
+                    Error::Failed(format!("{key}: {} is missing; nothing was written", part.name))
+                }
                 Problem::Here(Error::Failed(why)) => {
                     Error::Failed(format!("{key}: {}: {why}; nothing was written", part.name))
                 }

@@ -59,7 +59,9 @@ impl Remote {
         let verified = verify(dir)?;
         let shown = dir.display();
         let Some(manifest) = verified.manifest.as_ref().filter(|_| verified.is_good()) else {
-            return Err(Error::Failed(format!("{shown} is damaged, and was not copied; `lumen verify` says how")));
+            return Err(Error::Failed(format!(
+                "{shown} is damaged, and was not copied; `lumen verify` says how"
+            )));
         };
         if !manifest.is_outer() && !is_plain {
             return Err(Error::Refused(format!(
@@ -97,8 +99,11 @@ impl Remote {
     /// Makes a new copy of an archive that is good.
     pub(super) fn copy(&self, local: &Local<'_>) -> Result<Pushed, Error> {
         let Local { archive, run, dir, manifest } = local;
-        let names: &[&str] =
-            if manifest.is_outer() { &[BUNDLE_AGE, MANIFEST_AGE, MANIFEST, SUMS] } else { &[BUNDLE, MANIFEST, SUMS] };
+        let names: &[&str] = if manifest.is_outer() {
+            &[BUNDLE_AGE, MANIFEST_AGE, MANIFEST, SUMS]
+        } else {
+            &[BUNDLE, MANIFEST, SUMS]
+        };
         let part = |name: &&str| {
             let path = dir.join(name);
             let bytes = fs::metadata(&path).map_err(error::io("read", &path))?.len();
@@ -157,7 +162,10 @@ impl Remote {
             });
             let done = done.map_err(|problem| problem.told("upload the archive"))?;
             if done.sha256 != part.sha256 {
-                return Err(Error::Failed(format!("{} changed while it was uploaded; try again", path.display())));
+                return Err(Error::Failed(format!(
+                    "{} changed while it was uploaded; try again",
+                    path.display()
+                )));
             }
             if number == 0 {
                 bundle = done;

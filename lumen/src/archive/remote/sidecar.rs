@@ -40,7 +40,13 @@ pub(super) struct Sidecar {
 }
 
 impl Sidecar {
-    pub(super) fn new(archive_id: &str, run: &str, created_at: &str, uploaded_at: String, files: Vec<Part>) -> Sidecar {
+    pub(super) fn new(
+        archive_id: &str,
+        run: &str,
+        created_at: &str,
+        uploaded_at: String,
+        files: Vec<Part>,
+    ) -> Sidecar {
         let is_sealed = files.iter().any(|part| part.name == BUNDLE_AGE);
         Sidecar {
             format: FORMAT.to_owned(),
@@ -54,8 +60,9 @@ impl Sidecar {
     }
 
     pub(super) fn encoded(&self) -> Result<Vec<u8>, Error> {
-        let mut bytes = serde_json::to_vec_pretty(self)
-            .map_err(|error| Error::Failed(format!("cannot encode a sidecar: {error}; please report this")))?;
+        let mut bytes = serde_json::to_vec_pretty(self).map_err(|error| {
+            Error::Failed(format!("cannot encode a sidecar: {error}; please report this"))
+        })?;
         bytes.push(b'\n');
         Ok(bytes)
     }
@@ -73,9 +80,14 @@ impl Sidecar {
             "none" => names == [BUNDLE, MANIFEST, SUMS],
             _ => false,
         };
-        let hex = |text: &str| text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let hex = |text: &str| {
+            text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        };
         let is_name = |text: &str| {
-            !text.is_empty() && !text.starts_with('.') && !text.contains(['/', '\\']) && !text.contains(char::is_control)
+            !text.is_empty()
+                && !text.starts_with('.')
+                && !text.contains(['/', '\\'])
+                && !text.contains(char::is_control)
         };
         if !whole
             || !hex(&sidecar.archive_id)

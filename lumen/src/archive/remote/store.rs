@@ -61,10 +61,12 @@ impl Problem {
     pub(super) fn told(self, doing: &str) -> Error {
         match self {
             Problem::Here(error) => error,
-            Problem::Missing => Error::Failed(format!("cannot {doing}: the store has no such object or bucket")),
-            Problem::Exists => {
-                Error::Failed(format!("cannot {doing}: there is such an object; nothing was replaced: try again"))
+            Problem::Missing => {
+                Error::Failed(format!("cannot {doing}: the store has no such object or bucket"))
             }
+            Problem::Exists => Error::Failed(format!(
+                "cannot {doing}: there is such an object; nothing was replaced: try again"
+            )),
             Problem::Unreachable { why, .. } => Error::Failed(format!("cannot {doing}: {why}")),
         }
     }
@@ -75,7 +77,9 @@ pub(super) fn reason(failure: &object_store::Error) -> String {
     use object_store::Error as Failure;
     match failure {
         Failure::NotFound { .. } => return "there is no such object".to_owned(),
-        Failure::AlreadyExists { .. } | Failure::Precondition { .. } => return "there is such an object".to_owned(),
+        Failure::AlreadyExists { .. } | Failure::Precondition { .. } => {
+            return "there is such an object".to_owned();
+        }
         Failure::PermissionDenied { .. } => return "the store does not allow it".to_owned(),
         Failure::Unauthenticated { .. } => return "the store does not know who asks".to_owned(),
         Failure::NotSupported { .. } | Failure::NotImplemented { .. } => {
@@ -85,7 +89,8 @@ pub(super) fn reason(failure: &object_store::Error) -> String {
     }
     let mut cause: Option<&(dyn Cause + 'static)> = Some(failure);
     while let Some(one) = cause {
-        if let Some(system) = one.downcast_ref::<io::Error>().filter(|system| system.raw_os_error().is_some()) {
+        if let Some(system) = one.downcast_ref::<io::Error>().filter(|system| system.raw_os_error().is_some())
+        {
             return format!("the store cannot be reached: {system}");
         }
         cause = one.source();
@@ -115,10 +120,7 @@ impl Uploaded {
 
 impl Remote {
     /// Waits for `work`, and hears of signals.
-    pub(super) fn wait<T>(
-        &self,
-        work: impl Future<Output = Result<T, Problem>>,
-    ) -> Result<T, Problem> {
+    pub(super) fn wait<T>(&self, work: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
         self.runtime.block_on(async {
             let stop = pin!(async {
                 loop {
@@ -190,7 +192,12 @@ impl Remote {
     }
 
     /// Uploads a few bytes as the new object `to`.
-    pub(super) fn create(&self, to: &Path, bytes: Vec<u8>, attributes: Attributes) -> Result<PutResult, Problem> {
+    pub(super) fn create(
+        &self,
+        to: &Path,
+        bytes: Vec<u8>,
+        attributes: Attributes,
+    ) -> Result<PutResult, Problem> {
         let options = PutOptions { mode: PutMode::Create, attributes, ..PutOptions::default() };
         self.wait(async { Ok(self.store.put_opts(to, PutPayload::from(bytes), options).await?) })
     }
@@ -219,7 +226,9 @@ impl Remote {
         let done = all();
         if done.is_err() {
             // The parts stay otherwise, and cost.
-            let _ = self.runtime.block_on(async { tokio::time::timeout(Duration::from_secs(10), upload.abort()).await });
+            let _ = self
+                .runtime
+                .block_on(async { tokio::time::timeout(Duration::from_secs(10), upload.abort()).await });
         }
         done
     }

@@ -30,8 +30,10 @@ impl Remote {
         let records = Records::read(archive)?;
         let there = self.tried(AGAIN.0, AGAIN.1, |_| self.there(&self.prefix));
         let there = there.map_err(|problem| problem.told("list the copies"))?;
-        let mut there: BTreeMap<String, _> = there.into_iter().map(|(line, _)| (line.key.clone(), line)).collect();
-        let older = |key: &str| records.lines.iter().any(|line| line.provider == self.provider && line.key == key);
+        let mut there: BTreeMap<String, _> =
+            there.into_iter().map(|(line, _)| (line.key.clone(), line)).collect();
+        let older =
+            |key: &str| records.lines.iter().any(|line| line.provider == self.provider && line.key == key);
         let mut same = 0;
         let mut differences = Vec::new();
         let mut told = |key: String, what, id| differences.push(Difference { key, what, id });

@@ -75,7 +75,9 @@ fn bundle(
             Ok(0) => break,
             Ok(_) => {}
             Err(failure) if failure.kind() == ErrorKind::Interrupted => {}
-            Err(failure) if failure.raw_os_error().is_some() => return Err(error::io("read", &path)(failure)),
+            Err(failure) if failure.raw_os_error().is_some() => {
+                return Err(error::io("read", &path)(failure));
+            }
             Err(failure) => {
                 faults.push(Fault::new(BUNDLE_AGE, Kind::Mismatch, failure.to_string()));
                 break;
