@@ -46,6 +46,15 @@ impl Query {
             Some(text) => Query::Run(text.to_owned()),
         }
     }
+
+    /// Whether it asks for the archive `id` of a run of which `is_of` knows the name.
+    pub(super) fn asks(&self, id: &str, is_of: &dyn Fn(&str) -> bool) -> bool {
+        match self {
+            Query::All => true,
+            Query::Run(run) => is_of(run),
+            Query::Id(wanted) => id == wanted,
+        }
+    }
 }
 
 /// What was found of an archive's copy.

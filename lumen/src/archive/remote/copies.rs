@@ -26,20 +26,15 @@ impl Remote {
     /// The archives that `query` names.
     pub(super) fn wanted(&self, archive: &Archive, query: &Query) -> Result<Vec<Wanted>, Error> {
         let records = Records::read(archive)?.copies(&self.provider, &self.prefix);
-        let is_named = |id: &str, is_of: &dyn Fn(&str) -> bool| match query {
-            Query::All => true,
-            Query::Run(run) => is_of(run),
-            Query::Id(wanted) => id == wanted,
-        };
         let had_records = !records.is_empty();
-        let named = records.into_iter().filter(|line| is_named(&line.archive_id, &|run| line.is_of(run)));
+        let named = records.into_iter().filter(|line| query.asks(&line.archive_id, &|run| line.is_of(run)));
         let mut wanted: Vec<Wanted> = named.map(known).collect();
         let index = Index::read(archive)?;
         for line in index.live().into_values() {
             let local = Some((line.run.clone(), line.dir.clone()));
             if let Some(one) = wanted.iter_mut().find(|one| one.id == line.id) {
                 one.local = local;
-            } else if *query != Query::All && is_named(&line.id, &|run| line.run == run) {
+            } else if *query != Query::All && query.asks(&line.id, &|run| line.run == run) {
                 wanted.push(Wanted { id: line.id.clone(), copy: None, local, unreachable: None });
             }
         }
@@ -52,7 +47,10 @@ impl Remote {
         };
         match self.tried(AGAIN.0, AGAIN.1, |_| self.there(&within)) {
             Ok(there) => {
-                for (line, _) in there.into_iter().filter(|(line, _)| is_named(&line.archive_id, &|_| true)) {
+                for (line, run) in there {
+                    if !query.asks(&line.archive_id, &|asked| asked == run) {
+                        continue;
+                    }
                     match wanted.iter_mut().find(|one| one.id == line.archive_id) {
                         // Sorted by time: the last one is the newest. What is on record, and names a line before it, is
                         // known better.
@@ -84,7 +82,13 @@ impl Remote {
     pub(super) fn there(&self, within: &Path) -> Result<Vec<(Line, String)>, Problem> {
         let mut found = Vec::new();
         for at in self.listed(within, ENDING)? {
-            let Ok(whole) = Sidecar::parse(&self.small(&at, MOST)?) else { continue };
+            // One that is no sidecar of ours, or is gone by now, hides no other.
+            let bytes = match self.small(&at, MOST) {
+                Ok(bytes) => bytes,
+                Err(Problem::Missing | Problem::Here(Error::Failed(_))) => continue,
+                Err(problem) => return Err(problem),
+            };
+            let Ok(whole) = Sidecar::parse(&bytes) else { continue };
             let Some(part) = whole.bundle() else { continue };
             let key = bundle(&at, &whole);
             if key.filename().and_then(|name| name.split('.').next()) != Some(part.sha256.as_str()) {

@@ -78,9 +78,9 @@ impl Remote {
         };
         let there = self.tried(AGAIN.0, AGAIN.1, |_| self.there(&within));
         let there = there.map_err(|problem| problem.told("list the copies"))?;
-        let is_meant = |id: &str| !matches!(&query, Query::Id(wanted) if wanted != id);
-        let newest = there.into_iter().filter(|(line, _)| is_meant(&line.archive_id)).map(|(line, _)| line);
-        let newest = newest.max_by(|a, b| a.ts.cmp(&b.ts)).ok_or_else(unknown)?;
+        let meant =
+            there.into_iter().filter(|(line, run)| query.asks(&line.archive_id, &|asked| asked == run));
+        let newest = meant.map(|(line, _)| line).max_by(|a, b| a.ts.cmp(&b.ts)).ok_or_else(unknown)?;
         Path::parse(newest.key).map_err(|_| unknown())
     }
 
