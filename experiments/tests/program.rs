@@ -30,6 +30,7 @@ mod recorded_proofs;
 mod refused_checkpoints;
 mod refused_settings;
 mod refused_traces;
+mod remotes;
 mod reports;
 mod reproducibility;
 mod reruns;

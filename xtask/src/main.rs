@@ -11,6 +11,7 @@ mod arrows;
 mod bench;
 mod browser;
 mod checks;
+mod debian;
 mod demo;
 mod libtorch;
 mod lumen;

@@ -6,14 +6,15 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
+use std::path::Path;
 
-use resonetics_runs::Error;
+use resonetics_runs::{Error, error, files, interrupt};
 use sha2::{Digest, Sha256};
 use tar::{EntryType, Header};
 
 pub(super) use self::pack::Packed;
 pub(crate) use self::pack::{NotAdded, Packer};
-pub(super) use self::unpack::{Nowhere, Take, unpack};
+pub(super) use self::unpack::{Nowhere, Take, unpack, unpack_from};
 pub(crate) use self::unpack::{WINDOW_LOG, summed};
 
 mod pack;
@@ -54,6 +55,19 @@ pub(crate) fn header(path: &str, size: u64) -> Result<Header, Error> {
 /// How much there is between the end of `size` bytes and the next block.
 pub(crate) fn padding(size: u64) -> usize {
     (size.wrapping_neg() % BLOCK as u64) as usize
+}
+
+/// SHA-256 of the file at `path`.
+///
+/// # Errors
+/// That it cannot be read, [`Error::Interrupted`].
+pub(super) fn hashed(path: &Path) -> Result<String, Error> {
+    let mut file = Hashed::new(files::open(path)?);
+    let mut part = vec![0; PART];
+    while filled(&mut file, &mut part).map_err(error::io("read", path))? > 0 {
+        interrupt::check()?;
+    }
+    Ok(hex(file.hash))
 }
 
 /// Fills `buffer` as far as there is something; yields how much there was.

@@ -11,6 +11,7 @@ use super::bundle::Packed;
 use super::index::{Index, Line};
 use super::manifest::{BUNDLE, MANIFEST, Manifest, SUMS};
 use super::place::{Archive, Said, Staging, name};
+use super::sealed::{BUNDLE_AGE, MANIFEST_AGE, Seal};
 use super::verify::verify;
 
 /// An archive that is there now.
@@ -28,21 +29,35 @@ pub(super) fn commit(
     staging: Staging,
     manifest: Manifest,
     packed: &Packed,
+    seal: Option<&Seal>,
 ) -> Result<Made, Error> {
     let _held = archive.hold()?;
     let mut index = Index::read(archive)?;
     let mut damaged = None;
-    for (dir, same) in same(archive, run, &manifest.id)? {
+    for (dir, same) in same(archive, run, &manifest.id, seal)? {
         if verify(&dir)?.is_good() {
-            return Ok(Made { dir, manifest: same, is_new: false, damaged });
+            // Of an encrypted one what is there says less.
+            let manifest = Manifest { created_at: same.created_at, ..manifest };
+            return Ok(Made { dir, manifest, is_new: false, damaged });
         }
         damaged = Some(dir);
     }
     let from = staging.dir.path();
-    let encoded = manifest.encoded()?;
+    let mut sums = format!("{}  {}\n", packed.sha256, seal.map_or(BUNDLE, |_| BUNDLE_AGE));
+    let outer = match seal {
+        None => manifest.clone(),
+        Some(seal) => {
+            let path = from.join(MANIFEST_AGE);
+            let bytes = seal.sealed(&manifest.encoded()?).map_err(error::io("write", &path))?;
+            write_new(&path, &bytes)?;
+            sums += &format!("{}  {MANIFEST_AGE}\n", sha256(&bytes));
+            manifest.outer(seal.mark())
+        }
+    };
+    let encoded = outer.encoded()?;
     let manifest_sha256 = sha256(&encoded);
     write_new(&from.join(MANIFEST), &encoded)?;
-    let sums = format!("{}  {BUNDLE}\n{manifest_sha256}  {MANIFEST}\n", packed.sha256);
+    sums += &format!("{manifest_sha256}  {MANIFEST}\n");
     write_new(&from.join(SUMS), sums.as_bytes())?;
     synced(from)?;
     let parent = archive.path(run);
@@ -55,19 +70,30 @@ pub(super) fn commit(
     })?;
     staging.moved();
     synced(&parent)?;
-    let said = Said { manifest, manifest_sha256, bytes: packed.bytes };
+    let said = Said { manifest: outer, manifest_sha256, bytes: packed.bytes };
     index.add(archive, Line::kept(run, &format!("{run}/{name}"), &said))?;
-    Ok(Made { dir, manifest: said.manifest, is_new: true, damaged })
+    Ok(Made { dir, manifest, is_new: true, damaged })
 }
 
-/// The archives of `run` that call themselves `id`.
-fn same(archive: &Archive, run: &str, id: &str) -> Result<Vec<(PathBuf, Manifest)>, Error> {
+/// The archives of `run` that call themselves `id` and that the same can read.
+fn same(
+    archive: &Archive,
+    run: &str,
+    id: &str,
+    seal: Option<&Seal>,
+) -> Result<Vec<(PathBuf, Manifest)>, Error> {
+    let mark = seal.map_or_else(|| "none".to_owned(), Seal::mark);
     let found = archive.found_of(Some(run))?.into_iter();
     let readable = found.filter_map(|found| Some((archive.path(&found.dir), found.said.ok()?.manifest)));
-    Ok(readable.filter(|(_, manifest)| manifest.id == id).collect())
+    let is_same = |(dir, manifest): &(PathBuf, Manifest)| {
+        manifest.id == id
+            && manifest.encryption == mark
+            && seal.is_none_or(|seal| seal.opens(&dir.join(MANIFEST_AGE)))
+    };
+    Ok(readable.filter(is_same).collect())
 }
 
 /// Waits until the names in a folder are on the disk.
-fn synced(folder: &Path) -> Result<(), Error> {
+pub(super) fn synced(folder: &Path) -> Result<(), Error> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(error::io("write", folder))
 }

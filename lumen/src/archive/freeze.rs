@@ -16,6 +16,7 @@ use super::growing::length;
 use super::manifest::{BUNDLE, Entry, FORMAT, MODE, Manifest, Preset, RunFacts, check_label};
 use super::place::Archive;
 use super::running::{Snapshot, is_checkpoint, steps, table};
+use super::sealed::{self, BUNDLE_AGE, Seal};
 use super::source::{Attempt, Bytes, Source, attempted, opened, paths};
 
 /// How often a run that changes while it is read is read again.
@@ -34,6 +35,8 @@ pub struct Options<'a> {
     pub label: Option<&'a str>,
     /// Which files.
     pub preset: Preset,
+    /// For whom it is encrypted; for everybody if for nobody.
+    pub seal: Option<&'a Seal>,
 }
 
 /// An archive of a run.
@@ -66,7 +69,7 @@ pub fn freeze(run: &Path, options: &Options<'_>, now: f64) -> Result<Frozen, Err
     }
     let archive = Archive::at(options.to);
     let staging = archive.staging()?;
-    let bundle = staging.dir.path().join(BUNDLE);
+    let bundle = staging.dir.path().join(options.seal.map_or(BUNDLE, |_| BUNDLE_AGE));
     let mut last = String::new();
     for attempt in 1..=TRIES {
         match read(&folder, &bundle, options) {
@@ -74,7 +77,7 @@ pub fn freeze(run: &Path, options: &Options<'_>, now: f64) -> Result<Frozen, Err
                 manifest.created_at = stamp(now);
                 manifest.id = manifest.content_id()?;
                 let Made { dir, manifest, is_new, damaged } =
-                    keep(&archive, &name, staging, manifest, &packed)?;
+                    keep(&archive, &name, staging, manifest, &packed, options.seal)?;
                 return Ok(Frozen { dir, manifest, is_new, damaged });
             }
             Err(Attempt::Failed(error)) => return Err(error),
@@ -136,7 +139,7 @@ fn read(run: &Path, bundle: &Path, options: &Options<'_>) -> Result<(Manifest, P
     let is_running = record.get("status").and_then(Value::as_str) == Some("running");
     let is_at_work = is_running && held(run) != Some(false);
     let (sources, step) = sources(run, &record, record_bytes.clone(), is_at_work, options.preset)?;
-    let mut packer = Packer::create(bundle)?;
+    let mut packer = Packer::create(bundle, options.seal)?;
     let mut entries = Vec::new();
     for source in sources {
         entries.push(add(&mut packer, run, source, is_at_work)?);
@@ -254,7 +257,7 @@ fn manifest(
         tar_sha256: packed.tar_sha256.clone(),
         highlights: Vec::new(),
         trace_id: word("trace_id"),
-        encryption: "none".to_owned(),
+        encryption: options.seal.map_or("none", |_| sealed::INSIDE).to_owned(),
         tool: format!("resonetics {} {}", env!("CARGO_PKG_VERSION"), commit()),
     }
 }

@@ -1,23 +1,17 @@
-//! `index.jsonl`: which archives were made and which were deleted, a line each. A line holds the SHA-256 of the one before
-//! it, so none can be changed, left out or put in unseen; the last one may be taken away unseen.
+//! `index.jsonl`: which archives were made and which were deleted, a line each.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Write;
-use std::path::Path;
 
-use resonetics_runs::files::{self, put_aside, sha256};
-use resonetics_runs::{Error, error};
+use resonetics_runs::Error;
+use resonetics_runs::files::{self, put_aside};
 use serde::{Deserialize, Serialize};
 
 use super::calendar::stamp;
+use super::chain::{Broken, Chain, Link, MOST_BYTES};
 use super::place::{Archive, Found, Said};
 
 /// The name of the file.
 pub const FILE: &str = "index.jsonl";
-
-/// The most bytes of an index: a few hundred thousand archives.
-const MOST_BYTES: u64 = 256 << 20;
 
 /// What became of an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,8 +41,8 @@ pub struct Line {
     pub dir: String,
     /// Bytes of its bundle.
     pub bytes: u64,
-    /// Files in it.
-    pub files: u64,
+    /// Files in it; of an encrypted one that is not known.
+    pub files: Option<u64>,
     /// SHA-256 of its manifest.json.
     pub manifest_sha256: String,
     /// When it was deleted, or found to be gone.
@@ -75,7 +69,7 @@ impl Line {
             created_at: manifest.created_at.clone(),
             dir: dir.to_owned(),
             bytes: *bytes,
-            files: manifest.files.len() as u64,
+            files: (!manifest.is_outer()).then_some(manifest.files.len() as u64),
             manifest_sha256: manifest_sha256.clone(),
             at: None,
             rule: None,
@@ -91,20 +85,16 @@ impl Line {
     }
 }
 
-/// The lines of an index, each of which names the one before it.
-#[derive(Debug, Default)]
-pub struct Index {
-    /// In their order.
-    pub lines: Vec<Line>,
-    head: Option<String>,
-    /// Bytes of the lines.
-    length: u64,
-}
+/// The lines of an index.
+pub type Index = Chain<Line>;
 
-/// The first line that does not follow from those before it.
-struct Broken {
-    line: usize,
-    why: String,
+impl Link for Line {
+    fn prev(&self) -> &str {
+        &self.prev
+    }
+    fn after(self, prev: String) -> Line {
+        Line { prev, ..self }
+    }
 }
 
 impl Index {
@@ -125,36 +115,6 @@ impl Index {
         }
     }
 
-    /// The lines up to the first that is not as it should be. What a kill has cut off at the end is no line.
-    fn whole(path: &Path) -> Result<(Index, Option<Broken>), Error> {
-        let mut index = Index::default();
-        if path.symlink_metadata().is_err() {
-            return Ok((index, None));
-        }
-        let bytes = files::read(path, MOST_BYTES)?;
-        for (number, line) in (1..).zip(bytes.split_inclusive(|&byte| byte == b'\n')) {
-            let Some(text) = line.strip_suffix(b"\n") else { break };
-            let broken = |why: String| Some(Broken { line: number, why });
-            let parsed: Line = match serde_json::from_slice(text) {
-                Ok(parsed) => parsed,
-                Err(error) => return Ok((index, broken(format!("it is no line of an index: {error}")))),
-            };
-            if parsed.prev != index.head() {
-                let why = "it does not name the line before it: a line was changed, taken out or put in";
-                return Ok((index, broken(why.to_owned())));
-            }
-            index.head = Some(sha256(text));
-            index.length += line.len() as u64;
-            index.lines.push(parsed);
-        }
-        Ok((index, None))
-    }
-
-    /// The hash that the next line names.
-    pub fn head(&self) -> String {
-        self.head.clone().unwrap_or_else(|| "0".repeat(64))
-    }
-
     /// The archives that are there by the index, by their folder.
     pub fn live(&self) -> BTreeMap<&str, &Line> {
         let mut live = BTreeMap::new();
@@ -167,27 +127,9 @@ impl Index {
         live
     }
 
-    /// Adds a line to the file, and waits until it is on the disk; by who holds the lock.
+    /// Adds a line to the file; by who holds the lock.
     pub(super) fn add(&mut self, archive: &Archive, line: Line) -> Result<(), Error> {
-        let line = Line { prev: self.head(), ..line };
-        let path = archive.root().join(FILE);
-        let mut bytes = serde_json::to_vec(&line)
-            .map_err(|error| Error::Failed(format!("cannot encode {FILE}: {error}; please report this")))?;
-        let head = sha256(&bytes);
-        bytes.push(b'\n');
-        files::check_writable(&path)?;
-        let mut file =
-            File::options().create(true).append(true).open(&path).map_err(error::io("open", &path))?;
-        // Behind the last whole line there is at most what a kill has cut.
-        file.set_len(self.length).map_err(error::io("write", &path))?;
-        file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(|failure| {
-            let _ = file.set_len(self.length);
-            error::io("write", &path)(failure)
-        })?;
-        self.length += bytes.len() as u64;
-        self.head = Some(head);
-        self.lines.push(line);
-        Ok(())
+        self.append(&archive.root().join(FILE), line)
     }
 }
 

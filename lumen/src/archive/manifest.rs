@@ -7,6 +7,8 @@ use resonetics_runs::files::sha256;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::sealed;
+
 /// The manifest's file.
 pub const MANIFEST: &str = "manifest.json";
 /// The file with the sums of the other two.
@@ -56,7 +58,7 @@ pub struct Entry {
 }
 
 /// Which run it is, and where it was.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunFacts {
     /// What was run, as run.json says.
@@ -117,7 +119,8 @@ pub struct Manifest {
     pub highlights: Vec<Highlight>,
     /// The trace that it belongs to, where the run has one.
     pub trace_id: Option<String>,
-    /// How the bundle is encrypted: `none`.
+    /// How the bundle is encrypted: `none`; `age` inside of an encrypted archive, and in what lies beside it for everybody
+    /// `age:` with a digest of the recipients, or `age:passphrase`.
     pub encryption: String,
     /// What made it.
     pub tool: String,
@@ -162,6 +165,27 @@ impl Manifest {
         Ok(sha256(value.to_string().as_bytes()))
     }
 
+    /// What everybody may read of the manifest of an encrypted archive: when it was made, of which start of a run, and its
+    /// id. Not what is in it.
+    pub(super) fn outer(&self, mark: String) -> Manifest {
+        Manifest {
+            label: None,
+            run: RunFacts { started_at: self.run.started_at.clone(), ..RunFacts::default() },
+            files: Vec::new(),
+            total_bytes: 0,
+            tar_sha256: String::new(),
+            highlights: Vec::new(),
+            trace_id: None,
+            encryption: mark,
+            ..self.clone()
+        }
+    }
+
+    /// Whether it is what everybody may read of another one.
+    pub fn is_outer(&self) -> bool {
+        sealed::is_mark(&self.encryption)
+    }
+
     /// What no archive of ours would say.
     pub(super) fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
@@ -193,9 +217,11 @@ impl Manifest {
         if total != Some(self.total_bytes) {
             problems.push(format!("its files do not sum up to total_bytes = {}", self.total_bytes));
         }
-        if self.encryption != "none" {
-            problems
-                .push(format!("it is encrypted by `{}`, which this program cannot read", self.encryption));
+        if !["none", sealed::INSIDE].contains(&self.encryption.as_str()) && !self.is_outer() {
+            problems.push(format!(
+                "it is encrypted by `{}`, which this program cannot read",
+                self.encryption.escape_default()
+            ));
         }
         problems
     }
@@ -316,7 +342,7 @@ mod tests {
         assert!(with(&|manifest| manifest.total_bytes = 8).contains("sum up"));
         assert!(with(&|manifest| manifest.files[0].size = u64::MAX).contains("sum up"));
         assert!(with(&|manifest| manifest.files[1].mode = "4755".to_owned()).contains("mode"));
-        assert!(with(&|manifest| manifest.encryption = "age".to_owned()).contains("encrypted"));
+        assert!(with(&|manifest| manifest.encryption = "rot13".to_owned()).contains("encrypted"));
     }
 
     #[test]

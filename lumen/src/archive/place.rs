@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use super::calendar::folder;
 use super::manifest::{BUNDLE, MANIFEST, MOST_BYTES, Manifest};
+use super::sealed::BUNDLE_AGE;
 
 /// Held by who writes.
 const LOCK: &str = ".lock";
@@ -207,6 +208,7 @@ fn said(archive: &Path) -> Result<Said, String> {
     let bytes = files::read(&archive.join(MANIFEST), MOST_BYTES).map_err(|error| error.to_string())?;
     let manifest = Manifest::parse(&bytes)
         .map_err(|problem| format!("{}: {problem}", archive.join(MANIFEST).display()))?;
-    let bundle = fs::metadata(archive.join(BUNDLE)).map_or(0, |bundle| bundle.len());
+    let bundle = if manifest.is_outer() { BUNDLE_AGE } else { BUNDLE };
+    let bundle = fs::metadata(archive.join(bundle)).map_or(0, |bundle| bundle.len());
     Ok(Said { manifest, manifest_sha256: sha256(&bytes), bytes: bundle })
 }

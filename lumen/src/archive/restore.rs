@@ -9,9 +9,10 @@ use resonetics_runs::inputs::Inputs;
 use resonetics_runs::training::Stopped;
 use resonetics_runs::{Error, claim, error, findings};
 
-use super::bundle::Take;
+use super::bundle::{Nowhere, Take};
 use super::manifest::{Entry, Manifest};
-use super::verify::{Verified, compared, verify};
+use super::sealed::Key;
+use super::verify::{Verified, compared};
 
 /// Commands whose runs have tables that can be analyzed.
 const ANALYZED: [&str; 7] = ["gardener", "benchmark", "controls", "drift", "eval", "limit", "train"];
@@ -22,10 +23,26 @@ const ANALYZED: [&str; 7] = ["gardener", "benchmark", "controls", "drift", "eval
 /// # Errors
 /// Those of [`verify`]; [`Error::Refused`] if `out` holds anything; any I/O error.
 pub fn restore(dir: &Path, out: &Path) -> Result<Verified, Error> {
+    restored(dir, out, None)
+}
+
+/// The same, of an archive that `key` opens if it is encrypted.
+///
+/// # Errors
+/// The same; [`Error::Refused`] for a key that does not open it.
+pub fn restore_opened(dir: &Path, out: &Path, key: &Key) -> Result<Verified, Error> {
+    restored(dir, out, Some(key))
+}
+
+fn restored(dir: &Path, out: &Path, key: Option<&Key>) -> Result<Verified, Error> {
     claim::check(Some(out))?;
-    let verified = verify(dir)?;
+    let verified = compared(dir, key, &mut Nowhere)?;
     if !verified.is_good() {
         return Ok(verified);
+    }
+    if verified.is_unread {
+        let dir = dir.display();
+        return Err(Error::Refused(format!("{dir} is encrypted: give --identity FILE, or --passphrase")));
     }
     let out = placed(out)?;
     let parent = out.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
@@ -35,7 +52,7 @@ pub fn restore(dir: &Path, out: &Path) -> Result<Verified, Error> {
         .permissions(Permissions::from_mode(0o777))
         .tempdir_in(parent)
         .map_err(error::io("write in", parent))?;
-    let written = compared(dir, &mut Writer { root: staging.path(), file: None })?;
+    let written = compared(dir, key, &mut Writer { root: staging.path(), file: None })?;
     if !written.is_good() || written.manifest != verified.manifest {
         let dir = dir.display();
         return Err(Error::Failed(format!(
@@ -97,10 +114,10 @@ impl Take for Writer<'_> {
 ///
 /// # Errors
 /// Those of [`restore`]; [`Error::Failed`] with what is of no use.
-pub fn check_deep(dir: &Path, manifest: &Manifest) -> Result<(), Error> {
+pub fn check_deep(dir: &Path, manifest: &Manifest, key: Option<&Key>) -> Result<(), Error> {
     let scratch = tempfile::tempdir().map_err(error::io("create a folder in", &std::env::temp_dir()))?;
     let out = scratch.path().join("restored");
-    if !restore(dir, &out)?.is_good() {
+    if !restored(dir, &out, key)?.is_good() {
         return Err(Error::Failed(format!("{} changed while it was looked at; try again", dir.display())));
     }
     let command = manifest.run.command.as_deref().unwrap_or_default();

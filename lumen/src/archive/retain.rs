@@ -8,6 +8,7 @@ pub use self::plan::{Decision, Item, Plan, Rules, plan};
 use super::calendar::seconds;
 use super::index::{Index, Line, Op, differences};
 use super::place::{Archive, Found};
+use super::remote::record::Records;
 use super::verify::verify;
 
 mod plan;
@@ -60,6 +61,7 @@ fn of(archive: &Archive, index: &Index, found: Vec<Found>, rules: Rules, now: f6
             resonetics_runs::shell::quoted_path(archive.root())
         )));
     }
+    let records = if rules.require_remote { Records::read(archive)? } else { Records::default() };
     let mut items = Vec::new();
     for Found { run, dir, said } in found {
         let manifest = said.map_err(Error::Refused)?.manifest;
@@ -68,7 +70,8 @@ fn of(archive: &Archive, index: &Index, found: Vec<Found>, rules: Rules, now: f6
         })?;
         // One with less of the run in it is no substitute for one with more.
         let run = format!("{run} of {}, {:?}", manifest.run.started_at.unwrap_or_default(), manifest.preset);
-        items.push(Item { run, dir, id: manifest.id, created });
+        let is_elsewhere = records.is_kept(&manifest.id);
+        items.push(Item { run, dir, id: manifest.id, created, is_elsewhere });
     }
     plan(&items, rules, now, &mut |item| Ok(verify(&archive.path(&item.dir))?.is_good()))
 }

@@ -7,13 +7,18 @@ use std::path::Path;
 use resonetics_runs::files::{self, sha256};
 use resonetics_runs::{Error, error};
 
-use super::bundle::{Nowhere, Take, unpack};
+use super::bundle::{Nowhere, Take, hashed, unpack};
 use super::fault::{Fault, Kind};
 use super::manifest::{BUNDLE, MANIFEST, MOST_BYTES, Manifest, SUMS};
 use super::place::name;
+use super::sealed::{BUNDLE_AGE, Key, MANIFEST_AGE};
+
+mod inside;
 
 /// The files of an archive.
-const FILES: [&str; 3] = [MANIFEST, SUMS, BUNDLE];
+const PLAIN: &[&str] = &[MANIFEST, SUMS, BUNDLE];
+/// Those of an encrypted one.
+const SEALED: &[&str] = &[MANIFEST, SUMS, BUNDLE_AGE, MANIFEST_AGE];
 /// The most bytes of a SHA256SUMS.
 const MOST_SUMS: u64 = 1 << 12;
 
@@ -24,6 +29,8 @@ pub struct Verified {
     pub manifest: Option<Manifest>,
     /// What is not as it was written.
     pub faults: Vec<Fault>,
+    /// Whether it is encrypted and was not opened: the manifest is then what everybody may read.
+    pub is_unread: bool,
 }
 
 impl Verified {
@@ -33,20 +40,30 @@ impl Verified {
     }
 }
 
-/// Reads all bytes of the archive in `dir` and compares them with what it says of itself.
+/// Reads all bytes of the archive in `dir` and compares them with what it says of itself; of an encrypted one the
+/// encrypted bytes.
 ///
 /// # Errors
 /// [`Error::Unknown`] if nothing is there or no archive, [`Error::Refused`] for what is no folder, any I/O error.
 pub fn verify(dir: &Path) -> Result<Verified, Error> {
-    compared(dir, &mut Nowhere)
+    compared(dir, None, &mut Nowhere)
+}
+
+/// The same; of an encrypted one what is inside too.
+///
+/// # Errors
+/// The same; [`Error::Refused`] for a key that does not open it.
+pub fn verify_opened(dir: &Path, key: &Key) -> Result<Verified, Error> {
+    compared(dir, Some(key), &mut Nowhere)
 }
 
 /// The same; `take` is handed the files of the run that are as they should be.
-pub(super) fn compared(dir: &Path, take: &mut dyn Take) -> Result<Verified, Error> {
-    let mut faults = listed(dir)?;
-    let is_there = |faults: &[Fault], name: &str| !faults.iter().any(|fault| fault.path == name);
-    let [has_manifest, has_sums, has_bundle] = FILES.map(|name| is_there(&faults, name));
-    let sums = if has_sums { sums(&dir.join(SUMS), &mut faults)? } else { BTreeMap::new() };
+pub(super) fn compared(dir: &Path, key: Option<&Key>, take: &mut dyn Take) -> Result<Verified, Error> {
+    let (files, mut faults) = listed(dir)?;
+    let has = |name: &str| !faults.iter().any(|fault| fault.path == name);
+    let [has_manifest, has_sums] = [MANIFEST, SUMS].map(has);
+    let present: Vec<&'static str> = files[2..].iter().copied().filter(|name| has(name)).collect();
+    let sums = if has_sums { sums(&dir.join(SUMS), files, &mut faults)? } else { BTreeMap::new() };
     let compare = |name: &'static str, found: &str| {
         let why = |told: &str| format!("its SHA-256 is {found}, {SUMS} says {told}");
         sums.get(name).filter(|told| *told != found).map(|told| Fault::new(name, Kind::Mismatch, why(told)))
@@ -64,29 +81,47 @@ pub(super) fn compared(dir: &Path, take: &mut dyn Take) -> Result<Verified, Erro
             Err(failure) => return Err(failure),
         }
     }
-    if has_bundle {
-        // Paths that lead elsewhere are compared with nothing.
-        let usable = manifest.as_ref().filter(|manifest| manifest.problems().is_empty());
-        let unpacked = unpack(&dir.join(BUNDLE), usable, take)?;
-        faults.extend(compare(BUNDLE, &unpacked.sha256));
-        faults.extend(unpacked.faults);
+    if let Some(manifest) = &manifest
+        && manifest.is_outer() != (files == SEALED)
+    {
+        let why = "it does not say of the encryption what the files beside it are";
+        faults.push(Fault::new(MANIFEST, Kind::Mismatch, why));
     }
-    Ok(Verified { manifest, faults })
+    if files == PLAIN {
+        if present.contains(&BUNDLE) {
+            // Paths that lead elsewhere are compared with nothing.
+            let usable = manifest.as_ref().filter(|manifest| manifest.problems().is_empty());
+            let unpacked = unpack(&dir.join(BUNDLE), usable, take)?;
+            faults.extend(compare(BUNDLE, &unpacked.sha256));
+            faults.extend(unpacked.faults);
+        }
+        return Ok(Verified { manifest, faults, is_unread: false });
+    }
+    for name in &present {
+        faults.extend(compare(name, &hashed(&dir.join(name))?));
+    }
+    let (Some(key), Some(outer)) = (key, &manifest) else {
+        return Ok(Verified { manifest, faults, is_unread: true });
+    };
+    let inner = inside::compared(dir, outer, key, &mut faults, take)?;
+    Ok(Verified { is_unread: inner.is_none(), manifest: inner.or(manifest), faults })
 }
 
-/// What is in the folder, and what is not.
-fn listed(dir: &Path) -> Result<Vec<Fault>, Error> {
+/// The files that there should be, and what of them is not or is there beside them.
+fn listed(dir: &Path) -> Result<(&'static [&'static str], Vec<Fault>), Error> {
     let shown = dir.display();
     let metadata = fs::metadata(dir).map_err(|_| Error::Unknown(format!("there is no archive {shown}")))?;
     if !metadata.is_dir() {
         return Err(Error::Refused(format!("{shown} is no folder; give the folder of an archive")));
     }
+    let is_sealed = [BUNDLE_AGE, MANIFEST_AGE].iter().any(|name| dir.join(name).symlink_metadata().is_ok());
+    let files = if is_sealed { SEALED } else { PLAIN };
     let mut faults = Vec::new();
-    let mut missing = FILES.to_vec();
+    let mut missing = files.to_vec();
     for entry in fs::read_dir(dir).map_err(error::io("read", dir))? {
         let entry = entry.map_err(error::io("read", dir))?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if !FILES.contains(&name.as_str()) {
+        if !files.contains(&name.as_str()) {
             faults.push(Fault::new(name, Kind::Extra, "no archive has such a file"));
             continue;
         }
@@ -95,18 +130,23 @@ fn listed(dir: &Path) -> Result<Vec<Fault>, Error> {
             faults.push(Fault::new(name, Kind::Mismatch, "it is a link or a folder, not a file"));
         }
     }
-    if missing.len() == FILES.len() {
+    if missing.len() == files.len() {
         return Err(Error::Unknown(format!(
             "{shown} is no archive: it holds no {MANIFEST}; give the folder of one, archive/RUN/TIME-ID"
         )));
     }
     faults.extend(missing.iter().map(|name| Fault::new(*name, Kind::Missing, "it is not there")));
     faults.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(faults)
+    Ok((files, faults))
 }
 
-/// The sums in the file at `path`, by name.
-fn sums(path: &Path, faults: &mut Vec<Fault>) -> Result<BTreeMap<&'static str, String>, Error> {
+/// The sums in the file at `path` of the other `files`, by name.
+fn sums(
+    path: &Path,
+    files: &'static [&'static str],
+    faults: &mut Vec<Fault>,
+) -> Result<BTreeMap<&'static str, String>, Error> {
+    let summed = || files.iter().copied().filter(|name| *name != SUMS);
     let mut sums = BTreeMap::new();
     let mut fault = |kind: Kind, why: String| faults.push(Fault::new(SUMS, kind, why));
     let text = match files::text_within(path, MOST_SUMS) {
@@ -125,9 +165,8 @@ fn sums(path: &Path, faults: &mut Vec<Fault>) -> Result<BTreeMap<&'static str, S
         let hex =
             |sum: &str| sum.len() == 64 && sum.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         let parts = line.split_once("  ").filter(|(sum, _)| hex(sum));
-        let known = parts.and_then(|(sum, name)| {
-            [BUNDLE, MANIFEST].into_iter().find(|known| *known == name).map(|name| (sum, name))
-        });
+        let known =
+            parts.and_then(|(sum, name)| summed().find(|known| *known == name).map(|name| (sum, name)));
         let Some((sum, name)) = known else {
             fault(Kind::Mismatch, format!("line {number} is no sum of a file of an archive"));
             continue;
@@ -136,7 +175,7 @@ fn sums(path: &Path, faults: &mut Vec<Fault>) -> Result<BTreeMap<&'static str, S
             fault(Kind::Extra, format!("it has two sums of {name}"));
         }
     }
-    for name in [BUNDLE, MANIFEST] {
+    for name in summed() {
         if !sums.contains_key(name) {
             fault(Kind::Missing, format!("it has no sum of {name}"));
         }
@@ -156,7 +195,8 @@ fn parsed(dir: &Path, bytes: &[u8], faults: &mut Vec<Fault>) -> Result<Option<Ma
             return Ok(None);
         }
     };
-    let id = manifest.content_id()?;
+    // Of an encrypted one the id is that of the manifest inside.
+    let id = if manifest.is_outer() { manifest.id.clone() } else { manifest.content_id()? };
     if id != manifest.id {
         let why = format!("what it says has the id {id}, not {}", manifest.id);
         faults.push(Fault::new(MANIFEST, Kind::Mismatch, why));

@@ -165,7 +165,7 @@ fn written(to: &Path, resume: &Resume, context: &Context, archive: Option<&Path>
     let staging = tempfile::Builder::new().prefix(".tmp").tempdir_in(parent);
     let staging = staging.map_err(error::io("write in", parent))?;
     let path = staging.path().join("pack");
-    let mut packer = Packer::create(&path)?;
+    let mut packer = Packer::create(&path, None)?;
     let mut sums = String::new();
     let mut add = |name: &str, size: u64, from: &mut dyn std::io::Read| {
         let sum = packer.add(name, size, &mut { from }).map_err(|failure| match failure {

@@ -65,7 +65,7 @@ impl Place {
 }
 
 pub(crate) fn frozen(run: &Path, to: &Path, now: f64) -> Frozen {
-    freeze(run, &Options { to, label: None, preset: Preset::Run }, now).unwrap()
+    freeze(run, &Options { to, label: None, preset: Preset::Run, seal: None }, now).unwrap()
 }
 
 pub(crate) fn write(path: &Path, bytes: impl AsRef<[u8]>) {

@@ -62,7 +62,7 @@ fn the_same_content_is_the_same_archive() {
     assert!(bundle(&there.dir) == bundle(&first.dir));
     assert_ne!(there.manifest.created_at, first.manifest.created_at);
     // Other content, a label among it, is another one.
-    let options = Options { to: &place.archive(), label: Some("x"), preset: Preset::Run };
+    let options = Options { to: &place.archive(), label: Some("x"), preset: Preset::Run, seal: None };
     assert_ne!(freeze(&other, &options, NOW).unwrap().manifest.id, first.manifest.id);
     write(&other.join("figures/a.svg"), "<svg />");
     assert_ne!(frozen(&other, &place.path("second"), NOW).manifest.id, first.manifest.id);
@@ -126,7 +126,8 @@ fn presets_choose() {
         write(&run.join(name), "x\n");
     }
     let chosen = |preset: Preset| -> Vec<String> {
-        let made = freeze(&run, &Options { to: &place.archive(), label: None, preset }, NOW).unwrap();
+        let made =
+            freeze(&run, &Options { to: &place.archive(), label: None, preset, seal: None }, NOW).unwrap();
         made.manifest.files.into_iter().map(|entry| entry.path).collect()
     };
     let own = ["notes/empty", "notes/noise.bin", "resonetics_data.csv"];
@@ -151,7 +152,7 @@ fn what_cannot_be_archived_is_refused_by_name() {
     let run = place.path("runs/a");
     let said = |run: &Path, options: &Options<'_>| freeze(run, options, NOW).unwrap_err();
     let to = place.archive();
-    let plain = Options { to: &to, label: None, preset: Preset::Run };
+    let plain = Options { to: &to, label: None, preset: Preset::Run, seal: None };
     let refused = |run: &Path| {
         let failure = said(run, &plain);
         assert!(failure.is_refusal(), "{failure}");

@@ -65,6 +65,7 @@ fn a_changed_line_is_refused_and_mended() {
             to: &place.archive(),
             label: None,
             preset: resonetics_lumen::archive::Preset::Run,
+            seal: None,
         };
         assert!(resonetics_lumen::archive::freeze(&place.path("runs/e"), &options, NOW).is_err());
         let told = reindex(&archive, NOW).unwrap();

@@ -6,4 +6,6 @@ mod damage;
 mod frozen;
 mod hostile;
 mod index;
+mod remote;
 mod retention;
+mod sealed;

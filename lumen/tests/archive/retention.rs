@@ -27,7 +27,7 @@ fn a_plan_is_carried_out_by_its_hash_alone() {
     let place = Place::new();
     let dirs = daily(&place, 6);
     let archive = Archive::at(&place.archive());
-    let rules = Rules { days: 2, weekly: 0, monthly: 0 };
+    let rules = Rules { days: 2, weekly: 0, monthly: 0, require_remote: false };
     let before = files(&place.archive());
     let plan = planned(&archive, rules, NOW).unwrap();
     assert!(files(&place.archive()) == before, "a dry run changed something");
@@ -68,7 +68,7 @@ fn the_last_good_archive_stays_whatever_the_rules_say() {
     let place = Place::new();
     let dirs = daily(&place, 4);
     let archive = Archive::at(&place.archive());
-    let none = Rules { days: 0, weekly: 0, monthly: 0 };
+    let none = Rules { days: 0, weekly: 0, monthly: 0, require_remote: false };
     for (damaged, stays) in [(None, 3), (Some(3), 2), (Some(2), 1)] {
         if let Some(damaged) = damaged {
             let bundle = place.archive().join(&dirs[damaged]).join("bundle.tar.zst");
@@ -95,7 +95,7 @@ fn an_index_that_says_otherwise_stops_it() {
     let place = Place::new();
     let dirs = daily(&place, 3);
     let archive = Archive::at(&place.archive());
-    let rules = Rules { days: 1, weekly: 0, monthly: 0 };
+    let rules = Rules { days: 1, weekly: 0, monthly: 0, require_remote: false };
     let plan = planned(&archive, rules, NOW).unwrap();
     fs::remove_dir_all(place.archive().join(&dirs[0])).unwrap();
     for failure in [planned(&archive, rules, NOW), apply(&archive, rules, NOW, &plan.hash)] {
@@ -117,6 +117,7 @@ fn each_run_is_thinned_out_by_itself() {
         to: &place.archive(),
         label: None,
         preset: resonetics_lumen::archive::Preset::Telemetry,
+        seal: None,
     };
     resonetics_lumen::archive::freeze(&place.path("runs/a"), &options, NOW - 1.0).unwrap();
     let plan = planned(&Archive::at(&place.archive()), Rules::default(), NOW).unwrap();

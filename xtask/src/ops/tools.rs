@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::workspace::{answer, root};
+use crate::debian;
+use crate::workspace::root;
 
 /// The path of each, or why there is none.
 pub(super) struct Tools {
@@ -62,29 +63,8 @@ fn unpack(own: &Path) -> Result<(), String> {
     }
     println!("   apt-get download prometheus, its Alertmanager and Pushgateway (40 MB, below target/ops)");
     let failed = |error: std::io::Error| format!("cannot write below {}: {error}", own.display());
-    let packages = own.join("packages");
-    let _ = fs::remove_dir_all(own);
-    fs::create_dir_all(&packages).map_err(failed)?;
+    debian::unpack(own, &["prometheus", "prometheus-alertmanager", "prometheus-pushgateway"])?;
     fs::create_dir_all(&bin).map_err(failed)?;
-    let apt = |seconds: &str, words: &[&str]| {
-        let mut apt = Command::new("timeout");
-        apt.args(["--kill-after=10", seconds, "apt-get", "--quiet"]).args(words);
-        answer(apt.current_dir(&packages).stdin(Stdio::null()))
-    };
-    let download = ["download", "prometheus", "prometheus-alertmanager", "prometheus-pushgateway"];
-    // A fresh machine has no list of packages yet; only root may fetch one.
-    let had = apt("180", &download).or_else(|problem| match apt("120", &["update"]) {
-        Ok(_) => apt("180", &download),
-        Err(_) => Err(problem),
-    });
-    had.map_err(|problem| {
-        let last = problem.lines().last().unwrap_or_default();
-        format!("Debian's packages prometheus, prometheus-alertmanager and prometheus-pushgateway have it (apt-get download: {last})")
-    })?;
-    for package in fs::read_dir(&packages).map_err(failed)? {
-        let package = package.map_err(failed)?.path();
-        answer(Command::new("dpkg-deb").arg("--extract").arg(package).arg(own))?;
-    }
     for name in ["promtool", "prometheus", "amtool", "prometheus-pushgateway"] {
         fs::copy(own.join("usr/bin").join(name), bin.join(name)).map_err(failed)?;
     }

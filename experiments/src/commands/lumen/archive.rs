@@ -34,12 +34,13 @@ pub fn run(args: &ArchiveArgs) -> Result<(), Error> {
         let Ok(said) = &found.said else { continue };
         let step = said.manifest.run.step.map_or_else(String::new, |step| format!(", step {step}"));
         let label = said.manifest.label.as_ref().map_or_else(String::new, |label| format!(", {label}"));
-        say(format_args!(
-            "{}  {} files, {} bytes{step}{label}",
-            archive.path(&found.dir).display(),
-            said.manifest.files.len(),
-            said.bytes
-        ))?;
+        let files = if said.manifest.is_outer() {
+            "encrypted".to_owned()
+        } else {
+            format!("{} files", said.manifest.files.len())
+        };
+        let dir = archive.path(&found.dir);
+        say(format_args!("{}  {files}, {} bytes{step}{label}", dir.display(), said.bytes))?;
     }
     let told = differences(&index, &found);
     for difference in &told {

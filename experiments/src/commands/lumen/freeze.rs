@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use resonetics_lumen::archive::{self, Options, freeze};
 use resonetics_runs::{Error, run_dir};
 
+use super::sealing::Sealing;
 use crate::out::{note, say};
 
 #[derive(Debug, Args)]
@@ -22,6 +23,8 @@ pub struct FreezeArgs {
     /// Which files
     #[arg(long, value_enum, default_value_t = Preset::Run)]
     pub preset: Preset,
+    #[command(flatten)]
+    pub sealing: Sealing,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -48,7 +51,13 @@ impl From<Preset> for archive::Preset {
 }
 
 pub fn run(args: &FreezeArgs) -> Result<(), Error> {
-    let options = Options { to: &args.to, label: args.label.as_deref(), preset: args.preset.into() };
+    let seal = args.sealing.seal()?;
+    let options = Options {
+        to: &args.to,
+        label: args.label.as_deref(),
+        preset: args.preset.into(),
+        seal: seal.as_ref(),
+    };
     let frozen = freeze(&args.run, &options, run_dir::seconds())?;
     let manifest = &frozen.manifest;
     if let Some(damaged) = &frozen.damaged {

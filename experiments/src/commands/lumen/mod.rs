@@ -4,6 +4,7 @@ mod archive;
 mod check_proof;
 mod collect;
 mod doctor;
+mod decrypt;
 mod export;
 mod fingerprint;
 mod freeze;
@@ -16,17 +17,23 @@ mod notify;
 mod pack;
 mod passphrase;
 mod prove;
+mod pull;
+mod push;
+mod remote;
 mod reproduce;
 mod restore;
 mod resume;
 mod retain;
 mod runs;
+mod sealing;
 mod serve;
 mod sign;
 mod signals;
 mod status;
+mod sync_index;
 mod validate;
 mod verify;
+mod verify_remote;
 mod watch;
 mod watched;
 
@@ -75,6 +82,8 @@ pub enum LumenCommand {
     Verify(verify::VerifyArgs),
     /// Bring the run of an archive back, into a new folder
     Restore(restore::RestoreArgs),
+    /// Decrypt a file of age, or one of the design documents
+    Decrypt(decrypt::DecryptArgs),
     /// List archives, or make their index anew
     Archive(archive::ArchiveArgs),
     /// Say which archives to keep by age, and delete the others
@@ -85,6 +94,15 @@ pub enum LumenCommand {
     Resume(resume::ResumeArgs),
     /// Look whether all that Lumen needs is as it should be, and change nothing; exit status 1 if something is not
     Doctor(doctor::DoctorArgs),
+    /// Copy an archive to a store elsewhere, and read the copy back
+    Push(push::PushArgs),
+    /// Bring an archive back from a store
+    Pull(pull::PullArgs),
+    /// Read copies in a store and compare their bytes: exit status 1 if one is not what was uploaded or cannot be asked for, 3
+    /// if one is missing
+    VerifyRemote(verify_remote::VerifyRemoteArgs),
+    /// List how what is on record of copies differs from what is in the store
+    SyncIndex(sync_index::SyncIndexArgs),
     /// Make a key that signs
     Keys(keys::KeysArgs),
     /// Print the hashes of all files of a folder and the one over them, or compare them with what it printed
@@ -119,11 +137,16 @@ pub fn run(args: &LumenArgs, context: Context) -> Result<(), Error> {
         LumenCommand::Freeze(args) => freeze::run(args),
         LumenCommand::Verify(args) => verify::run(args),
         LumenCommand::Restore(args) => restore::run(args),
+        LumenCommand::Decrypt(args) => decrypt::run(args),
         LumenCommand::Archive(args) => archive::run(args),
         LumenCommand::Retain(args) => retain::run(args),
         LumenCommand::Pack(args) => pack::run(args),
         LumenCommand::Resume(args) => resume::run(args, context),
         LumenCommand::Doctor(args) => doctor::run(args),
+        LumenCommand::Push(args) => push::run(args),
+        LumenCommand::Pull(args) => pull::run(args),
+        LumenCommand::VerifyRemote(args) => verify_remote::run(args),
+        LumenCommand::SyncIndex(args) => sync_index::run(args),
         LumenCommand::Keys(args) => keys::run(args),
         LumenCommand::Fingerprint(args) => fingerprint::run(args),
         LumenCommand::Sign(args) => sign::run(args),

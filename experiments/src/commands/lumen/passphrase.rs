@@ -70,12 +70,17 @@ pub fn asked() -> Result<String, Error> {
 
 /// A line typed at the terminal, unseen.
 pub fn typed(what: &str) -> Result<String, Error> {
+    typed_for(VARIABLE, what)
+}
+
+/// The same; where there is no terminal, `variable` is what should have been set.
+pub fn typed_for(variable: &str, what: &str) -> Result<String, Error> {
     let path = Path::new("/dev/tty");
     // Without waiting: Ctrl-C has to be heard, and the terminal put back as it was.
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     let mut tty = File::options().read(true).write(true).custom_flags(flags).open(path).map_err(|_| {
         Error::Refused(format!(
-            "a passphrase is needed and there is no terminal to ask at: set {VARIABLE}_FILE or {VARIABLE}"
+            "a passphrase is needed and there is no terminal to ask at: set {variable}_FILE or {variable}"
         ))
     })?;
     let failed = |problem: rustix::io::Errno| error::io("use", path)(problem.into());

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use resonetics_lumen::archive::restore;
+use resonetics_lumen::archive::{restore, restore_opened};
 use resonetics_runs::Error;
 
+use super::sealing::Opening;
 use super::verify::refuse_bad;
 use crate::out::say;
 
@@ -17,10 +18,15 @@ pub struct RestoreArgs {
     /// Where to: a folder that is new or empty
     #[arg(long, value_name = "NEW")]
     pub out: PathBuf,
+    #[command(flatten)]
+    pub opening: Opening,
 }
 
 pub fn run(args: &RestoreArgs) -> Result<(), Error> {
-    let restored = restore(&args.dir, &args.out)?;
+    let restored = match args.opening.key()? {
+        Some(key) => restore_opened(&args.dir, &args.out, &key)?,
+        None => restore(&args.dir, &args.out)?,
+    };
     refuse_bad(&args.dir, &restored)?;
     let Some(manifest) = &restored.manifest else { return Ok(()) };
     say(format_args!(

@@ -24,6 +24,9 @@ pub struct RetainArgs {
     /// Keep the newest of each of so many months
     #[arg(long, value_name = "N", default_value_t = Rules::default().monthly, allow_negative_numbers = true, value_parser = whole::<u32>(0..=1_200))]
     pub keep_monthly: u32,
+    /// Keep what has no copy elsewhere whose bytes were compared (lumen push, lumen verify-remote)
+    #[arg(long)]
+    pub require_remote: bool,
     /// Delete what the plan of this hash lists; without it the plan is printed and nothing deleted
     #[arg(long, value_name = "PLANHASH")]
     pub apply: Option<String>,
@@ -31,7 +34,12 @@ pub struct RetainArgs {
 
 pub fn run(args: &RetainArgs) -> Result<(), Error> {
     let archive = Archive::at(&args.dir).known()?;
-    let rules = Rules { days: args.keep_days, weekly: args.keep_weekly, monthly: args.keep_monthly };
+    let rules = Rules {
+        days: args.keep_days,
+        weekly: args.keep_weekly,
+        monthly: args.keep_monthly,
+        require_remote: args.require_remote,
+    };
     let now = run_dir::seconds();
     if let Some(hash) = &args.apply {
         let plan = apply(&archive, rules, now, hash)?;

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use resonetics_lumen::archive::{Verified, check_deep, verify};
+use resonetics_lumen::archive::{Verified, check_deep, verify, verify_opened};
 use resonetics_runs::Error;
 
+use super::sealing::Opening;
 use crate::out::say;
 
 #[derive(Debug, Args)]
@@ -16,14 +17,32 @@ pub struct VerifyArgs {
     /// Also restore it into a temporary folder, and look whether a training there can go on and a report can be made
     #[arg(long)]
     pub deep: bool,
+    #[command(flatten)]
+    pub opening: Opening,
 }
 
 pub fn run(args: &VerifyArgs) -> Result<(), Error> {
-    let verified = verify(&args.dir)?;
+    let key = args.opening.key()?;
+    let verified = match &key {
+        Some(key) => verify_opened(&args.dir, key)?,
+        None => verify(&args.dir)?,
+    };
     refuse_bad(&args.dir, &verified)?;
     let Some(manifest) = &verified.manifest else { return Ok(()) };
+    if verified.is_unread {
+        if args.deep {
+            return Err(Error::Refused(
+                "--deep: it is encrypted: give --identity FILE, or --passphrase".to_owned(),
+            ));
+        }
+        return say(format_args!(
+            "{}: the encrypted bytes are what was written; what is inside was not read (--identity FILE, or --passphrase, does), id {}",
+            args.dir.display(),
+            manifest.id
+        ));
+    }
     if args.deep {
-        check_deep(&args.dir, manifest)?;
+        check_deep(&args.dir, manifest, key.as_ref())?;
     }
     let deep = if args.deep { ", and of use when it is restored" } else { "" };
     say(format_args!(

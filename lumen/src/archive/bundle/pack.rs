@@ -4,11 +4,13 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
+use age::stream::StreamWriter;
 use resonetics_runs::{Error, error, interrupt};
 use sha2::{Digest, Sha256};
 use zstd::stream::write::Encoder;
 
 use super::{BLOCK, Hashed, PART, filled, header, hex, padding};
+use crate::archive::sealed::Seal;
 
 /// Zstd's level: the pace of a disk, and most of what can be had.
 const LEVEL: i32 = 3;
@@ -28,10 +30,40 @@ impl From<Error> for NotAdded {
     }
 }
 
+/// Where the compressed bytes go.
+enum Out {
+    Plain(Hashed),
+    Sealed(Box<StreamWriter<Hashed>>),
+}
+
+impl Out {
+    fn finish(self) -> io::Result<Hashed> {
+        match self {
+            Out::Plain(out) => Ok(out),
+            Out::Sealed(out) => out.finish(),
+        }
+    }
+}
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Out::Plain(out) => out.write(bytes),
+            Out::Sealed(out) => out.write(bytes),
+        }
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Out::Plain(out) => out.flush(),
+            Out::Sealed(out) => out.flush(),
+        }
+    }
+}
+
 /// A bundle that is written.
 pub(crate) struct Packer<'a> {
     path: &'a Path,
-    out: Encoder<'static, Hashed>,
+    out: Encoder<'static, Out>,
     tar: Sha256,
     part: Vec<u8>,
 }
@@ -44,10 +76,14 @@ pub(crate) struct Packed {
 }
 
 impl<'a> Packer<'a> {
-    /// A new file at `path`.
-    pub(crate) fn create(path: &'a Path) -> Result<Packer<'a>, Error> {
-        let file = File::create_new(path).map_err(error::io("create", path))?;
-        let mut out = Encoder::new(Hashed::new(file), LEVEL).map_err(error::io("write", path))?;
+    /// A new file at `path`, encrypted by `seal`.
+    pub(crate) fn create(path: &'a Path, seal: Option<&Seal>) -> Result<Packer<'a>, Error> {
+        let file = Hashed::new(File::create_new(path).map_err(error::io("create", path))?);
+        let out = match seal {
+            None => Out::Plain(file),
+            Some(seal) => Out::Sealed(Box::new(seal.writer(file).map_err(error::io("write", path))?)),
+        };
+        let mut out = Encoder::new(out, LEVEL).map_err(error::io("write", path))?;
         // Without it, a bit that flips in what could not be compressed is not seen.
         out.include_checksum(true).map_err(error::io("write", path))?;
         Ok(Packer { path, out, tar: Sha256::new(), part: vec![0; PART] })
@@ -79,7 +115,8 @@ impl<'a> Packer<'a> {
     pub(crate) fn finish(mut self) -> Result<Packed, Error> {
         self.write(&[0; 2 * BLOCK])?;
         let path = self.path;
-        let Hashed { file, hash, bytes } = self.out.finish().map_err(error::io("write", path))?;
+        let out = self.out.finish().and_then(Out::finish);
+        let Hashed { file, hash, bytes } = out.map_err(error::io("write", path))?;
         file.sync_all().map_err(error::io("write", path))?;
         Ok(Packed { sha256: hex(hash), bytes, tar_sha256: hex(self.tar) })
     }

@@ -1,7 +1,7 @@
 //! Reading a bundle, compared with its manifest on the way.
 
 use std::collections::HashMap;
-use std::io::{self, BufReader, ErrorKind};
+use std::io::{self, BufRead, BufReader, ErrorKind};
 use std::path::Path;
 
 use resonetics_runs::{Error, error, files, interrupt};
@@ -68,35 +68,68 @@ pub(in crate::archive) fn unpack(
     manifest: Option<&Manifest>,
     take: &mut dyn Take,
 ) -> Result<Unpacked, Error> {
-    let file = files::open(path)?;
-    let failed = || error::io("read", path);
-    let mut behind = BufReader::with_capacity(PART, Hashed::new(file));
+    let mut behind = BufReader::with_capacity(PART, Hashed::new(files::open(path)?));
     let mut faults = Vec::new();
     if let Some(manifest) = manifest {
-        let mut decoder = Decoder::with_buffer(behind).map_err(failed())?.single_frame();
-        decoder.window_log_max(WINDOW_LOG).map_err(failed())?;
-        let limit = tar_bytes(&manifest.files).unwrap_or(u64::MAX).saturating_add(BEYOND);
-        let mut tar = Tar { from: decoder, path, limit, read: 0, hash: Sha256::new(), part: vec![0; PART] };
-        let whole = tar.compare(manifest, take, &mut faults)?;
-        if whole && faults.is_empty() && hex(tar.hash) != manifest.tar_sha256 {
-            faults.push(Fault::new(BUNDLE, Kind::Mismatch, "its tar is not the one that the manifest names"));
-        }
-        behind = tar.from.finish();
-        let mut byte = [0];
-        if whole && filled(&mut behind, &mut byte).map_err(failed())? > 0 {
-            faults.push(Fault::new(BUNDLE, Kind::Extra, "there are bytes behind its end"));
-        }
+        (behind, faults) = unpack_from(behind, path, manifest, take)?;
     }
     let mut part = vec![0; PART];
-    while filled(&mut behind, &mut part).map_err(failed())? > 0 {
+    while filled(&mut behind, &mut part).map_err(error::io("read", path))? > 0 {
         interrupt::check()?;
     }
     Ok(Unpacked { sha256: hex(behind.into_inner().hash), faults })
 }
 
+/// Reads a bundle from `behind`, which reads the file at `path`, and compares it with `manifest`; yields what reads on, and
+/// what differs.
+///
+/// # Errors
+/// Those of [`unpack`].
+pub(in crate::archive) fn unpack_from<R: BufRead>(
+    behind: R,
+    path: &Path,
+    manifest: &Manifest,
+    take: &mut dyn Take,
+) -> Result<(R, Vec<Fault>), Error> {
+    let failed = || error::io("read", path);
+    let mut faults = Vec::new();
+    let mut decoder = Decoder::with_buffer(behind).map_err(failed())?.single_frame();
+    decoder.window_log_max(WINDOW_LOG).map_err(failed())?;
+    let limit = tar_bytes(&manifest.files).unwrap_or(u64::MAX).saturating_add(BEYOND);
+    let mut tar = Tar { from: decoder, path, limit, read: 0, hash: Sha256::new(), part: vec![0; PART] };
+    let whole = tar.compare(manifest, take, &mut faults)?;
+    let sum = hex(std::mem::replace(&mut tar.hash, Sha256::new()));
+    if whole && faults.is_empty() && sum != manifest.tar_sha256 {
+        faults.push(Fault::new(BUNDLE, Kind::Mismatch, "its tar is not the one that the manifest names"));
+    }
+    let mut behind = tar.from.finish();
+    if whole {
+        match filled(&mut behind, &mut [0]) {
+            Ok(0) => {}
+            Ok(_) => faults.push(Fault::new(BUNDLE, Kind::Extra, "there are bytes behind its end")),
+            Err(failure) => faults.push(damage(path, BUNDLE, failure)?),
+        }
+    }
+    Ok((behind, faults))
+}
+
+/// What is wrong with the file `name` in the bundle at `path` that could not be read on.
+///
+/// # Errors
+/// That the system could not read it.
+fn damage(path: &Path, name: &str, failure: io::Error) -> Result<Fault, Error> {
+    if failure.raw_os_error().is_some() {
+        return Err(error::io("read", path)(failure));
+    }
+    if failure.kind() == ErrorKind::UnexpectedEof {
+        return Ok(Fault::new(name, Kind::Truncated, "the bundle ends within it"));
+    }
+    Ok(Fault::new(name, Kind::Mismatch, format!("the bundle is damaged there: {failure}")))
+}
+
 /// A tar that is read.
-struct Tar<'a> {
-    from: Decoder<'static, BufReader<Hashed>>,
+struct Tar<'a, R: BufRead> {
+    from: Decoder<'static, R>,
     path: &'a Path,
     limit: u64,
     read: u64,
@@ -116,7 +149,7 @@ impl From<Error> for End {
     }
 }
 
-impl Tar<'_> {
+impl<R: BufRead> Tar<'_, R> {
     /// Compares all entries; whether it got to the end. What could not be read is among the faults.
     fn compare(
         &mut self,
@@ -264,14 +297,7 @@ impl Tar<'_> {
     }
 
     fn damage(&self, name: &str, failure: io::Error) -> End {
-        if failure.raw_os_error().is_some() {
-            return End::Error(error::io("read", self.path)(failure));
-        }
-        if failure.kind() == ErrorKind::UnexpectedEof {
-            return End::Fault(Fault::new(name, Kind::Truncated, "the bundle ends within it"));
-        }
-        let why = format!("the bundle is damaged there: {failure}");
-        End::Fault(Fault::new(name, Kind::Mismatch, why))
+        damage(self.path, name, failure).map_or_else(End::Error, End::Fault)
     }
 }
 

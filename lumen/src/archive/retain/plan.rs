@@ -16,11 +16,13 @@ pub struct Rules {
     pub weekly: u32,
     /// Months.
     pub monthly: u32,
+    /// Whether an archive stays that has no copy elsewhere whose bytes were compared.
+    pub require_remote: bool,
 }
 
 impl Default for Rules {
     fn default() -> Rules {
-        Rules { days: 60, weekly: 8, monthly: 12 }
+        Rules { days: 60, weekly: 8, monthly: 12, require_remote: false }
     }
 }
 
@@ -35,6 +37,8 @@ pub struct Item {
     pub id: String,
     /// When it was made, in seconds since 1970.
     pub created: f64,
+    /// Whether the bytes of a copy elsewhere were compared, the last time with success.
+    pub is_elsewhere: bool,
 }
 
 /// What is to become of an archive.
@@ -82,8 +86,11 @@ pub fn plan(
         decisions.extend(decided);
     }
     decisions.sort_by(|a, b| a.dir.cmp(&b.dir));
-    let Rules { days, weekly, monthly } = rules;
+    let Rules { days, weekly, monthly, require_remote } = rules;
     let mut text = format!("days {days} weekly {weekly} monthly {monthly}\n");
+    if require_remote {
+        text += "require remote\n";
+    }
     for Decision { dir, id, keep, rule } in &decisions {
         text += &format!("{} {dir} {id} {rule}\n", if *keep { "keep" } else { "delete" });
     }
@@ -117,6 +124,9 @@ fn by_rules(run: &[&Item], rules: Rules, now: f64) -> Vec<Decision> {
         }
         if item.created > now {
             kept = Some("made later than now".to_owned());
+        }
+        if rules.require_remote && !item.is_elsewhere {
+            kept = kept.or_else(|| Some("no copy of it elsewhere was verified".to_owned()));
         }
         let (keep, rule) = match kept {
             Some(rule) => (true, rule),

@@ -15,7 +15,13 @@ fn items() -> Vec<Item> {
         let both = [at, at + 1200.0];
         for created in &both[..if number % 5 == 0 { 2 } else { 1 }] {
             let name = stamp(*created).replace(".000", "");
-            items.push(Item { run: "a".to_owned(), dir: name.clone(), id: name, created: *created });
+            items.push(Item {
+                run: "a".to_owned(),
+                dir: name.clone(),
+                id: name,
+                created: *created,
+                is_elsewhere: false,
+            });
         }
     }
     items.retain(|item| item.created <= seconds(NOW).unwrap());
