@@ -7,6 +7,7 @@ mod export;
 mod fingerprint;
 mod freeze;
 mod ingest;
+mod issue;
 mod keys;
 mod log;
 mod map;
@@ -17,6 +18,7 @@ mod prove;
 mod reproduce;
 mod restore;
 mod retain;
+mod root;
 mod runs;
 mod serve;
 mod sign;
@@ -75,7 +77,7 @@ pub enum LumenCommand {
     Archive(archive::ArchiveArgs),
     /// Say which archives to keep by age, and delete the others
     Retain(retain::RetainArgs),
-    /// Make a key that signs
+    /// Make a key that signs, replace or revoke one, say with others whose are trusted
     Keys(keys::KeysArgs),
     /// Print the hashes of all files of a folder and the one over them, or compare them with what it printed
     Fingerprint(fingerprint::FingerprintArgs),
