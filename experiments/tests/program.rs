@@ -18,6 +18,7 @@ mod garden_log;
 #[cfg(feature = "torch")]
 mod gpu;
 mod guide;
+mod keys;
 mod limit;
 mod lumen_now;
 mod lumen_page;

@@ -1,5 +1,5 @@
 //! `cargo xtask lumen`: tools that are not ours hold Lumen to what it says, with Python in virtual environments of its own:
-//! Schemathesis, moto (a store of S3), the `age` command, cyclonedx-python-lib.
+//! Schemathesis, moto (a store of S3), the `age` command, cyclonedx-python-lib, python-tuf.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -10,6 +10,7 @@ use crate::{debian, venv};
 
 const ATTACK: [&str; 1] = ["schemathesis==4.32.5"];
 const BILLS: [&str; 1] = ["cyclonedx-python-lib[json-validation]==11.12.0"];
+const ROOTS: [&str; 3] = ["tuf==7.0.1", "securesystemslib==1.6.0", "cryptography==50.0.2"];
 const STORE: [&str; 2] = ["moto[server,s3]==5.2.5", "boto3==1.44.8"];
 
 /// Builds the program and has it attacked, used and read; says so where there is no Python.
@@ -22,6 +23,7 @@ pub(crate) fn check() -> Result<(), String> {
     }
     cargo("the program", &["build", "--release", "--quiet", "--workspace", "--bin", "resonetics"])?;
     script("schemathesis", &ATTACK, &["lumen/tests/schemathesis.py"])?;
+    script("tuf", &ROOTS, &["lumen/tests/tuf_peer.py"])?;
     script("cyclonedx", &BILLS, &["sbom/check.py"])?;
     let mut words = vec!["lumen/tests/remote_peers.py".to_owned()];
     match age() {

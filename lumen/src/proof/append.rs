@@ -12,7 +12,7 @@ use resonetics_runs::files::write_atomic;
 use resonetics_runs::{Error, error};
 
 use super::edge::Edge;
-use super::key::Secret;
+use super::key::{Public, Secret};
 use super::log::{CHECKPOINT, Log, read_note};
 use super::note::{Head, is_origin};
 use super::tiles::{Tile, WIDTH};
@@ -42,14 +42,28 @@ impl<'a> Writer<'a> {
     /// [`Error::Refused`] if another process appends to it, the key is not the log's, or it has another origin;
     /// [`Error::Failed`] if its edge is not what its head says; any I/O error.
     pub fn open(dir: &Path, key: &'a Secret, origin: Option<&str>) -> Result<Writer<'a>, Error> {
+        Writer::open_after(dir, key, None, origin)
+    }
+
+    /// As [`Writer::open`], where the heads were signed with the key `formerly` until now.
+    ///
+    /// # Errors
+    /// As [`Writer::open`].
+    pub fn open_after(
+        dir: &Path,
+        key: &'a Secret,
+        formerly: Option<&Public>,
+        origin: Option<&str>,
+    ) -> Result<Writer<'a>, Error> {
         fs::create_dir_all(dir).map_err(error::io("create", dir))?;
         let lock = locked(dir)?;
-        let public = key.public();
+        let mut keys = vec![key.public()];
+        keys.extend(formerly.cloned());
         let checkpoint = dir.join(CHECKPOINT);
         let refused = |why: String| Err(Error::Refused(format!("{}: {why}", checkpoint.display())));
         let (origin, edge) = if checkpoint.exists() {
             let (note, _) = read_note(dir)?;
-            match note.signed_by(std::slice::from_ref(&public)) {
+            match note.signed_by(&keys) {
                 Some(true) => {}
                 Some(false) => {
                     return Err(Error::Failed(format!(
@@ -59,7 +73,7 @@ impl<'a> Writer<'a> {
                 }
                 None => {
                     return refused(
-                        "another key signs this log: append with that one (--keys), or to a log of your own (--log)"
+                        "another key signs this log: append with that one (--keys), say that this one takes its place (--formerly), or append to a log of your own (--log)"
                             .to_owned(),
                     );
                 }
@@ -80,7 +94,7 @@ impl<'a> Writer<'a> {
                 );
             }
             let origin =
-                origin.map_or_else(|| format!("resonetics.lumen/{}", &public.id()[..16]), str::to_owned);
+                origin.map_or_else(|| format!("resonetics.lumen/{}", &keys[0].id()[..16]), str::to_owned);
             if !is_origin(&origin) {
                 return Err(Error::Refused(format!(
                     "`{origin}` cannot name a log; allowed are 1 to 200 letters without spaces and `+`"
@@ -90,6 +104,17 @@ impl<'a> Writer<'a> {
         };
         let written = edge.size;
         Ok(Writer { dir: dir.to_path_buf(), key, origin, edge, written, fresh: Vec::new(), _lock: lock })
+    }
+
+    /// Lets another key sign the heads from the next one on.
+    pub fn hand_over(&mut self, key: &'a Secret) {
+        self.key = key;
+    }
+
+    /// Entries so far: the index of the next one.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.edge.size
     }
 
     /// Appends an entry and yields its index. It is in the log once [`Writer::commit`] has come back.
@@ -202,14 +227,14 @@ fn sync_folder(folder: &Path) -> Result<(), Error> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(error::io("write", folder))
 }
 
-fn locked(dir: &Path) -> Result<File, Error> {
+/// Holds the lock of a folder, which one process at a time may write to.
+pub(super) fn locked(dir: &Path) -> Result<File, Error> {
     let path = dir.join("lock");
     let file = File::options().create(true).append(true).open(&path).map_err(error::io("open", &path))?;
     file.try_lock().map_err(|failure| match failure {
-        TryLockError::WouldBlock => Error::Refused(format!(
-            "another process appends to {}: wait for it, and try again",
-            dir.display()
-        )),
+        TryLockError::WouldBlock => {
+            Error::Refused(format!("another process writes to {}: wait for it, and try again", dir.display()))
+        }
         TryLockError::Error(failure) => error::io("lock", &path)(failure),
     })?;
     Ok(file)

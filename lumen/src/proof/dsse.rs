@@ -60,10 +60,23 @@ impl Envelope {
     /// The envelope of `body`, signed, as it is written.
     #[must_use]
     pub fn seal(kind: &str, body: &[u8], key: &Secret) -> String {
-        let sig = base64(&key.sign(&pae(kind, body)));
-        let signatures = vec![Signature { keyid: key.public().id(), sig }];
+        Envelope::joined(kind, body, &[(key.public().id(), key.sign(&pae(kind, body)).to_vec())])
+    }
+
+    /// The envelope of `body` with signatures that were made elsewhere, each with the id of its key, as it is written.
+    #[must_use]
+    pub fn joined(kind: &str, body: &[u8], signatures: &[(String, Vec<u8>)]) -> String {
+        let signatures = signatures.iter();
+        let signatures =
+            signatures.map(|(id, sig)| Signature { keyid: id.clone(), sig: base64(sig) }).collect();
         let written = Written { payload: base64(body), payload_type: kind.to_owned(), signatures };
         serde_json::json!(written).to_string()
+    }
+
+    /// What an envelope would hold that nobody signed yet.
+    #[must_use]
+    pub fn unsigned(kind: &str, body: &[u8]) -> Envelope {
+        Envelope { body: body.to_vec(), kind: kind.to_owned(), signatures: Vec::new() }
     }
 
     /// Opens an envelope.
@@ -97,5 +110,34 @@ impl Envelope {
         }
         let first = || self.signatures.first().map(|(id, _)| id.clone()).unwrap_or_default();
         good.map_or_else(|| Signed::Unknown(first()), Signed::By)
+    }
+
+    /// Those of `keys` that signed it, each once, by their ids: what a threshold counts. A wrong signature counts for
+    /// nothing, so that one of several signers cannot veto the others.
+    #[must_use]
+    pub fn signers(&self, keys: &[Public]) -> Vec<String> {
+        let bytes = pae(&self.kind, &self.body);
+        let mut good: Vec<String> = Vec::new();
+        for (id, signature) in &self.signatures {
+            let right = keys.iter().any(|key| key.id() == *id && key.verified(&bytes, signature));
+            if right && !good.contains(id) {
+                good.push(id.clone());
+            }
+        }
+        good
+    }
+
+    /// Whether a key signed it, and each time rightly: none if there is no signature under its id.
+    #[must_use]
+    pub fn signed_with(&self, key: &Public) -> Option<bool> {
+        let (bytes, own) = (pae(&self.kind, &self.body), key.id());
+        let mut of = self.signatures.iter().filter(|(id, _)| *id == own).peekable();
+        of.peek()?;
+        Some(of.all(|(_, signature)| key.verified(&bytes, signature)))
+    }
+
+    /// The ids under which it is signed, rightly or not.
+    pub fn claimed(&self) -> impl Iterator<Item = &str> {
+        self.signatures.iter().map(|(id, _)| id.as_str())
     }
 }

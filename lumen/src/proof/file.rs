@@ -7,8 +7,10 @@ use resonetics_runs::files::{check_new, write_new};
 use serde::{Deserialize, Serialize};
 
 use super::append::Writer;
+use super::chain::Chain;
 use super::dsse::Envelope;
-use super::key::Secret;
+use super::key::{Public, Secret};
+use super::key_log::{self, Entry};
 use super::log::Log;
 use super::statement::Statement;
 use super::text::{hash_of_hex, hex, strict};
@@ -33,6 +35,15 @@ pub struct Proof {
     /// Which entry of the log it is.
     pub index: u64,
     inclusion: Vec<String>,
+    /// What the log said of keys up to that head. Older proofs have none of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<Entry>,
+    /// The certificate of the signer and that of the root, in PEM, if there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    chain: Option<String>,
+    /// The list of revoked certificates, in PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    crl: Option<String>,
 }
 
 /// Where the proof of a run lies: beside its folder.
@@ -74,6 +85,12 @@ impl Proof {
         Ok((Statement::parse(&envelope.body)?, envelope.body))
     }
 
+    /// The certificates of the signer.
+    #[must_use]
+    pub fn chain(&self) -> Option<Chain> {
+        Some(Chain { certificates: self.chain.clone()?, crl: self.crl.clone() })
+    }
+
     /// The hashes that lead from the entry to the root; none where one of them is no hash.
     #[must_use]
     pub fn inclusion(&self) -> Option<Vec<Hash>> {
@@ -81,28 +98,39 @@ impl Proof {
     }
 }
 
-/// Signs `statement`, appends it to the log in the folder `log`, called `origin` if it is new, and writes the proof as
-/// `path`, which must not be there yet. A statement that is in the log already is not appended again: what was killed
-/// before its proof was written can be done again.
+/// Who signs a proof, and the log that takes it.
+pub struct By<'a> {
+    /// The key of statement and heads.
+    pub key: &'a Secret,
+    /// The folder of the log.
+    pub log: &'a Path,
+    /// How a new log is called.
+    pub origin: Option<&'a str>,
+    /// The key of the log's heads until now, if that was another one.
+    pub formerly: Option<&'a Public>,
+    /// Certificates of the key, which go with the proof.
+    pub chain: Option<&'a Chain>,
+}
+
+/// Signs `statement`, appends it to the log and writes the proof as `path`, which must not be there yet. A statement that is
+/// in the log already is not appended again: what was killed before its proof was written can be done again.
 ///
 /// # Errors
 /// [`Error::Refused`] if there is such a file, and those of [`Writer::open`]; any I/O error.
-pub fn prove(
-    statement: &Statement,
-    key: &Secret,
-    log: &Path,
-    origin: Option<&str>,
-    path: &Path,
-) -> Result<Proof, Error> {
+pub fn prove(statement: &Statement, by: &By<'_>, path: &Path) -> Result<Proof, Error> {
     check_new(path)?;
-    let envelope = statement.sealed(key);
-    let mut writer = Writer::open(log, key, origin)?;
+    let envelope = statement.sealed(by.key);
+    let mut writer = Writer::open_after(by.log, by.key, by.formerly, by.origin)?;
     let (index, _) = writer.append_once(envelope.as_bytes())?;
     writer.commit()?;
-    let mut log = Log::open(log, &[key.public()])?;
+    let mut log = Log::open(by.log, &[by.key.public()])?;
     let inclusion = log.inclusion(index)?.iter().map(|hash| hex(hash)).collect();
+    let keys = key_log::entries(&mut log)?;
     drop(writer);
-    let proof = Proof { format: FORMAT.to_owned(), envelope, checkpoint: log.note.clone(), index, inclusion };
+    let checkpoint = log.note.clone();
+    let chain = by.chain.map(|chain| chain.certificates.clone());
+    let crl = by.chain.and_then(|chain| chain.crl.clone());
+    let proof = Proof { format: FORMAT.to_owned(), envelope, checkpoint, index, inclusion, keys, chain, crl };
     let mut bytes = serde_json::to_vec_pretty(&proof)
         .map_err(|error| Error::Failed(format!("cannot encode the proof: {error}; please report this")))?;
     bytes.push(b'\n');

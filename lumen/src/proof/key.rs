@@ -47,8 +47,7 @@ impl Public {
         let (begin, end) = ("-----BEGIN PUBLIC KEY-----", "-----END PUBLIC KEY-----");
         let body = pem.trim().strip_prefix(begin)?.strip_suffix(end)?;
         let body: String = body.split_ascii_whitespace().collect();
-        let bytes: [u8; 32] = of_base64(&body)?.strip_prefix(&SPKI)?.try_into().ok()?;
-        VerifyingKey::from_bytes(&bytes).ok().map(Public)
+        Public::of_der(&of_base64(&body)?)
     }
 
     /// Reads the public key in the file at `path`.
@@ -83,7 +82,16 @@ impl Public {
         self.0.as_bytes()
     }
 
-    fn der(&self) -> Vec<u8> {
+    /// The public key of this `SubjectPublicKeyInfo`; none if it is not one of Ed25519.
+    #[must_use]
+    pub fn of_der(der: &[u8]) -> Option<Public> {
+        let bytes: [u8; 32] = der.strip_prefix(&SPKI)?.try_into().ok()?;
+        VerifyingKey::from_bytes(&bytes).ok().map(Public)
+    }
+
+    /// Its `SubjectPublicKeyInfo` in DER.
+    #[must_use]
+    pub fn der(&self) -> Vec<u8> {
         [&SPKI[..], self.bytes()].concat()
     }
 
@@ -174,6 +182,11 @@ impl Secret {
         }
     }
 
+    /// The key itself, for what builds certificates.
+    pub(super) fn signing(&self) -> &SigningKey {
+        &self.0
+    }
+
     /// The signature of `message`.
     #[must_use]
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
@@ -221,7 +234,7 @@ pub(crate) fn private(path: &Path, most: u32) -> Result<(), Error> {
 }
 
 /// Bytes that nobody can foretell.
-fn drawn() -> Result<[u8; 32], Error> {
+pub(super) fn drawn() -> Result<[u8; 32], Error> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|error| {
         Error::Failed(format!("the system draws no random numbers: {error}; no key was made"))

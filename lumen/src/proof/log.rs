@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use resonetics_runs::{Error, files};
+use resonetics_runs::{Error, files, interrupt};
 
 use super::key::Public;
 use super::note::{Head, Note};
@@ -81,6 +81,21 @@ impl Log {
         Ok(entries.swap_remove((index % WIDTH) as usize))
     }
 
+    /// Hands each entry to `take`, with its index.
+    ///
+    /// # Errors
+    /// Those of `take`; any I/O error.
+    pub fn each(&self, take: &mut dyn FnMut(u64, &[u8]) -> Result<(), Error>) -> Result<(), Error> {
+        for number in 0..self.head.size.div_ceil(WIDTH) {
+            interrupt::check()?;
+            let width = (self.head.size - number * WIDTH).min(WIDTH);
+            for (at, entry) in Tile::Entries(number).entries(&self.dir, width)?.iter().enumerate() {
+                take(number * WIDTH + at as u64, entry)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The proof that entry `index` is in the log at its head.
     ///
     /// # Errors
@@ -91,16 +106,19 @@ impl Log {
         tree::inclusion(self, index, size)
     }
 
-    /// The proof that the log at size `old` is the beginning of what it is at its head.
+    /// The proof that the log at size `old` is the beginning of what it was at size `new`.
     ///
     /// # Errors
     /// [`Error::Unknown`] if it was never so large; any I/O error.
-    pub fn consistency(&mut self, old: u64) -> Result<Vec<Hash>, Error> {
+    pub fn consistency(&mut self, old: u64, new: u64) -> Result<Vec<Hash>, Error> {
         let size = self.head.size;
-        if old > size {
-            return Err(Error::Unknown(format!("{} has {size} entries, not {old}", self.dir.display())));
+        if old > new || new > size {
+            return Err(Error::Unknown(format!(
+                "{} has {size} entries: there is nothing from {old} to {new}",
+                self.dir.display()
+            )));
         }
-        tree::consistency(self, old, size)
+        tree::consistency(self, old, new)
     }
 
     /// The first entry with this hash; none if there is none.

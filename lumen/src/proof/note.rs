@@ -13,6 +13,8 @@ use super::tree::Hash;
 
 /// What the key's kind is in its hash: Ed25519.
 const ED25519: u8 = 1;
+/// What the kind of a witness's key is there: a signature with its time before it.
+const COSIGNATURE: u8 = 4;
 /// How a line with a signature begins.
 const DASH: &str = "\u{2014} ";
 
@@ -48,13 +50,31 @@ pub fn is_origin(name: &str) -> bool {
 /// What names a key in a note.
 #[must_use]
 pub fn key_hash(name: &str, key: &Public) -> [u8; 4] {
+    hash_of(name, ED25519, key)
+}
+
+fn hash_of(name: &str, kind: u8, key: &Public) -> [u8; 4] {
     let hash = Sha256::new()
         .chain_update(name)
         .chain_update(b"\n")
-        .chain_update([ED25519])
+        .chain_update([kind])
         .chain_update(key.bytes())
         .finalize();
     [hash[0], hash[1], hash[2], hash[3]]
+}
+
+/// What a witness signs of a note: that it saw it at `time`, in seconds since 1970.
+fn seen(text: &str, time: u64) -> Vec<u8> {
+    format!("cosignature/v1\ntime {time}\n{text}").into_bytes()
+}
+
+/// `text`, which is that of `note`, with the signature of a witness of this name below.
+#[must_use]
+pub fn cosigned(note: &Note, text: &str, name: &str, key: &Secret, time: u64) -> String {
+    let mut signature = hash_of(name, COSIGNATURE, &key.public()).to_vec();
+    signature.extend_from_slice(&time.to_be_bytes());
+    signature.extend_from_slice(&key.sign(&seen(&note.text, time)));
+    format!("{text}{DASH}{name} {}\n", base64(&signature))
 }
 
 impl Head {
@@ -121,6 +141,22 @@ impl Note {
                 let good = *name == self.head.origin && key.verified(self.text.as_bytes(), signature);
                 known = Some(known.unwrap_or(true) && good);
             }
+        }
+        known
+    }
+
+    /// Whether a witness with this key signed it: `None` if there is no signature by it.
+    #[must_use]
+    pub fn cosigned_by(&self, key: &Public) -> Option<bool> {
+        let mut known = None;
+        for (name, hash, signature) in &self.signatures {
+            if hash_of(name, COSIGNATURE, key) != *hash {
+                continue;
+            }
+            let good = signature.split_first_chunk::<8>().is_some_and(|(time, signature)| {
+                key.verified(&seen(&self.text, u64::from_be_bytes(*time)), signature)
+            });
+            known = Some(known.unwrap_or(true) && good);
         }
         known
     }

@@ -17,7 +17,8 @@ use super::fingerprint::Fingerprint;
 use super::key::Secret;
 use super::text::{hash_of_hex, strict};
 
-const TYPE: &str = "https://in-toto.io/Statement/v1";
+/// What a statement says that it is.
+pub const TYPE: &str = "https://in-toto.io/Statement/v1";
 const PREDICATE: &str = "https://slsa.dev/provenance/v1";
 /// What was done: a run that came to its end.
 pub const FINISHED: &str = "urn:resonetics:run.finished:v1";
@@ -207,6 +208,12 @@ impl Statement {
         let needed = self.definition("resolvedDependencies")?.as_array()?;
         let of = needed.iter().find(|needed| needed.get("name").is_some_and(|name| name == STATEMENT))?;
         of.get("digest")?.get("sha256")?.as_str()
+    }
+
+    /// When the run ended, as it says, RFC 3339.
+    #[must_use]
+    pub fn finished_on(&self) -> Option<&str> {
+        self.predicate.get("runDetails")?.get("metadata")?.get("finishedOn")?.as_str()
     }
 
     /// The program and the commit that made the run, in words.

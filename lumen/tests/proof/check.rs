@@ -4,11 +4,17 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use resonetics_lumen::proof::chain::Chain;
 use resonetics_lumen::proof::check::{Asked, Ends, check};
+use resonetics_lumen::proof::consistency::Consistency;
 use resonetics_lumen::proof::digest::digest;
 use resonetics_lumen::proof::dsse::Envelope;
 use resonetics_lumen::proof::heads::Heads;
+use resonetics_lumen::proof::key_log::KeyLog;
+use resonetics_lumen::proof::note::Note;
+use resonetics_lumen::proof::root::Signed;
 use resonetics_lumen::proof::text::hex;
+use resonetics_runs::run_dir::seconds;
 use serde_json::{Value, json};
 
 use super::cases::{of_envelopes, of_files, of_logs, of_statements, turned};
@@ -16,7 +22,7 @@ use super::common::Place;
 use super::made::Made;
 
 /// What both verifiers say; `arguments` are those of the one in Python, whose words ours is asked by.
-fn both(place: &Place, file: &str, arguments: &[&str]) -> (Ends, Value) {
+pub(crate) fn both(place: &Place, file: &str, arguments: &[&str]) -> (Ends, Value) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("verify/check_proof.py");
     let output = Command::new("python3")
         .args(["-I", script.to_str().unwrap(), file])
@@ -28,15 +34,37 @@ fn both(place: &Place, file: &str, arguments: &[&str]) -> (Ends, Value) {
         let pairs = arguments.chunks(2).filter(|pair| pair[0] == option);
         pairs.map(|pair| pair[1]).collect()
     };
-    let keys: Vec<_> = of("--key").iter().map(|path| place.public(path.split('/').next().unwrap())).collect();
+    let public = |option: &str| -> Vec<_> {
+        of(option).iter().map(|path| place.public(path.split('/').next().unwrap())).collect()
+    };
+    let (keys, witnesses) = (public("--key"), public("--witness"));
     let beside = file.strip_suffix(".sig.json").filter(|name| place.path(name).exists());
     let artifact = of("--artifact").first().copied().or(beside);
     let artifact = artifact.map(|name| digest(&place.path(name)).unwrap().1);
     let heads = of("--heads").first().map(|name| Heads::read(&place.path(name)).unwrap());
     let reproductions: Vec<_> =
         of("--reproduction").iter().map(|name| fs::read(place.path(name)).unwrap()).collect();
+    let root = of("--root").first().map(|name| Signed::parse(&fs::read(place.path(name)).unwrap()).unwrap());
+    let key_log =
+        of("--revocations").first().map(|name| KeyLog::parse(&fs::read(place.path(name)).unwrap()).unwrap());
+    let text = |name: &&str| fs::read_to_string(place.path(name)).unwrap();
+    let chain = of("--chain")
+        .first()
+        .map(|name| Chain { certificates: text(name), crl: of("--crl").first().map(text) });
+    let cosigned = of("--cosigned").first().map(text).map(|text| Note::parse(&text).unwrap());
+    let consistency = of("--consistency");
+    let consistency = consistency.iter().map(|name| fs::read(place.path(name)).unwrap());
+    let consistency: Vec<_> = consistency.map(|bytes| Consistency::parse(&bytes).unwrap()).collect();
     let asked = Asked {
         keys: &keys,
+        root: root.as_ref(),
+        chain_root: of("--chain-root").first().copied(),
+        chain: chain.as_ref(),
+        witnesses: &witnesses,
+        cosigned: cosigned.as_ref(),
+        key_log: key_log.as_ref(),
+        consistency: &consistency,
+        now: seconds() as u64,
         artifact: artifact.as_deref(),
         heads: heads.as_ref(),
         reproductions: &reproductions,

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use resonetics_lumen::proof::append::Writer;
+use resonetics_lumen::proof::file::By;
 use resonetics_lumen::proof::key::{PUBLIC, Public, Secret};
 use resonetics_lumen::proof::note::Head;
 use resonetics_lumen::proof::statement::{Built, Statement};
@@ -57,6 +58,11 @@ pub(crate) fn files() -> [&'static Path; 2] {
 
 pub(crate) fn none() -> Result<String, Error> {
     Err(Error::Refused("no passphrase".to_owned()))
+}
+
+/// Who signs a proof, and the log that takes it.
+pub(crate) fn by<'a>(key: &'a Secret, log: &'a Path) -> By<'a> {
+    By { key, log, origin: None, formerly: None, chain: None }
 }
 
 pub(crate) fn entry(number: u64) -> Vec<u8> {

@@ -12,7 +12,7 @@ use resonetics_lumen::proof::statement::{Built, Statement};
 use resonetics_lumen::proof::text::hex;
 use serde_json::{Value, json};
 
-use super::common::Place;
+use super::common::{Place, by};
 
 /// Three runs proven in one log, one of them repeated by somebody else, and a file that is signed.
 pub(crate) struct Made {
@@ -29,15 +29,15 @@ impl Made {
         let log = place.path("log");
         for seed in [1, 2, 3] {
             let statement = place.statement(&format!("run-{seed}"), seed);
-            prove(&statement, &key, &log, None, &place.path(&format!("{seed}.json"))).unwrap();
+            prove(&statement, &by(&key, &log), &place.path(&format!("{seed}.json"))).unwrap();
         }
         let made = Made { place, key, other };
         let first = made.statement("2.json");
-        for (by, log, name) in [(&made.other, "other-log", "repeated"), (&made.key, "log", "self")] {
+        for (whose, log, name) in [(&made.other, "other-log", "repeated"), (&made.key, "log", "self")] {
             made.place.run(name, 2);
             let again = first.reproduced(&first.bytes(), &made.place.path(name), &Built::default()).unwrap();
             let (log, path) = (made.place.path(log), made.place.path(&format!("{name}.json")));
-            prove(&again, by, &log, None, &path).unwrap();
+            prove(&again, &by(whose, &log), &path).unwrap();
         }
         fs::write(made.place.path("file"), "text").unwrap();
         detached::sign(&made.place.path("file"), &made.key).unwrap();

@@ -3,11 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
 mod cases;
+mod chain;
 mod check;
 mod common;
+mod custodians;
 mod folders;
 mod keys;
 mod log;
 mod made;
 mod peers;
+mod publish;
 mod tree;
+mod trust;

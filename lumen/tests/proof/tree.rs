@@ -127,9 +127,11 @@ fn a_log_of_many_entries_has_the_proofs_of_its_tree() {
         assert_eq!(log.entry(index).unwrap(), entry(index));
         assert_eq!(log.inclusion(index).unwrap(), inclusion(&mut tree, index, SIZE).unwrap(), "{index}");
         let proof = consistency(&mut tree, index.max(1), SIZE).unwrap();
-        assert_eq!(log.consistency(index.max(1)).unwrap(), proof, "{index}");
+        assert_eq!(log.consistency(index.max(1), SIZE).unwrap(), proof, "{index}");
     }
     assert_eq!(log.find(&leaf(&entry(66_000))).unwrap(), Some(66_000));
     assert_eq!(log.find(&leaf(b"x")).unwrap(), None);
-    assert!(log.entry(SIZE).is_err() && log.inclusion(SIZE).is_err() && log.consistency(SIZE + 1).is_err());
+    assert!(
+        log.entry(SIZE).is_err() && log.inclusion(SIZE).is_err() && log.consistency(SIZE, SIZE + 1).is_err()
+    );
 }

@@ -9,6 +9,7 @@ mod export;
 mod fingerprint;
 mod freeze;
 mod ingest;
+mod issue;
 mod keys;
 mod log;
 mod map;
@@ -24,6 +25,7 @@ mod reproduce;
 mod restore;
 mod resume;
 mod retain;
+mod root;
 mod runs;
 mod sealing;
 mod serve;
@@ -103,7 +105,7 @@ pub enum LumenCommand {
     VerifyRemote(verify_remote::VerifyRemoteArgs),
     /// List how what is on record of copies differs from what is in the store
     SyncIndex(sync_index::SyncIndexArgs),
-    /// Make a key that signs
+    /// Make a key that signs, replace or revoke one, say with others whose are trusted
     Keys(keys::KeysArgs),
     /// Print the hashes of all files of a folder and the one over them, or compare them with what it printed
     Fingerprint(fingerprint::FingerprintArgs),

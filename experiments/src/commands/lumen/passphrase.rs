@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use clap::Args;
 use resonetics_lumen::notify::variable;
+use resonetics_lumen::proof::chain::{Chain, MOST as MOST_CHAIN};
 use resonetics_lumen::proof::key::{Public, Secret};
+use resonetics_runs::files::text_within;
 use resonetics_runs::{Error, error, interrupt};
 use rustix::fs::OFlags;
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
@@ -32,12 +34,41 @@ pub struct Signing {
     /// What a new log is called, in each of its heads [default: after its key]
     #[arg(long, value_name = "NAME")]
     pub origin: Option<String>,
+    /// Public key of the log's heads until now, where the one that signs takes its place
+    #[arg(long, value_name = "PUB")]
+    pub formerly: Option<PathBuf>,
+}
+
+/// Certificates of who signs.
+#[derive(Debug, Args)]
+pub struct Certificates {
+    /// Certificates of the signer and the root (`lumen keys issue`)
+    #[arg(long, value_name = "FILE")]
+    pub chain: Option<PathBuf>,
+    /// The list of revoked certificates (`lumen keys crl`)
+    #[arg(long, value_name = "FILE", requires = "chain")]
+    pub crl: Option<PathBuf>,
+}
+
+impl Certificates {
+    /// What was given of them.
+    pub fn read(&self) -> Result<Option<Chain>, Error> {
+        let text = |path: &Path| text_within(path, MOST_CHAIN);
+        let Some(chain) = &self.chain else { return Ok(None) };
+        let crl = self.crl.as_deref().map(text).transpose()?;
+        Ok(Some(Chain { certificates: text(chain)?, crl }))
+    }
 }
 
 impl Signing {
     /// The key.
     pub fn key(&self) -> Result<Secret, Error> {
         Secret::open(&folder(self.keys.as_deref())?, &asked)
+    }
+
+    /// The key of the log's heads until now.
+    pub fn formerly(&self) -> Result<Option<Public>, Error> {
+        self.formerly.as_deref().map(Public::read).transpose()
     }
 }
 

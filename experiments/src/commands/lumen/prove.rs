@@ -4,13 +4,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use resonetics_lumen::proof::file::{beside, prove};
+use resonetics_lumen::proof::file::{By, beside, prove};
 use resonetics_lumen::proof::statement::{Built, Statement};
 use resonetics_runs::Error;
 use resonetics_runs::files::check_new;
 use resonetics_runs::run_dir::commit;
 
-use super::passphrase::Signing;
+use super::passphrase::{Certificates, Signing};
 use crate::commands::rerun::compared_files;
 use crate::out::say;
 
@@ -26,6 +26,8 @@ pub struct ProveArgs {
     pub files: bool,
     #[command(flatten)]
     pub signing: Signing,
+    #[command(flatten)]
+    pub certificates: Certificates,
 }
 
 pub fn run(args: &ProveArgs) -> Result<(), Error> {
@@ -37,8 +39,10 @@ pub fn run(args: &ProveArgs) -> Result<(), Error> {
         Statement::of_run(&args.run, &compared_files(&args.run)?, &built())?
     };
     let key = args.signing.key()?;
-    let (log, origin) = (&args.signing.log, args.signing.origin.as_deref());
-    let proof = prove(&statement, &key, log, origin, &path)?;
+    let (log, origin) = (args.signing.log.as_path(), args.signing.origin.as_deref());
+    let (formerly, chain) = (args.signing.formerly()?, args.certificates.read()?);
+    let by = By { key: &key, log, origin, formerly: formerly.as_ref(), chain: chain.as_ref() };
+    let proof = prove(&statement, &by, &path)?;
     say(format_args!(
         "wrote {}: {} files, entry {} of {}, signed by {}",
         path.display(),

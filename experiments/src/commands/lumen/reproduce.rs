@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use resonetics_lumen::proof::check::{Asked, Ends, check};
 use resonetics_lumen::proof::digest::digest;
-use resonetics_lumen::proof::file::{MOST, Proof, beside, prove, run_of};
+use resonetics_lumen::proof::file::{By, MOST, Proof, beside, prove, run_of};
 use resonetics_lumen::proof::key::Secret;
 use resonetics_lumen::proof::statement::{Statement, Subject};
 use resonetics_runs::Error;
@@ -53,7 +53,9 @@ pub fn run(args: &ReproduceArgs, context: Context) -> Result<(), Error> {
     };
     let path = beside(&dir);
     let repeated = statement.reproduced(&payload, &dir, &built())?;
-    prove(&repeated, &key, &args.signing.log, args.signing.origin.as_deref(), &path)?;
+    let (origin, formerly) = (args.signing.origin.as_deref(), args.signing.formerly()?);
+    let by = By { key: &key, log: &args.signing.log, origin, formerly: formerly.as_ref(), chain: None };
+    prove(&repeated, &by, &path)?;
     say(format_args!(
         "reproduced: {files} files are the same; wrote {}, signed by {}",
         path.display(),
