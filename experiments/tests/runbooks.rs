@@ -31,6 +31,20 @@ fn each_command_of_a_runbook_works() {
     place.ok(&format!("train --steps {} --seed 4 {SMALL} --lumen --out runs/train", 24 * STEPS));
     place.ok("lumen keys init --dir keys");
     place.ok("lumen prove runs/train --keys keys");
+    // An archive with a copy elsewhere, and custodians.
+    let frozen = place.ok("lumen freeze runs/train").stdout;
+    assert!(frozen.contains("archive/train/"), "{frozen}");
+    let archive = &place.names("archive/train")[0];
+    fs::create_dir(place.path("copies")).unwrap();
+    place.ok(&format!("lumen push archive/train/{archive} --remote copies --plain"));
+    for custodian in ["a", "b"] {
+        place.ok(&format!("lumen keys init --dir {custodian}"));
+    }
+    let who = "--custodian a/signer.pub.pem --custodian b/signer.pub.pem --signer keys/signer.pub.pem";
+    place.ok(&format!("lumen keys root init {who} --out request"));
+    place.ok("lumen keys root sign request --dir a --out part-a");
+    place.ok("lumen keys root sign request --dir b --out part-b");
+    place.ok("lumen keys root accept request part-a part-b --out root.json");
     // One that was killed, to be gone on with, once for each runbook that says so.
     let long = format!("train --steps {} --seed 5 {SMALL} --lumen --out runs/killed", 400 * STEPS);
     let mut child = place.under_way(&long, "runs/killed/training.csv", 3_000);

@@ -146,3 +146,39 @@ impl State {
         }
     }
 }
+
+/// When custodians last did something, in seconds since 1970.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Times {
+    /// When the root that is in force is to be replaced.
+    pub expires: Option<f64>,
+    /// The last record of anything but an audit.
+    pub ceremony: Option<f64>,
+    /// The last audit.
+    pub audit: Option<f64>,
+}
+
+/// What a log says of `root` and of the versions that followed it.
+///
+/// # Errors
+/// Any I/O error.
+pub fn times(root: &Signed, log: &Log) -> Result<Times, Error> {
+    let (mut current, mut times) = (root.clone(), Times::default());
+    log.each(&mut |_, bytes| {
+        let Ok(envelope) = Envelope::open(bytes) else { return Ok(()) };
+        if let Some(record) = about(&envelope, &current) {
+            let at = parse_rfc3339(&record.ts_utc).ok();
+            let at = at.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+            let is_audit = record.event == "audit";
+            let last = if is_audit { &mut times.audit } else { &mut times.ceremony };
+            *last = at.map(|at| at.as_secs_f64()).or(*last);
+        } else if let Ok(next) = Signed::of(envelope)
+            && current.followed_by(&next).is_ok()
+        {
+            current = next;
+        }
+        Ok(())
+    })?;
+    times.expires = current.root.expires_at().map(|at| at as f64);
+    Ok(times)
+}

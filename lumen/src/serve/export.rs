@@ -8,6 +8,7 @@
 //! | `resonance_*` | timings and ends of all runs | 300 s after they were looked at |
 //! | `lumen_runs_*`, `lumen_region_*` | the ledger | 300 s after it was made |
 //! | `lumen_proof_*`, `tlog_*`, `lumen_reproduced_total` | the log of proofs | 300 s after it was looked at |
+//! | `lumen_remote_integrity_ok`, `lumen_key_expiry_timestamp`, `custody_*` | records of copies, certificates, root metadata and the log | 300 s after they were looked at; without them |
 //! | `lumen_source_age_seconds` | all of them | where they never told anything |
 //! | `lumen_run_*` | events and timings of a run at work | with the run: an old time is what they are for |
 
@@ -56,6 +57,9 @@ pub(super) fn beside_store(known: &Known, now: f64, samples: &mut Samples) {
         if fresh(proofs.at()) {
             proofs.samples(now, samples);
         }
+    }
+    if let Some(kept) = known.kept.as_ref().filter(|kept| fresh(kept.at())) {
+        kept.samples(samples);
     }
     if let Some(at) = known.ingested {
         source("store", now - at, INGESTED_S, samples);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::kept::{Kept, KeptSettings};
 use super::proofs::{LogSettings, Proofs};
 use crate::ledger::{Place, Row};
 use crate::resonance::observer::{Observed, ObserverField};
@@ -26,6 +27,8 @@ pub struct Settings {
     pub observer: ObserverField,
     /// A transparency log that is watched.
     pub log: Option<LogSettings>,
+    /// Copies of archives, and certificates.
+    pub kept: KeptSettings,
     /// Where runs are made, for those that the ledger does not know yet.
     pub place: Place,
     /// How often all of this is looked at.
@@ -64,6 +67,8 @@ pub(super) struct Known {
     pub(super) observed: Option<(f64, Arc<Vec<Observed>>)>,
     /// What was found of the log of proofs.
     pub(super) proofs: Option<Arc<Proofs>>,
+    /// What was found of copies and certificates.
+    pub(super) kept: Option<Kept>,
     /// Runs at work, those first that began last.
     pub(super) live: Vec<Live>,
     /// What is in the way; no paths, no words of the system.

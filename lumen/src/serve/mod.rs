@@ -13,6 +13,7 @@ mod encode;
 mod export;
 mod fleet;
 mod http;
+mod kept;
 mod known;
 pub(crate) mod live;
 mod names;
@@ -27,6 +28,7 @@ mod time;
 mod watch;
 
 pub use http::routes;
+pub use kept::KeptSettings;
 pub use known::{Intervals, Settings};
 pub use names::{MOST_RUNS, exporter_names};
 pub use proofs::LogSettings;

@@ -81,6 +81,10 @@ pub(super) const METRICS: &[Metric] = &[
     metric("tlog_entries_total", &[], "Entries that were appended to the log of proofs"),
     metric("tlog_inclusion_ok", &["window"], "Whether all entries that were drawn at random were in the log"),
     metric("lumen_reproduced_total", &["result"], "Runs that were repeated and signed by who repeated them"),
+    metric("lumen_remote_integrity_ok", &[], "Whether copies elsewhere are what was sent, by their bytes"),
+    metric("lumen_key_expiry_timestamp", &["role"], "When a key ends, by its certificate or root, since 1970"),
+    metric("custody_ceremony_timestamp", &[], "When custodians last did anything but audit, since 1970"),
+    metric("custody_audit_timestamp", &[], "When custodians last audited, since 1970"),
     metric(
         "lumen_source_age_seconds",
         &["source"],

@@ -12,11 +12,13 @@ use resonetics_runs::Error;
 use resonetics_runs::run_dir::seconds;
 
 use super::samples::Samples;
+use crate::proof::custody::{Times, times};
 use crate::proof::dsse::Envelope;
 use crate::proof::heads::{Heads, Held, held};
 use crate::proof::key::Public;
 use crate::proof::log::Log;
 use crate::proof::note::Head;
+use crate::proof::root::Signed;
 use crate::proof::statement::{REPRODUCED, Statement};
 use crate::proof::text::hex;
 use crate::proof::tree::{includes, leaf};
@@ -38,6 +40,8 @@ pub struct LogSettings {
     pub keys: Vec<Public>,
     /// Heads that were seen of it earlier. Read, and not added to.
     pub heads: Option<PathBuf>,
+    /// Root metadata, whose custodians' records are in the log.
+    pub root: Option<Signed>,
 }
 
 /// What was found of it last.
@@ -58,6 +62,8 @@ pub(super) struct Proofs {
     drawn: VecDeque<(f64, bool)>,
     /// When it was last read whole, and at which head.
     read: Option<(f64, Head)>,
+    /// What custodians did.
+    custody: Times,
     /// Entries that were looked at for `reproduced`.
     counted: u64,
     /// What it was seen to be.
@@ -129,6 +135,9 @@ impl Proofs {
             self.reproduced += u64::from(said.is_some_and(|said| said.build_type() == REPRODUCED));
         }
         self.counted = log.head.size;
+        if let Some(root) = &settings.root {
+            self.custody = times(root, log)?;
+        }
         Ok(())
     }
 
@@ -174,6 +183,9 @@ impl Proofs {
         samples.add("lumen_proof_chain_head_info", &[&self.root], Some(1.0));
         samples.add("tlog_entries_total", &[], Some(self.size as f64));
         samples.add("lumen_reproduced_total", &["same"], Some(self.reproduced as f64));
+        samples.add("lumen_key_expiry_timestamp", &["root"], self.custody.expires);
+        samples.add("custody_ceremony_timestamp", &[], self.custody.ceremony);
+        samples.add("custody_audit_timestamp", &[], self.custody.audit);
         for (name, window) in WINDOWS {
             let mut within = self.drawn.iter().filter(|(at, _)| now - at <= window).peekable();
             let all = within.peek().is_some().then(|| within.all(|(_, there)| *there));

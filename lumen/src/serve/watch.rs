@@ -10,6 +10,7 @@ use resonetics_runs::error::Error;
 use resonetics_runs::interrupt;
 use resonetics_runs::run_dir::seconds;
 
+use super::kept::Kept;
 use super::known::{Known, Settings, Shared};
 use super::live;
 use super::names::MOST_RUNS;
@@ -23,8 +24,8 @@ use crate::store::Store;
 /// The time between two looks at the signals.
 const ATTENTION: Duration = Duration::from_millis(50);
 
-/// What is in the way where the log of proofs is not to be read.
-const UNLOOKED: &str = "proofs: the log cannot be read";
+/// What is in the way where what is known of proofs and copies is not to be read.
+const UNLOOKED: &str = "proofs: log, certificates or records of copies cannot be read";
 
 /// What the thread has.
 pub(super) struct Watch {
@@ -175,11 +176,18 @@ impl Watch {
         Ok(())
     }
 
+    /// Copies of archives and certificates, and the log of proofs.
     fn look_at_proofs(&mut self) -> Result<(), Error> {
+        let kept = Kept::look(&self.settings.kept);
+        self.unlooked = kept.is_err();
+        match kept {
+            Ok(kept) => self.known.kept = Some(kept),
+            Err(error) => self.met(UNLOOKED, Err(error))?,
+        }
         let Some(settings) = self.settings.log.clone() else { return Ok(()) };
         let mut proofs = self.known.proofs.as_deref().cloned().unwrap_or_default();
         let looked = proofs.look(&settings);
-        self.unlooked = looked.is_err();
+        self.unlooked |= looked.is_err();
         let remark = match looked {
             Ok(remark) => remark,
             Err(error) => return self.met(UNLOOKED, Err(error)),

@@ -23,7 +23,7 @@ fn append(runs: &Runs, key: &Secret, entries: std::ops::Range<u32>) {
 
 fn watching(runs: &Runs) -> Served {
     let keys = vec![Public::read(&runs.path("keys").join(PUBLIC)).unwrap()];
-    let log = Some(LogSettings { dir: runs.path("log"), keys, heads: None });
+    let log = Some(LogSettings { dir: runs.path("log"), keys, heads: None, root: None });
     Served::start(Settings { log, ..runs.settings() })
 }
 
@@ -84,7 +84,7 @@ fn what_is_not_known_of_a_log_has_no_sample() {
     let runs = Runs::new();
     let key = key(&runs);
     let served = watching(&runs);
-    served.until("said", |served| served.get("/readyz").body.contains("proofs: the log cannot be read"));
+    served.until("said", |served| served.get("/readyz").body.contains("proofs: log, certificates or records"));
     assert_eq!(served.sample(OK), None);
     append(&runs, &key, 0..2);
     served.until("whole", |served| served.sample(OK) == Some(1.0));

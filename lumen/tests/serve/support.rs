@@ -95,6 +95,7 @@ impl Runs {
             targets: Some(self.path("targets.json")),
             runs: vec![self.path("runs")],
             log: None,
+            kept: resonetics_lumen::serve::KeptSettings::default(),
             place: Place::new(None, None).unwrap(),
             every: Intervals {
                 ingest: Duration::from_millis(30),

@@ -10,7 +10,7 @@ const PARTS: [&str; 4] = ["\n## Meaning\n", "\n## Check\n", "\n## Act\n", "\n## 
 
 /// How a line of a block of commands may begin. What is typed is tested with the program, what is asked with curl by
 /// the tests of `lumen serve`.
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 16] = [
     "resonetics lumen ingest ",
     "resonetics lumen signals ",
     "resonetics lumen runs ",
@@ -20,6 +20,9 @@ const COMMANDS: [&str; 13] = [
     "resonetics lumen map ",
     "resonetics lumen validate ",
     "resonetics lumen log ",
+    "resonetics lumen archive",
+    "resonetics lumen keys root show ",
+    "resonetics lumen verify-remote ",
     "resonetics train --from ",
     "resonetics train --resume ",
     "resonetics report ",

@@ -1,5 +1,5 @@
 //! Proofs of results/: each folder has one beside it, and all are in `results/log`, signed with a key that is made for this
-//! and forgotten. What they say, and how a stranger checks it: docs/VERIFY.md.
+//! and forgotten, as those of the three custodians of the root metadata are. What they say, and how a stranger checks it: docs/VERIFY.md.
 
 use std::fs;
 use std::path::Path;
@@ -9,6 +9,9 @@ use crate::workspace::{answer, root};
 
 /// The name under which the proofs alone are renewed.
 pub(super) const NAME: &str = "proofs";
+
+/// Whose keys sign the root metadata, two of three.
+const CUSTODIANS: [&str; 3] = ["custodian-1", "custodian-2", "custodian-3"];
 
 /// What a proof's name ends in, behind that of its folder.
 const ENDING: &str = ".proof.json";
@@ -46,12 +49,28 @@ fn signed(folders: &[String], keys: &Path) -> Result<(), String> {
         command.env_remove("LUMEN_KEY_PASS").env_remove("LUMEN_KEY_PASS_FILE");
         answer(command.arg("lumen").args(words).current_dir(root()))
     };
-    let place = keys.to_string_lossy();
-    lumen(&["keys", "init", "--dir", &place])?;
-    let public = root().join("results/keys");
-    let copied = fs::create_dir_all(&public)
-        .and_then(|()| fs::copy(keys.join("signer.pub.pem"), public.join("signer.pub.pem")));
-    copied.map_err(|error| format!("cannot keep the public key: {error}"))?;
+    let at = |name: &str| keys.join(name).to_string_lossy().into_owned();
+    let place = at("signer");
+    let public = |name: &str| at(&format!("{name}/signer.pub.pem"));
+    fs::create_dir_all(root().join("results/keys"))
+        .and_then(|()| fs::create_dir_all(keys))
+        .map_err(|error| format!("cannot create results/keys: {error}"))?;
+    for who in ["signer", CUSTODIANS[0], CUSTODIANS[1], CUSTODIANS[2]] {
+        lumen(&["keys", "init", "--dir", &at(who)])?;
+    }
+    fs::copy(public("signer"), root().join("results/keys/signer.pub.pem"))
+        .map_err(|error| format!("cannot keep the public key: {error}"))?;
+    let custodians = CUSTODIANS.map(public);
+    let (signer, request) = (public("signer"), at("request"));
+    // Nobody can replace it, since its keys are forgotten too.
+    let mut init = vec!["keys", "root", "init", "--signer", &signer, "--days", "3650", "--out", &request];
+    init.extend(custodians.iter().flat_map(|key| ["--custodian", key.as_str()]));
+    lumen(&init)?;
+    let parts = [at("part-1"), at("part-2")];
+    for (who, part) in CUSTODIANS.iter().zip(&parts) {
+        lumen(&["keys", "root", "sign", &request, "--dir", &at(who), "--out", part])?;
+    }
+    lumen(&["keys", "root", "accept", &request, &parts[0], &parts[1], "--out", "results/keys/root.json"])?;
     for name in folders {
         let folder = format!("results/{name}");
         let mut words = vec!["prove", &folder, "--keys", &place, "--log", "results/log"];

@@ -1,5 +1,7 @@
 //! `remote_index.jsonl`, beside the index of archives: which copies were made where, and what was found of them, a line each.
 
+use std::collections::BTreeMap;
+
 use object_store::path::{Path, PathPart};
 use resonetics_runs::Error;
 use serde::{Deserialize, Serialize};
@@ -145,6 +147,26 @@ impl Records {
             }
         }
         copies
+    }
+
+    /// Whether the newest copy of each archive was what was uploaded when its bytes were last compared; none before the
+    /// first comparison.
+    pub(crate) fn integrity(&self) -> Option<bool> {
+        let mut newest: BTreeMap<&str, (&str, &str, Option<bool>)> = BTreeMap::new();
+        for line in &self.lines {
+            let copy = (line.provider.as_str(), line.key.as_str());
+            let known = newest.entry(&line.archive_id).or_insert((copy.0, copy.1, None));
+            match line.result {
+                Outcome::Started => *known = (copy.0, copy.1, None),
+                Outcome::Ok | Outcome::Mismatch | Outcome::Missing if (known.0, known.1) == copy => {
+                    known.2 = Some(line.result == Outcome::Ok);
+                }
+                _ => {}
+            }
+        }
+        let mut compared = newest.values().filter_map(|(.., good)| *good).peekable();
+        compared.peek()?;
+        Some(compared.all(|good| good))
     }
 
     /// Whether the archive `id` has a copy somewhere whose bytes were compared, the last time with success.

@@ -1,33 +1,36 @@
-//! Mutated bytes of every file format of Lumen, a minute each: nothing may panic, and nothing that is not good may leave
-//! anything behind.
-//!
-//! ```sh
-//! cargo run --release --workspace --example hostile              # a minute a format, in the order of the list
-//! cargo run --release --workspace --example hostile -- 5 proof   # five seconds each of those whose name has `proof`
-//! ```
-//!
-//! The seed of the mutations is printed; with `SEED=` it is the same again.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)] // a bench, and made to panic
+//! What is attacked: each format of ours, made once, and what reads it.
 
 use std::fs;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
-use std::time::{Duration, Instant, SystemTime};
 
+use age::secrecy::ExposeSecret as _;
+use age::x25519::Identity;
 use resonetics_lumen::archive::index::Index;
-use resonetics_lumen::archive::{Archive, MANIFEST, Options, Preset, freeze, restore, verify};
+use resonetics_lumen::archive::remote::record::Records;
+use resonetics_lumen::archive::{
+    Archive, Key, MANIFEST, Options, Preset, Seal, decrypt_age, decrypt_lumenenc, freeze, restore,
+    restore_opened, verify, verify_opened,
+};
+use resonetics_lumen::context::Context;
 use resonetics_lumen::log::whole_events;
+use resonetics_lumen::pack;
 use resonetics_lumen::proof::append::Writer;
+use resonetics_lumen::proof::chain::{self, Chain};
 use resonetics_lumen::proof::check::{Asked, Ends, check};
+use resonetics_lumen::proof::consistency::Consistency;
+use resonetics_lumen::proof::custody::Record;
 use resonetics_lumen::proof::detached;
 use resonetics_lumen::proof::dsse::Envelope;
 use resonetics_lumen::proof::file::prove;
 use resonetics_lumen::proof::fingerprint::Fingerprint;
 use resonetics_lumen::proof::heads::Heads;
+use resonetics_lumen::proof::issue;
 use resonetics_lumen::proof::key::{PUBLIC, Public, SECRET, Secret};
+use resonetics_lumen::proof::key_log::{self, KeyLog};
 use resonetics_lumen::proof::log::Log;
 use resonetics_lumen::proof::note::Note;
+use resonetics_lumen::proof::request::{Part, Request};
+use resonetics_lumen::proof::root::{Role, Roles, Root, Signed};
 use resonetics_lumen::proof::statement::{Built, Statement};
 use resonetics_lumen::proof::verify as whole;
 use resonetics_lumen::resonance::metrics::Metrics;
@@ -41,61 +44,21 @@ const EVENT: &str = r#"{"ts":"2026-11-30T12:00:00.000Z","entity_id":"watched/tra
 const OBSERVER: &str = "version: 1\nwindows: [W24h, W7d]\nchannels:\n  own: {symmetry: 0.5, continuity: 0.5, entropy: 0, safety: 0}\n";
 const METRICS: &str = r#"{"window_s":86400,"series_rates":[1,2,3],"gap_minutes":5,"failure_hist":{"ok":5,"numeric":1},"chain_ok":true}"#;
 
-/// A stream of numbers that are the same for the same seed (`SplitMix64`).
-struct Stream(u64);
-
-impl Stream {
-    fn below(&mut self, most: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = self.0;
-        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((word ^ (word >> 31)) % most.max(1) as u64) as usize
-    }
-
-    /// `bytes`, changed in one to four places.
-    fn mutated(&mut self, bytes: &[u8]) -> Vec<u8> {
-        const WORDS: [&[u8]; 12] = [
-            b"\0", b"\"", b"{", b"[[[[", b"-1", b"18446744073709551616", b"1e999", b"../", b"\xff\xfe", b"\n\n", b"null", b"=",
-        ];
-        let mut bytes = bytes.to_vec();
-        for _ in 0..=self.below(4) {
-            let (at, length) = (self.below(bytes.len()), self.below(40));
-            let end = (at + length).min(bytes.len());
-            match self.below(8) {
-                0 => bytes.truncate(at),
-                1 => drop(bytes.drain(at..end)),
-                2 => drop(bytes.splice(at..at, WORDS[self.below(WORDS.len())].iter().copied())),
-                3 => drop(bytes.splice(at..end, WORDS[self.below(WORDS.len())].iter().copied())),
-                // A piece of it again, elsewhere.
-                4 => {
-                    let (piece, to) = (bytes[at..end].to_vec(), self.below(bytes.len()));
-                    drop(bytes.splice(to..to, piece));
-                }
-                5 => drop(bytes.splice(at..at, std::iter::repeat_n(bytes.get(at).copied().unwrap_or(0), 300))),
-                6 => bytes.get_mut(at).into_iter().for_each(|byte| *byte ^= 1 << self.below(8)),
-                _ => bytes.get_mut(at).into_iter().for_each(|byte| *byte = self.below(256) as u8),
-            }
-        }
-        bytes
-    }
-}
-
 /// A file, and what is done with it once it was changed. What comes back is what must not be.
-struct Target {
-    name: &'static str,
-    file: PathBuf,
-    read: Box<dyn Fn(&[u8]) -> Option<&'static str>>,
+pub(crate) struct Target {
+    pub(crate) name: &'static str,
+    pub(crate) file: PathBuf,
+    pub(crate) read: Box<dyn Fn(&[u8]) -> Option<&'static str>>,
 }
 
 /// Everything whose formats are ours, made once.
-struct Place {
+pub(crate) struct Place {
     dir: tempfile::TempDir,
     key: Secret,
 }
 
 impl Place {
-    fn new() -> Place {
+    pub(crate) fn new() -> Place {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);
         Secret::create(&at("keys"), None).unwrap();
@@ -146,7 +109,7 @@ impl Place {
         Target { name, file: self.at(file), read: Box::new(read) }
     }
 
-    fn proofs(&self) -> Vec<Target> {
+    pub(crate) fn proofs(&self) -> Vec<Target> {
         let keys = [self.key.public()];
         let judged = |bytes: &[u8], keys: &[Public]| {
             let verdict = check(bytes, &Asked { keys, ..Asked::default() });
@@ -182,7 +145,9 @@ impl Place {
                     let _ = (statement.config(), statement.made_by(), statement.of_statement());
                 }
             }),
-            self.bytes("checkpoint", "log/checkpoint", |bytes| drop(Note::parse(&String::from_utf8_lossy(bytes)))),
+            self.bytes("checkpoint", "log/checkpoint", |bytes| {
+                drop(Note::parse(&String::from_utf8_lossy(bytes)))
+            }),
             self.file("log: checkpoint", "log/checkpoint", read_log.clone()),
             self.file("log: hashes", "log/tile/0/000", read_log.clone()),
             self.file("log: entries", "log/tile/entries/000", read_log),
@@ -195,9 +160,9 @@ impl Place {
         ]
     }
 
-    fn archives(&self) -> Vec<Target> {
+    pub(crate) fn archives(&self) -> Vec<Target> {
         let to = self.at("archive");
-        let options = Options { to: &to, preset: Preset::Run, label: None };
+        let options = Options { to: &to, preset: Preset::Run, label: None, seal: None };
         let frozen = freeze(&self.at("run"), &options, 1e9).unwrap();
         let relative = frozen.dir.strip_prefix(self.dir.path()).unwrap().to_str().unwrap().to_owned();
         let mut targets = Vec::new();
@@ -225,7 +190,154 @@ impl Place {
         targets
     }
 
-    fn watched(&self) -> Vec<Target> {
+    /// What says who is trusted.
+    pub(crate) fn trust(&self) -> Vec<Target> {
+        let public = self.key.public();
+        let role = Role { keyids: vec![public.id()], threshold: 1 };
+        let root = Root {
+            version: 1,
+            expires: "2036-01-01T00:00:00Z".to_owned(),
+            keys: [(public.id(), public.pem())].into_iter().collect(),
+            roles: Roles { root: role.clone(), signer: role.clone(), log: role.clone(), approver: role },
+        };
+        let request = Request::root(&root);
+        let part = request.signed(&self.key);
+        let (joined, _) = request.joined(std::slice::from_ref(&part)).unwrap();
+        let record = Record {
+            ts_utc: "2026-11-30T12:00:00Z".to_owned(),
+            event: "audit".to_owned(),
+            participants: vec![public.id()],
+            seal_ids: vec!["1".to_owned()],
+            photos: Vec::new(),
+            root_fingerprint: public.id(),
+            notes: "as it should be".to_owned(),
+        };
+        let certificate = issue::root(&self.key, 1_700_000_000, 3_650).unwrap();
+        let keys = KeyLog::of(&mut Log::open(&self.at("log"), &[]).unwrap()).unwrap();
+        let mut log = Log::open(&self.at("log"), &[]).unwrap();
+        let proof = log.consistency(7).unwrap();
+        let consistency = Consistency::new(&log.head.origin, 7, log.head.size, &proof);
+        keys.write(&self.at("keys.json")).unwrap();
+        for (name, text) in [
+            ("root.json", joined),
+            ("request", request.text()),
+            ("part", part.text()),
+            ("record", String::from_utf8(record.bytes()).unwrap()),
+            ("chain.pem", issue::pem(&certificate).unwrap()),
+            ("consistency", consistency.text()),
+        ] {
+            fs::write(self.at(name), text).unwrap();
+        }
+        let fingerprint = chain::fingerprint(&certificate);
+        vec![
+            self.bytes("root metadata", "root.json", |bytes| drop(Signed::parse(bytes))),
+            self.bytes("root metadata: request", "request", |bytes| {
+                if let Ok(request) = Request::parse(bytes) {
+                    let _ = (request.asks(), request.shown());
+                }
+            }),
+            self.bytes("root metadata: part", "part", |bytes| drop(Part::parse(bytes))),
+            self.bytes("custody record", "record", |bytes| drop(Record::parse(bytes))),
+            self.bytes("entries of keys", "keys.json", |bytes| {
+                if let Ok(keys) = KeyLog::parse(bytes)
+                    && let Some(note) = keys.note()
+                {
+                    let _ = key_log::included(&keys.entries, &note.head);
+                }
+            }),
+            self.bytes("consistency", "consistency", |bytes| drop(Consistency::parse(bytes))),
+            self.bytes("certificates", "chain.pem", move |bytes| {
+                let chain = Chain { certificates: String::from_utf8_lossy(bytes).into_owned(), crl: None };
+                let _ = chain.held(&fingerprint, 1_700_000_100, 1_700_000_200);
+                let _ = chain::list(&chain.certificates);
+            }),
+        ]
+    }
+
+    /// Archives that are encrypted.
+    pub(crate) fn sealed(&self) -> Vec<Target> {
+        let to = self.at("sealed");
+        let identity = Identity::generate();
+        let seal = Seal::to(&[identity.to_public().to_string()]).unwrap();
+        fs::write(self.at("identity"), identity.to_string().expose_secret()).unwrap();
+        let options = Options { to: &to, preset: Preset::Run, label: None, seal: Some(&seal) };
+        let frozen = freeze(&self.at("run"), &options, 1e9).unwrap();
+        let relative = frozen.dir.strip_prefix(self.dir.path()).unwrap().to_str().unwrap().to_owned();
+        let mut targets = Vec::new();
+        for (name, file) in
+            [("sealed archive: bundle", "bundle.tar.zst.age"), ("sealed archive: manifest", MANIFEST)]
+        {
+            let (dir, out, key) = (frozen.dir.clone(), self.at("opened"), self.at("identity"));
+            let read = move |_: &[u8]| {
+                let key = Key::read(&key).unwrap();
+                let _ = verify_opened(&dir, &key);
+                let good = restore_opened(&dir, &out, &key).is_ok_and(|verified| verified.is_good());
+                let there = out.exists();
+                if there {
+                    fs::remove_dir_all(&out).unwrap();
+                }
+                (there && !good).then_some("what is not good was restored")
+            };
+            targets.push(Target { name, file: self.at(&format!("{relative}/{file}")), read: Box::new(read) });
+        }
+        let lumenenc = [&b"LUMENENC\x01"[..], &[7; 28], &[9; 200]].concat();
+        fs::write(self.at("old.enc"), lumenenc).unwrap();
+        let out = self.at("decrypted");
+        let nothing_left = move |path: PathBuf, how: fn(&Path, &Path) -> bool| {
+            let out = out.clone();
+            move |_: &[u8]| {
+                let good = how(&path, &out);
+                let there = out.exists();
+                let _ = fs::remove_file(&out);
+                (there && !good).then_some("bytes that were not authenticated were left")
+            }
+        };
+        let old = nothing_left(self.at("old.enc"), |path, out| decrypt_lumenenc(path, "x", out).is_ok());
+        targets.push(Target { name: "lumenenc", file: self.at("old.enc"), read: Box::new(old) });
+        let age = self.at(&format!("{relative}/bundle.tar.zst.age"));
+        let key = |path: &Path, out: &Path| {
+            let key = Key::read(&out.with_file_name("identity")).unwrap();
+            decrypt_age(path, &key, out).is_ok()
+        };
+        let age = Target { name: "age", file: age.clone(), read: Box::new(nothing_left(age, key)) };
+        targets.push(age);
+        let line = r#"{"ts":"2026-11-30T12:00:00Z","archive_id":"ID","provider":"s3://b","key":"p/run/20261130T120000Z/x.tar.zst.age","bytes":7,"sha256":"ID","etag":null,"enc":"age","verified_at":null,"result":"OK","prev":"0"}"#;
+        let line = line.replace("ID", &"ab".repeat(32)).replace("\"0\"", &format!("\"{}\"", "0".repeat(64)));
+        fs::write(self.at("sealed/remote_index.jsonl"), format!("{line}\n")).unwrap();
+        Records::read(&Archive::at(&self.at("sealed"))).unwrap();
+        let root = self.at("sealed");
+        targets.push(self.file("records of copies", "sealed/remote_index.jsonl", move |_| {
+            drop(Records::read(&Archive::at(&root)));
+        }));
+        targets
+    }
+
+    /// Packs, and what is kept of a run.
+    pub(crate) fn packs(&self) -> Vec<Target> {
+        let (path, archive, out) = (self.at("run.pack"), self.at("packed"), self.at("placed"));
+        let asked = pack::Asked { to: &path, archive: Some(&archive), note: None, alertmanager: None };
+        let packed = pack::pack(&self.at("run"), &asked, 1e9).unwrap();
+        fs::write(self.at("context"), packed.context.encoded().unwrap()).unwrap();
+        let read = move |_: &[u8]| {
+            let placed = pack::open(&path, None).and_then(|opened| opened.place(&out, &[]));
+            let there = out.exists();
+            if there {
+                fs::remove_dir_all(&out).unwrap();
+            }
+            (there && placed.is_err()).then_some("a run was restored in part")
+        };
+        let pack = Target { name: "pack", file: self.at("run.pack"), read: Box::new(read) };
+        vec![
+            pack,
+            self.bytes("context", "context", |bytes| {
+                if let Ok(context) = Context::parse(bytes) {
+                    let _ = context.lines();
+                }
+            }),
+        ]
+    }
+
+    pub(crate) fn watched(&self) -> Vec<Target> {
         fs::create_dir(self.at("watched")).unwrap();
         fs::write(self.at("watched/events.jsonl"), format!("{EVENT}\n").repeat(20)).unwrap();
         fs::write(self.at("observer.yaml"), OBSERVER).unwrap();
@@ -238,7 +350,9 @@ impl Place {
         ObserverField::read(Some(&self.at("observer.yaml"))).unwrap();
         let asked = store.clone();
         vec![
-            self.bytes("metrics.json", "metrics.json", |bytes| drop(Metrics::parse(&String::from_utf8_lossy(bytes)))),
+            self.bytes("metrics.json", "metrics.json", |bytes| {
+                drop(Metrics::parse(&String::from_utf8_lossy(bytes)))
+            }),
             self.file("observer field", "observer.yaml", |path| drop(ObserverField::read(Some(path)))),
             self.bytes("events", "watched/events.jsonl", |bytes| drop(whole_events(bytes))),
             self.file("events: validated", "watched/events.jsonl", |path| drop(validate(path))),
@@ -259,53 +373,4 @@ impl Place {
 
 fn none() -> Result<String, Error> {
     Ok("a passphrase".to_owned())
-}
-
-/// Changes a target's file for so long; what must not be, with the bytes that did it.
-fn attacked(target: &Target, stream: &mut Stream, time: Duration) -> Result<u64, (String, Vec<u8>)> {
-    let whole = fs::read(&target.file).unwrap();
-    let mode = fs::metadata(&target.file).unwrap().permissions();
-    let begun = Instant::now();
-    let mut tries = 0;
-    while begun.elapsed() < time {
-        let bytes = stream.mutated(&whole);
-        fs::write(&target.file, &bytes).unwrap();
-        let ended = catch_unwind(AssertUnwindSafe(|| (target.read)(&bytes)));
-        let wrong = match ended {
-            Ok(None) => None,
-            Ok(Some(wrong)) => Some(wrong.to_owned()),
-            Err(_) => Some("it panics".to_owned()),
-        };
-        if let Some(wrong) = wrong.filter(|_| bytes != whole) {
-            return Err((wrong, bytes));
-        }
-        tries += 1;
-    }
-    fs::write(&target.file, &whole).unwrap();
-    fs::set_permissions(&target.file, mode).unwrap();
-    Ok(tries)
-}
-
-fn main() -> ExitCode {
-    let mut words = std::env::args().skip(1);
-    let seconds = words.next().map_or(60.0, |word| word.parse().expect("seconds"));
-    let part = words.next().unwrap_or_default();
-    let drawn = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as u64;
-    let seed = std::env::var("SEED").map_or(drawn, |seed| seed.parse().expect("SEED"));
-    println!("SEED={seed}");
-    let place = Place::new();
-    let targets = [place.proofs(), place.archives(), place.watched()].into_iter().flatten();
-    let mut failed = false;
-    for target in targets.filter(|target| target.name.contains(&part)) {
-        match attacked(&target, &mut Stream(seed), Duration::from_secs_f64(seconds)) {
-            Ok(tries) => println!("{}: {tries} tries", target.name),
-            Err((wrong, bytes)) => {
-                let kept = std::env::temp_dir().join("hostile");
-                fs::write(&kept, bytes).unwrap();
-                println!("{}: {wrong}; the bytes are in {}", target.name, kept.display());
-                failed = true;
-            }
-        }
-    }
-    ExitCode::from(u8::from(failed))
 }
