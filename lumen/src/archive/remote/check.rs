@@ -108,7 +108,7 @@ impl Remote {
                 (None, None) => (Outcome::Missing, "it was never copied there".to_owned()),
             };
             if let Some(copy) = wanted.copy.as_ref().filter(|_| archive.root().is_dir()) {
-                self.found(archive, copy, outcome)?;
+                found(archive, copy, outcome)?;
             }
             let mut checked = Checked {
                 id: wanted.id,
@@ -156,14 +156,6 @@ impl Remote {
             Err(Problem::Missing | Problem::Exists) => Ok((Outcome::Missing, "it is not there".to_owned())),
             Err(Problem::Unreachable { why, .. }) => Ok((Outcome::Unreachable, why)),
         }
-    }
-
-    /// Puts on record what was found.
-    pub(super) fn found(&self, archive: &Archive, copy: &Line, outcome: Outcome) -> Result<(), Error> {
-        let now = stamp(seconds());
-        let verified_at =
-            if outcome == Outcome::Unreachable { copy.verified_at.clone() } else { Some(now.clone()) };
-        Records::note(archive, Line { ts: now, verified_at, result: outcome, ..copy.clone() })
     }
 
     fn compared(&self, copy: &Line) -> Result<Result<(), Bad>, Problem> {
@@ -241,4 +233,12 @@ impl Remote {
             Err((Outcome::Mismatch, format!("{}: the copy's own {SUMS} says otherwise", part.name)))
         }))
     }
+}
+
+/// Puts on record what was found.
+pub(super) fn found(archive: &Archive, copy: &Line, outcome: Outcome) -> Result<(), Error> {
+    let now = stamp(seconds());
+    let verified_at =
+        if outcome == Outcome::Unreachable { copy.verified_at.clone() } else { Some(now.clone()) };
+    Records::note(archive, Line { ts: now, verified_at, result: outcome, ..copy.clone() })
 }

@@ -64,7 +64,9 @@ impl Remote {
             }
             Err(Problem::Here(error)) => return Err(error),
             Err(Problem::Unreachable { why, .. }) => {
-                wanted.iter_mut().for_each(|one| one.unreachable = Some(why.clone()));
+                for one in &mut wanted {
+                    one.unreachable = Some(why.clone());
+                }
                 if wanted.is_empty() {
                     return Err(Error::Failed(format!("UNREACHABLE: {why}")));
                 }

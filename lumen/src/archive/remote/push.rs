@@ -10,6 +10,7 @@ use resonetics_runs::files::sha256;
 use resonetics_runs::run_dir::seconds;
 use resonetics_runs::{Error, error};
 
+use super::check::found;
 use super::open::Remote;
 use super::record::{Line, Outcome, Records};
 use super::sidecar::{Part, Sidecar, object, sidecar};
@@ -146,7 +147,7 @@ impl Remote {
         line.ts = stamp(seconds());
         Records::note(archive, line.clone())?;
         let (outcome, why) = self.checked(&line)?;
-        self.found(archive, &line, outcome)?;
+        found(archive, &line, outcome)?;
         Ok(Pushed { id: line.archive_id, key: line.key, bytes: line.bytes, is_new: true, outcome, why })
     }
 
