@@ -3,13 +3,47 @@
 use object_store::path::Path;
 use resonetics_runs::Error;
 
-use super::check::{AGAIN, Query};
 use super::open::Remote;
 use super::record::{Line, Outcome, Records};
 use super::sidecar::{ENDING, MOST, Sidecar, bundle};
-use super::store::Problem;
+use super::store::READ;
+use super::trouble::Problem;
 use crate::archive::index::Index;
 use crate::archive::place::Archive;
+
+/// Which copies are looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Query {
+    /// All that are on record; where there is no record, all that are in the store.
+    All,
+    /// Those of the archives of a run, by the name of its folder.
+    Run(String),
+    /// That of the archive with this id.
+    Id(String),
+}
+
+impl Query {
+    /// What was typed: an id has 64 digits.
+    #[must_use]
+    pub fn typed(text: Option<&str>) -> Query {
+        match text {
+            None => Query::All,
+            Some(text) if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+                Query::Id(text.to_ascii_lowercase())
+            }
+            Some(text) => Query::Run(text.to_owned()),
+        }
+    }
+
+    /// Whether it asks for the archive `id` of a run of which `is_of` knows the name.
+    pub(super) fn asks(&self, id: &str, is_of: &dyn Fn(&str) -> bool) -> bool {
+        match self {
+            Query::All => true,
+            Query::Run(run) => is_of(run),
+            Query::Id(wanted) => id == wanted,
+        }
+    }
+}
 
 /// An archive whose copy is wanted.
 pub(super) struct Wanted {
@@ -45,7 +79,7 @@ impl Remote {
             Query::Run(run) => self.prefix.clone().join(run.as_str()),
             _ => self.prefix.clone(),
         };
-        match self.tried(AGAIN.0, AGAIN.1, |_| self.there(&within)) {
+        match self.tried(READ.0, READ.1, |_| self.there(&within)) {
             Ok(there) => {
                 for (line, run) in there {
                     if !query.asks(&line.archive_id, &|asked| asked == run) {

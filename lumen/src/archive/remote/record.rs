@@ -2,8 +2,10 @@
 
 use object_store::path::{Path, PathPart};
 use resonetics_runs::Error;
+use resonetics_runs::run_dir::seconds;
 use serde::{Deserialize, Serialize};
 
+use crate::archive::calendar::stamp;
 use crate::archive::chain::{Broken, Chain, Link};
 use crate::archive::place::Archive;
 
@@ -118,6 +120,14 @@ impl Records {
     pub(super) fn note(archive: &Archive, line: Line) -> Result<(), Error> {
         let _held = archive.hold()?;
         Records::read(archive)?.append(&archive.root().join(FILE), line)
+    }
+
+    /// Puts on record what was found.
+    pub(super) fn found(archive: &Archive, copy: &Line, outcome: Outcome) -> Result<(), Error> {
+        let now = stamp(seconds());
+        let verified_at =
+            if outcome == Outcome::Unreachable { copy.verified_at.clone() } else { Some(now.clone()) };
+        Records::note(archive, Line { ts: now, verified_at, result: outcome, ..copy.clone() })
     }
 
     /// The newest copy in the store `provider` below `prefix` of each archive, in the order of their uploads, each as its
