@@ -56,6 +56,13 @@ pub(super) struct Wanted {
     pub(super) unreachable: Option<String>,
 }
 
+impl Wanted {
+    fn is(&self, id: &str, run: &str) -> bool {
+        let is_here = self.local.as_ref().is_some_and(|(local, _)| local == run);
+        self.id == id && (is_here || self.copy.as_ref().is_some_and(|copy| copy.is_of(run)))
+    }
+}
+
 impl Remote {
     /// The archives that `query` names.
     pub(super) fn wanted(&self, archive: &Archive, query: &Query) -> Result<Vec<Wanted>, Error> {
@@ -66,7 +73,7 @@ impl Remote {
         let index = Index::read(archive)?;
         for line in index.live().into_values() {
             let local = Some((line.run.clone(), line.dir.clone()));
-            if let Some(one) = wanted.iter_mut().find(|one| one.id == line.id) {
+            if let Some(one) = wanted.iter_mut().find(|one| one.is(&line.id, &line.run)) {
                 one.local = local;
             } else if *query != Query::All && query.asks(&line.id, &|run| line.run == run) {
                 wanted.push(Wanted { id: line.id.clone(), copy: None, local, unreachable: None });
@@ -85,7 +92,7 @@ impl Remote {
                     if !query.asks(&line.archive_id, &|asked| asked == run) {
                         continue;
                     }
-                    match wanted.iter_mut().find(|one| one.id == line.archive_id) {
+                    match wanted.iter_mut().find(|one| one.is(&line.archive_id, &run)) {
                         // Sorted by time: the last one is the newest. What is on record, and names a line before it, is
                         // known better.
                         Some(one) if one.copy.as_ref().is_none_or(|copy| copy.prev.is_empty()) => {

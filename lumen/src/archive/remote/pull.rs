@@ -42,6 +42,12 @@ impl Remote {
         })?;
         let whole = Sidecar::parse(&bytes)
             .map_err(|why| Error::Failed(format!("{key}: {why}; nothing was written")))?;
+        let sum = key.filename().and_then(|name| name.split('.').next());
+        if sum.is_none() || whole.bundle().map(|part| part.sha256.as_str()) != sum {
+            return Err(Error::Failed(format!(
+                "{key}: its sidecar is that of another copy; nothing was written"
+            )));
+        }
         let staging = archive.staging()?;
         let from = staging.dir.path().join("copy");
         fs::create_dir(&from).map_err(error::io("create", &from))?;

@@ -72,7 +72,7 @@ impl Remote {
         })?;
         let archive = Archive::at(root);
         let known = Records::read(&archive)?.copies(&self.provider, &self.prefix);
-        if let Some(copy) = known.into_iter().find(|copy| copy.archive_id == manifest.id)
+        if let Some(copy) = known.into_iter().find(|copy| copy.archive_id == manifest.id && copy.is_of(run))
             && copy.result == Outcome::Ok
             && self.has(&copy)?
         {

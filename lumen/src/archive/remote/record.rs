@@ -89,11 +89,14 @@ impl Link for Line {
 }
 
 impl Line {
-    /// The name of the run's folder, as it is in the key.
+    /// Whether it is of a run whose folder has this name.
     pub(super) fn is_of(&self, run: &str) -> bool {
-        let Ok(key) = Path::parse(&self.key) else { return false };
-        let parts: Vec<PathPart<'_>> = key.parts().collect();
-        parts.len() >= 3 && parts[parts.len() - 3] == PathPart::from(run)
+        self.run() == Some(PathPart::from(run).as_ref())
+    }
+
+    /// The name of the run's folder, as it is in the key.
+    fn run(&self) -> Option<&str> {
+        self.key.rsplit('/').nth(2)
     }
 }
 
@@ -130,7 +133,7 @@ impl Records {
         Records::note(archive, Line { ts: now, verified_at, result: outcome, ..copy.clone() })
     }
 
-    /// The newest copy in the store `provider` below `prefix` of each archive, in the order of their uploads, each as its
+    /// The newest copy in the store `provider` below `prefix` of each archive of a run, in the order of their uploads, each as its
     /// last line says that is more than that it could not be asked for.
     pub(super) fn copies(&self, provider: &str, prefix: &Path) -> Vec<Line> {
         let is_ours = |line: &&Line| {
@@ -138,7 +141,8 @@ impl Records {
         };
         let mut copies: Vec<Line> = Vec::new();
         for line in self.lines.iter().filter(is_ours) {
-            let known = copies.iter().position(|copy| copy.archive_id == line.archive_id);
+            let is_same = |copy: &Line| copy.archive_id == line.archive_id && copy.run() == line.run();
+            let known = copies.iter().position(is_same);
             match known {
                 Some(at) if copies[at].key == line.key => {
                     if line.result != Outcome::Unreachable {
