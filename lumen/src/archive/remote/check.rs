@@ -1,61 +1,23 @@
 //! The bytes of copies are read and compared: with what they say of themselves, and with what was uploaded.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use object_store::path::Path;
 use resonetics_runs::files::sha256;
-use resonetics_runs::run_dir::seconds;
 use resonetics_runs::{Error, interrupt};
 use sha2::{Digest, Sha256};
 
+use super::copies::{Query, Wanted};
 use super::open::Remote;
 use super::push::Local;
 use super::record::{Line, Outcome, Records};
 use super::sidecar::{MOST, Sidecar, object, sidecar};
-use super::store::Problem;
+use super::store::READ;
+use super::trouble::Problem;
 use crate::archive::bundle::hex;
-use crate::archive::calendar::stamp;
 use crate::archive::manifest::SUMS;
 use crate::archive::place::Archive;
 use crate::archive::verify::verify;
-
-/// How often a copy is asked for again, and how long is waited first.
-pub(super) const AGAIN: (u32, Duration) = (2, Duration::from_secs(10));
-
-/// Which copies are looked at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Query {
-    /// All that are on record; where there is no record, all that are in the store.
-    All,
-    /// Those of the archives of a run, by the name of its folder.
-    Run(String),
-    /// That of the archive with this id.
-    Id(String),
-}
-
-impl Query {
-    /// What was typed: an id has 64 digits.
-    #[must_use]
-    pub fn typed(text: Option<&str>) -> Query {
-        match text {
-            None => Query::All,
-            Some(text) if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
-                Query::Id(text.to_ascii_lowercase())
-            }
-            Some(text) => Query::Run(text.to_owned()),
-        }
-    }
-
-    /// Whether it asks for the archive `id` of a run of which `is_of` knows the name.
-    pub(super) fn asks(&self, id: &str, is_of: &dyn Fn(&str) -> bool) -> bool {
-        match self {
-            Query::All => true,
-            Query::Run(run) => is_of(run),
-            Query::Id(wanted) => id == wanted,
-        }
-    }
-}
 
 /// What was found of an archive's copy.
 #[derive(Clone, Debug)]
@@ -92,8 +54,7 @@ impl Remote {
     ) -> Result<Vec<Checked>, Error> {
         let mut wanted = self.wanted(archive, query)?;
         wanted.sort_by(|a, b| {
-            let age =
-                |one: &super::copies::Wanted| one.copy.as_ref().and_then(|copy| copy.verified_at.clone());
+            let age = |one: &Wanted| one.copy.as_ref().and_then(|copy| copy.verified_at.clone());
             age(a).cmp(&age(b))
         });
         if let Some(share) = share {
@@ -108,7 +69,7 @@ impl Remote {
                 (None, None) => (Outcome::Missing, "it was never copied there".to_owned()),
             };
             if let Some(copy) = wanted.copy.as_ref().filter(|_| archive.root().is_dir()) {
-                self.found(archive, copy, outcome)?;
+                Records::found(archive, copy, outcome)?;
             }
             let mut checked = Checked {
                 id: wanted.id,
@@ -149,21 +110,13 @@ impl Remote {
 
     /// What is found of a copy, and why it is not good.
     pub(super) fn checked(&self, copy: &Line) -> Result<(Outcome, String), Error> {
-        match self.tried(AGAIN.0, AGAIN.1, |_| self.compared(copy)) {
+        match self.tried(READ.0, READ.1, |_| self.compared(copy)) {
             Ok(Ok(())) => Ok((Outcome::Ok, String::new())),
             Ok(Err(bad)) => Ok(bad),
             Err(Problem::Here(error)) => Err(error),
             Err(Problem::Missing | Problem::Exists) => Ok((Outcome::Missing, "it is not there".to_owned())),
             Err(Problem::Unreachable { why, .. }) => Ok((Outcome::Unreachable, why)),
         }
-    }
-
-    /// Puts on record what was found.
-    pub(super) fn found(&self, archive: &Archive, copy: &Line, outcome: Outcome) -> Result<(), Error> {
-        let now = stamp(seconds());
-        let verified_at =
-            if outcome == Outcome::Unreachable { copy.verified_at.clone() } else { Some(now.clone()) };
-        Records::note(archive, Line { ts: now, verified_at, result: outcome, ..copy.clone() })
     }
 
     fn compared(&self, copy: &Line) -> Result<Result<(), Bad>, Problem> {

@@ -3,13 +3,47 @@
 use object_store::path::Path;
 use resonetics_runs::Error;
 
-use super::check::{AGAIN, Query};
 use super::open::Remote;
 use super::record::{Line, Outcome, Records};
 use super::sidecar::{ENDING, MOST, Sidecar, bundle};
-use super::store::Problem;
+use super::store::READ;
+use super::trouble::Problem;
 use crate::archive::index::Index;
 use crate::archive::place::Archive;
+
+/// Which copies are looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Query {
+    /// All that are on record; where there is no record, all that are in the store.
+    All,
+    /// Those of the archives of a run, by the name of its folder.
+    Run(String),
+    /// That of the archive with this id.
+    Id(String),
+}
+
+impl Query {
+    /// What was typed: an id has 64 digits.
+    #[must_use]
+    pub fn typed(text: Option<&str>) -> Query {
+        match text {
+            None => Query::All,
+            Some(text) if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+                Query::Id(text.to_ascii_lowercase())
+            }
+            Some(text) => Query::Run(text.to_owned()),
+        }
+    }
+
+    /// Whether it asks for the archive `id` of a run of which `is_of` knows the name.
+    pub(super) fn asks(&self, id: &str, is_of: &dyn Fn(&str) -> bool) -> bool {
+        match self {
+            Query::All => true,
+            Query::Run(run) => is_of(run),
+            Query::Id(wanted) => id == wanted,
+        }
+    }
+}
 
 /// An archive whose copy is wanted.
 pub(super) struct Wanted {
@@ -22,6 +56,13 @@ pub(super) struct Wanted {
     pub(super) unreachable: Option<String>,
 }
 
+impl Wanted {
+    fn is(&self, id: &str, run: &str) -> bool {
+        let is_here = self.local.as_ref().is_some_and(|(local, _)| local == run);
+        self.id == id && (is_here || self.copy.as_ref().is_some_and(|copy| copy.is_of(run)))
+    }
+}
+
 impl Remote {
     /// The archives that `query` names.
     pub(super) fn wanted(&self, archive: &Archive, query: &Query) -> Result<Vec<Wanted>, Error> {
@@ -32,7 +73,7 @@ impl Remote {
         let index = Index::read(archive)?;
         for line in index.live().into_values() {
             let local = Some((line.run.clone(), line.dir.clone()));
-            if let Some(one) = wanted.iter_mut().find(|one| one.id == line.id) {
+            if let Some(one) = wanted.iter_mut().find(|one| one.is(&line.id, &line.run)) {
                 one.local = local;
             } else if *query != Query::All && query.asks(&line.id, &|run| line.run == run) {
                 wanted.push(Wanted { id: line.id.clone(), copy: None, local, unreachable: None });
@@ -45,13 +86,13 @@ impl Remote {
             Query::Run(run) => self.prefix.clone().join(run.as_str()),
             _ => self.prefix.clone(),
         };
-        match self.tried(AGAIN.0, AGAIN.1, |_| self.there(&within)) {
+        match self.tried(READ.0, READ.1, |_| self.there(&within)) {
             Ok(there) => {
                 for (line, run) in there {
                     if !query.asks(&line.archive_id, &|asked| asked == run) {
                         continue;
                     }
-                    match wanted.iter_mut().find(|one| one.id == line.archive_id) {
+                    match wanted.iter_mut().find(|one| one.is(&line.archive_id, &run)) {
                         // Sorted by time: the last one is the newest. What is on record, and names a line before it, is
                         // known better.
                         Some(one) if one.copy.as_ref().is_none_or(|copy| copy.prev.is_empty()) => {
@@ -64,7 +105,9 @@ impl Remote {
             }
             Err(Problem::Here(error)) => return Err(error),
             Err(Problem::Unreachable { why, .. }) => {
-                wanted.iter_mut().for_each(|one| one.unreachable = Some(why.clone()));
+                for one in &mut wanted {
+                    one.unreachable = Some(why.clone());
+                }
                 if wanted.is_empty() {
                     return Err(Error::Failed(format!("UNREACHABLE: {why}")));
                 }

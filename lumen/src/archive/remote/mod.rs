@@ -14,8 +14,10 @@ pub mod record;
 mod sidecar;
 mod store;
 mod sync;
+mod trouble;
 
-pub use check::{Checked, Query};
+pub use check::Checked;
+pub use copies::Query;
 pub use open::{Remote, Settings};
 pub use push::Pushed;
 pub use sync::Difference;

@@ -15,7 +15,7 @@ use resonetics_runs::{Error, error};
 use serde::Deserialize;
 use tokio::runtime::{Builder, Runtime};
 
-use super::store::reason;
+use super::trouble::reason;
 
 /// How long a store may take for an answer. A part has 8 MiB.
 const PATIENCE: Duration = Duration::from_secs(300);

@@ -9,11 +9,12 @@ use resonetics_runs::files::sha256;
 use resonetics_runs::{Error, error};
 use sha2::{Digest, Sha256};
 
-use super::check::{AGAIN, Query};
+use super::copies::Query;
 use super::open::Remote;
 use super::record::Outcome;
 use super::sidecar::{Part, Sidecar, object};
-use super::store::Problem;
+use super::store::READ;
+use super::trouble::Problem;
 use crate::archive::bundle::hex;
 use crate::archive::commit::synced;
 use crate::archive::index::{Index, Line};
@@ -34,20 +35,25 @@ impl Remote {
             Problem::Missing => Error::Unknown(format!("there is no copy {key}")),
             problem => problem.told("read the copy"),
         };
-        let bytes = self.tried(AGAIN.0, AGAIN.1, |_| self.sidecar_bytes(&key)).map_err(failed)?;
+        let bytes = self.tried(READ.0, READ.1, |_| self.sidecar_bytes(&key)).map_err(failed)?;
         let bytes = bytes.map_err(|(outcome, why)| match outcome {
             Outcome::Missing => Error::Unknown(format!("{key}: {why}")),
             _ => Error::Failed(format!("{key}: {why}; nothing was written")),
         })?;
         let whole = Sidecar::parse(&bytes)
             .map_err(|why| Error::Failed(format!("{key}: {why}; nothing was written")))?;
+        let sum = key.filename().and_then(|name| name.split('.').next());
+        if sum.is_none() || whole.bundle().map(|part| part.sha256.as_str()) != sum {
+            return Err(Error::Failed(format!(
+                "{key}: its sidecar is that of another copy; nothing was written"
+            )));
+        }
         let staging = archive.staging()?;
         let from = staging.dir.path().join("copy");
         fs::create_dir(&from).map_err(error::io("create", &from))?;
         for part in &whole.files {
             let path = from.join(&part.name);
-            let read =
-                self.tried(AGAIN.0, AGAIN.1, |_| self.download(&object(&key, &part.name), part, &path));
+            let read = self.tried(READ.0, READ.1, |_| self.download(&object(&key, &part.name), part, &path));
             read.map_err(|problem| match problem {
                 Problem::Missing => {
                     Error::Failed(format!("{key}: {} is missing; nothing was written", part.name))
@@ -76,7 +82,7 @@ impl Remote {
             Query::Run(run) => self.prefix.clone().join(run.as_str()),
             _ => self.prefix.clone(),
         };
-        let there = self.tried(AGAIN.0, AGAIN.1, |_| self.there(&within));
+        let there = self.tried(READ.0, READ.1, |_| self.there(&within));
         let there = there.map_err(|problem| problem.told("list the copies"))?;
         let meant =
             there.into_iter().filter(|(line, run)| query.asks(&line.archive_id, &|asked| asked == run));

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path as File;
-use std::time::Duration;
 
 use object_store::Attributes;
 use object_store::path::Path;
@@ -13,16 +12,14 @@ use resonetics_runs::{Error, error};
 use super::open::Remote;
 use super::record::{Line, Outcome, Records};
 use super::sidecar::{Part, Sidecar, object, sidecar};
-use super::store::{Problem, Uploaded};
+use super::store::{Uploaded, WRITE};
+use super::trouble::Problem;
 use crate::archive::bundle::hashed;
 use crate::archive::calendar::stamp;
 use crate::archive::manifest::{BUNDLE, MANIFEST, Manifest, SUMS};
 use crate::archive::place::Archive;
 use crate::archive::sealed::{BUNDLE_AGE, MANIFEST_AGE};
 use crate::archive::verify::verify;
-
-/// How often an upload is tried again, and how long is waited first.
-const AGAIN: (u32, Duration) = (3, Duration::from_secs(5));
 
 /// A copy of an archive.
 #[derive(Clone, Debug)]
@@ -75,7 +72,7 @@ impl Remote {
         })?;
         let archive = Archive::at(root);
         let known = Records::read(&archive)?.copies(&self.provider, &self.prefix);
-        if let Some(copy) = known.into_iter().find(|copy| copy.archive_id == manifest.id)
+        if let Some(copy) = known.into_iter().find(|copy| copy.archive_id == manifest.id && copy.is_of(run))
             && copy.result == Outcome::Ok
             && self.has(&copy)?
         {
@@ -88,7 +85,7 @@ impl Remote {
     /// Whether the sidecar of a copy that is on record is there.
     fn has(&self, copy: &Line) -> Result<bool, Error> {
         let Ok(key) = Path::parse(&copy.key) else { return Ok(false) };
-        let asked = self.tried(AGAIN.0, AGAIN.1, |_| self.small(&sidecar(&key), super::sidecar::MOST));
+        let asked = self.tried(WRITE.0, WRITE.1, |_| self.small(&sidecar(&key), super::sidecar::MOST));
         match asked {
             Ok(bytes) => Ok(copy.sidecar_sha256.as_ref() == Some(&sha256(&bytes))),
             Err(Problem::Missing) => Ok(false),
@@ -139,14 +136,14 @@ impl Remote {
         let encoded = sidecar_file.encoded()?;
         (line.etag, line.version_id) = (uploaded.etag, uploaded.version);
         (line.sidecar_sha256, line.result) = (Some(sha256(&encoded)), Outcome::Uploaded);
-        let last = self.tried(AGAIN.0, AGAIN.1, |time| {
+        let last = self.tried(WRITE.0, WRITE.1, |time| {
             taken_before(time, self.create(&sidecar(&key), encoded.clone(), Attributes::new()).map(drop))
         });
         last.map_err(|problem| problem.told("upload the archive"))?;
         line.ts = stamp(seconds());
         Records::note(archive, line.clone())?;
         let (outcome, why) = self.checked(&line)?;
-        self.found(archive, &line, outcome)?;
+        Records::found(archive, &line, outcome)?;
         Ok(Pushed { id: line.archive_id, key: line.key, bytes: line.bytes, is_new: true, outcome, why })
     }
 
@@ -155,7 +152,7 @@ impl Remote {
         let mut bundle = Uploaded::default();
         for (number, part) in sidecar.files.iter().enumerate() {
             let path = local.dir.join(&part.name);
-            let done = self.tried(AGAIN.0, AGAIN.1, |time| {
+            let done = self.tried(WRITE.0, WRITE.1, |time| {
                 let done = self.upload(&path, &object(key, &part.name), &sidecar.archive_id, &part.sha256);
                 let unknown = Uploaded { sha256: part.sha256.clone(), ..Uploaded::default() };
                 taken_before(time, done.map(Some)).map(|done| done.unwrap_or(unknown))

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use object_store::path::{Path, PathPart};
 use resonetics_runs::Error;
+use resonetics_runs::run_dir::seconds;
 use serde::{Deserialize, Serialize};
 
+use crate::archive::calendar::stamp;
 use crate::archive::chain::{Broken, Chain, Link};
 use crate::archive::place::Archive;
 
@@ -89,11 +91,14 @@ impl Link for Line {
 }
 
 impl Line {
-    /// The name of the run's folder, as it is in the key.
+    /// Whether it is of a run whose folder has this name.
     pub(super) fn is_of(&self, run: &str) -> bool {
-        let Ok(key) = Path::parse(&self.key) else { return false };
-        let parts: Vec<PathPart<'_>> = key.parts().collect();
-        parts.len() >= 3 && parts[parts.len() - 3] == PathPart::from(run)
+        self.run() == Some(PathPart::from(run).as_ref())
+    }
+
+    /// The name of the run's folder, as it is in the key.
+    fn run(&self) -> Option<&str> {
+        self.key.rsplit('/').nth(2)
     }
 }
 
@@ -122,7 +127,15 @@ impl Records {
         Records::read(archive)?.append(&archive.root().join(FILE), line)
     }
 
-    /// The newest copy in the store `provider` below `prefix` of each archive, in the order of their uploads, each as its
+    /// Puts on record what was found.
+    pub(super) fn found(archive: &Archive, copy: &Line, outcome: Outcome) -> Result<(), Error> {
+        let now = stamp(seconds());
+        let verified_at =
+            if outcome == Outcome::Unreachable { copy.verified_at.clone() } else { Some(now.clone()) };
+        Records::note(archive, Line { ts: now, verified_at, result: outcome, ..copy.clone() })
+    }
+
+    /// The newest copy in the store `provider` below `prefix` of each archive of a run, in the order of their uploads, each as its
     /// last line says that is more than that it could not be asked for.
     pub(super) fn copies(&self, provider: &str, prefix: &Path) -> Vec<Line> {
         let is_ours = |line: &&Line| {
@@ -130,7 +143,8 @@ impl Records {
         };
         let mut copies: Vec<Line> = Vec::new();
         for line in self.lines.iter().filter(is_ours) {
-            let known = copies.iter().position(|copy| copy.archive_id == line.archive_id);
+            let is_same = |copy: &Line| copy.archive_id == line.archive_id && copy.run() == line.run();
+            let known = copies.iter().position(is_same);
             match known {
                 Some(at) if copies[at].key == line.key => {
                     if line.result != Outcome::Unreachable {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use resonetics_runs::Error;
 
-use super::check::AGAIN;
 use super::open::Remote;
 use super::record::Records;
+use super::store::READ;
 use crate::archive::place::Archive;
 
 /// A copy of which record and store say different things.
@@ -28,7 +28,7 @@ impl Remote {
     /// [`Error::Failed`] if the store cannot be asked, any I/O error.
     pub fn compare(&self, archive: &Archive) -> Result<(usize, Vec<Difference>), Error> {
         let records = Records::read(archive)?;
-        let there = self.tried(AGAIN.0, AGAIN.1, |_| self.there(&self.prefix));
+        let there = self.tried(READ.0, READ.1, |_| self.there(&self.prefix));
         let there = there.map_err(|problem| problem.told("list the copies"))?;
         let mut there: BTreeMap<String, _> =
             there.into_iter().map(|(line, _)| (line.key.clone(), line)).collect();

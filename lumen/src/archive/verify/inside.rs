@@ -66,10 +66,12 @@ fn bundle(
     let Some(reader) = taken(sealed::opened(&path, key)?, dir, BUNDLE_AGE, faults)? else { return Ok(()) };
     let reader = BufReader::with_capacity(1 << 16, reader);
     let (mut reader, found) = unpack_from(reader, &path, manifest, take)?;
-    let was_whole = found.is_empty();
-    faults.extend(found);
+    if !found.is_empty() {
+        faults.extend(found);
+        return Ok(());
+    }
     // To its end: only there is it known that nothing is missing.
-    while was_whole {
+    loop {
         interrupt::check()?;
         match io::Read::read(&mut reader, &mut [0; 4096]) {
             Ok(0) => break,
