@@ -11,8 +11,10 @@
 //! - [`fingerprint`]: all files of a folder in one hash; [`detached`]: a signature beside a file.
 
 pub mod append;
+pub mod asked;
 pub mod chain;
 pub mod check;
+mod check_log;
 pub mod consistency;
 pub mod custody;
 pub mod detached;

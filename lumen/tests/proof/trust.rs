@@ -298,8 +298,12 @@ fn custodians_say_who_is_trusted_and_until_when() {
         story.ends("1.json", &with(&KEYS, &["--root", "expired.json"]), Ends::Good, "")["trust"],
         "key"
     );
-    let early = story.said("new");
+    // One alone; and the old ones, with one of the new who does not suffice there.
+    let fourth = story.place.key("fourth");
+    let others = root(2, LATER, &[&a, &c, &fourth], 2, &new, &story.heads);
     story.entry(&by_one);
+    story.entry(&sealed(&Request::root(&others), &[&a, &b]));
+    let early = story.said("new");
     story.proof("early.json", &early);
     story.ends("early.json", &by_root, Ends::Unknown, "the signer is none of the given keys");
     story.entry(&second);
