@@ -93,7 +93,7 @@ impl Known {
         Ok(Known {
             run,
             headlines: headlines(of.folder)?,
-            told: Told::read(of.folder),
+            told: told(of.folder),
             archives: archives.transpose()?,
         })
     }
@@ -143,6 +143,14 @@ impl Headline {
     fn line(&self) -> String {
         format!("{} {}", self.question, self.answer)
     }
+}
+
+/// What its log tells; an agent may be called after a folder of this machine.
+fn told(folder: &Path) -> Told {
+    let mut told = Told::read(folder);
+    let sources = told.happened.iter_mut().map(|event| &mut event.source);
+    sources.chain(&mut told.source).for_each(|source| *source = without_place(source));
+    told
 }
 
 /// What `analyze` says of the run in `folder`; nothing where there is nothing to analyze.
