@@ -9,7 +9,7 @@ use resonetics_runs::{Error, findings};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Of;
+use crate::archive::Archive;
 use crate::told::Told;
 
 /// The most sentences of a headline.
@@ -18,6 +18,19 @@ const SENTENCES: usize = 3;
 const SHOWN: usize = 3;
 /// The most bytes of a headline's numbers: more are in `analyze`.
 const NUMBERS: usize = 64 << 10;
+
+/// What a context is of.
+#[derive(Clone, Copy, Debug)]
+pub struct Of<'a> {
+    /// The run's folder.
+    pub folder: &'a Path,
+    /// Its name.
+    pub name: &'a str,
+    /// How the run ended.
+    pub state: &'a str,
+    /// The folder of archives, where somebody asks for them.
+    pub archives: Option<&'a Archive>,
+}
 
 /// What is known of a run. What is not known is null, or not there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
