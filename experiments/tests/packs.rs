@@ -84,11 +84,17 @@ fn a_stopped_run_goes_on_where_it_lies() {
     assert_eq!(folder.last_line(), told.last_line());
     assert!(folder.stdout.contains("out: train killed, checkpoint at step "), "{folder:?}");
     // Another run is refused, and what went on since.
-    let said = place.refused("lumen resume out.pack --to whole");
+    let looked_at = |arguments: &str| {
+        let ran = place.run(arguments);
+        assert!(ran.code == Some(2) && ran.stdout.starts_with("out: train killed"), "{ran:?}");
+        assert!(place.refused(&format!("{arguments} --go")).contains(ran.stderr.trim_end()), "{ran:?}");
+        ran.stderr
+    };
+    let said = looked_at("lumen resume out.pack --to whole");
     assert!(said.contains("is not there") || said.contains("another run"), "{said}");
     place.ok("lumen resume out.pack --go");
     assert_same(&counted(&place, "runs/out"), &counted(&place, "whole"), "resumed");
-    let said = place.refused("lumen resume out.pack");
+    let said = looked_at("lumen resume out.pack");
     assert!(said.contains("went on since") && said.contains("last checkpoint"), "{said}");
     // What is finished says so.
     let told = place.ok("lumen resume runs/out");
@@ -134,7 +140,7 @@ fn each_end_has_its_status() {
         "lumen pack garden",
         "lumen resume foreign",
         "lumen resume garden --to x",
-        "lumen resume garden.pack --to garden",
+        "lumen resume garden.pack --to garden --go",
         "lumen pack garden --to nowhere/x.pack",
     ] {
         place.refused(arguments);

@@ -9,16 +9,13 @@ pub mod file;
 mod known;
 pub mod sources;
 
-use std::path::Path;
-
 use resonetics_runs::Error;
 use resonetics_runs::run_dir::commit;
 use serde::{Deserialize, Serialize};
 
 use self::file::FORMAT;
-pub use self::known::{Archived, Headline, Known, Run};
+pub use self::known::{Archived, Headline, Known, Of, Run};
 use self::sources::Source;
-use crate::archive::Archive;
 
 /// What is known of a run, and of which files.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,19 +39,6 @@ pub struct Context {
     /// Alerts that were firing when somebody was asked; of packs alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alerts: Option<Vec<String>>,
-}
-
-/// What a context is of.
-#[derive(Clone, Copy, Debug)]
-pub struct Of<'a> {
-    /// The run's folder.
-    pub folder: &'a Path,
-    /// Its name.
-    pub name: &'a str,
-    /// How the run ended.
-    pub state: &'a str,
-    /// The folder of archives, where somebody asks for them.
-    pub archives: Option<&'a Archive>,
 }
 
 impl Of<'_> {

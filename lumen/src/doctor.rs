@@ -118,12 +118,12 @@ fn finding(what: &'static str, looked: Looked) -> Result<Finding, Error> {
     }
 }
 
-fn good(told: String) -> Looked {
-    Ok((State::Good, told))
+fn good(told: String) -> (State, String) {
+    (State::Good, told)
 }
 
-fn absent(path: &Path) -> Looked {
-    Ok((State::Absent, format!("there is no {}", path.display())))
+fn absent(path: &Path) -> (State, String) {
+    (State::Absent, format!("there is no {}", path.display()))
 }
 
 fn bad<T>(told: String) -> Result<T, Error> {
@@ -135,13 +135,13 @@ fn schemas() -> Looked {
     for kind in kinds {
         validator(kind.schema().unwrap_or_default())?;
     }
-    good(format!("{} are what schemas may be", kinds.len()))
+    Ok(good(format!("{} are what schemas may be", kinds.len())))
 }
 
 /// By the header of its file: whoever opens a store makes files beside it.
 fn store(path: &Path) -> Looked {
     if !path.exists() {
-        return absent(path);
+        return Ok(absent(path));
     }
     let shown = path.display();
     let file = resonetics_runs::files::open(path)?;
@@ -151,7 +151,7 @@ fn store(path: &Path) -> Looked {
     let mut name = path.as_os_str().to_owned();
     name.push("-wal");
     if header.is_empty() && Path::new(&name).exists() {
-        return good(format!("{shown} is new: all of it is in the file beside it"));
+        return Ok(good(format!("{shown} is new: all of it is in the file beside it")));
     }
     let number = |at: usize| {
         header.get(at..at + 4).and_then(|four| four.try_into().ok()).map_or(0, u32::from_be_bytes)
@@ -179,14 +179,14 @@ fn store(path: &Path) -> Looked {
             pages * page
         ));
     }
-    good(format!(
+    Ok(good(format!(
         "{shown}: version {VERSION}, {bytes} bytes; `resonetics lumen ingest --check` compares what is in it"
-    ))
+    )))
 }
 
 fn log(dir: &Path, heads: &Path) -> Looked {
     if !dir.join(CHECKPOINT).exists() {
-        return absent(&dir.join(CHECKPOINT));
+        return Ok(absent(&dir.join(CHECKPOINT)));
     }
     let log = Log::open(dir, &[])?;
     let (size, shown) = (log.head.size, dir.display());
@@ -194,7 +194,7 @@ fn log(dir: &Path, heads: &Path) -> Looked {
     let sizes: Vec<u64> = seen.iter().map(|(size, _)| *size).filter(|seen| *seen <= size).collect();
     let roots = verify(&log, dir, &sizes)?;
     match held(&seen, size, &roots) {
-        Held::Good => good(format!("{shown}: {size} entries, {} heads of it were seen", seen.len())),
+        Held::Good => Ok(good(format!("{shown}: {size} entries, {} heads of it were seen", seen.len()))),
         Held::RolledBack { was } => bad(format!(
             "{shown} had {was} entries and has {size}: entries were taken back; keep this copy, and ask who runs the log"
         )),
@@ -207,22 +207,22 @@ fn log(dir: &Path, heads: &Path) -> Looked {
 fn keys(dir: &Path) -> Looked {
     let secret = dir.join(SECRET);
     if !secret.exists() {
-        return absent(&secret);
+        return Ok(absent(&secret));
     }
     private(dir, 0o700)?;
     private(&secret, 0o600)?;
-    good(format!("{} is its owner's alone", dir.display()))
+    Ok(good(format!("{} is its owner's alone", dir.display())))
 }
 
 fn archive(dir: &Path) -> Looked {
     if !dir.is_dir() {
-        return absent(dir);
+        return Ok(absent(dir));
     }
     let archive = Archive::at(dir);
     let found = archive.found()?;
     let told = differences(&Index::read(&archive)?, &found);
     match told.first() {
-        None => good(format!("{}: {} archives, as the index says", dir.display(), found.len())),
+        None => Ok(good(format!("{}: {} archives, as the index says", dir.display(), found.len()))),
         Some(first) => bad(format!(
             "the index of {} differs in {} places, the first: {first}; look into them, then use `resonetics lumen archive --reindex`",
             dir.display(),
@@ -243,7 +243,7 @@ fn clock(dir: &Path, now: f64) -> Looked {
             written - now
         ));
     }
-    good("no file is of a time to come".to_owned())
+    Ok(good("no file is of a time to come".to_owned()))
 }
 
 fn newer(dir: &Path, depth: usize, newest: &mut (f64, PathBuf)) -> Result<(), Error> {
@@ -276,5 +276,5 @@ fn disk(dir: &Path) -> Looked {
             dir.display()
         ));
     }
-    good(told)
+    Ok(good(told))
 }

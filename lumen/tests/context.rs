@@ -202,7 +202,7 @@ fn a_long_file_is_known_by_its_ends_length_and_time() {
     };
     put(32 << 20, written);
     assert!(at(), "what the documentation says is trusted");
-    put(33 << 20, written + std::time::Duration::from_nanos(1000));
+    put(33 << 20, written + std::time::Duration::from_micros(1));
     assert!(!at() && at());
     put(5, fs::metadata(&long).unwrap().modified().unwrap());
     assert!(!at() && at());

@@ -47,7 +47,7 @@ impl Place {
     fn packed(&self, run: &str, to: &Path, with_archive: bool) -> Result<(), Error> {
         let archive = self.path("archive");
         let archive = with_archive.then_some(&*archive);
-        let asked = Asked { to, archive, note: Some("a note"), alertmanager: None };
+        let asked = Asked { to, archive, note: Some("a note"), alertmanager: None, keep: true };
         pack(&self.path("runs").join(run), &asked, seconds()).map(drop)
     }
 
@@ -101,8 +101,8 @@ fn written(members: &[Member]) -> Vec<u8> {
 /// The same with sums that fit.
 fn summed(mut members: Vec<Member>) -> Vec<u8> {
     let last = members.len() - 1;
-    let sums: String =
-        members[..last].iter().map(|(name, bytes)| format!("{}  {name}\n", sha256(bytes))).collect();
+    let line = |sums: String, (name, bytes): &Member| sums + &format!("{}  {name}\n", sha256(bytes));
+    let sums: String = members[..last].iter().fold(String::new(), line);
     members[last].1 = sums.into_bytes();
     written(&members)
 }
@@ -149,6 +149,15 @@ fn the_same_run_is_the_same_pack() {
     place.packed("a", &place.path("again.pack"), true).unwrap();
     assert_eq!(fs::read(place.path("again.pack")).unwrap(), fs::read(place.path("a.pack")).unwrap());
     assert!(place.packed("a", &place.path("again.pack"), true).unwrap_err().is_refusal());
+    // Also where nothing may be kept.
+    let kept = place.path("runs/a/context.json");
+    fs::remove_file(&kept).unwrap();
+    let (to, archive) = (place.path("unkept.pack"), place.path("archive"));
+    let asked =
+        Asked { to: &to, archive: Some(&archive), note: Some("a note"), alertmanager: None, keep: false };
+    pack(&place.path("runs/a"), &asked, seconds()).unwrap();
+    assert!(!kept.exists());
+    assert_eq!(fs::read(&to).unwrap(), fs::read(place.path("a.pack")).unwrap());
     fs::write(place.path("runs/a/noise.bin"), "other").unwrap();
     place.packed("a", &place.path("other.pack"), true).unwrap();
     assert_ne!(fs::read(place.path("other.pack")).unwrap(), fs::read(place.path("a.pack")).unwrap());
@@ -310,7 +319,7 @@ fn notes_are_bounded() {
     let place = Place::new();
     let to = place.path("x.pack");
     for note in ["a\nb", &"x".repeat(1001)] {
-        let asked = Asked { to: &to, archive: None, note: Some(note), alertmanager: None };
+        let asked = Asked { to: &to, archive: None, note: Some(note), alertmanager: None, keep: true };
         assert!(pack(&place.path("runs/a"), &asked, seconds()).unwrap_err().is_refusal());
     }
     assert!(!to.exists());
@@ -334,7 +343,7 @@ fn alerts_are_asked_for() {
         write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
     });
     let to = place.path("x.pack");
-    let asked = Asked { to: &to, archive: None, note: None, alertmanager: Some(&url) };
+    let asked = Asked { to: &to, archive: None, note: None, alertmanager: Some(&url), keep: true };
     let packed = pack(&place.path("runs/a"), &asked, seconds()).unwrap();
     let expected = ["ExportersDown (ticket, of no run)", "LumenLevelAlert (page)"].map(str::to_owned);
     assert_eq!(packed.context.alerts.as_deref(), Some(&expected[..]));

@@ -9,7 +9,7 @@ use resonetics_runs::{Error, findings};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Of;
+use crate::archive::Archive;
 use crate::told::Told;
 
 /// The most sentences of a headline.
@@ -18,6 +18,19 @@ const SENTENCES: usize = 3;
 const SHOWN: usize = 3;
 /// The most bytes of a headline's numbers: more are in `analyze`.
 const NUMBERS: usize = 64 << 10;
+
+/// What a context is of.
+#[derive(Clone, Copy, Debug)]
+pub struct Of<'a> {
+    /// The run's folder.
+    pub folder: &'a Path,
+    /// Its name.
+    pub name: &'a str,
+    /// How the run ended.
+    pub state: &'a str,
+    /// The folder of archives, where somebody asks for them.
+    pub archives: Option<&'a Archive>,
+}
 
 /// What is known of a run. What is not known is null, or not there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -93,7 +106,7 @@ impl Known {
         Ok(Known {
             run,
             headlines: headlines(of.folder)?,
-            told: Told::read(of.folder),
+            told: told(of.folder),
             archives: archives.transpose()?,
         })
     }
@@ -143,6 +156,14 @@ impl Headline {
     fn line(&self) -> String {
         format!("{} {}", self.question, self.answer)
     }
+}
+
+/// What its log tells; an agent may be called after a folder of this machine.
+fn told(folder: &Path) -> Told {
+    let mut told = Told::read(folder);
+    let sources = told.happened.iter_mut().map(|event| &mut event.source);
+    sources.chain(&mut told.source).for_each(|source| *source = without_place(source));
+    told
 }
 
 /// What `analyze` says of the run in `folder`; nothing where there is nothing to analyze.

@@ -30,6 +30,8 @@ pub struct Asked<'a> {
     pub note: Option<&'a str>,
     /// The address of an Alertmanager to ask.
     pub alertmanager: Option<&'a str>,
+    /// Whether what is known may be kept in the run's folder, and taken from there.
+    pub keep: bool,
 }
 
 /// What was packed.
@@ -144,7 +146,7 @@ fn frozen(
 
 /// What is known, with what was asked for besides.
 fn context(of: &Of<'_>, asked: &Asked<'_>) -> Result<Context, Error> {
-    let mut context = known(of, true)?.context;
+    let mut context = known(of, asked.keep)?.context;
     // Whole hashes: who has the files elsewhere knows no times of here.
     let Some(paths) = crate::context::sources::paths(of.folder)? else {
         return Err(Error::Refused(format!(

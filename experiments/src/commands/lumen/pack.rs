@@ -27,6 +27,9 @@ pub struct PackArgs {
     /// An Alertmanager to ask what fires, such as http://127.0.0.1:9093
     #[arg(long, value_name = "URL")]
     pub alertmanager: Option<String>,
+    /// Sum everything up, and keep nothing in the run's folder (context.json)
+    #[arg(long)]
+    pub no_cache: bool,
 }
 
 pub fn run(args: &PackArgs) -> Result<(), Error> {
@@ -36,6 +39,7 @@ pub fn run(args: &PackArgs) -> Result<(), Error> {
         archive: args.archive.as_deref(),
         note: args.note.as_deref(),
         alertmanager: args.alertmanager.as_deref(),
+        keep: !args.no_cache,
     };
     let packed = pack(&args.run, &asked, run_dir::seconds())?;
     let resume = &packed.resume;

@@ -51,12 +51,15 @@ pub fn run(args: &ResumeArgs, context: Context) -> Result<(), Error> {
     let near = args.to.as_deref().and_then(Path::parent).filter(|near| args.go && near.is_dir());
     let opened = open(&args.path, near)?;
     let to = args.to.clone().unwrap_or_else(|| Path::new("runs").join(&opened.resume.run));
-    opened.check(&to, FEATURES)?;
-    tell(&opened.resume, &opened.context)?;
     let words = opened.resume.arguments(&to);
     if !args.go {
+        // What is known is worth something also where it cannot go on.
+        tell(&opened.resume, &opened.context)?;
+        opened.check(&to, FEATURES)?;
         return tell_next(&opened, args, &to, &words);
     }
+    opened.check(&to, FEATURES)?;
+    tell(&opened.resume, &opened.context)?;
     opened.place(&to, FEATURES)?;
     if opened.has_run() {
         say(format_args!("restored {}", to.display()))?;
