@@ -215,7 +215,7 @@ fn what_custodians_did_is_recorded_if_enough_of_them_say_so() {
     }
     place.refused(&format!("{request} record record party"));
     place.refused(&format!("{request} again record audit --participant nobody"));
-    place.refused(&format!("lumen keys root accept record record.1 record.2 --root root.json"));
+    place.refused("lumen keys root accept record record.1 record.2 --root root.json");
     place.refused("lumen keys root accept record seal.jpg --root root.json");
     // Two of them revoke the signer; what it signed before stays.
     let id = place.json("a.proof.json")["envelope"].as_str().unwrap().to_owned();

@@ -82,10 +82,10 @@ pub(super) fn of_log(
         Judged::Good { .. } => {}
         Judged::Wrong(_) => verdict.wrong("the signature of the checkpoint is wrong"),
         Judged::Ended(..) => {
-            verdict.wrong("the key of the log was revoked or replaced before it signed the checkpoint")
+            verdict.wrong("the key of the log was revoked or replaced before it signed the checkpoint");
         }
         Judged::Early(_) => {
-            verdict.wrong("the key of the log was not trusted yet when it signed the checkpoint")
+            verdict.wrong("the key of the log was not trusted yet when it signed the checkpoint");
         }
         Judged::Few(_) => verdict.wrong("too few of the keys of the log signed the checkpoint"),
         Judged::Unknown => verdict.unknown("the key of the log is none of the given keys"),
@@ -122,7 +122,7 @@ pub(super) fn of_key_log(key_log: &KeyLog, note: Option<&Note>, trust: &Trust, v
     match trust.of_head(&since) {
         Judged::Good { .. } => {}
         Judged::Unknown => {
-            verdict.unknown("the log of the entries about keys is signed by none of the given keys")
+            verdict.unknown("the log of the entries about keys is signed by none of the given keys");
         }
         _ => verdict.wrong("the signature of the log of the entries about keys does not count"),
     }

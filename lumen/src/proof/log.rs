@@ -17,6 +17,9 @@ const MOST: u64 = 1 << 16;
 /// Tiles that are kept in memory.
 const KEPT: usize = 64;
 
+/// What takes the entries of a log, each with its index.
+pub type Take<'a> = dyn FnMut(u64, &[u8]) -> Result<(), Error> + 'a;
+
 /// A log at one of its heads.
 #[derive(Debug)]
 pub struct Log {
@@ -85,7 +88,7 @@ impl Log {
     ///
     /// # Errors
     /// Those of `take`; any I/O error.
-    pub fn each(&self, take: &mut dyn FnMut(u64, &[u8]) -> Result<(), Error>) -> Result<(), Error> {
+    pub fn each(&self, take: &mut Take<'_>) -> Result<(), Error> {
         for number in 0..self.head.size.div_ceil(WIDTH) {
             interrupt::check()?;
             let width = (self.head.size - number * WIDTH).min(WIDTH);

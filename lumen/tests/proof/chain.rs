@@ -17,6 +17,16 @@ use super::common::{Place, by};
 
 const DAY: u64 = 86_400;
 
+/// A list of this moment.
+fn crl(root: &Certificate, key: &Secret, revoked: &[&Certificate], at: u64) -> String {
+    let serials: Vec<_> = revoked.iter().map(|one| one.tbs_certificate().serial_number().clone()).collect();
+    pem(&issue::crl(root, key, None, &serials, "key-compromise", at, 30).unwrap()).unwrap()
+}
+
+fn text(one: &Certificate) -> String {
+    pem(one).unwrap()
+}
+
 struct Story {
     place: Place,
     signer: Secret,
@@ -54,12 +64,6 @@ impl Story {
 
     fn leaf(&self, root: &Certificate, from: u64) -> Certificate {
         issue::signer(root, &self.ca, &self.signer.public(), from, 180).unwrap()
-    }
-
-    fn crl(&self, root: &Certificate, key: &Secret, revoked: &[&Certificate], at: u64) -> String {
-        let serials: Vec<_> =
-            revoked.iter().map(|one| one.tbs_certificate().serial_number().clone()).collect();
-        pem(&issue::crl(root, key, None, &serials, "key-compromise", at, 30).unwrap()).unwrap()
     }
 
     /// What openssl makes of the signer's key with these extensions.
@@ -114,174 +118,131 @@ impl Story {
 const WHOLE: &str =
     "basicConstraints=critical,CA:FALSE\nextendedKeyUsage=codeSigning\nkeyUsage=critical,digitalSignature\n";
 
+/// A chain, and what is said of it.
+#[derive(Clone)]
+struct Case {
+    what: &'static str,
+    leaf: String,
+    root: String,
+    crl: Option<String>,
+    pinned: String,
+    reason: &'static str,
+}
+
+impl Case {
+    /// The same, but for something.
+    fn but(&self, what: &'static str, reason: &'static str, change: impl FnOnce(&mut Case)) -> Case {
+        let mut other = Case { what, reason, ..self.clone() };
+        change(&mut other);
+        other
+    }
+
+    /// The same, with another signer.
+    fn of(&self, what: &'static str, leaf: &Certificate, reason: &'static str) -> Case {
+        self.but(what, reason, |it| it.leaf = text(leaf))
+    }
+
+    /// The same, with another root, whose list this key signs.
+    fn under(
+        &self,
+        what: &'static str,
+        root: &Certificate,
+        key: &Secret,
+        at: u64,
+        reason: &'static str,
+    ) -> Case {
+        self.but(what, reason, |it| {
+            it.root = text(root);
+            it.crl = Some(crl(root, key, &[], at));
+            it.pinned = fingerprint(root);
+        })
+    }
+}
+
+const HOLD: &str = "the certificates of the chain do not hold";
+const DATES: &str = "was not valid when it is said that it signed";
+const REVOKED: &str = "the certificate of the signer was revoked";
+const LIST: &str = "list of revoked certificates is missing";
+
+fn of_signers(story: &Story, root: &Certificate, good: &Case) -> Vec<Case> {
+    let foreign = |extensions: &str| story.foreign(root, extensions);
+    let open = |what, extensions: &str| good.of(what, &foreign(extensions), HOLD);
+    let flipped = |it: &mut Case| {
+        let at = it.leaf.rfind("\n-----END").unwrap() - 12;
+        let other = if it.leaf.as_bytes()[at] == b'A' { "B" } else { "A" };
+        it.leaf.replace_range(at..=at, other);
+    };
+    let expired = story.leaf(&story.root(&story.ca, 300, 3650), story.now - 250 * DAY);
+    vec![
+        good.of("made by openssl", &foreign(WHOLE), ""),
+        open("for no purpose", "basicConstraints=critical,CA:FALSE\n"),
+        open("for servers", &WHOLE.replace("codeSigning", "serverAuth")),
+        open("a signer that issues", &WHOLE.replace("FALSE", "TRUE")),
+        open("it may issue for all that it says", "extendedKeyUsage=codeSigning\n"),
+        open("something critical that nobody knows", &format!("{WHOLE}1.2.3.4=critical,DER:05:00\n")),
+        good.but("a signature with another letter", HOLD, flipped),
+        good.of("an expired signer", &expired, DATES),
+        good.of("a signer from tomorrow on", &story.leaf(root, story.now + DAY), DATES),
+        good.but("another one was revoked", "", |it| {
+            it.crl = Some(crl(root, &story.ca, &[&expired], story.now - DAY));
+        }),
+    ]
+}
+
+fn of_roots(story: &Story, root: &Certificate, leaf: &Certificate, good: &Case) -> Vec<Case> {
+    let Story { ca, other, now, .. } = story;
+    let (twin, old) = (story.root(other, 10, 3650), story.root(ca, 200, 190));
+    let no_ca = {
+        story.write("empty.cnf", "[req]\ndistinguished_name=dn\n[dn]\n");
+        let made = "req -x509 -key ca/signer.pem -days 90 -subj /CN=Root -addext basicConstraints=critical,CA:FALSE -addext keyUsage=keyCertSign,cRLSign -config empty.cnf -out no-ca.pem";
+        assert!(story.openssl(made).0);
+        certificates(&fs::read_to_string(story.place.path("no-ca.pem")).unwrap()).unwrap().remove(0)
+    };
+    let day = *now - DAY;
+    let list = |what, reason, list: String| good.but(what, reason, |it| it.crl = Some(list));
+    let by_no_ca = good.of("", &story.foreign(&no_ca, WHOLE), HOLD);
+    vec![
+        by_no_ca.under("a root that issues nothing", &no_ca, ca, day, HOLD),
+        good.under("a root of the same name with another key", &twin, other, day, HOLD),
+        good.under("an expired root", &old, ca, day, DATES),
+        good.but("another root is pinned", "another one than the pinned one", |it| {
+            it.pinned = fingerprint(&twin);
+        }),
+        list("a revoked signer", REVOKED, crl(root, ca, &[leaf], day)),
+        list("an old list", LIST, crl(root, ca, &[], *now - 40 * DAY)),
+        list("a list from tomorrow on", LIST, crl(root, ca, &[], *now + DAY)),
+        list("a list by another key under the same name", LIST, crl(&twin, other, &[], day)),
+        good.but("no list", LIST, |it| it.crl = None),
+    ]
+}
+
 #[test]
 fn openssl_and_both_verifiers_agree_on_good_and_bad_chains() {
     let story = Story::new();
-    let Story { ca, other, now, .. } = &story;
-    let root = story.root(ca, 10, 3650);
-    let twin = story.root(other, 10, 3650);
-    let old = story.root(ca, 200, 190);
-    let leaf = story.leaf(&root, *now - DAY);
-    let foreign = |extensions: &str| story.foreign(&root, extensions);
-    let no_ca = {
-        story.write("extensions", "basicConstraints=critical,CA:FALSE\nkeyUsage=keyCertSign,cRLSign\n");
-        let made = "req -x509 -key ca/signer.pem -days 90 -subj /CN=Root -addext basicConstraints=critical,CA:FALSE -addext keyUsage=keyCertSign,cRLSign -config /dev/null -out no-ca.pem";
-        story.write("empty.cnf", "[req]\ndistinguished_name=dn\n[dn]\n");
-        assert!(story.openssl(&made.replace("/dev/null", "empty.cnf")).0);
-        certificates(&fs::read_to_string(story.place.path("no-ca.pem")).unwrap()).unwrap().remove(0)
+    let root = story.root(&story.ca, 10, 3650);
+    let leaf = story.leaf(&root, story.now - DAY);
+    let good = Case {
+        what: "ours",
+        leaf: text(&leaf),
+        root: text(&root),
+        crl: Some(crl(&root, &story.ca, &[], story.now - DAY)),
+        pinned: fingerprint(&root),
+        reason: "",
     };
-    let flipped = {
-        let text = pem(&leaf).unwrap();
-        let at = text.rfind("\n-----END").unwrap() - 12;
-        let other = if text.as_bytes()[at] == b'A' { "B" } else { "A" };
-        text[..at].to_owned() + other + &text[at + 1..]
-    };
-    let text = |one: &Certificate| pem(one).unwrap();
-    let (hold, dates) =
-        ("the certificates of the chain do not hold", "was not valid when it is said that it signed");
-    let (revoked, list) =
-        ("the certificate of the signer was revoked", "list of revoked certificates is missing");
-    let crl = story.crl(&root, ca, &[], *now - DAY);
-    let pinned = fingerprint(&root);
-    let print = |one: &Certificate| fingerprint(one);
-    let expired = story.leaf(&story.root(ca, 300, 3650), *now - 250 * DAY);
-    let cases: Vec<(&str, String, String, Option<String>, String, &str)> = vec![
-        ("ours", text(&leaf), text(&root), Some(crl.clone()), pinned.clone(), ""),
-        ("made by openssl", text(&foreign(WHOLE)), text(&root), Some(crl.clone()), pinned.clone(), ""),
-        (
-            "for no purpose",
-            text(&foreign("basicConstraints=critical,CA:FALSE\n")),
-            text(&root),
-            Some(crl.clone()),
-            pinned.clone(),
-            hold,
-        ),
-        (
-            "for servers",
-            text(&foreign(&WHOLE.replace("codeSigning", "serverAuth"))),
-            text(&root),
-            Some(crl.clone()),
-            pinned.clone(),
-            hold,
-        ),
-        (
-            "a signer that issues",
-            text(&foreign(&WHOLE.replace("FALSE", "TRUE"))),
-            text(&root),
-            Some(crl.clone()),
-            pinned.clone(),
-            hold,
-        ),
-        (
-            "it may issue for all that it says",
-            text(&foreign("extendedKeyUsage=codeSigning\n")),
-            text(&root),
-            Some(crl.clone()),
-            pinned.clone(),
-            hold,
-        ),
-        (
-            "something critical that nobody knows",
-            text(&foreign(&format!("{WHOLE}1.2.3.4=critical,DER:05:00\n"))),
-            text(&root),
-            Some(crl.clone()),
-            pinned.clone(),
-            hold,
-        ),
-        (
-            "a root that issues nothing",
-            text(&story.foreign(&no_ca, WHOLE)),
-            text(&no_ca),
-            Some(story.crl(&no_ca, ca, &[], *now - DAY)),
-            print(&no_ca),
-            hold,
-        ),
-        (
-            "a root of the same name with another key",
-            text(&leaf),
-            text(&twin),
-            Some(story.crl(&twin, other, &[], *now - DAY)),
-            print(&twin),
-            hold,
-        ),
-        ("a signature with another letter", flipped, text(&root), Some(crl.clone()), pinned.clone(), hold),
-        ("an expired signer", text(&expired), text(&root), Some(crl.clone()), pinned.clone(), dates),
-        (
-            "a signer from tomorrow on",
-            text(&story.leaf(&root, *now + DAY)),
-            text(&root),
-            Some(crl.clone()),
-            pinned.clone(),
-            dates,
-        ),
-        (
-            "an expired root",
-            text(&story.leaf(&story.root(ca, 10, 3650), *now - DAY)),
-            text(&old),
-            Some(story.crl(&old, ca, &[], *now - DAY)),
-            print(&old),
-            dates,
-        ),
-        (
-            "a revoked signer",
-            text(&leaf),
-            text(&root),
-            Some(story.crl(&root, ca, &[&leaf], *now - DAY)),
-            pinned.clone(),
-            revoked,
-        ),
-        (
-            "another one was revoked",
-            text(&leaf),
-            text(&root),
-            Some(story.crl(&root, ca, &[&expired], *now - DAY)),
-            pinned.clone(),
-            "",
-        ),
-        (
-            "an old list",
-            text(&leaf),
-            text(&root),
-            Some(story.crl(&root, ca, &[], *now - 40 * DAY)),
-            pinned.clone(),
-            list,
-        ),
-        (
-            "a list from tomorrow on",
-            text(&leaf),
-            text(&root),
-            Some(story.crl(&root, ca, &[], *now + DAY)),
-            pinned.clone(),
-            list,
-        ),
-        (
-            "a list by another key under the same name",
-            text(&leaf),
-            text(&root),
-            Some(story.crl(&twin, other, &[], *now - DAY)),
-            pinned.clone(),
-            list,
-        ),
-        ("no list", text(&leaf), text(&root), None, pinned.clone(), list),
-        (
-            "another root is pinned",
-            text(&leaf),
-            text(&root),
-            Some(crl.clone()),
-            print(&twin),
-            "another one than the pinned one",
-        ),
-    ];
-    for (what, leaf, root, crl, pinned, reason) in &cases {
+    let mut cases = vec![good.clone()];
+    cases.extend(of_signers(&story, &root, &good));
+    cases.extend(of_roots(&story, &root, &leaf, &good));
+    assert_eq!(cases.len(), 20);
+    for Case { what, leaf, root, crl, pinned, reason } in &cases {
         let theirs = story.openssl_says(leaf, root, crl.as_deref(), pinned);
         let (ends, reasons) = story.ours_says(leaf, root, crl.as_deref(), pinned);
         assert_eq!(theirs, reason.is_empty(), "{what}: openssl; ours {reasons}");
         assert_eq!(ends == Ends::Good, theirs, "{what}: {reasons}");
         assert!(reasons.contains(reason), "{what}: {reasons}");
     }
-    let one = text(&leaf);
+    let (one, Case { crl, pinned, .. }) = (text(&leaf), &good);
     for bad in [String::new(), one.clone(), one.repeat(3), one.replace("CERTIFICATE", "PUBLIC KEY")] {
-        let (ends, reasons) = story.ours_says(&bad, "", Some(&crl), &pinned);
+        let (ends, reasons) = story.ours_says(&bad, "", crl.as_deref(), pinned);
         assert!(
             ends == Ends::Bad && reasons.contains("not a certificate of a signer and one of a root"),
             "{reasons}"
@@ -297,7 +258,7 @@ fn a_proof_with_certificates_needs_the_fingerprint_of_the_root_alone() {
     let leaf = story.leaf(&root, story.now - DAY);
     let chain = resonetics_lumen::proof::chain::Chain {
         certificates: pem(&leaf).unwrap() + &pem(&root).unwrap(),
-        crl: Some(story.crl(&root, &story.ca, &[], story.now - DAY)),
+        crl: Some(crl(&root, &story.ca, &[], story.now - DAY)),
     };
     let (log, statement) = (story.place.path("log"), story.place.statement("run", 1));
     let with = By { chain: Some(&chain), ..by(&story.signer, &log) };

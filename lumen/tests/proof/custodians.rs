@@ -68,13 +68,16 @@ impl Custodians {
     }
 }
 
+/// What it is, the new version, who is in it, how many of them sign, who signed, and whether that is enough.
+type Case<'a> = (&'static str, u64, &'a [&'a Secret], u64, &'a [&'a Secret], bool);
+
 #[test]
 fn two_of_three_change_the_root_and_nobody_alone() {
     let keys = Custodians::new();
     let Custodians { a, b, c, d, signer, .. } = &keys;
     let first = keys.signed(1, &[a, b, c], 2, &[a, b]).unwrap();
     let (abc, abd, only_d) = ([a, b, c], [a, b, d], [d]);
-    let cases: [(&str, u64, &[&Secret], u64, &[&Secret], bool); 13] = [
+    let cases: [Case<'_>; 13] = [
         ("two of three, the same keys", 2, &abc, 2, &[a, b], true),
         ("two of three, one key is another", 2, &abd, 2, &[a, b], true),
         ("all three", 2, &abc, 2, &[a, b, c], true),
@@ -100,6 +103,9 @@ fn two_of_three_change_the_root_and_nobody_alone() {
     assert!(second.followed_by(&third).unwrap_err().contains("1 of the custodians of version 2"));
 }
 
+/// What is done to root metadata.
+type Change = Box<dyn Fn(&mut Root)>;
+
 #[test]
 fn root_metadata_that_says_nothing_that_can_be_is_refused() {
     let keys = Custodians::new();
@@ -112,7 +118,7 @@ fn root_metadata_that_says_nothing_that_can_be_is_refused() {
         Root::parse(&root.bytes())
     };
     let same = good.roles.root.keyids[0].clone();
-    let bad: [(&str, Box<dyn Fn(&mut Root)>); 9] = [
+    let bad: [(&str, Change); 9] = [
         ("version 0", Box::new(|it| it.version = 0)),
         ("a moment that is none", Box::new(|it| it.expires = "2027-02-30T00:00:00Z".to_owned())),
         ("a moment spelt otherwise", Box::new(|it| it.expires = "2027-02-20T00:00:00.5Z".to_owned())),
