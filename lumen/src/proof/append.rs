@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
 
 use resonetics_runs::files::write_atomic;
 use resonetics_runs::{Error, error};
@@ -20,6 +22,8 @@ use super::tree::{Hash, leaf};
 
 /// Files from which on the whole file system is told to write, instead of one after the other.
 const MANY: usize = 32;
+/// How often the lock is tried again: for half a second, as that of a run.
+const TRIES: u32 = 20;
 
 /// The one that may append to a log.
 pub struct Writer<'a> {
@@ -231,7 +235,16 @@ fn sync_folder(folder: &Path) -> Result<(), Error> {
 pub(super) fn locked(dir: &Path) -> Result<File, Error> {
     let path = dir.join("lock");
     let file = File::options().create(true).append(true).open(&path).map_err(error::io("open", &path))?;
-    file.try_lock().map_err(|failure| match failure {
+    let mut tried = file.try_lock();
+    // A process that was killed takes a while to go, and a child that is about to become another program holds it too.
+    for _ in 0..TRIES {
+        if !matches!(tried, Err(TryLockError::WouldBlock)) {
+            break;
+        }
+        sleep(Duration::from_millis(25));
+        tried = file.try_lock();
+    }
+    tried.map_err(|failure| match failure {
         TryLockError::WouldBlock => {
             Error::Refused(format!("another process writes to {}: wait for it, and try again", dir.display()))
         }
