@@ -150,7 +150,7 @@ fn archives_count_by_their_manifests() {
     let folder = trained(&place);
     let to = place.path().join("archive");
     let freeze =
-        |label| freeze(&folder, &Options { to: &to, label: Some(label), preset: Preset::Run }, seconds());
+        |label| freeze(&folder, &Options { to: &to, label: Some(label), preset: Preset::Run, seal: None }, seconds());
     freeze("one").unwrap();
     let archives = Archive::at(&to);
     let got = || got(&folder, "finished", Some(&archives), true);

@@ -44,6 +44,7 @@ fn script(folder: &str, packages: &[&str], words: &[&str]) -> Result<(), String>
     if !status.success() {
         return Err(format!("{} ended badly ({status})", words[0]));
     }
+    println!("   {} done in {:.1} s", words[0], start.elapsed().as_secs_f64());
     Ok(())
 }
 

@@ -141,7 +141,7 @@ fn frozen(
         None if state == "running" => &for_now,
         None => return Ok(None),
     };
-    freeze(folder, &Options { to, label: None, preset: Preset::Run }, now).map(Some)
+    freeze(folder, &Options { to, label: None, preset: Preset::Run, seal: None }, now).map(Some)
 }
 
 /// What is known, with what was asked for besides.
