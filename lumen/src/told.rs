@@ -48,7 +48,7 @@ pub struct Happened {
 }
 
 impl Told {
-    /// What the log of the run in `folder` tells, from its end back to [`MOST_BYTES`]; nothing where there is none.
+    /// What the log of the run in `folder` tells, from its end 64 MiB back; nothing where there is none.
     pub fn read(folder: &Path) -> Told {
         live::tail(&folder.join(event::FILE), MOST_BYTES).map(|text| Told::of(&text)).unwrap_or_default()
     }
