@@ -23,6 +23,7 @@ mod runs;
 mod serve;
 mod sign;
 mod signals;
+mod since;
 mod status;
 mod validate;
 mod verify;
