@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use resonetics_lumen::proof::key::{PUBLIC, Public, SECRET, Secret};
 use resonetics_lumen::proof::key_change::{Log, revoke, rotate};
-use resonetics_lumen::proof::key_event::REASONS;
 use resonetics_lumen::proof::key_log::KeyLog;
 use resonetics_lumen::proof::log;
 use resonetics_runs::Error;
@@ -14,6 +13,7 @@ use serde_json::json;
 use super::issue::{CrlArgs, IssueArgs, crl, issue};
 use super::passphrase::{asked, folder, told, typed};
 use super::root::{self, RootArgs};
+use super::since::{Index, Since};
 use crate::out::say;
 
 #[derive(Debug, Args)]
@@ -76,28 +76,6 @@ pub struct RevokeArgs {
     pub since: Since,
     #[command(flatten)]
     pub heads: Heads,
-}
-
-/// Why a key is revoked, and since when.
-#[derive(Debug, Args)]
-pub struct Since {
-    /// Why
-    #[arg(long, value_parser = REASONS, default_value = "unspecified")]
-    pub reason: String,
-    /// The first entry of the log from which on its signatures do not count: an index, or `now`
-    #[arg(long, value_name = "INDEX", value_parser = index, default_value = "now")]
-    pub since: Index,
-}
-
-/// An index, or that of the entry that is made.
-#[derive(Clone, Copy, Debug)]
-pub struct Index(pub Option<u64>);
-
-fn index(text: &str) -> Result<Index, String> {
-    if text == "now" {
-        return Ok(Index(None));
-    }
-    text.parse().map(|index| Index(Some(index))).map_err(|_| "an index of the log, or `now`".to_owned())
 }
 
 /// The log, and who signs its heads.

@@ -31,6 +31,7 @@ mod sealing;
 mod serve;
 mod sign;
 mod signals;
+mod since;
 mod status;
 mod sync_index;
 mod validate;

@@ -17,8 +17,8 @@ use resonetics_runs::files::{read, write_new};
 use resonetics_runs::run_dir::seconds;
 use serde_json::json;
 
-use super::keys::{Index, Since};
 use super::passphrase::{asked, folder, public};
+use super::since::{Index, Since};
 use crate::out::say;
 
 #[derive(Debug, Args)]
