@@ -86,7 +86,8 @@ impl Source {
     /// Takes in a row that was there before the source went on, or back: nothing is told. `word`: its verdict or mode.
     pub fn refill(&mut self, row: Row, word: Option<&'static str>) {
         self.residual = row.residual.or(self.residual);
-        if self.windows.push(row).is_some() {
+        if let Some(window) = self.windows.push(row) {
+            self.residual = window.signals.residual.or(self.residual);
             self.word = word;
         }
     }
@@ -328,4 +329,41 @@ fn hash(value: &impl serde::Serialize) -> String {
 fn host() -> String {
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     if name.is_empty() { "unknown".to_owned() } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::Full;
+
+    /// A kill between a window and what is told right behind it: the same is told then.
+    #[test]
+    fn what_follows_a_window_has_its_residual_also_where_rows_are_taken_in_again() {
+        let told_after = |take: fn(&mut Source, Row, &Log)| {
+            let dir = tempfile::tempdir().unwrap();
+            let log = Log::create(dir.path(), Full::Wait).unwrap();
+            let about = About {
+                entity: "run/training".to_owned(),
+                group: Group::DesignCore,
+                loop_id: "train.k8s".to_owned(),
+                shape: Shape::TRAINING,
+                thresholds: Thresholds::default(),
+            };
+            let mut source = Source::new(about, Phase::default());
+            for clock in 1..=16 {
+                let residual = Some(clock as f64 / 32.0);
+                take(&mut source, Row { clock, residual, ..Row::default() }, &log);
+            }
+            source.remember_value(16, "best".to_owned(), Some("ab"), &log);
+            log.finish().unwrap();
+            let text = std::fs::read_to_string(dir.path().join("events.jsonl")).unwrap();
+            let last: Event = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+            last.resonance_v3.residual_entropy
+        };
+        let mean = (1..=16).map(f64::from).sum::<f64>() / 16.0 / 32.0;
+        let row = told_after(|source, row, log| drop(source.row(row, None, log)));
+        let again = told_after(|source, row, _| source.refill(row, None));
+        assert!((row - mean).abs() < 1e-5, "{row}");
+        assert_eq!(again, row);
+    }
 }

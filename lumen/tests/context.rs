@@ -149,8 +149,9 @@ fn archives_count_by_their_manifests() {
     let place = tempfile::tempdir().unwrap();
     let folder = trained(&place);
     let to = place.path().join("archive");
-    let freeze =
-        |label| freeze(&folder, &Options { to: &to, label: Some(label), preset: Preset::Run, seal: None }, seconds());
+    let freeze = |label| {
+        freeze(&folder, &Options { to: &to, label: Some(label), preset: Preset::Run, seal: None }, seconds())
+    };
     freeze("one").unwrap();
     let archives = Archive::at(&to);
     let got = || got(&folder, "finished", Some(&archives), true);

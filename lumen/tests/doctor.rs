@@ -20,7 +20,8 @@ use crate::runs::run;
 fn whole(dir: &Path) -> Places {
     let folder = run(&dir.join("runs"), "a", "finished", (100.0, 40.0), None);
     let archive = dir.join("archive");
-    freeze(&folder, &Options { to: &archive, label: None, preset: Preset::Run, seal: None }, seconds()).unwrap();
+    freeze(&folder, &Options { to: &archive, label: None, preset: Preset::Run, seal: None }, seconds())
+        .unwrap();
     drop(Store::open(&dir.join("lumen.db")).unwrap());
     let keys = dir.join("keys");
     Secret::create(&keys, None).unwrap();

@@ -16,7 +16,9 @@ pub fn told() -> Result<Option<String>, Error> {
     let Some(value) = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) else { return Ok(None) };
     let text = value.to_str().filter(|text| is_trace_id(text));
     text.map(|text| Some(text.to_owned())).ok_or_else(|| {
-        Error::Refused(format!("{VARIABLE} is no trace id: 32 digits from 0 to f, not all 0; unset it, or set it so"))
+        Error::Refused(format!(
+            "{VARIABLE} is no trace id: 32 digits from 0 to f, not all 0; unset it, or set it so"
+        ))
     })
 }
 
@@ -43,7 +45,9 @@ mod tests {
         let (one, other) = (drawn().unwrap(), drawn().unwrap());
         assert!(is_trace_id(&one) && is_trace_id(&other) && one != other);
         let zeros = "0".repeat(32);
-        for wrong in ["", "abc", &zeros, &one.to_uppercase().replace(char::is_numeric, "A"), &format!("{one}0")] {
+        for wrong in
+            ["", "abc", &zeros, &one.to_uppercase().replace(char::is_numeric, "A"), &format!("{one}0")]
+        {
             assert!(!is_trace_id(wrong), "{wrong}");
         }
     }

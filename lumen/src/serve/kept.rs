@@ -38,8 +38,9 @@ impl Kept {
         let signer_expires = match &settings.chain {
             None => None,
             Some(path) => {
-                let refused =
-                    || Error::Refused(format!("{} holds no certificates in PEM; check the path", path.display()));
+                let refused = || {
+                    Error::Refused(format!("{} holds no certificates in PEM; check the path", path.display()))
+                };
                 let chain = certificates(&text_within(path, MOST)?).ok_or_else(refused)?;
                 let signer = chain.first().ok_or_else(refused)?;
                 let ends = signer.tbs_certificate().validity().not_after.to_unix_duration();

@@ -31,6 +31,6 @@ pub use http::routes;
 pub use kept::KeptSettings;
 pub use known::{Intervals, Settings};
 pub use names::{MOST_RUNS, exporter_names};
-pub use proofs::LogSettings;
 pub use once::{TEXTFILE, forget, once, push, textfile};
+pub use proofs::LogSettings;
 pub use server::{Server, USUAL};

@@ -116,7 +116,8 @@ impl Proofs {
         if self.seen.iter().any(|head| head.origin != log.head.origin) {
             return Err(Error::Failed(format!("{shown} is another log than it was: its origin changed")));
         }
-        let sizes: Vec<u64> = seen.iter().map(|(size, _)| *size).filter(|size| *size <= log.head.size).collect();
+        let sizes: Vec<u64> =
+            seen.iter().map(|(size, _)| *size).filter(|size| *size <= log.head.size).collect();
         let roots = verify(log, &settings.dir, &sizes)?;
         match held(&seen, log.head.size, &roots) {
             Held::Good => {}
@@ -124,7 +125,9 @@ impl Proofs {
                 return Err(Error::Failed(format!("{shown} had {was} entries and has {}", log.head.size)));
             }
             Held::Forked { at } => {
-                return Err(Error::Failed(format!("{shown}: its first {at} entries are others than they were")));
+                return Err(Error::Failed(format!(
+                    "{shown}: its first {at} entries are others than they were"
+                )));
             }
         }
         // One head is enough: what was seen at a smaller size is in it.
@@ -150,9 +153,7 @@ impl Proofs {
             }
             let index = u64::from_le_bytes(random) % log.head.size;
             let there = match (log.entry(index), log.inclusion(index)) {
-                (Ok(entry), Ok(path)) => {
-                    includes(&log.head.root, log.head.size, index, &leaf(&entry), &path)
-                }
+                (Ok(entry), Ok(path)) => includes(&log.head.root, log.head.size, index, &leaf(&entry), &path),
                 (Err(error @ Error::Interrupted(_)), _) | (_, Err(error @ Error::Interrupted(_))) => {
                     return Err(error);
                 }

@@ -50,7 +50,18 @@ impl Watch {
         let store = id(&settings.store).map(|id| (id, store));
         let known = Known::default();
         let told = HashSet::new();
-        Watch { settings, store, known, shared, notes, told, scanned: None, unscanned: false, observed: None, unlooked: false }
+        Watch {
+            settings,
+            store,
+            known,
+            shared,
+            notes,
+            told,
+            scanned: None,
+            unscanned: false,
+            observed: None,
+            unlooked: false,
+        }
     }
 
     /// Looks again and again, until one of the signals arrives.

@@ -84,7 +84,8 @@ fn what_is_not_known_of_a_log_has_no_sample() {
     let runs = Runs::new();
     let key = key(&runs);
     let served = watching(&runs);
-    served.until("said", |served| served.get("/readyz").body.contains("proofs: log, certificates or records"));
+    served
+        .until("said", |served| served.get("/readyz").body.contains("proofs: log, certificates or records"));
     assert_eq!(served.sample(OK), None);
     append(&runs, &key, 0..2);
     served.until("whole", |served| served.sample(OK) == Some(1.0));

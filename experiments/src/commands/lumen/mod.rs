@@ -3,8 +3,8 @@
 mod archive;
 mod check_proof;
 mod collect;
-mod doctor;
 mod decrypt;
+mod doctor;
 mod export;
 mod fingerprint;
 mod freeze;

@@ -25,8 +25,7 @@ pub struct ServeArgs {
 
 pub fn run(args: &ServeArgs, context: Context) -> Result<(), Error> {
     let settings = args.watched.settings()?;
-    let server =
-        Server::new(Settings { port: args.port, targets: Some(args.targets.clone()), ..settings })?;
+    let server = Server::new(Settings { port: args.port, targets: Some(args.targets.clone()), ..settings })?;
     // Also if quiet: who let a port be drawn has to know it.
     say(format_args!("http://{}/", server.address()))?;
     if let Some(usual) = server.instead_of() {
