@@ -114,12 +114,14 @@ fn what_everybody_could_read_is_copied_only_if_that_is_said() {
     assert!(files(&back) == files(&dir));
 }
 
+/// What is done to a copy, with another one at hand.
+type Damage = fn(&Kept, &Kept);
+
 /// What is done to a copy is found, is on record, is not pulled, and is put right under a new key.
 #[test]
 fn each_damage_of_a_copy_is_found() {
     let other = Kept::new();
     other.push();
-    type Damage = fn(&Kept, &Kept);
     let cases: [(&str, Damage, Outcome); 11] = [
         ("bit", |kept, _| kept.edit(".tar.zst.age", &|bytes| bytes[1000] ^= 1), Outcome::Mismatch),
         ("truncated", |kept, _| kept.edit(".tar.zst.age", &|bytes| bytes.truncate(999)), Outcome::Mismatch),
@@ -396,7 +398,7 @@ fn changed_sidecars_and_records_never_panic() {
                 assert!(
                     !to.exists() || !files(&to).keys().any(|name| name.contains("bundle")),
                     "trial {trial}: {name}"
-                )
+                );
             }
         }
         let _ = fs::remove_dir_all(&to);

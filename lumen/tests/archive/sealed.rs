@@ -127,8 +127,12 @@ fn outer(dir: &Path, change: &dyn Fn(&mut Manifest)) {
     fs::write(dir.join(MANIFEST), serde_json::to_vec_pretty(&manifest).unwrap()).unwrap();
 }
 
+/// What is done, whether everybody finds it, where, and how it is called.
+type Case<'a> = (&'a str, &'a dyn Fn(), bool, &'a str, Kind);
+
 /// Each damage is found: of bytes by everybody, of what was exchanged with sums that fit by who opens it.
 #[test]
+#[allow(clippy::too_many_lines)] // a table
 fn each_damage_is_found() {
     let place = Place::new();
     let (recipient, key) = identity(&place, "one.txt");
@@ -144,8 +148,6 @@ fn each_damage_is_found() {
         fs::write(path, bytes).unwrap();
     };
     let swap = |name: &str| fs::copy(other.dir.join(name), made.dir.join(name)).map(drop).unwrap();
-    // What is done, whether everybody finds it, where, and how it is called.
-    type Case<'a> = (&'a str, &'a dyn Fn(), bool, &'a str, Kind);
     let flip = |at: usize| move |bytes: &mut Vec<u8>| bytes[at] ^= 1;
     let cases: [Case<'_>; 12] = [
         ("a bit of the bundle", &|| changed(BUNDLE_AGE, &flip(150_000)), true, BUNDLE_AGE, Kind::Mismatch),
