@@ -114,7 +114,7 @@ fn other_rules_keep_as_many_as_there_are_days_weeks_and_months() {
         ((2000, 0, 0), [698, 0, 0]),
         ((0, 8, 12), [0, 8, 11]),
     ] {
-        let plan = decided(&items(), Rules { days, weekly, monthly }, &|_| true);
+        let plan = decided(&items(), Rules { days, weekly, monthly, require_remote: false }, &|_| true);
         let of = |unit: &str| {
             let rule = format!("newest of {unit} ");
             plan.decisions.iter().filter(|decision| decision.keep && decision.rule.starts_with(&rule)).count()
@@ -130,6 +130,7 @@ fn the_last_good_one_of_a_run_stays() {
         dir: dir.to_owned(),
         id: dir.to_owned(),
         created: seconds(created).unwrap(),
+        is_elsewhere: false,
     };
     let items = [
         of("old", "old/1", "2020-01-01T00:00:00Z"),
