@@ -204,7 +204,9 @@ impl Watch {
             Err(error) => return self.met(UNLOOKED, Err(error)),
         };
         self.known.proofs = Some(Arc::new(proofs));
-        remark.into_iter().for_each(|text| self.tell(text));
+        if let Some(remark) = remark {
+            self.tell(remark);
+        }
         Ok(())
     }
 

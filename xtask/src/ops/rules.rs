@@ -155,7 +155,7 @@ fn cases(file: &Value, tests: &str, name: &str, expected: &str) -> Vec<Case> {
 
 /// A label in a summary that could be a path, a host or free text.
 fn unwanted_label(summary: &str) -> Option<&str> {
-    const WANTED: [&str; 7] = ["run", "channel", "window", "experiment", "region", "job", "source"];
+    const WANTED: [&str; 8] = ["run", "channel", "window", "experiment", "region", "job", "source", "role"];
     let labels = summary.split("$labels.").skip(1);
     labels.map(|rest| rest.split([' ', '}']).next().unwrap_or_default()).find(|label| !WANTED.contains(label))
 }
