@@ -58,7 +58,8 @@ fn each_recorded_result_has_a_proof_that_both_checkers_accept() {
         }
         let mut files = BTreeSet::new();
         files_below(&folder, Path::new(""), &mut files);
-        let tables = files.iter().filter(|file| file.ends_with(".csv"));
+        let is_table = |file: &&String| Path::new(file).extension().is_some_and(|ending| ending == "csv");
+        let tables = files.iter().filter(is_table);
         let is_run = folder.join("run.json").exists() && !folder.join("throughput.json").exists();
         let (kind, covered): (_, BTreeSet<String>) =
             if is_run { (FINISHED, tables.cloned().collect()) } else { (RECORDED, files.clone()) };
@@ -141,7 +142,7 @@ fn gives_away(text: &str) -> Option<&'static str> {
     let secret = |start: &str, length: usize| {
         text.match_indices(start).any(|(at, _)| {
             let rest = &text[at + start.len()..];
-            rest.bytes().take(length).filter(|byte| byte.is_ascii_alphanumeric()).count() == length
+            rest.bytes().take(length).filter(u8::is_ascii_alphanumeric).count() == length
         })
     };
     let tokens = [("AGE-SECRET-KEY-1", 50), ("AKIA", 16), ("ghp_", 30), ("xoxb-", 10)];

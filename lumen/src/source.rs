@@ -361,7 +361,9 @@ mod tests {
             last.resonance_v3.residual_entropy
         };
         let mean = (1..=16).map(f64::from).sum::<f64>() / 16.0 / 32.0;
-        let row = told_after(|source, row, log| drop(source.row(row, None, log)));
+        let row = told_after(|source, row, log| {
+            let _ = source.row(row, None, log);
+        });
         let again = told_after(|source, row, _| source.refill(row, None));
         assert!((row - mean).abs() < 1e-5, "{row}");
         assert_eq!(again, row);

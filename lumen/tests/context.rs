@@ -171,7 +171,8 @@ fn it_is_no_part_of_the_run() {
     let place = tempfile::tempdir().unwrap();
     let folder = trained(&place);
     let to = place.path().join("archive");
-    let freeze = |preset| freeze(&folder, &Options { to: &to, label: None, preset }, seconds()).unwrap();
+    let freeze =
+        |preset| freeze(&folder, &Options { to: &to, label: None, preset, seal: None }, seconds()).unwrap();
     let (run, all) = (freeze(Preset::Run), freeze(Preset::All));
     let print = Fingerprint::of(&folder).unwrap();
     finished(&folder);

@@ -1,4 +1,4 @@
-//! `cargo xtask sbom`: bills of materials in sbom/, CycloneDX 1.6 as JSON: every package that the program is linked from or
+//! `cargo xtask sbom`: bills of materials in sbom/, `CycloneDX` 1.6 as JSON: every package that the program is linked from or
 //! built by, at its locked version, without libtorch and with it.
 //!
 //! They are made from `cargo metadata` and Cargo.lock and nothing else, hold no time, no random number and no path, so

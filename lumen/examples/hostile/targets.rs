@@ -21,7 +21,7 @@ use resonetics_lumen::proof::consistency::Consistency;
 use resonetics_lumen::proof::custody::Record;
 use resonetics_lumen::proof::detached;
 use resonetics_lumen::proof::dsse::Envelope;
-use resonetics_lumen::proof::file::prove;
+use resonetics_lumen::proof::file::{By, prove};
 use resonetics_lumen::proof::fingerprint::Fingerprint;
 use resonetics_lumen::proof::heads::Heads;
 use resonetics_lumen::proof::issue;
@@ -73,7 +73,9 @@ impl Place {
         let statement = Statement::of_run(&at("run"), &files, &Built::default()).unwrap();
         fs::write(at("statement"), statement.bytes()).unwrap();
         fs::write(at("envelope"), statement.sealed(&key)).unwrap();
-        prove(&statement, &key, &at("log"), None, &at("run.proof.json")).unwrap();
+        let log = at("log");
+        let by = By { key: &key, log: &log, origin: None, formerly: None, chain: None };
+        prove(&statement, &by, &at("run.proof.json")).unwrap();
         let mut writer = Writer::open(&at("log"), &key, None).unwrap();
         for number in 0..300_u32 {
             writer.append(&number.to_be_bytes()).unwrap();
@@ -130,7 +132,7 @@ impl Place {
         let read_log = move |_: &Path| {
             if let Ok(mut read) = Log::open(&log, &keys) {
                 let _ = whole::verify(&read, &log, &[100, 200]);
-                let _ = (read.entry(7), read.inclusion(290), read.consistency(256));
+                let _ = (read.entry(7), read.inclusion(290), read.consistency(256, 301));
             }
         };
         let secret = self.at("keys");
@@ -215,7 +217,7 @@ impl Place {
         let certificate = issue::root(&self.key, 1_700_000_000, 3_650).unwrap();
         let keys = KeyLog::of(&mut Log::open(&self.at("log"), &[]).unwrap()).unwrap();
         let mut log = Log::open(&self.at("log"), &[]).unwrap();
-        let proof = log.consistency(7).unwrap();
+        let proof = log.consistency(7, 301).unwrap();
         let consistency = Consistency::new(&log.head.origin, 7, log.head.size, &proof);
         keys.write(&self.at("keys.json")).unwrap();
         for (name, text) in [
@@ -315,7 +317,8 @@ impl Place {
     /// Packs, and what is kept of a run.
     pub(crate) fn packs(&self) -> Vec<Target> {
         let (path, archive, out) = (self.at("run.pack"), self.at("packed"), self.at("placed"));
-        let asked = pack::Asked { to: &path, archive: Some(&archive), note: None, alertmanager: None };
+        let asked =
+            pack::Asked { to: &path, archive: Some(&archive), note: None, alertmanager: None, keep: false };
         let packed = pack::pack(&self.at("run"), &asked, 1e9).unwrap();
         fs::write(self.at("context"), packed.context.encoded().unwrap()).unwrap();
         let read = move |_: &[u8]| {
