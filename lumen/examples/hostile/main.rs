@@ -14,8 +14,9 @@ mod targets;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
+use resonetics_runs::run_dir::seconds;
 use targets::{Place, Target};
 
 /// A stream of numbers that are the same for the same seed (`SplitMix64`).
@@ -61,7 +62,7 @@ impl Stream {
                     drop(bytes.splice(to..to, piece));
                 }
                 5 => {
-                    drop(bytes.splice(at..at, std::iter::repeat_n(bytes.get(at).copied().unwrap_or(0), 300)))
+                    drop(bytes.splice(at..at, std::iter::repeat_n(bytes.get(at).copied().unwrap_or(0), 300)));
                 }
                 6 => bytes.get_mut(at).into_iter().for_each(|byte| *byte ^= 1 << self.below(8)),
                 _ => bytes.get_mut(at).into_iter().for_each(|byte| *byte = self.below(256) as u8),
@@ -100,7 +101,7 @@ fn main() -> ExitCode {
     let mut words = std::env::args().skip(1);
     let seconds = words.next().map_or(60.0, |word| word.parse().expect("seconds"));
     let part = words.next().unwrap_or_default();
-    let drawn = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as u64;
+    let drawn = (seconds() * 1e3) as u64;
     let seed = std::env::var("SEED").map_or(drawn, |seed| seed.parse().expect("SEED"));
     println!("SEED={seed}");
     let place = Place::new();

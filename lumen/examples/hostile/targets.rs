@@ -44,11 +44,14 @@ const EVENT: &str = r#"{"ts":"2026-11-30T12:00:00.000Z","entity_id":"watched/tra
 const OBSERVER: &str = "version: 1\nwindows: [W24h, W7d]\nchannels:\n  own: {symmetry: 0.5, continuity: 0.5, entropy: 0, safety: 0}\n";
 const METRICS: &str = r#"{"window_s":86400,"series_rates":[1,2,3],"gap_minutes":5,"failure_hist":{"ok":5,"numeric":1},"chain_ok":true}"#;
 
+/// What is done with changed bytes; what comes back is what must not be.
+type Reads = dyn Fn(&[u8]) -> Option<&'static str>;
+
 /// A file, and what is done with it once it was changed. What comes back is what must not be.
 pub(crate) struct Target {
     pub(crate) name: &'static str,
     pub(crate) file: PathBuf,
-    pub(crate) read: Box<dyn Fn(&[u8]) -> Option<&'static str>>,
+    pub(crate) read: Box<Reads>,
 }
 
 /// Everything whose formats are ours, made once.
@@ -148,7 +151,7 @@ impl Place {
                 }
             }),
             self.bytes("checkpoint", "log/checkpoint", |bytes| {
-                drop(Note::parse(&String::from_utf8_lossy(bytes)))
+                drop(Note::parse(&String::from_utf8_lossy(bytes)));
             }),
             self.file("log: checkpoint", "log/checkpoint", read_log.clone()),
             self.file("log: hashes", "log/tile/0/000", read_log.clone()),
@@ -354,7 +357,7 @@ impl Place {
         let asked = store.clone();
         vec![
             self.bytes("metrics.json", "metrics.json", |bytes| {
-                drop(Metrics::parse(&String::from_utf8_lossy(bytes)))
+                drop(Metrics::parse(&String::from_utf8_lossy(bytes)));
             }),
             self.file("observer field", "observer.yaml", |path| drop(ObserverField::read(Some(path)))),
             self.bytes("events", "watched/events.jsonl", |bytes| drop(whole_events(bytes))),
@@ -374,6 +377,8 @@ impl Place {
     }
 }
 
+/// The passphrase that a key might ask for.
+#[allow(clippy::unnecessary_wraps)] // what asks wants it so
 fn none() -> Result<String, Error> {
     Ok("a passphrase".to_owned())
 }
