@@ -99,7 +99,7 @@ fn attacked(target: &Target, stream: &mut Stream, time: Duration) -> Result<u64,
 
 fn main() -> ExitCode {
     let mut words = std::env::args().skip(1);
-    let seconds = words.next().map_or(60.0, |word| word.parse().expect("seconds"));
+    let time = words.next().map_or(60.0, |word| word.parse().expect("seconds"));
     let part = words.next().unwrap_or_default();
     let drawn = (seconds() * 1e3) as u64;
     let seed = std::env::var("SEED").map_or(drawn, |seed| seed.parse().expect("SEED"));
@@ -111,7 +111,7 @@ fn main() -> ExitCode {
             .flatten();
     let mut failed = false;
     for target in targets.filter(|target| target.name.contains(&part)) {
-        match attacked(&target, &mut Stream(seed), Duration::from_secs_f64(seconds)) {
+        match attacked(&target, &mut Stream(seed), Duration::from_secs_f64(time)) {
             Ok(tries) => println!("{}: {tries} tries", target.name),
             Err((wrong, bytes)) => {
                 let kept = std::env::temp_dir().join("hostile");
