@@ -96,24 +96,44 @@ fn the_guide_for_strangers_is_true() {
             Command::new("cp").arg("-r").arg(root().join(from)).arg(place.path(to)).status().unwrap();
         assert!(copied.success());
     }
-    let guide = fs::read_to_string(root().join("docs/VERIFY.md")).unwrap();
+    let told = typed("VERIFY.md", &place);
+    assert_eq!(answers(&told).filter(|told| told["reproductions"] == 1).count(), 2, "{told}");
+    assert!(told.contains("reproduced: ") && told.contains("planner 59.55"), "{told}");
+}
+
+/// What those who make proofs are told to type works in this order.
+#[test]
+fn the_guide_for_those_who_prove_is_true() {
+    let place = Place::new();
+    let told = typed("PROOFS.md", &place);
+    let good: Vec<Value> = answers(&told).filter(|told| told["kind"] == FINISHED).collect();
+    assert!(good.len() == 6 && good.iter().all(|told| told["ok"] == true), "{told}");
+    assert_eq!(good.iter().filter(|told| told["reproductions"] == 1).count(), 1, "{told}");
+    assert!(good.iter().any(|told| told["trust"].as_str().unwrap().starts_with("chain:")), "{told}");
+    assert!(place.path("published/checkpoint").exists());
+}
+
+/// Types the blocks of a guide in its order; yields all that was printed.
+fn typed(guide: &str, place: &Place) -> String {
+    let guide = fs::read_to_string(root().join("docs").join(guide)).unwrap();
     let bin = Path::new(env!("CARGO_BIN_EXE_resonetics")).parent().unwrap();
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
-    let mut told = Vec::new();
+    let mut told = String::new();
     for block in guide.split("```sh\n").skip(1) {
-        for line in block.split("```").next().unwrap().lines() {
-            let mut shell = Command::new("sh");
-            let ran =
-                shell.args(["-ec", line]).env("PATH", &path).current_dir(place.path("")).output().unwrap();
-            assert!(ran.status.success(), "{line}: {ran:?}");
-            told.push(String::from_utf8(ran.stdout).unwrap());
-        }
+        let block = block.split("```").next().unwrap();
+        let mut shell = Command::new("sh");
+        // The exit status of each line counts.
+        shell.args(["-ec", block]).env("PATH", &path).current_dir(place.path(""));
+        let ran = shell.output().unwrap();
+        assert!(ran.status.success(), "{block}: {ran:?}");
+        told += &String::from_utf8(ran.stdout).unwrap();
     }
-    assert!(told.len() >= 9, "{told:?}");
-    let counted = told.iter().filter_map(|text| serde_json::from_str::<Value>(text).ok());
-    let counts = counted.filter(|told| told["reproductions"] == 1).count();
-    assert_eq!(counts, 2, "{told:?}");
-    assert!(told.iter().any(|text| text.contains("reproduced: ")), "{told:?}");
+    told
+}
+
+/// The lines that are JSON.
+fn answers(told: &str) -> impl Iterator<Item = Value> {
+    told.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok())
 }
 
 /// Files that are committed; none where this is no clone.

@@ -21,7 +21,7 @@ const ANALYZED: [&str; 7] = ["gardener", "benchmark", "controls", "drift", "eval
 /// good, which what it yields says.
 ///
 /// # Errors
-/// Those of [`verify`]; [`Error::Refused`] if `out` holds anything; any I/O error.
+/// Those of [`verify`](super::verify()); [`Error::Refused`] if `out` holds anything; any I/O error.
 pub fn restore(dir: &Path, out: &Path) -> Result<Verified, Error> {
     restored(dir, out, None)
 }

@@ -4,11 +4,15 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use resonetics_lumen::proof::chain::{Chain, certificates, fingerprint};
 use resonetics_lumen::proof::file::{By, beside, prove};
+use resonetics_lumen::proof::key::Public;
 use resonetics_lumen::proof::statement::{Built, Statement};
+use resonetics_lumen::proof::verdict::Weight;
+use resonetics_lumen::resonance::timing::seconds_of;
 use resonetics_runs::Error;
 use resonetics_runs::files::check_new;
-use resonetics_runs::run_dir::commit;
+use resonetics_runs::run_dir::{commit, seconds};
 
 use super::passphrase::{Certificates, Signing};
 use crate::commands::rerun::compared_files;
@@ -41,6 +45,9 @@ pub fn run(args: &ProveArgs) -> Result<(), Error> {
     let key = args.signing.key()?;
     let (log, origin) = (args.signing.log.as_path(), args.signing.origin.as_deref());
     let (formerly, chain) = (args.signing.formerly()?, args.certificates.read()?);
+    if let (Some(chain), Some(finished)) = (&chain, statement.finished_on().and_then(seconds_of)) {
+        holds(chain, &key.public(), finished as u64)?;
+    }
     let by = By { key: &key, log, origin, formerly: formerly.as_ref(), chain: chain.as_ref() };
     let proof = prove(&statement, &by, &path)?;
     say(format_args!(
@@ -51,6 +58,26 @@ pub fn run(args: &ProveArgs) -> Result<(), Error> {
         log.display(),
         key.public().id()
     ))
+}
+
+/// Refuses certificates that no checker would take for this statement.
+fn holds(chain: &Chain, key: &Public, finished: u64) -> Result<(), Error> {
+    let root = certificates(&chain.certificates).and_then(|all| all.last().map(fingerprint));
+    let held = chain.held(&root.unwrap_or_default(), finished, seconds() as u64);
+    let wrong: Vec<&str> =
+        held.reasons.iter().filter(|(weight, _)| *weight == Weight::Wrong).map(|(_, why)| *why).collect();
+    if !wrong.is_empty() {
+        return Err(Error::Refused(format!(
+            "with these certificates nobody would take the proof: {}; issue a certificate first, and then run",
+            wrong.join("; ")
+        )));
+    }
+    match held.signer {
+        Some((signer, _)) if signer != *key => Err(Error::Refused(
+            "the certificate is of another key than the one that signs: choose that with --keys".to_owned(),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// What this program is.

@@ -15,7 +15,7 @@ pub struct RemoteArgs {
     /// AZURE_...)
     #[arg(long, value_name = "URL", required_unless_present = "remote_config")]
     pub remote: Option<String>,
-    /// A TOML file of yours with a table [remote]: url, endpoint, region, server_side_encryption, kms_key_id,
+    /// A TOML file of yours with a table `[remote]`: url, endpoint, region, server_side_encryption, kms_key_id,
     /// retry_wait_seconds
     #[arg(long, value_name = "FILE")]
     pub remote_config: Option<PathBuf>,

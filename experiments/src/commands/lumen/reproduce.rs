@@ -7,6 +7,7 @@ use resonetics_lumen::proof::check::{Asked, Ends, check};
 use resonetics_lumen::proof::digest::digest;
 use resonetics_lumen::proof::file::{By, MOST, Proof, beside, prove, run_of};
 use resonetics_lumen::proof::key::Secret;
+use resonetics_lumen::proof::log::{CHECKPOINT, Log};
 use resonetics_lumen::proof::statement::{Statement, Subject};
 use resonetics_runs::Error;
 use resonetics_runs::files::read;
@@ -99,6 +100,18 @@ fn own_key(args: &ReproduceArgs, shown: &str) -> Result<Option<Secret>, Error> {
         return Err(Error::Refused(format!(
             "the key {id} signed {shown} itself: that a run was repeated counts under the key of somebody else; choose it with --keys"
         )));
+    }
+    // Before the work: a log takes entries from its own key alone.
+    let log = &args.signing.log;
+    if log.join(CHECKPOINT).exists() {
+        let keys: Vec<_> = args.signing.formerly()?.into_iter().chain([key.public()]).collect();
+        Log::open(log, &keys).map_err(|error| match error {
+            Error::Unknown(_) => Error::Refused(format!(
+                "{} is the log of another key: choose a log of your own with --log",
+                log.display()
+            )),
+            error => error,
+        })?;
     }
     Ok(Some(key))
 }
