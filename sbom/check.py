@@ -19,6 +19,11 @@ for bill in bills:
     assert problem is None, f"{bill.name}: {problem}"
     bom = Bom.from_json(json.loads(text))
     bom.validate()
+    # What the validator takes: a name twice, a hash of another length.
+    names = [component["bom-ref"] for component in json.loads(text)["components"]]
+    assert len(set(names)) == len(names), f"{bill.name}: a component is there twice"
+    hashes = [one["content"] for component in json.loads(text)["components"] for one in component.get("hashes", [])]
+    assert hashes and all(len(one) == 64 for one in hashes), f"{bill.name}: a SHA-256 has another length"
     known = {component.bom_ref.value for component in bom.components} | {bom.metadata.component.bom_ref.value}
     needed = {on.ref.value for one in bom.dependencies for on in one.dependencies}
     assert needed <= known, f"{bill.name}: {sorted(needed - known)} is nowhere described"
