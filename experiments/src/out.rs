@@ -1,7 +1,7 @@
 //! Lines on standard output.
 
 use std::fmt::Arguments;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal as _, Write};
 use std::path::Path;
 
 use resonetics_runs::error::{self, Error};
@@ -13,7 +13,33 @@ use resonetics_runs::error::{self, Error};
 /// # Errors
 /// [`Error::Failed`] if standard output cannot be written, a full disk for one.
 pub fn say(line: Arguments<'_>) -> Result<(), Error> {
-    said(&mut io::stdout().lock(), line)
+    let mut out = io::stdout().lock();
+    if out.is_terminal() {
+        said(&mut out, format_args!("{}", harmless(&line.to_string())))
+    } else {
+        said(&mut out, line)
+    }
+}
+
+/// `text` without what would move a terminal's cursor or write its title: names and settings come from files of others.
+/// Colours of our own stay.
+fn harmless(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let sequence = rest.strip_prefix("\x1b[").and_then(|after| {
+            let end = after.find(|c: char| !(c.is_ascii_digit() || c == ';'))?;
+            after[end..].starts_with('m').then_some(3 + end)
+        });
+        let taken = sequence.unwrap_or(c.len_utf8());
+        if sequence.is_some() || !c.is_control() || matches!(c, '\n' | '\t') {
+            plain.push_str(&rest[..taken]);
+        } else {
+            plain.push('\u{fffd}');
+        }
+        rest = &rest[taken..];
+    }
+    plain
 }
 
 /// Prints a remark beside the result, on standard error: `note(format_args!("{file} is left out"))`.
@@ -23,7 +49,7 @@ pub fn note(line: Arguments<'_>) {
 
 /// Prints `text` on standard error, broken at spaces where that is a terminal too narrow for it.
 pub fn complain(text: &str) {
-    let narrow = terminal_width().map(|width| broken(text, width));
+    let narrow = terminal_width().map(|width| broken(&harmless(text), width));
     // Who closed standard error wants none, and eprintln! would panic.
     let _ = writeln!(io::stderr().lock(), "{}", narrow.as_deref().unwrap_or(text));
 }
@@ -80,6 +106,16 @@ mod tests {
         assert_eq!(broken(text, 80), text);
         assert_eq!(broken(text, 16), "error: unknown\nagent `x`; known\nare:\na-very-long-name-of-one");
         assert_eq!(broken("a b\n\n  c", 80), "a b\n\n  c");
+    }
+
+    #[test]
+    fn what_a_file_names_moves_no_terminal() {
+        assert_eq!(harmless("a\tb\nö"), "a\tb\nö");
+        assert_eq!(harmless("\x1b[1;31mred\x1b[0m"), "\x1b[1;31mred\x1b[0m");
+        assert_eq!(
+            harmless("\x1b]0;title\x07 \x1b[2J \x1b[1;2H \r"),
+            "\u{fffd}]0;title\u{fffd} \u{fffd}[2J \u{fffd}[1;2H \u{fffd}"
+        );
     }
 
     #[test]

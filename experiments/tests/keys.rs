@@ -288,3 +288,103 @@ fn a_log_is_watched_published_and_summed_up() {
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert_eq!(place.run("lumen log stats --log nothing").code, Some(3));
 }
+
+/// What a careless or hostile hand might do to keys, logs and proofs.
+#[test]
+fn nothing_private_and_nothing_of_others_is_written_over_or_given_away() {
+    let place = Place::new();
+    place.ok("lumen keys init --dir keys");
+    place.ok("lumen keys init --dir ca");
+    place.ok("lumen keys issue --ca ca --out ca.pem");
+    place.ok("lumen keys issue --ca ca --root ca.pem --key keys/signer.pub.pem --out chain.pem");
+    place.ok("lumen keys crl --ca ca --root ca.pem --out crl.pem");
+    place.ok("benchmark --episodes 2 --seed 3 --set max_steps=20 --out run");
+    // A private key is no certificate and no list, and what lies beside one in a file stays there.
+    let secret = place.text("keys/signer.pem");
+    for words in ["--chain keys/signer.pem", "--chain chain.pem --crl keys/signer.pem"] {
+        place.refused(&format!("lumen prove run --keys keys {words}"));
+    }
+    place.write("both.pem", secret.clone() + &place.text("chain.pem"));
+    place.ok("lumen prove run --keys keys --chain both.pem --crl crl.pem");
+    let body = secret.lines().nth(1).unwrap();
+    assert!(
+        !place.text("run.proof.json").contains(body) && !place.text("run.proof.json").contains("PRIVATE")
+    );
+    // Of another key, or younger than the run.
+    place.ok("benchmark --episodes 2 --seed 4 --set max_steps=20 --out other");
+    place.ok("lumen keys init --dir keys-2");
+    place.ok("lumen keys issue --ca ca --root ca.pem --key keys-2/signer.pub.pem --out chain-2.pem");
+    let told = place.refused("lumen prove other --keys keys --chain chain-2.pem --crl crl.pem");
+    assert!(told.contains("another key") || told.contains("and then run"), "{told}");
+    // Another root's certificate is not revoked by this one.
+    place.ok("lumen keys init --dir ca-2");
+    place.ok("lumen keys issue --ca ca-2 --out ca-2.pem");
+    let told = place.refused("lumen keys crl --ca ca-2 --root ca-2.pem --revoke chain.pem --out crl-2.pem");
+    assert!(told.contains("not issued by this root"), "{told}");
+    // What lies where something is to be written.
+    let told = place.refused("lumen keys log --log log --out keys/signer.pem");
+    assert!(told.contains("nothing was overwritten"), "{told}");
+    assert_eq!(place.text("keys/signer.pem"), secret);
+    place.ok("lumen keys log --log log --out keys.json");
+    place.ok("lumen keys log --log log --out keys.json");
+    for to in ["log", "log/x", "."] {
+        place.refused(&format!("lumen log publish {to} --log log"));
+    }
+    place.ok("lumen log publish site --log log");
+    place.ok("lumen log publish site --log log");
+    place.write("site/index.html", "mine");
+    let told = place.refused("lumen log publish site --log log");
+    assert!(told.contains("index.html") && place.text("site/index.html") == "mine", "{told}");
+    place.ok("lumen log verify --log log --key keys/signer.pub.pem");
+    // Witnesses have folders of their own, and are somebody else than the log.
+    let witness = "lumen log witness seen --log log --key keys/signer.pub.pem";
+    place.refused(&format!("{witness} --keys keys"));
+    place.ok(&format!("{witness} --keys keys-2"));
+    place.ok(&format!("{witness} --keys keys-2"));
+    let told = place.refused(&format!("{witness} --keys ca"));
+    assert!(told.contains("another witness"), "{told}");
+    // What is about logs says nothing of a signature beside a file.
+    place.ok("lumen sign run/episodes.csv --keys keys");
+    let file = "run/episodes.csv.sig.json --key keys/signer.pub.pem";
+    place.ok(&format!("lumen check-proof {file}"));
+    place.refused(&format!("lumen check-proof {file} --witness keys-2/signer.pub.pem"));
+    // A list of targets that is none.
+    place.write("notes.txt", "mine");
+    let told = place.refused("lumen serve run --port 0 --targets notes.txt --store s.db --ledger r.jsonl");
+    assert!(told.contains("notes.txt") && place.text("notes.txt") == "mine", "{told}");
+}
+
+/// A record that is put into the log again in another spelling says nothing new.
+#[test]
+fn a_record_of_custodians_counts_once() {
+    let place = Place::new();
+    for who in ["keys", "a", "b"] {
+        place.ok(&format!("lumen keys init --dir {who}"));
+    }
+    let who = "--custodian a/signer.pub.pem --custodian b/signer.pub.pem --signer keys/signer.pub.pem";
+    place.ok(&format!("lumen keys root init {who} --out request"));
+    let signed = |name: &str, accept: &str| {
+        for who in ["a", "b"] {
+            place.ok(&format!("lumen keys root sign {name} --dir {who} --out {name}-{who}"));
+        }
+        place.ok(&format!("lumen keys root accept {name} {name}-a {name}-b {accept}"));
+    };
+    signed("request", "--out root.json");
+    place.ok("benchmark --episodes 2 --seed 3 --set max_steps=20 --out run");
+    place.ok("lumen prove run --keys keys");
+    for event in ["open", "close"] {
+        place.ok(&format!("lumen keys root request --root root.json --out {event} record {event}"));
+        signed(event, "--root root.json --log log --log-keys keys");
+    }
+    let state = || place.ok("lumen keys root show root.json --log log").json()["state"].clone();
+    assert_eq!(state(), "sealed");
+    let entry = fs::read(place.path("log/tile/entries/000.p/3")).unwrap();
+    let text = String::from_utf8_lossy(&entry);
+    let begin = text.match_indices("{\"payload\"").nth(1).unwrap().0;
+    let envelope: Value =
+        serde_json::Deserializer::from_str(&text[begin..]).into_iter().next().unwrap().unwrap();
+    place.write("again.json", serde_json::to_string_pretty(&envelope).unwrap());
+    place.ok("lumen log append again.json --log log --keys keys");
+    assert_eq!(place.ok("lumen log head --log log").json()["size"], 4);
+    assert_eq!(state(), "sealed");
+}

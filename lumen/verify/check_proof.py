@@ -53,12 +53,32 @@ class Bad(Exception):
     """What was read is not what it should be."""
 
 
-def need(condition):
+def need(condition, why=""):
     if not condition:
-        raise Bad
+        raise Bad(why)
 
 
 # Text, each thing in one spelling
+
+
+def depth(text):
+    """How deeply lists and objects lie in each other."""
+    deepest = level = 0
+    for mark in re.findall(r'"(?:[^"\\]|\\.)*"|[\[{\]}]', text):
+        level += {"[": 1, "{": 1, "]": -1, "}": -1}.get(mark, 0)
+        deepest = max(deepest, level)
+    return deepest
+
+
+def whole_number(text):
+    """-0 is no whole number where one is asked for."""
+    return -0.0 if text == "-0" else int(text)
+
+
+def finite(text):
+    value = float(text)
+    need(abs(value) != float("inf"))
+    return value
 
 
 def loads(data):
@@ -72,7 +92,11 @@ def loads(data):
         raise Bad
 
     try:
-        value = json.loads(data.decode("utf-8"), object_pairs_hook=once, parse_constant=refuse)
+        text = data.decode("utf-8")
+        need(depth(text) < 128)
+        value = json.loads(
+            text, object_pairs_hook=once, parse_constant=refuse, parse_int=whole_number, parse_float=finite
+        )
         # A half of a pair of surrogates is no text.
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError) as error:
@@ -983,6 +1007,13 @@ def check_signature(signature, asked):
     return verdict
 
 
+def is_detached(data):
+    try:
+        return parse_signature(data) is not None
+    except Bad:
+        return False
+
+
 def check(data, asked):
     try:
         return check_signature(parse_signature(data), asked)
@@ -1042,8 +1073,15 @@ def main():
     parser.add_argument("--reproduction", metavar="FILE", action="append", default=[], help="a proof that it was repeated")
     args = parser.parse_args()
     asked = Asked()
+    if args.crl is not None and args.chain is None:
+        parser.error("--crl goes with --chain: the list of the proof goes with the proof's own certificates")
+    for once in ("--root", "--chain-root", "--chain", "--crl", "--revocations", "--heads", "--cosigned", "--artifact"):
+        if sum(word == once or word.startswith(once + "=") for word in sys.argv[1:]) > 1:
+            parser.error(f"{once} is given twice")
     try:
         data = Path(args.file).read_bytes()
+        about_logs = (args.heads, args.cosigned, *args.witness, *args.consistency, *args.reproduction)
+        need(not (is_detached(data) and any(about_logs)), "what is about logs says nothing of a signature beside a file")
         beside = Path(args.file.removesuffix(".sig.json"))
         if args.artifact is None and args.file.endswith(".sig.json") and beside.exists():
             args.artifact = beside

@@ -13,8 +13,10 @@ use super::bundle::{NotAdded, Packed, Packer};
 use super::calendar::stamp;
 use super::commit::{Made, commit as keep};
 use super::growing::length;
+use super::index;
 use super::manifest::{BUNDLE, Entry, FORMAT, MODE, Manifest, Preset, RunFacts, check_label};
 use super::place::Archive;
+use super::remote::record;
 use super::running::{Snapshot, is_checkpoint, steps, table};
 use super::sealed::{self, BUNDLE_AGE, Seal};
 use super::source::{Attempt, Bytes, Source, attempted, opened, paths};
@@ -104,6 +106,8 @@ fn named(run: &Path) -> Result<(PathBuf, String), Error> {
         )));
     }
     let name = folder.file_name().and_then(|name| name.to_str()).filter(|name| !name.starts_with('.'));
+    // Beside the runs in the folder of archives.
+    let name = name.filter(|name| ![index::FILE, record::FILE].contains(name));
     let name = name.ok_or_else(|| {
         Error::Refused(format!("{shown} cannot be archived under its name; rename the folder"))
     })?;

@@ -190,6 +190,12 @@ fn is_root(root: &Certificate, key: &Public) -> bool {
     ca && signs && is_whole(root) && tbs.issuer() == tbs.subject() && signed_by(root, key)
 }
 
+/// Whether a certificate is one of a signer that this root issued.
+#[must_use]
+pub fn is_of(signer: &Certificate, root: &Certificate) -> bool {
+    key(root).is_some_and(|key| is_signer(signer, root, &key))
+}
+
 fn is_signer(signer: &Certificate, root: &Certificate, root_key: &Public) -> bool {
     let no_ca = extension::<BasicConstraints>(signer).is_some_and(|(critical, it)| critical && !it.ca);
     let signs = extension::<KeyUsage>(signer).is_none_or(|(_, it)| it.digital_signature());

@@ -1,6 +1,8 @@
 //! Records of what was done with the keys of custodians: when, by whom, which seals. One counts once enough custodians
 //! signed it, and then it is in the log.
 
+use std::collections::BTreeSet;
+
 use humantime::parse_rfc3339;
 use resonetics_runs::Error;
 use serde::{Deserialize, Serialize};
@@ -103,9 +105,11 @@ fn is_name(text: &str) -> bool {
 }
 
 /// Whether a record that enough of its root's custodians signed is about this root, and what it says.
-fn about(envelope: &Envelope, root: &Signed) -> Option<Record> {
+fn about(envelope: &Envelope, root: &Signed, seen: &mut BTreeSet<Vec<u8>>) -> Option<Record> {
     let record = Record::parse(&envelope.body).ok().filter(|_| envelope.kind == KIND)?;
-    (record.root_fingerprint == root.fingerprint && root.root.signed(envelope)).then_some(record)
+    let counts = record.root_fingerprint == root.fingerprint && root.root.signed(envelope);
+    // Whoever runs the log could put an old one into another envelope, and so into the log again.
+    (counts && seen.insert(envelope.body.clone())).then_some(record)
 }
 
 /// The state of a root by what a log says: a newer version, or the last record about it; none where it says nothing.
@@ -113,7 +117,7 @@ fn about(envelope: &Envelope, root: &Signed) -> Option<Record> {
 /// # Errors
 /// Any I/O error.
 pub fn state(root: &Signed, log: &Log) -> Result<Option<State>, Error> {
-    let mut state = None;
+    let (mut state, mut seen) = (None, BTreeSet::new());
     log.each(&mut |_, bytes| {
         let Ok(envelope) = Envelope::open(bytes) else { return Ok(()) };
         if let Ok(next) = Signed::of(envelope.clone())
@@ -122,7 +126,7 @@ pub fn state(root: &Signed, log: &Log) -> Result<Option<State>, Error> {
         {
             state = Some(State::Replaced);
         }
-        let Some(record) = about(&envelope, root) else { return Ok(()) };
+        let Some(record) = about(&envelope, root, &mut seen) else { return Ok(()) };
         state = match (record.event.as_str(), state) {
             (_, Some(State::Revoked)) | ("revoke", _) => Some(State::Revoked),
             (_, Some(State::Replaced)) => state,
@@ -163,10 +167,10 @@ pub struct Times {
 /// # Errors
 /// Any I/O error.
 pub fn times(root: &Signed, log: &Log) -> Result<Times, Error> {
-    let (mut current, mut times) = (root.clone(), Times::default());
+    let (mut current, mut times, mut seen) = (root.clone(), Times::default(), BTreeSet::new());
     log.each(&mut |_, bytes| {
         let Ok(envelope) = Envelope::open(bytes) else { return Ok(()) };
-        if let Some(record) = about(&envelope, &current) {
+        if let Some(record) = about(&envelope, &current, &mut seen) {
             let at = parse_rfc3339(&record.ts_utc).ok();
             let at = at.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
             let is_audit = record.event == "audit";

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use resonetics_runs::Error;
-use resonetics_runs::files::write_atomic;
+use resonetics_runs::files::{read, write_atomic};
 use serde::{Deserialize, Serialize};
 
 use super::dsse::Envelope;
@@ -71,8 +71,14 @@ impl KeyLog {
     /// Writes it as `path`, in place of an older one.
     ///
     /// # Errors
-    /// Any I/O error.
+    /// [`Error::Refused`] if something else lies there; any I/O error.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
+        if path.symlink_metadata().is_ok() && KeyLog::parse(&read(path, MOST)?).is_err() {
+            return Err(Error::Refused(format!(
+                "{} is something else than the entries of a log about keys: nothing was overwritten; choose another --out",
+                path.display()
+            )));
+        }
         write_atomic(path, (serde_json::json!(self).to_string() + "\n").as_bytes())
     }
 
@@ -102,7 +108,8 @@ pub fn entries(log: &mut Log) -> Result<Vec<Entry>, Error> {
     found.into_iter().map(entry).collect()
 }
 
-fn is_about_keys(envelope: &Envelope) -> bool {
+/// Whether an envelope says whom to trust: root metadata, or what became of a key.
+pub(crate) fn is_about_keys(envelope: &Envelope) -> bool {
     envelope.kind == root::KIND || KeyEvent::of(envelope).is_some()
 }
 

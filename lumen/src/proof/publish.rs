@@ -26,8 +26,10 @@ pub fn publish(log: &Path, to: &Path) -> Result<u64, Error> {
     let mut source = Log::open(log, &[])?;
     verify(&source, log, &[])?;
     let there = to.symlink_metadata().is_ok();
+    apart(log, to)?;
     if there {
         follows(&mut source, to)?;
+        nothing_else(to)?;
     }
     let name = to
         .file_name()
@@ -52,6 +54,45 @@ pub fn publish(log: &Path, to: &Path) -> Result<u64, Error> {
         return written.and(removed).map(|()| source.head.size);
     }
     written.map(|()| source.head.size)
+}
+
+/// Refuses a folder that is the log's, or one of which is in the other: publishing puts a folder in the place of another.
+fn apart(log: &Path, to: &Path) -> Result<(), Error> {
+    let real = |path: &Path| path.canonicalize().map_err(error::io("read", path));
+    let log = real(log)?;
+    let above = to.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let real_to = match to.symlink_metadata() {
+        Ok(there) if there.is_symlink() => {
+            return Err(Error::Refused(format!(
+                "{} is a link: nothing was overwritten; name the folder that it leads to",
+                to.display()
+            )));
+        }
+        Ok(_) => real(to)?,
+        Err(_) if above.exists() => real(above)?.join(to.file_name().unwrap_or_default()),
+        Err(_) => return Ok(()),
+    };
+    if real_to.starts_with(&log) || log.starts_with(&real_to) {
+        return Err(Error::Refused(format!(
+            "{} lies in the log, or the log in it: nothing was written; choose a folder apart from it",
+            to.display()
+        )));
+    }
+    Ok(())
+}
+
+/// Refuses a folder that holds more than what is published, which would be lost.
+fn nothing_else(to: &Path) -> Result<(), Error> {
+    for entry in fs::read_dir(to).map_err(error::io("read", to))? {
+        let entry = entry.map_err(error::io("read", to))?;
+        if ![CHECKPOINT, "tile", "v1"].iter().any(|ours| entry.file_name() == *ours) {
+            return Err(Error::Refused(format!(
+                "{} is none of ours: nothing was overwritten; move it out of the published folder",
+                entry.path().display()
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Refuses to publish what does not go on from what is there.

@@ -114,7 +114,9 @@ impl Root {
     #[must_use]
     pub fn expires_at(&self) -> Option<u64> {
         // One spelling, in seconds.
-        let moment = parse_rfc3339(&self.expires).ok().filter(|_| self.expires.len() == 20)?;
+        let moment = parse_rfc3339(&self.expires)
+            .ok()
+            .filter(|_| self.expires.len() == 20 && !self.expires.ends_with(":60Z"))?;
         Some(moment.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs())
     }
 

@@ -202,6 +202,20 @@ impl Statement {
         self.definition("externalParameters")?.get("config")?.as_str()
     }
 
+    /// What is said of the run beside its settings and is not so: its command or its seed.
+    #[must_use]
+    pub fn contradiction(&self) -> Option<&'static str> {
+        let settings: toml::Table = self.config()?.parse().ok()?;
+        let external = self.definition("externalParameters")?;
+        let command = settings.get("command").and_then(toml::Value::as_str);
+        if external.get("command").and_then(Value::as_str) != command {
+            return Some("command");
+        }
+        let seed = settings.get("seed").and_then(toml::Value::as_integer).map(|seed| seed.to_string());
+        let said = external.get("seed").and_then(Value::as_str);
+        (seed.is_some() && said.is_some() && said != seed.as_deref()).then_some("seed")
+    }
+
     /// The SHA-256 of the statement that this one reproduces.
     #[must_use]
     pub fn of_statement(&self) -> Option<&str> {

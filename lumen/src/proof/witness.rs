@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use resonetics_runs::files::{sha256, write_atomic};
+use resonetics_runs::files::{sha256, text_within, write_atomic};
 use resonetics_runs::{Error, error};
 
 use super::append::locked;
@@ -16,6 +16,8 @@ use super::note::{Head, Note, cosigned, is_origin};
 
 /// The heads that a witness has seen, in its folder.
 const HEADS: &str = "heads.jsonl";
+/// The most bytes of a checkpoint.
+const MOST: u64 = 1 << 16;
 
 /// Where a witness keeps the last head that it signed of the log of this origin, in its folder `dir`.
 #[must_use]
@@ -68,9 +70,24 @@ pub fn witness(
     let Some(note) = Note::parse(&log.note) else {
         return Err(Error::Failed(format!("the checkpoint of {} is none", head.origin)));
     };
+    if note.signed_by(std::slice::from_ref(&key.public())).is_some() {
+        return Err(Error::Refused(
+            "this key signs the log itself: a witness has a key of their own (--keys)".to_owned(),
+        ));
+    }
+    let place = place(dir, &head.origin);
+    if place.exists() {
+        let before = text_within(&place, MOST)?;
+        let mine = Note::parse(&before).and_then(|note| note.cosigned_by(&key.public())) == Some(true);
+        if !mine {
+            return Err(Error::Refused(format!(
+                "{} is signed by another witness: nothing was overwritten; choose a folder of your own",
+                place.display()
+            )));
+        }
+    }
     // What was signed is known first: a witness that was killed signs no fork.
     heads.keep(&head, &path)?;
-    let place = place(dir, &head.origin);
     if let Some(folder) = place.parent() {
         fs::create_dir_all(folder).map_err(error::io("create", folder))?;
     }

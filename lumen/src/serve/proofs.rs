@@ -16,12 +16,14 @@ use crate::proof::custody::{Times, times};
 use crate::proof::dsse::Envelope;
 use crate::proof::heads::{Heads, Held, held};
 use crate::proof::key::Public;
+use crate::proof::key_log::{Entries, is_about_keys};
 use crate::proof::log::Log;
-use crate::proof::note::Head;
+use crate::proof::note::{Head, Note};
 use crate::proof::root::Signed;
 use crate::proof::statement::{REPRODUCED, Statement};
 use crate::proof::text::hex;
 use crate::proof::tree::{includes, leaf};
+use crate::proof::trust::{Judged, Trust};
 use crate::proof::verify::verify;
 
 /// Entries that are drawn each time.
@@ -80,6 +82,8 @@ impl Proofs {
         let (log, wrong) = match Log::open(&settings.dir, &settings.keys) {
             Ok(log) => (Some(log), None),
             Err(Error::Failed(why)) => (None, Some(why)),
+            // It was there, and its own: now it is gone, or another one's.
+            Err(Error::Unknown(why)) if self.read.is_some() => (None, Some(why)),
             Err(error) => return Err(error),
         };
         self.at = now;
@@ -138,10 +142,27 @@ impl Proofs {
             self.reproduced += u64::from(said.is_some_and(|said| said.build_type() == REPRODUCED));
         }
         self.counted = log.head.size;
-        if let Some(root) = &settings.root {
-            self.custody = times(root, log)?;
+        let Some(root) = &settings.root else { return Ok(()) };
+        self.custody = times(root, log)?;
+        self.believed(log, settings, root)
+    }
+
+    /// Whether the key of the head is still trusted, by what the log says of keys.
+    fn believed(&self, log: &Log, settings: &LogSettings, root: &Signed) -> Result<(), Error> {
+        let mut entries = Entries::new();
+        log.each(&mut |index, bytes| {
+            entries
+                .extend(Envelope::open(bytes).ok().filter(is_about_keys).map(|envelope| (index, envelope)));
+            Ok(())
+        })?;
+        let trust = Trust::of(&[], Some(root), None, &entries);
+        match Note::parse(&log.note).map(|note| trust.of_head(&note)) {
+            Some(Judged::Good { .. }) => Ok(()),
+            _ => Err(Error::Failed(format!(
+                "the key that signs the heads of {} is not, or no longer, one that the root trusts",
+                settings.dir.display()
+            ))),
         }
-        Ok(())
     }
 
     /// Draws entries and asks for the proof that they are in the log.

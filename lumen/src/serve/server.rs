@@ -43,6 +43,18 @@ impl Server {
     /// # Errors
     /// [`Error::Refused`] if the port is taken or the store is none; what the system says.
     pub fn new(settings: Settings) -> Result<Server, Error> {
+        if let Some(path) = settings.targets.as_ref().filter(|path| path.is_file()) {
+            // It is written over each second.
+            let is_ours = resonetics_runs::files::read(path, 1 << 24).is_ok_and(|bytes| {
+                bytes.is_empty() || serde_json::from_slice::<Vec<serde_json::Value>>(&bytes).is_ok()
+            });
+            if !is_ours {
+                return Err(Error::Refused(format!(
+                    "{} is no list of targets: nothing was overwritten; choose another --targets",
+                    path.display()
+                )));
+            }
+        }
         let at = SocketAddr::from((Ipv4Addr::LOCALHOST, settings.port.unwrap_or(USUAL)));
         let refused = |error: io::Error| {
             Error::Refused(format!(

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use resonetics_lumen::proof::check::{Asked, Ends, check};
 use resonetics_lumen::proof::consistency::{self, Consistency};
-use resonetics_lumen::proof::detached::ENDING;
+use resonetics_lumen::proof::detached::{Detached, ENDING};
 use resonetics_lumen::proof::digest::digest;
 use resonetics_lumen::proof::file::{MOST, Proof};
 use resonetics_lumen::proof::heads::Heads;
@@ -64,6 +64,21 @@ pub struct CheckProofArgs {
 
 pub fn run(args: &CheckProofArgs) -> Result<(), Error> {
     let bytes = read(&args.file, MOST)?;
+    let beside = [
+        ("--heads", args.heads.is_some()),
+        ("--witness", !args.witness.is_empty()),
+        ("--cosigned", args.cosigned.is_some()),
+        ("--consistency", !args.consistency.is_empty()),
+        ("--reproduction", !args.reproduction.is_empty()),
+    ];
+    if Detached::parse(&bytes).is_ok()
+        && let Some((option, _)) = beside.iter().find(|(_, given)| *given)
+    {
+        return Err(Error::Refused(format!(
+            "{option} is about logs, and {} is a signature beside a file, which has no place in one: leave it out",
+            args.file.display()
+        )));
+    }
     let artifact = args.artifact.clone().or_else(|| signed(&args.file));
     let artifact = artifact.map(|path| digest(&path)).transpose()?.map(|(_, sum)| sum);
     let keys = public(&args.key)?;

@@ -88,7 +88,16 @@ pub fn crl(args: &CrlArgs) -> Result<(), Error> {
         list(&text_within(path, chain::MOST)?).ok_or_else(none)
     });
     let before = before.transpose()?;
-    let more = args.revoke.iter().map(|path| Ok(first(path)?.tbs_certificate().serial_number().clone()));
+    let more = args.revoke.iter().map(|path| {
+        let one = first(path)?;
+        if !chain::is_of(&one, &root) {
+            return Err(Error::Refused(format!(
+                "the certificate in {} was not issued by this root: its own root has to revoke it",
+                path.display()
+            )));
+        }
+        Ok(one.tbs_certificate().serial_number().clone())
+    });
     let more = more.collect::<Result<Vec<_>, Error>>()?;
     let made = issue::crl(&root, &key, before.as_ref(), &more, &args.reason, seconds() as u64, args.days)?;
     write_new(&args.out, pem(&made)?.as_bytes())?;

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use clap::Args;
 use resonetics_lumen::notify::variable;
-use resonetics_lumen::proof::chain::{Chain, MOST as MOST_CHAIN};
+use resonetics_lumen::proof::chain::{Chain, MOST as MOST_CHAIN, certificates, list};
+use resonetics_lumen::proof::issue::pem;
 use resonetics_lumen::proof::key::{Public, Secret};
 use resonetics_runs::files::text_within;
 use resonetics_runs::{Error, error, interrupt};
@@ -55,8 +56,22 @@ impl Certificates {
     pub fn read(&self) -> Result<Option<Chain>, Error> {
         let text = |path: &Path| text_within(path, MOST_CHAIN);
         let Some(chain) = &self.chain else { return Ok(None) };
-        let crl = self.crl.as_deref().map(text).transpose()?;
-        Ok(Some(Chain { certificates: text(chain)?, crl }))
+        let none = |path: &Path, what: &str| {
+            Error::Refused(format!(
+                "{} holds no {what} in PEM, or something else too; check the path",
+                path.display()
+            ))
+        };
+        // What else a file may hold, a private key for one, must not get into a proof.
+        let read = certificates(&text(chain)?).filter(|all| !all.is_empty());
+        let read = read.ok_or_else(|| none(chain, "certificates"))?;
+        let spelt = read.iter().map(pem).collect::<Result<String, Error>>()?;
+        let of_list = |path: &PathBuf| {
+            let read = list(&text(path)?).ok_or_else(|| none(path, "list of revoked certificates"))?;
+            pem(&read)
+        };
+        let crl = self.crl.as_ref().map(of_list).transpose()?;
+        Ok(Some(Chain { certificates: spelt, crl }))
     }
 }
 

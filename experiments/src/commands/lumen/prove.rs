@@ -35,6 +35,12 @@ pub struct ProveArgs {
 }
 
 pub fn run(args: &ProveArgs) -> Result<(), Error> {
+    if args.run.file_name().is_none() {
+        return Err(Error::Refused(format!(
+            "{} has no name that a proof could have: give the folder from outside of it",
+            args.run.display()
+        )));
+    }
     let path = beside(&args.run);
     check_new(&path)?;
     let statement = if args.files {

@@ -40,6 +40,11 @@ pub fn run(args: &ReproduceArgs, context: Context) -> Result<(), Error> {
     let config = statement
         .config()
         .ok_or_else(|| Error::Refused(format!("{shown} holds no settings: its run cannot be repeated")))?;
+    if let Some(what) = statement.contradiction() {
+        return Err(Error::Failed(format!(
+            "{shown} contradicts itself: its {what} is another one than its settings say; nothing was repeated"
+        )));
+    }
     let (plan, unrecorded) = planned(config, &format!("the run of {shown}"), None)?;
     for agent in unrecorded {
         note(format_args!(

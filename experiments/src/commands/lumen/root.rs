@@ -320,11 +320,15 @@ fn accept(args: &AcceptArgs) -> Result<(), Error> {
             _ => {}
         }
     }
-    taken(args, &text, since)
+    let revoked = match &asks {
+        Asks::Key(KeyEvent::Revoked(revoked)) => Some(&revoked.keyid),
+        _ => None,
+    };
+    taken(args, &text, since, revoked)
 }
 
 /// Writes what was accepted, and appends it to the log.
-fn taken(args: &AcceptArgs, text: &str, since: Option<u64>) -> Result<(), Error> {
+fn taken(args: &AcceptArgs, text: &str, since: Option<u64>, revoked: Option<&String>) -> Result<(), Error> {
     if let Some(out) = &args.out {
         resonetics_runs::files::check_new(out)?;
     }
@@ -332,6 +336,11 @@ fn taken(args: &AcceptArgs, text: &str, since: Option<u64>) -> Result<(), Error>
         log::read_note(dir)?;
         let key = Secret::open(keys, &asked)?;
         let formerly = args.formerly.as_deref().map(Public::read).transpose()?;
+        if revoked == Some(&key.public().id()) {
+            return Err(Error::Refused(
+                "the key in --log-keys is the one that is revoked, and nobody believes a head by a revoked key: let custodians name another one first (`keys root request ... rotate`)".to_owned(),
+            ));
+        }
         let log = Log { dir, key: &key, formerly: formerly.as_ref() };
         let (index, head) = key_change::say(&log, text, since)?;
         say(format_args!("{}", json!({ "index": index, "size": head.size })))?;

@@ -43,7 +43,15 @@ impl Sealing {
         }
         let mut all = self.to_recipient.clone();
         if let Some(path) = &self.recipients {
-            all.append(&mut Seal::recipients(path)?);
+            let read = Seal::recipients(path)?;
+            // What else a file may hold is not told.
+            if Seal::to(&read).is_err() {
+                return Err(Error::Refused(format!(
+                    "{} holds a line that is no recipient of age, or none at all: a line each, age1…",
+                    path.display()
+                )));
+            }
+            all.extend(read);
         } else if all.is_empty() {
             return Ok(None);
         }

@@ -71,6 +71,16 @@ impl Remote {
             Error::Refused(format!("{shown} does not lie as an archive does, ARCHIVES/RUN/TIME-ID"))
         })?;
         let archive = Archive::at(root);
+        if self
+            .folder
+            .as_ref()
+            .is_some_and(|store| store.canonicalize().is_ok_and(|store| store.starts_with(root)))
+        {
+            return Err(Error::Refused(format!(
+                "--remote lies in the folder of archives {}: a copy there is none; choose another place",
+                root.display()
+            )));
+        }
         let known = Records::read(&archive)?.copies(&self.provider, &self.prefix);
         if let Some(copy) = known.into_iter().find(|copy| copy.archive_id == manifest.id && copy.is_of(run))
             && copy.result == Outcome::Ok
