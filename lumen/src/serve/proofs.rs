@@ -144,25 +144,7 @@ impl Proofs {
         self.counted = log.head.size;
         let Some(root) = &settings.root else { return Ok(()) };
         self.custody = times(root, log)?;
-        self.believed(log, settings, root)
-    }
-
-    /// Whether the key of the head is still trusted, by what the log says of keys.
-    fn believed(&self, log: &Log, settings: &LogSettings, root: &Signed) -> Result<(), Error> {
-        let mut entries = Entries::new();
-        log.each(&mut |index, bytes| {
-            entries
-                .extend(Envelope::open(bytes).ok().filter(is_about_keys).map(|envelope| (index, envelope)));
-            Ok(())
-        })?;
-        let trust = Trust::of(&[], Some(root), None, &entries);
-        match Note::parse(&log.note).map(|note| trust.of_head(&note)) {
-            Some(Judged::Good { .. }) => Ok(()),
-            _ => Err(Error::Failed(format!(
-                "the key that signs the heads of {} is not, or no longer, one that the root trusts",
-                settings.dir.display()
-            ))),
-        }
+        believed(log, settings, root)
     }
 
     /// Draws entries and asks for the proof that they are in the log.
@@ -213,6 +195,23 @@ impl Proofs {
             let all = within.peek().is_some().then(|| within.all(|(_, there)| *there));
             samples.add("tlog_inclusion_ok", &[name], all.map(|all| f64::from(u8::from(all))));
         }
+    }
+}
+
+/// Whether the key of the head is still trusted, by what the log says of keys.
+fn believed(log: &Log, settings: &LogSettings, root: &Signed) -> Result<(), Error> {
+    let mut entries = Entries::new();
+    log.each(&mut |index, bytes| {
+        entries.extend(Envelope::open(bytes).ok().filter(is_about_keys).map(|envelope| (index, envelope)));
+        Ok(())
+    })?;
+    let trust = Trust::of(&[], Some(root), None, &entries);
+    match Note::parse(&log.note).map(|note| trust.of_head(&note)) {
+        Some(Judged::Good { .. }) => Ok(()),
+        _ => Err(Error::Failed(format!(
+            "the key that signs the heads of {} is not, or no longer, one that the root trusts",
+            settings.dir.display()
+        ))),
     }
 }
 
