@@ -4,6 +4,9 @@ use std::fs;
 
 use resonetics_lumen::proof::append::Writer;
 use resonetics_lumen::proof::key::{PUBLIC, Public, Secret};
+use resonetics_lumen::proof::key_event::{KeyEvent, Revoked};
+use resonetics_lumen::proof::request::Request;
+use resonetics_lumen::proof::root::{Role, Roles, Root, Signed};
 use resonetics_lumen::serve::{LogSettings, Settings};
 
 use super::support::{Runs, Served};
@@ -11,6 +14,11 @@ use super::support::{Runs, Served};
 fn key(runs: &Runs) -> Secret {
     Secret::create(&runs.path("keys"), None).unwrap();
     Secret::open(&runs.path("keys"), &|| unreachable!()).unwrap()
+}
+
+fn other(runs: &Runs) -> Secret {
+    Secret::create(&runs.path("other"), None).unwrap();
+    Secret::open(&runs.path("other"), &|| unreachable!()).unwrap()
 }
 
 fn append(runs: &Runs, key: &Secret, entries: std::ops::Range<u32>) {
@@ -65,8 +73,10 @@ fn a_log_that_was_replaced_by_another_of_its_key_is_not_what_it_was() {
     let served = watching(&runs);
     served.until("whole", |served| served.sample(OK) == Some(1.0));
     fs::rename(runs.path("log"), runs.path("before")).unwrap();
+    served.until("gone", |served| served.sample(OK) == Some(0.0));
     append(&runs, &key, 100..140);
-    served.until("forked", |served| served.sample(OK) == Some(0.0));
+    served.until("read", |served| served.sample("tlog_entries_total") == Some(40.0));
+    assert_eq!(served.sample(OK), Some(0.0));
     // Put back, it is what it was.
     fs::rename(runs.path("log"), runs.path("other")).unwrap();
     fs::rename(runs.path("before"), runs.path("log")).unwrap();
@@ -77,6 +87,33 @@ fn a_log_that_was_replaced_by_another_of_its_key_is_not_what_it_was() {
     fs::remove_dir_all(runs.path("log")).unwrap();
     append(&runs, &key, 0..20);
     served.until("rolled back", |served| served.sample(OK) == Some(0.0));
+}
+
+#[test]
+fn a_head_by_a_key_that_custodians_revoked_is_not_believed() {
+    let runs = Runs::new();
+    let (key, custodian) = (key(&runs), other(&runs));
+    let role = |key: &Secret| Role { keyids: vec![key.public().id()], threshold: 1 };
+    let root = Root {
+        version: 1,
+        expires: "2100-01-01T00:00:00Z".to_owned(),
+        keys: [&key, &custodian].map(|key| (key.public().id(), key.public().pem())).into_iter().collect(),
+        roles: Roles { root: role(&custodian), signer: role(&key), log: role(&key), approver: role(&key) },
+    };
+    let signed = |request: &Request| request.joined(&[request.signed(&custodian)]).unwrap();
+    let root = Signed::of(signed(&Request::root(&root)).1).unwrap();
+    append(&runs, &key, 0..5);
+    let keys = root.root.keys_of(&root.root.roles.log);
+    let log = Some(LogSettings { dir: runs.path("log"), keys, heads: None, root: Some(root) });
+    let served = Served::start(Settings { log, ..runs.settings() });
+    served.until("whole", |served| served.sample(OK) == Some(1.0));
+    assert!(served.sample("lumen_key_expiry_timestamp{role=\"root\"}").unwrap() > 4e9);
+    let revoked = Revoked { keyid: key.public().id(), reason: "key-compromise".to_owned(), since: Some(0) };
+    let (entry, _) = signed(&Request::key(&KeyEvent::Revoked(revoked)));
+    let mut writer = Writer::open(&runs.path("log"), &key, None).unwrap();
+    writer.append(entry.as_bytes()).unwrap();
+    writer.commit().unwrap();
+    served.until("not believed", |served| served.sample(OK) == Some(0.0));
 }
 
 #[test]
