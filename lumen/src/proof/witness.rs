@@ -46,6 +46,14 @@ pub fn witness(
     }
     let mut log = Log::open(log, keys)?;
     let head = log.head.clone();
+    let Some(note) = Note::parse(&log.note) else {
+        return Err(Error::Failed(format!("the checkpoint of {} is none", head.origin)));
+    };
+    if note.signed_by(std::slice::from_ref(&key.public())).is_some() {
+        return Err(Error::Refused(
+            "this key signs the log itself: a witness has a key of their own (--keys)".to_owned(),
+        ));
+    }
     fs::create_dir_all(dir).map_err(error::io("create", dir))?;
     let _lock = locked(dir)?;
     let path = dir.join(HEADS);
@@ -66,14 +74,6 @@ pub fn witness(
                 head.origin
             )));
         }
-    }
-    let Some(note) = Note::parse(&log.note) else {
-        return Err(Error::Failed(format!("the checkpoint of {} is none", head.origin)));
-    };
-    if note.signed_by(std::slice::from_ref(&key.public())).is_some() {
-        return Err(Error::Refused(
-            "this key signs the log itself: a witness has a key of their own (--keys)".to_owned(),
-        ));
     }
     let place = place(dir, &head.origin);
     if place.exists() {
