@@ -28,6 +28,15 @@ pub(crate) fn cargo_with(
     command.args(arguments).current_dir(root());
     // A document with a broken link is a broken document.
     command.env("RUSTDOCFLAGS", "-D warnings").envs(variable);
+    // What `cargo run` told us of this package: ring's build script looks at such variables, and all that stands on it would be
+    // compiled anew each time that cargo is called now by us and now by hand.
+    for (name, _) in std::env::vars_os() {
+        let of_ours =
+            ["CARGO_MANIFEST_", "CARGO_PKG_"].iter().any(|start| name.to_string_lossy().starts_with(start));
+        if of_ours {
+            command.env_remove(name);
+        }
+    }
     let status = command.status().map_err(|error| format!("cannot run cargo: {error}"))?;
     if !status.success() {
         return Err(format!("{what} ({status})"));
