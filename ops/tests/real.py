@@ -72,9 +72,7 @@ def main():
             threading.Thread(target=again_and_again, args=(run,), daemon=True).start()
             # How a run slows down is known of 20 stretches in its first quarter: of twenty seconds at work.
             time.sleep(max(0, began + 32 - time.monotonic()))
-            run("lumen", "keys", "init", "--dir", "keys")
-            run("lumen", "prove", "runs/base", "--keys", "keys")
-            log = "--log log --log-key keys/signer.pub.pem".split()
+            log = proven_and_kept(folder, lambda words: run("lumen", *words.split()))
             start("lumen", "serve", "runs", "--port", "0", *log, log="serve.log")
             serve = folder / "serve.log"
             wait(lambda: "http://" in serve.read_text(), 30, "lumen serve")
@@ -104,6 +102,28 @@ def main():
                     child.send_signal(signal.SIGCONT)
                     child.kill()
                     child.wait()
+
+
+def proven_and_kept(folder, lumen):
+    """A proof in a log, custodians who audited, a certificate, an archive with a copy; the options that show all that."""
+    for key in ["keys", "a", "b", "ca"]:
+        lumen(f"keys init --dir {key}")
+    lumen("keys issue --ca ca --out ca.pem")
+    lumen("keys issue --ca ca --root ca.pem --key keys/signer.pub.pem --out chain.pem")
+    lumen("prove runs/base --keys keys")
+    lumen("keys root init --custodian a/signer.pub.pem --custodian b/signer.pub.pem --signer keys/signer.pub.pem --out root")
+    accepted = {"root": "--out root.json", "audit": "--root root.json --log log --log-keys keys"}
+    for request, how in accepted.items():
+        if request == "audit":
+            lumen("keys root request --root root.json --out audit record audit")
+        for custodian in ["a", "b"]:
+            lumen(f"keys root sign {request} --dir {custodian} --out {request}-{custodian}")
+        lumen(f"keys root accept {request} {request}-a {request}-b {how}")
+    lumen("freeze runs/base")
+    (folder / "copies").mkdir()
+    (archive,) = (folder / "archive/base").iterdir()
+    lumen(f"push archive/base/{archive.name} --remote copies --plain")
+    return "--log log --root root.json --chain chain.pem --archive archive".split()
 
 
 def now_and_then(child):
