@@ -66,10 +66,8 @@ pub(super) struct Proofs {
     read: Option<(f64, Head)>,
     /// What custodians did.
     custody: Times,
-    /// Entries that were looked at for `reproduced`.
-    counted: u64,
     /// What it was seen to be.
-    seen: Vec<Head>,
+    seen: Option<Head>,
 }
 
 impl Proofs {
@@ -117,7 +115,7 @@ impl Proofs {
         seen.sort_unstable();
         seen.dedup();
         let shown = settings.dir.display();
-        if self.seen.iter().any(|head| head.origin != log.head.origin) {
+        if self.seen.as_ref().is_some_and(|head| head.origin != log.head.origin) {
             return Err(Error::Failed(format!("{shown} is another log than it was: its origin changed")));
         }
         let sizes: Vec<u64> =
@@ -135,16 +133,19 @@ impl Proofs {
             }
         }
         // One head is enough: what was seen at a smaller size is in it.
-        self.seen = vec![log.head.clone()];
-        for index in self.counted..log.head.size {
-            let entry = log.entry(index)?;
-            let said = Envelope::open(&entry).ok().and_then(|envelope| Statement::parse(&envelope.body).ok());
-            self.reproduced += u64::from(said.is_some_and(|said| said.build_type() == REPRODUCED));
-        }
-        self.counted = log.head.size;
+        self.seen = Some(log.head.clone());
+        let (mut reproduced, mut keys) = (0, Entries::new());
+        log.each(&mut |index, bytes| {
+            let Ok(envelope) = Envelope::open(bytes) else { return Ok(()) };
+            let said = Statement::parse(&envelope.body);
+            reproduced += u64::from(said.is_ok_and(|said| said.build_type() == REPRODUCED));
+            keys.extend(is_about_keys(&envelope).then_some((index, envelope)));
+            Ok(())
+        })?;
+        self.reproduced = reproduced;
         let Some(root) = &settings.root else { return Ok(()) };
         self.custody = times(root, log)?;
-        believed(log, settings, root)
+        believed(log, settings, root, &keys)
     }
 
     /// Draws entries and asks for the proof that they are in the log.
@@ -199,13 +200,8 @@ impl Proofs {
 }
 
 /// Whether the key of the head is still trusted, by what the log says of keys.
-fn believed(log: &Log, settings: &LogSettings, root: &Signed) -> Result<(), Error> {
-    let mut entries = Entries::new();
-    log.each(&mut |index, bytes| {
-        entries.extend(Envelope::open(bytes).ok().filter(is_about_keys).map(|envelope| (index, envelope)));
-        Ok(())
-    })?;
-    let trust = Trust::of(&[], Some(root), None, &entries);
+fn believed(log: &Log, settings: &LogSettings, root: &Signed, keys: &Entries) -> Result<(), Error> {
+    let trust = Trust::of(&[], Some(root), None, keys);
     match Note::parse(&log.note).map(|note| trust.of_head(&note)) {
         Some(Judged::Good { .. }) => Ok(()),
         _ => Err(Error::Failed(format!(
