@@ -694,3 +694,53 @@ fn what_a_learner_fails_at_is_what_the_trainer_says() {
     let problem = trainer.save().unwrap_err();
     assert!(problem.contains("cannot save on the device cuda:0"), "{problem}");
 }
+
+/// Nothing that the policy follows from moves while it is only observed, and the rest does.
+#[test]
+fn who_observes_learns_nothing() {
+    for schedule in SCHEDULES {
+        let mut trainer = trainer(&cluster(), config(schedule), 1);
+        updates(&mut trainer, 2);
+        let before = trainer.save().unwrap();
+        trainer.set_in_force(&config(schedule), 1.0, true);
+        for _ in 0..3 {
+            let update = trainer.update().unwrap();
+            assert_eq!(
+                (update.learning_rate, update.terms.approx_kl.abs() < 1e-6),
+                (0.0, true),
+                "{update:?}"
+            );
+            assert!(update.minibatches > 0 && update.terms.value > 0.0, "{update:?}");
+        }
+        let after = trainer.save().unwrap();
+        for tensor in before.arrays.tensors.iter().filter(|tensor| tensor.name != "discounted") {
+            let now = after.arrays.tensors.iter().find(|other| other.name == tensor.name).unwrap();
+            assert_eq!(tensor, now, "{schedule:?}");
+        }
+        assert_eq!(before.arrays.wide, after.arrays.wide);
+        assert_ne!(before.arrays.bytes, after.arrays.bytes);
+        trainer.set_in_force(&config(schedule), 1.0, false);
+        trainer.update().unwrap();
+        assert_ne!(trainer.save().unwrap().arrays.tensors, after.arrays.tensors);
+    }
+}
+
+/// A gain of a power of two is, to the bit, a rate of so many times; and what is in force as before changes nothing.
+#[test]
+fn a_gain_is_a_rate_of_so_many_times() {
+    let at = |rate: f64| TrainConfig { learning_rate: rate, ..config(Schedule::Fixed) };
+    let trained = |change: &dyn Fn(&mut Trainer<K8sEnv>)| {
+        let mut trainer = trainer(&cluster(), at(0.004), 1);
+        updates(&mut trainer, 2);
+        change(&mut trainer);
+        updates(&mut trainer, 2);
+        bits(&trainer.save().unwrap()).0
+    };
+    let plain = trained(&|_| {});
+    assert_eq!(trained(&|trainer| trainer.set_in_force(&at(0.004), 1.0, false)), plain);
+    let halved = trained(&|trainer| trainer.set_in_force(&at(0.004), 0.5, false));
+    assert_eq!(trained(&|trainer| trainer.set_in_force(&at(0.002), 1.0, false)), halved);
+    assert_ne!(halved, plain);
+    let weighed = TrainConfig { entropy: 0.5, ..at(0.004) };
+    assert_ne!(trained(&|trainer| trainer.set_in_force(&weighed, 1.0, false)), plain);
+}

@@ -87,6 +87,18 @@ pub trait Env: Send {
         Err(SaveError::Unsupported)
     }
 
+    /// Goes on from where `other` is, under this environment's own settings, and writes the observation: what a change of
+    /// settings in the middle of an episode is. `other` has to have the same sizes.
+    ///
+    /// # Errors
+    /// As [`Env::save`] and [`Env::restore`].
+    fn adopt(&mut self, other: &Self, observation: &mut [f32]) -> Result<(), SaveError>
+    where
+        Self: Sized,
+    {
+        self.restore(&other.save()?, observation)
+    }
+
     /// The fewest environments for which another thread is worth waking.
     const PARALLEL_FROM: usize = 64;
 
@@ -223,6 +235,16 @@ pub trait ParallelEnv: Send {
     fn restore(&mut self, _saved: &[u8], _out: Agents<'_>) -> Result<(), SaveError> {
         Err(SaveError::Unsupported)
     }
+    /// As [`Env::adopt`]; writes what `reset` writes.
+    ///
+    /// # Errors
+    /// As [`Env::adopt`].
+    fn adopt(&mut self, other: &Self, out: Agents<'_>) -> Result<(), SaveError>
+    where
+        Self: Sized,
+    {
+        self.restore(&other.save()?, out)
+    }
     /// As [`Env::batch`].
     fn batch<W: Work>(work: W) -> W::Output {
         work.run()
@@ -286,6 +308,10 @@ impl<E: Env> ParallelEnv for E {
 
     fn restore(&mut self, saved: &[u8], out: Agents<'_>) -> Result<(), SaveError> {
         Env::restore(self, saved, out.observations)
+    }
+
+    fn adopt(&mut self, other: &Self, out: Agents<'_>) -> Result<(), SaveError> {
+        Env::adopt(self, other, out.observations)
     }
 
     #[inline(always)]

@@ -109,7 +109,7 @@ where
     }
 }
 
-fn random(number: u64) -> Stream {
+pub(super) fn random(number: u64) -> Stream {
     Stream::new(Key::new(number, Domain::Space, 0))
 }
 

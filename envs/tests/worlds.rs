@@ -2,6 +2,7 @@
 //! each other. `cargo test -p resonetics-envs --test worlds saved::` runs those of a file.
 
 mod brain_forward;
+mod changed;
 mod checker;
 mod config;
 mod digest;

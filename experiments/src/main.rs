@@ -8,6 +8,7 @@ mod out;
 mod progress;
 mod serve;
 mod study;
+mod telling;
 mod trace;
 mod view;
 mod watching;

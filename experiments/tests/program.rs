@@ -44,6 +44,7 @@ mod signals;
 mod study;
 mod sweeps;
 mod terminal;
+mod told;
 mod traces;
 mod training;
 mod watching;

@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod event;
 pub mod event_v2;
 pub mod follow;
+pub mod gate;
 mod http;
 pub mod ledger;
 pub mod log;

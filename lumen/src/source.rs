@@ -70,6 +70,11 @@ impl Source {
         }
     }
 
+    /// The level that holds.
+    pub fn level(&self) -> Option<Level> {
+        self.level.level()
+    }
+
     /// Takes in events that it wrote before it went on.
     pub fn remember(&mut self, events: &[Event]) {
         let entity = self.about.entity.clone();

@@ -24,7 +24,9 @@
 //! and reports it feeds. The program `resonetics` and other front ends depend on it.
 
 pub mod benchmark;
+pub mod chain;
 pub mod claim;
+pub mod commands;
 pub mod config_toml;
 pub mod episodes;
 pub mod error;

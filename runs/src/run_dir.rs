@@ -145,7 +145,7 @@ fn trace_of(record: &Value) -> Option<String> {
     record.get("trace_id")?.as_str().filter(|text| trace::is_trace_id(text)).map(str::to_owned)
 }
 
-fn now() -> String {
+pub(crate) fn now() -> String {
     format_rfc3339_millis(SystemTime::UNIX_EPOCH + since_1970()).to_string()
 }
 

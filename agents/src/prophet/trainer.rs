@@ -37,6 +37,10 @@ pub struct Trainer<E> {
     pub(super) envs: VecEnv<E>,
     pub(super) batch: Batch,
     prototype: E,
+    /// What the learning rate is multiplied by.
+    gain: f64,
+    /// Whether rollouts are played and nothing is learned from them.
+    observing: bool,
     pub(super) observation_normalizer: Normalizer,
     pub(super) return_normalizer: Normalizer,
     /// `[N]`: discounted sum of each row's rewards.
@@ -104,6 +108,8 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
             envs,
             batch,
             prototype,
+            gain: 1.0,
+            observing: false,
         })
     }
 
@@ -126,6 +132,25 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         self.total_steps = total_steps;
     }
 
+    /// From the next update on trains by `config`, which may differ in what shapes neither rollouts nor networks: rates,
+    /// weights, clips, epochs, the minibatch. The learning rate is multiplied by `gain` (0 or more); while `observing`
+    /// rollouts are played and looked at, and nothing is learned from them: policy and normalisers stay as they are.
+    pub fn set_in_force(&mut self, config: &TrainConfig, gain: f64, observing: bool) {
+        self.config.clone_from(config);
+        (self.gain, self.observing) = (gain, observing);
+    }
+
+    /// From the next update on the environments go on, from where they are, under the settings of `trained`; the policy is
+    /// measured in copies of `measured`.
+    ///
+    /// # Errors
+    /// If they have other sizes; nothing has changed then.
+    pub fn change_worlds(&mut self, trained: &E, measured: &E) -> Result<(), String> {
+        self.envs.change_to(trained, &mut self.batch).map_err(|error| error.to_string())?;
+        self.prototype = measured.clone();
+        Ok(())
+    }
+
     /// Steps of single environments in a rollout.
     pub fn steps_per_update(&self) -> u64 {
         (self.config.num_envs * self.config.horizon) as u64
@@ -145,7 +170,7 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         let update = self.learn()?;
         lap = Lap::start();
         // The next rollout is seen with what this one has shown.
-        if self.config.normalize_observations {
+        if self.config.normalize_observations && !self.observing {
             self.observation_normalizer.update(&self.rollout.raw, &self.rollout.alive);
         }
         lap.to(&mut self.timings.assembly);
@@ -235,7 +260,9 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
     fn normalize_rewards(&mut self) {
         if self.config.normalize_returns {
             let Rollout { discounted, alive, rewards, .. } = &mut self.rollout;
-            self.return_normalizer.update(discounted, alive);
+            if !self.observing {
+                self.return_normalizer.update(discounted, alive);
+            }
             let scale = self.return_normalizer.scales()[0];
             for reward in rewards {
                 *reward = (*reward * scale).clamp(-10.0, 10.0);
@@ -276,7 +303,9 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         let mut sums = Vec::new();
         let mut noise = Vec::new();
         let mut lap = Lap::start();
-        'epochs: for epoch in 0..self.config.epochs {
+        // Who only observes looks at each sample once.
+        let epochs = if self.observing { 1 } else { self.config.epochs };
+        'epochs: for epoch in 0..epochs {
             let turn = self.counters.updates * self.config.epochs as u64 + epoch as u64;
             shuffle(Purpose::Order.key(self.seed).derive(0, turn), &mut order);
             let flow_key = Purpose::Flow.key(self.seed).derive(0, turn);
@@ -309,6 +338,9 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
                     return Err(NonFinite { update, loss, gradient_norm }.into());
                 }
                 sums.push(terms);
+                if self.observing {
+                    continue;
+                }
                 if self.config.target_kl > 0.0 && terms.approx_kl > 1.5 * self.config.target_kl {
                     break 'epochs;
                 }
@@ -318,7 +350,7 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         }
         let terms = mean_terms(&sums);
         // Where nobody was asked nothing was learned, and there is nothing to adapt to.
-        if !sums.is_empty() {
+        if !sums.is_empty() && !self.observing {
             self.adapt(&terms);
         }
         let means = self.counters.means();
@@ -340,7 +372,11 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
     fn learning_rate(&mut self, progress: f64, asked: &[u32]) -> f64 {
         let TrainConfig { learning_rate, learning_rate_final, .. } = self.config;
         let key = Purpose::Dropout.key(self.seed).derive(0, self.counters.updates);
+        if self.observing {
+            return 0.0;
+        }
         let rate = match (self.config.schedule, &mut self.risk_rate) {
+            (Schedule::Fixed, _) => learning_rate,
             (Schedule::Linear, _) => mix(learning_rate, learning_rate_final, progress),
             (Schedule::Prophet, Some(risk_rate)) => {
                 let actions = self.envs.action_space().n;
@@ -348,7 +384,7 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
             }
             _ => self.counters.learning_rate,
         };
-        rate * 0.5_f64.powi(self.counters.rollbacks as i32)
+        rate * self.gain * 0.5_f64.powi(self.counters.rollbacks as i32)
     }
 
     /// What an update's terms change for the next one.

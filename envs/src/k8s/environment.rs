@@ -88,7 +88,14 @@ impl Env for K8sEnv {
     }
 
     fn restore(&mut self, saved: &[u8], observation: &mut [f32]) -> Result<(), SaveError> {
-        self.unseal(saved)?;
+        self.unseal_as(saved, false)?;
+        self.observe(observation);
+        Ok(())
+    }
+
+    /// A shield that was not there before begins as it does at a reset.
+    fn adopt(&mut self, other: &K8sEnv, observation: &mut [f32]) -> Result<(), SaveError> {
+        self.unseal_as(&other.sealed()?, true)?;
         self.observe(observation);
         Ok(())
     }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::slice::{Shape, Slice, Tally};
 use super::{Autoreset, Batch, VecEnv};
-use crate::env::ParallelEnv;
+use crate::env::{Agents, ParallelEnv};
 use crate::saved::{Kind, SaveError, ensure, open, seal};
 
 #[derive(Serialize, Deserialize)]
@@ -60,6 +60,36 @@ impl<E: ParallelEnv> VecEnv<E> {
     }
 }
 
+impl<E: ParallelEnv + Clone> VecEnv<E> {
+    /// Every lane goes on from where it is under the settings of `prototype`, an environment of the same sizes: what a
+    /// change of settings in the middle of episodes is. Writes into `batch` what [`VecEnv::restore`] writes.
+    ///
+    /// # Errors
+    /// [`SaveError::Foreign`] for other sizes, and if a lane does not fit; nothing has changed then.
+    ///
+    /// # Panics
+    /// If `batch` has other shapes than [`VecEnv::batch`].
+    pub fn change_to(&mut self, prototype: &E, batch: &mut Batch) -> Result<(), SaveError> {
+        let lanes = self.len();
+        let mut changed =
+            VecEnv::new(vec![prototype.clone(); lanes], self.autoreset).map_err(SaveError::Foreign)?;
+        let same = (changed.shape, &changed.observation_space, changed.state_len)
+            == (self.shape, &self.observation_space, self.state_len);
+        ensure(same, || "the settings that are to hold from now on have other sizes".to_owned())?;
+        let shape = self.shape;
+        // Into a batch of its own first: a lane that does not fit leaves all as it was.
+        let mut written = self.batch();
+        let mut slice = changed.whole(&mut written);
+        for (lane, &tally) in self.tallies.iter().enumerate() {
+            let adopted = self.look(lane, |env| slice.adopt(shape, lane, env, tally));
+            adopted.map_err(|error| of_lane(lane, error))?;
+        }
+        *self = changed;
+        *batch = written;
+        Ok(())
+    }
+}
+
 fn of_lane(lane: usize, error: SaveError) -> SaveError {
     match error {
         SaveError::Unsupported => error,
@@ -70,8 +100,23 @@ fn of_lane(lane: usize, error: SaveError) -> SaveError {
 
 impl<E: ParallelEnv> Slice<'_, E> {
     fn restore(&mut self, shape: Shape, lane: usize, saved: &[u8], tally: Tally) -> Result<(), SaveError> {
+        self.put(shape, lane, tally, |env, agents| env.restore(saved, agents))
+    }
+
+    fn adopt(&mut self, shape: Shape, lane: usize, other: &E, tally: Tally) -> Result<(), SaveError> {
+        self.put(shape, lane, tally, |env, agents| env.adopt(other, agents))
+    }
+
+    /// Lets `into` bring the environment of `lane` to where its episode is, as `tally` says.
+    fn put(
+        &mut self,
+        shape: Shape,
+        lane: usize,
+        tally: Tally,
+        into: impl FnOnce(&mut E, Agents<'_>) -> Result<(), SaveError>,
+    ) -> Result<(), SaveError> {
         self.change(shape, lane, |env, mut agents| {
-            env.restore(saved, agents.reborrow())?;
+            into(env, agents.reborrow())?;
             agents.rewards.fill(0.0);
             agents.died.fill(false);
             Ok(())

@@ -43,7 +43,7 @@ pub(super) struct Slice<'a, E> {
 }
 
 /// Sizes that every slice shares.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shape {
     pub(super) agents: usize,
     pub(super) observation: usize,

@@ -178,7 +178,7 @@ pub fn execute(plan: &DriftPlan, dir: &Path, device: &str, monitor: Option<&Moni
             let csv_bytes = csv.sync()?;
             let (state, arrays) = drift.save().map_err(Error::Failed)?;
             let numbers = Numbers { drift: state, summary: summary.clone() };
-            let checkpoint = Checkpoint { csv_bytes, best: None, numbers, arrays };
+            let checkpoint = Checkpoint { csv_bytes, best: None, reached: None, kept: None, numbers, arrays };
             let (sha256, removed) = checkpoints.write(drift.steps(), &checkpoint, false)?;
             if let Some(watch) = &mut watch {
                 watch.checkpoint(drift.steps(), &sha256, &removed);

@@ -1,5 +1,7 @@
 //! `gardener`: gardens over many generations, logged as `resonetics_data.csv` (RULES section 2.3).
 
+mod told;
+
 use std::path::Path;
 
 use clap::Args;
@@ -13,6 +15,7 @@ use resonetics_envs::risk::Verdict;
 use resonetics_lumen::log::{Full, Log};
 use resonetics_lumen::source::world::Episodes;
 use resonetics_lumen::source::{closed, run_name};
+use resonetics_runs::commands::Told;
 use resonetics_runs::error::{self, Error};
 use resonetics_runs::files::{CsvFile, cell, write_new};
 use resonetics_runs::garden_csv;
@@ -22,11 +25,13 @@ use resonetics_runs::plan::{Gardener, Plan};
 use resonetics_runs::rollout::{Playable, Rollout, Watches};
 use resonetics_runs::trained::TrainedAgents;
 
+use self::told::Garden;
 use super::context::Context;
 use super::kept::kept;
 use super::typed::{ActingArgs, LumenArgs, OutArgs, SeedArgs, WorldArgs, seed, whole};
 use crate::out::{note, say};
 use crate::progress::Bar;
+use crate::telling::{asked, inbox};
 use crate::watching::{shape, tell as tell_watching, thresholds};
 
 /// The columns of `summary.csv`, a row a run.
@@ -156,29 +161,35 @@ fn simulate(
     // The log goes on beyond the loss of the garden: an episode here has no end of its own.
     let env = GardenerEnv::new(config.unending());
     let cells = config.cells() as f64;
-    let mut rollout = Rollout::new(vec![env], plan.checkpoints.policy(&plan.env, &plan.agent, 1)?)?;
+    let rollout = Rollout::new(vec![env], plan.checkpoints.policy(&plan.env, &plan.agent, 1)?)?;
+    let mut garden = Garden::new(rollout, folder, &plan.env)?;
     let mut summary = Summary { seed: plan.seed_of(run), ..Summary::default() };
-    rollout.reset(&[summary.seed]);
+    garden.rollout.reset(&[summary.seed]);
+    // Of several gardens none has a folder that is a run.
+    let inbox = if plan.runs == 1 { inbox(folder) } else { None };
     let mut csv = CsvFile::create(&folder.join("resonetics_data.csv"), &garden_csv::COLUMNS)?;
     let log = plan.lumen.enabled.then(|| Log::create(folder, Full::Wait)).transpose()?;
     let mut lanes = log.as_ref().map(|log| watched(plan, log, run, folder).lanes(0, 1, 1));
     let mut acts = Vec::new();
     for _ in 0..plan.generations {
-        if let Err(interrupted) = interrupt::check() {
+        let heard = interrupt::check().and_then(|()| garden.hear(&|paused| asked(inbox.as_ref(), paused)));
+        if let Err(interrupted) = heard {
             csv.finish()?;
             return Err(interrupted);
         }
-        rollout.step()?;
-        let generation = resonetics_envs::env::ParallelEnv::info(&*rollout.envs.env(0));
+        garden.rollout.step()?;
+        garden.generation += 1;
+        let env = garden.rollout.envs.env(0);
+        let generation = resonetics_envs::env::ParallelEnv::info(&*env);
         csv.row(garden_csv::row(&generation))?;
         if let Some(lanes) = &mut lanes {
             acts.clear();
-            if let Some(telemetry) = rollout.envs.env(0).telemetry(&[], &mut acts) {
+            if let Some(telemetry) = env.telemetry(&[], &mut acts) {
                 lanes.step(0, &telemetry, &acts);
             }
         }
         let dirt = generation.total_entropy / cells;
-        if rollout.envs.env(0).saturated() == config.lost.generations {
+        if env.saturated() == env.world().config().lost.generations {
             if let (None, Some(lanes)) = (summary.lost_at, &mut lanes) {
                 lanes.ended(0, true);
             }

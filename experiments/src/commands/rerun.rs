@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use resonetics_analysis::evaluations;
 use resonetics_lumen::log::METRICS;
+use resonetics_runs::commands::record::{Entry, Record};
 use resonetics_runs::episodes;
 use resonetics_runs::error::{self, Error};
 use resonetics_runs::files::text;
@@ -49,7 +50,11 @@ pub fn run(args: &RerunArgs, context: Context) -> Result<(), Error> {
         .iter()
         .map(|agent| (agent.clone(), plan.checkpoint(agent).unwrap_or_else(|| "unknown".to_owned())))
         .collect();
-    let again = again(&plan, args.out.out.as_deref(), context)?;
+    let told = Record::read(&args.run)?.entries;
+    if !told.is_empty() {
+        say(format_args!("replays what {} was told: {} commands", args.run.display(), told.len()))?;
+    }
+    let again = again(&plan, &told, args.out.out.as_deref(), context)?;
     let differing = compare(&args.run, &before, &again)?;
     if differing.is_empty() {
         return Ok(());
@@ -91,9 +96,12 @@ pub fn planned(text: &str, shown: &str, run: Option<&Path>) -> Result<(Plan, Vec
     Ok((plan, unrecorded))
 }
 
-/// Does what was planned once more; yields the new run's folder.
-pub fn again(plan: &Plan, out: Option<&Path>, context: Context) -> Result<PathBuf, Error> {
-    kept(plan, out, context, None, |dir| execute(plan, dir, context))
+/// Does what was planned once more, and what the run was `told` at the same moments; yields the new run's folder.
+pub fn again(plan: &Plan, told: &[Entry], out: Option<&Path>, context: Context) -> Result<PathBuf, Error> {
+    kept(plan, out, context, None, |dir| {
+        Record::read(dir)?.copied(told)?;
+        execute(plan, dir, context)
+    })
 }
 
 fn execute(plan: &Plan, dir: &Path, context: Context) -> Result<(), Error> {

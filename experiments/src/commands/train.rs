@@ -18,13 +18,14 @@ use super::kept::{tell_finished, told};
 use super::typed::{Learner, LumenArgs, MonitorArgs, OutArgs, Recipe, SeedArgs, WorldArgs, seed, whole};
 use crate::out::say;
 use crate::progress::Bar;
+use crate::telling::{asked, inbox};
 use crate::watching::{tell, thresholds};
 
 #[derive(Debug, Args)]
 pub struct TrainArgs {
     /// Resume the run in this directory from its last checkpoint; only --steps, --device, --threads,
     /// --tensorboard and the monitoring options may be given with it
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["env", "from", "learner", "recipe", "seed", "preset", "config", "sets", "out", "lumen"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["env", "from", "learner", "recipe", "seed", "preset", "config", "sets", "out", "lumen", "gate"])]
     pub resume: Option<PathBuf>,
     /// Start from the networks and normalisers of another training, of its best checkpoint or of DIR@last or
     /// DIR@STEP, with other settings or in another environment; the networks must have the same shapes
@@ -148,6 +149,9 @@ fn runtime<'a>(args: &'a TrainArgs, monitor: Option<&'a Monitor>, bar: &'a Bar) 
 /// Trains to the end and says what came out.
 fn trained(training: Training, plan: &Train, runtime: &Runtime<'_>, context: Context) -> Result<(), Error> {
     let dir = training.dir().to_path_buf();
+    let inbox = inbox(&dir);
+    let asks = |paused: bool| asked(inbox.as_ref(), paused);
+    let runtime = &Runtime { asks: &asks, ..*runtime };
     let outcome = watched(plan, &dir, runtime, |runtime| training.run(runtime));
     runtime.progress.finish();
     let interrupted = matches!(outcome, Err(Error::Interrupted(_)));
@@ -240,7 +244,9 @@ fn watched<T>(
     }
     let watch = Watch::new(plan, dir, thresholds(plan.lumen), &tell);
     let see = |seen: &Seen<'_>| watch.see(seen);
-    let outcome = work(&Runtime { watch: &see, ..*runtime });
+    let kept = || watch.kept();
+    let asks = |paused: bool| [watch.asks(), (runtime.asks)(paused)].into_iter().flatten().collect();
+    let outcome = work(&Runtime { watch: &see, kept: &kept, asks: &asks, ..*runtime });
     watch.finish();
     outcome
 }

@@ -6,13 +6,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use resonetics_agents::prophet::config::TrainConfig;
 use resonetics_runs::Error;
 use resonetics_runs::monitor::{Monitor, USUAL};
 use resonetics_runs::overlay::Overlay;
-use resonetics_runs::plan::Lumen;
 use resonetics_runs::plan::range::{SEED, allowed};
+use resonetics_runs::plan::{Gate, Lumen, Mode};
 use resonetics_runs::setup::{Setup, WorldSettings};
 use resonetics_runs::training::LearnerKind;
 
@@ -59,12 +59,35 @@ pub struct LumenArgs {
     /// Watch the run: its nearness to the loss as events.jsonl and metrics.csv; the same as --set lumen.enabled=true
     #[arg(long)]
     pub lumen: bool,
+    /// What Lumen may do where a training gets worse: off, warn or act (back to a good checkpoint); implies --lumen
+    #[arg(long, value_name = "MODE", value_enum)]
+    pub gate: Option<GateMode>,
+}
+
+/// What a gate may do.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum GateMode {
+    Off,
+    Warn,
+    Act,
+}
+
+impl From<GateMode> for Mode {
+    fn from(mode: GateMode) -> Mode {
+        match mode {
+            GateMode::Off => Mode::Off,
+            GateMode::Warn => Mode::Warn,
+            GateMode::Act => Mode::Act,
+        }
+    }
 }
 
 impl LumenArgs {
     /// What was typed, and `set` elsewhere.
     pub fn over(&self, set: Lumen) -> Lumen {
-        Lumen { enabled: self.lumen || set.enabled, ..set }
+        let enabled = self.lumen || self.gate.is_some() || set.enabled;
+        let mode = self.gate.map_or(set.gate.mode, Mode::from);
+        Lumen { enabled, gate: Gate { mode, ..set.gate }, ..set }
     }
 }
 

@@ -1,14 +1,15 @@
 //! `index.jsonl`: which archives were made and which were deleted, a line each.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 
 use resonetics_runs::Error;
 use resonetics_runs::files::{self, put_aside};
 use serde::{Deserialize, Serialize};
 
 use super::calendar::stamp;
-use super::chain::{Broken, Chain, Link, MOST_BYTES};
 use super::place::{Archive, Found, Said};
+use resonetics_runs::chain::{Broken, Chain, Link, MOST_BYTES};
 
 /// The name of the file.
 pub const FILE: &str = "index.jsonl";
@@ -86,7 +87,15 @@ impl Line {
 }
 
 /// The lines of an index.
-pub type Index = Chain<Line>;
+#[derive(Debug, Default)]
+pub struct Index(Chain<Line>);
+
+impl Deref for Index {
+    type Target = Chain<Line>;
+    fn deref(&self) -> &Chain<Line> {
+        &self.0
+    }
+}
 
 impl Link for Line {
     fn prev(&self) -> &str {
@@ -104,9 +113,9 @@ impl Index {
     /// [`Error::Refused`] for a line that is none, or does not name the one before it.
     pub fn read(archive: &Archive) -> Result<Index, Error> {
         let path = archive.root().join(FILE);
-        let (index, broken) = Index::whole(&path)?;
+        let (index, broken) = Chain::whole(&path)?;
         match broken {
-            None => Ok(index),
+            None => Ok(Index(index)),
             Some(Broken { line, why }) => Err(Error::Refused(format!(
                 "{}, line {line}: {why}; put it back, or make it anew: `resonetics lumen archive --reindex {}`",
                 path.display(),
@@ -129,7 +138,7 @@ impl Index {
 
     /// Adds a line to the file; by who holds the lock.
     pub(super) fn add(&mut self, archive: &Archive, line: Line) -> Result<(), Error> {
-        self.append(&archive.root().join(FILE), line)
+        self.0.append(&archive.root().join(FILE), line)
     }
 }
 
@@ -165,7 +174,8 @@ fn differs(said: &Said, line: &Line) -> bool {
 pub fn reindex(archive: &Archive, now: f64) -> Result<Vec<String>, Error> {
     let _held = archive.hold()?;
     let path = archive.root().join(FILE);
-    let (mut index, broken) = Index::whole(&path)?;
+    let (index, broken) = Chain::whole(&path)?;
+    let mut index = Index(index);
     let mut told = Vec::new();
     if let Some(Broken { line, why }) = broken {
         let good = files::read(&path, MOST_BYTES)?;

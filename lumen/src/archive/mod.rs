@@ -14,7 +14,6 @@
 
 pub(crate) mod bundle;
 mod calendar;
-mod chain;
 mod commit;
 mod decrypt;
 mod fault;

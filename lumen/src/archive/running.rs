@@ -72,12 +72,12 @@ impl Snapshot {
         match mark.best {
             None => {}
             // The trainer may not have got to it, and would make it of this one.
-            Some(best) if mark.update == Some(best) => {
+            Some(best) if mark.clock == Some(best) => {
                 sources.extend(pair(&folder, &stem, "best", &mark, json)?);
             }
             Some(best) => {
                 let (found, json) = marked(&folder, "best")?;
-                if found.update != Some(best) {
+                if found.clock != Some(best) {
                     return Err(changed(&folder, "best.json"));
                 }
                 sources.extend(pair(&folder, "best", "best", &found, json)?);

@@ -6,6 +6,8 @@
 use std::path::Path;
 
 use resonetics_runs::Error;
+use resonetics_runs::commands::command::Command;
+use resonetics_runs::commands::record::{Entry, Record, Request};
 use resonetics_runs::files::{sha256, text};
 use resonetics_runs::run_dir::{ended, read_record};
 use serde::{Deserialize, Serialize};
@@ -28,6 +30,8 @@ pub const REPRODUCED: &str = "urn:resonetics:run.reproduced:v1";
 pub const RECORDED: &str = "urn:resonetics:files.recorded:v1";
 /// How the statement that was reproduced is called among what this one depends on.
 pub const STATEMENT: &str = "statement";
+/// What a run was told while it was at work: a line of JSON for each command, in their order.
+const COMMANDS: &str = "commands";
 /// What a run's program is called.
 const BUILDER: &str = "urn:resonetics:program";
 
@@ -104,7 +108,8 @@ impl Statement {
             )));
         }
         let subject = subjects(run, files)?;
-        let predicate = of_record(&record, &config, &settings, built, byproducts(run)?);
+        let told = Record::read(run)?.entries;
+        let predicate = of_record(&record, (&config, &settings), &told, built, byproducts(run)?);
         Ok(Statement::new(subject, predicate))
     }
 
@@ -202,6 +207,26 @@ impl Statement {
         self.definition("externalParameters")?.get("config")?.as_str()
     }
 
+    /// What the run was told while it was at work, and is told again where it is repeated.
+    ///
+    /// # Errors
+    /// The line that is no command.
+    pub fn commands(&self) -> Result<Vec<Entry>, String> {
+        let text =
+            self.definition("externalParameters").and_then(|external| external.get(COMMANDS)?.as_str());
+        let mut told = Vec::new();
+        for (id, line) in (1..).zip(text.unwrap_or_default().lines()) {
+            let Said { clock, cmd, args } =
+                serde_json::from_str(line).map_err(|error| format!("its command {id}: {error}"))?;
+            let command =
+                Command::parse(&cmd, &args).map_err(|problem| format!("its command {id}: {problem}"))?;
+            let (by, note) = ("the proof".to_owned(), String::new());
+            let request = Request { cmd, args, by, note, approval: None };
+            told.push(Entry { id, ts: String::new(), request, command, clock, result: None });
+        }
+        Ok(told)
+    }
+
     /// What is said of the run beside its settings and is not so: its command or its seed.
     #[must_use]
     pub fn contradiction(&self) -> Option<&'static str> {
@@ -243,6 +268,22 @@ impl Statement {
         };
         format!("version {}, commit {}", word("version"), word("commit"))
     }
+}
+
+/// A command as a statement says it: neither who nor why, which would name people.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Said {
+    clock: u64,
+    cmd: String,
+    args: Map<String, Value>,
+}
+
+fn lines(told: &[Entry]) -> String {
+    let line = |Entry { clock, request: Request { cmd, args, .. }, .. }: &Entry| {
+        json!(Said { clock: *clock, cmd: cmd.clone(), args: args.clone() }).to_string()
+    };
+    told.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Whether a name stays in the folder that it is looked up in.
@@ -297,12 +338,15 @@ fn byproducts(run: &Path) -> Result<Vec<Value>, Error> {
 
 fn of_record(
     record: &Value,
-    config: &str,
-    settings: &toml::Table,
+    (config, settings): (&str, &toml::Table),
+    told: &[Entry],
     built: &Built<'_>,
     made: Vec<Value>,
 ) -> Value {
     let mut external = Map::new();
+    if !told.is_empty() {
+        external.insert(COMMANDS.to_owned(), lines(told).into());
+    }
     external.insert("command".to_owned(), record.get("command").cloned().unwrap_or_default());
     external.insert("config".to_owned(), config.into());
     if let Some(seed) = record.get("seed").and_then(Value::as_u64) {

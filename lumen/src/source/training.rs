@@ -6,11 +6,15 @@
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
+use resonetics_runs::commands::inbox::Asked;
 use resonetics_runs::error::{self, Error};
+use resonetics_runs::plan::Mode;
 use resonetics_runs::training::{Seen, Train, Watched};
+use serde_json::Value;
 
 use super::{About, MODES, Source, closed, run_name};
 use crate::event::{Group, Kind};
+use crate::gate::{Gate, Said};
 use crate::log::{Full, Log};
 use crate::signals::entropy::Transitions;
 use crate::signals::level::Thresholds;
@@ -154,6 +158,19 @@ struct State {
     rows: Rows,
     source: Source,
     log: Log,
+    gate: Gate,
+    /// Updates behind it.
+    clock: u64,
+}
+
+impl State {
+    /// Tells what the gate has to say, in the log and to the user.
+    fn tell(&mut self, said: Option<Said>, tell: &dyn Fn(&str)) {
+        if let Some(Said { state, why }) = said {
+            self.source.decide(self.clock, &format!("gate {}", state.name()), &self.log);
+            tell(&format!("the gate is {}: {why}", state.name()));
+        }
+    }
 }
 
 impl<'a> Watch<'a> {
@@ -169,19 +186,29 @@ impl<'a> Watch<'a> {
     /// That the files cannot be read or begun.
     pub fn see(&self, seen: &Seen<'_>) -> Result<(), Error> {
         let mut state = self.state.borrow_mut();
-        if let Seen::Begins { updates, steps } = seen {
-            *state = Some(self.begin(*updates, *steps)?);
+        if let Seen::Begins { updates, steps, kept } = seen {
+            *state = Some(self.begin(*updates, *steps, *kept)?);
             return Ok(());
         }
-        let Some(State { rows, source, log }) = &mut *state else { return Ok(()) };
+        let Some(all) = &mut *state else { return Ok(()) };
+        let State { rows, source, log, gate, clock } = all;
+        let mut said = None;
         match seen {
             Seen::Begins { .. } => {}
             Seen::Update(watched) => {
-                if let Some((row, mode)) = rows.next(&Numbers::of(watched)) {
-                    source.row(row, mode, log);
+                *clock = watched.update.update;
+                if let Some((row, mode)) = rows.next(&Numbers::of(watched))
+                    && let Some(window) = source.row(row, mode, log)
+                {
+                    said = gate.window(&window, source.level(), watched.update.rollbacks);
                 }
             }
+            Seen::Told { entry } => {
+                source.decide(*clock, &format!("told {}", entry.request.cmd), log);
+                said = gate.told(entry);
+            }
             Seen::Checkpoint { update, steps, sha256, best, removed } => {
+                gate.checkpoint(*steps, *update);
                 source.remember_value(*update, format!("checkpoint:{steps}"), Some(sha256), log);
                 if *best {
                     source.remember_value(*update, "best".to_owned(), Some(sha256), log);
@@ -190,12 +217,28 @@ impl<'a> Watch<'a> {
                     source.remember_value(*update, format!("checkpoint:{steps}"), None, log);
                 }
             }
-            Seen::WentBack { from } => {
-                source.rollback(*from, "nonfinite", log);
+            Seen::WentBack { from, reason } => {
+                source.rollback(*from, reason, log);
                 *rows = self.refilled(source, u64::MAX, log)?;
+                if *reason == "nonfinite" {
+                    said = Some(gate.not_finite(*from));
+                }
             }
         }
+        if self.plan.lumen.gate.mode != Mode::Off {
+            all.tell(said, self.tell);
+        }
         Ok(())
+    }
+
+    /// What the gate asks for now.
+    pub fn asks(&self) -> Vec<Asked> {
+        self.state.borrow_mut().as_mut().map_or_else(Vec::new, |state| state.gate.asks())
+    }
+
+    /// What a checkpoint is to keep of the gate.
+    pub fn kept(&self) -> Option<Value> {
+        self.state.borrow().as_ref().map(|state| state.gate.kept())
     }
 
     /// Waits until all is written, and tells what there was no room for.
@@ -205,7 +248,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    fn begin(&self, updates: u64, steps: u64) -> Result<State, Error> {
+    fn begin(&self, updates: u64, steps: u64, kept_gate: Option<&Value>) -> Result<State, Error> {
         let about = About {
             entity: self.entity.clone(),
             group: Group::DesignCore,
@@ -225,7 +268,14 @@ impl<'a> Watch<'a> {
         if updates > 0 {
             source.checkpoints((updates, steps), &self.plan.checkpoints(&self.dir)?, &kept.events, &log)?;
         }
-        Ok(State { rows, source, log })
+        let Train { train, lumen, .. } = self.plan;
+        let mut gate = Gate::new(lumen.gate, self.thresholds.residual, Shape::TRAINING, train.max_rollbacks);
+        if let Some(kept) = kept_gate {
+            gate.remember(kept);
+            // It was kept before it knew of the checkpoint that keeps it.
+            gate.checkpoint(steps, updates);
+        }
+        Ok(State { rows, source, log, gate, clock: updates })
     }
 
     /// The rows that are in training.csv, taken in again; those behind the clock `told` are told too.

@@ -90,7 +90,7 @@ fn an_index_that_is_behind_is_made_to_say_what_is_there() {
     fs::remove_file(place.archive().join(FILE)).unwrap();
     assert_eq!(told(&place).len(), 2);
     assert_eq!(reindex(&archive, NOW).unwrap().len(), 2);
-    let lines = Index::read(&archive).unwrap().lines;
+    let lines = &Index::read(&archive).unwrap().lines;
     assert_eq!(lines.iter().map(|line| line.run.as_str()).collect::<Vec<_>>(), ["a", "b"]);
     assert_eq!(fs::read(place.archive().join(FILE)).unwrap(), before);
     // One is gone, one was made anew by hand, one is none.

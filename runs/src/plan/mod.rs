@@ -21,7 +21,7 @@ pub use self::drift::Drift;
 pub use self::eval::Eval;
 pub use self::gardener::Gardener;
 pub use self::limit::Limit;
-pub use self::lumen::Lumen;
+pub use self::lumen::{Gate, Lumen, Mode};
 use self::range::{SEED, within};
 pub use self::record::Record;
 use crate::config_toml;

@@ -18,6 +18,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::commands::Reached;
 use crate::error::{self, Error};
 use crate::files::{self, sha256, text, write_atomic, write_new};
 use crate::shell::quoted_path;
@@ -40,6 +41,10 @@ pub struct Checkpoint<N> {
     pub csv_bytes: u64,
     /// The best checkpoint until then.
     pub best: Option<Best>,
+    /// How far the run had come with what it was told; none where it was told nothing and never went back.
+    pub reached: Option<Reached>,
+    /// What whoever watches it goes on from.
+    pub kept: Option<Value>,
     /// For JSON.
     pub numbers: N,
     /// For the safetensors file.
@@ -154,7 +159,7 @@ impl Checkpoints {
         checkpoint: &Checkpoint<N>,
         is_best: bool,
     ) -> Result<(String, Vec<u64>), Error> {
-        let Checkpoint { csv_bytes, best, numbers, arrays } = checkpoint;
+        let Checkpoint { csv_bytes, best, reached, kept, numbers, arrays } = checkpoint;
         let arrays = arrays.to_bytes().map_err(Error::Failed)?;
         let record = Record {
             format: *FORMATS.end(),
@@ -163,6 +168,8 @@ impl Checkpoints {
             safetensors: sha256(&arrays),
             csv_bytes: *csv_bytes,
             best: best.clone(),
+            reached: *reached,
+            kept: kept.clone(),
             numbers,
         };
         let json = sealed(&record)?;
@@ -173,6 +180,43 @@ impl Checkpoints {
             write_atomic(&self.path(name, "json"), &json)?;
         }
         Ok((record.safetensors, self.prune()?))
+    }
+
+    /// The numbered checkpoint of `steps`.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if there is none, or it is not one to go on from.
+    pub fn of<N: DeserializeOwned>(&self, steps: u64) -> Result<Checkpoint<N>, Error> {
+        let name = step_name(steps);
+        match self.read(&name) {
+            Ok((checkpoint, _)) => Ok(checkpoint),
+            Err(problem) => Err(Error::Refused(self.told(&name, problem)?)),
+        }
+    }
+
+    /// Deletes the numbered checkpoints of more than `steps`, the newest first; yields their steps.
+    ///
+    /// # Errors
+    /// Any I/O error.
+    pub fn remove_behind(&self, steps: u64) -> Result<Vec<u64>, Error> {
+        let newer: Vec<u64> = self.steps()?.into_iter().rev().filter(|&other| other > steps).collect();
+        for &other in &newer {
+            self.remove(&step_name(other))?;
+        }
+        Ok(newer)
+    }
+
+    /// Deletes the files of a checkpoint.
+    fn remove(&self, name: &str) -> Result<(), Error> {
+        for extension in ["json", "safetensors"] {
+            let path = self.path(name, extension);
+            match fs::remove_file(&path) {
+                // Whoever took it away wanted the same: no reason to end a training.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                removed => removed.map_err(error::io("remove", &path))?,
+            }
+        }
+        Ok(())
     }
 
     /// The steps of the numbered checkpoints that there are, the oldest first.
@@ -211,14 +255,7 @@ impl Checkpoints {
         let names = self.names()?;
         let old = &names[..names.len().saturating_sub(self.keep)];
         for old in old {
-            for extension in ["json", "safetensors"] {
-                let path = self.path(old, extension);
-                match fs::remove_file(&path) {
-                    // Whoever took it away wanted the same: no reason to end a training.
-                    Err(error) if error.kind() == ErrorKind::NotFound => {}
-                    removed => removed.map_err(error::io("remove", &path))?,
-                }
-            }
+            self.remove(old)?;
         }
         Ok(old.iter().filter_map(|name| name.strip_prefix("step-")?.parse().ok()).collect())
     }
@@ -417,8 +454,8 @@ impl Checkpoints {
             return Err(refuse(&arrays, "it is not the file that was written (its SHA-256 differs)"));
         }
         let arrays = Arrays::from_bytes(&bytes).map_err(|problem| refuse(&arrays, &problem))?;
-        let Record { csv_bytes, best, numbers, .. } = record;
-        Ok((Checkpoint { csv_bytes, best, numbers, arrays }, sum))
+        let Record { csv_bytes, best, reached, kept, numbers, .. } = record;
+        Ok((Checkpoint { csv_bytes, best, reached, kept, numbers, arrays }, sum))
     }
 }
 

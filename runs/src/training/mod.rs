@@ -19,7 +19,6 @@ pub use self::extension::Extension;
 pub use self::learner::{Device, LearnerKind, make, native_device, torch_device};
 pub use self::plan::{Start, Train, spaces};
 pub use self::row::{COLUMNS, Measured, greedy_returns};
-use self::session::World;
 pub use self::session::{Runtime, Seen, Watched, fresh};
 pub use self::start::check_start;
 use crate::error::Error;
@@ -28,7 +27,7 @@ use crate::monitor::Monitor;
 use crate::plan::Plan;
 use crate::plan::range::{TRAINING_STEPS, within};
 use crate::run_dir::{RunDir, RunRecord, exclusive, status};
-use crate::setup::WorldSettings;
+use crate::setup::{Setup, WorldSettings};
 
 /// A training that has its run directory and is about to train there.
 pub struct Training {
@@ -170,16 +169,23 @@ pub fn check(plan: &Train, device: &str) -> Result<(), Error> {
 /// Those of [`Training::run`].
 pub fn train_in(plan: &Train, dir: &Path, runtime: &Runtime<'_>) -> Result<(), Error> {
     let doses = &plan.train.doses;
+    let other = || Error::Failed("a training stays in its world; please report this".to_owned());
     match &plan.env.settings {
-        WorldSettings::K8s(settings) => {
-            let world = |doses| K8sEnv::with_doses(settings.env.clone(), doses);
-            let (trained, measured) = (world(doses.clone()), world(doses.asked_for()));
-            session::train(plan, dir, World { trained: &trained, measured: &measured }, runtime)
+        WorldSettings::K8s(_) => {
+            let worlds = |env: &Setup| {
+                let WorldSettings::K8s(settings) = &env.settings else { return Err(other()) };
+                let world = |doses| K8sEnv::with_doses(settings.env.clone(), doses);
+                Ok([world(doses.clone()), world(doses.asked_for())])
+            };
+            session::train(plan, dir, &worlds, runtime)
         }
-        WorldSettings::Gardener(settings) => {
-            let world = |doses| GardenerEnv::with_doses(settings.env.clone(), doses);
-            let (trained, measured) = (world(doses.clone()), world(doses.asked_for()));
-            session::train(plan, dir, World { trained: &trained, measured: &measured }, runtime)
+        WorldSettings::Gardener(_) => {
+            let worlds = |env: &Setup| {
+                let WorldSettings::Gardener(settings) = &env.settings else { return Err(other()) };
+                let world = |doses| GardenerEnv::with_doses(settings.env.clone(), doses);
+                Ok([world(doses.clone()), world(doses.asked_for())])
+            };
+            session::train(plan, dir, &worlds, runtime)
         }
     }
 }

@@ -11,6 +11,7 @@ use resonetics_agents::prophet::learner::Learner;
 use resonetics_agents::prophet::state::{Arrays, Numbers, State};
 use resonetics_agents::prophet::trainer::{Acting, Earned, NonFinite, Trainer, Update, UpdateError};
 use resonetics_envs::env::ParallelEnv;
+use serde_json::Value;
 
 use super::board::Board;
 use super::checkpoint::{Best, Checkpoint, Checkpoints, Identity};
@@ -18,12 +19,17 @@ use super::learner::make;
 use super::plan::Train;
 use super::row::{self, CSV, Measured, TIMING};
 use super::start::start_in;
+use crate::commands::command::Command;
+use crate::commands::force::Force;
+use crate::commands::record::Entry;
+use crate::commands::{Asks, Commands, Reached, Told};
 use crate::error::{self, Error};
 use crate::files::{CsvFile, begun, check_writable, first_line, last_number};
 use crate::interrupt;
 use crate::monitor::{Monitor, Snapshot};
 use crate::progress::{Progress, Silent, Tell};
 use crate::run_dir::exclusive;
+use crate::setup::Setup;
 
 /// Where a training computes and who watches it; changes none of the files that count.
 #[derive(Clone, Copy)]
@@ -38,6 +44,10 @@ pub struct Runtime<'a> {
     pub monitor: Option<&'a Monitor>,
     /// Is told what happens. An error ends the training.
     pub watch: &'a dyn Fn(&Seen<'_>) -> Result<(), Error>,
+    /// What a checkpoint is to keep of who watches, as JSON; none where nobody has anything to keep.
+    pub kept: &'a dyn Fn() -> Option<Value>,
+    /// Who tells it something while it is at work; asked between two updates.
+    pub asks: &'a Asks<'a>,
     /// Whether to write TensorBoard's event files too; a training that has some goes on with them.
     pub tensorboard: bool,
 }
@@ -51,6 +61,8 @@ impl Default for Runtime<'_> {
             tell: &|_| Ok(()),
             monitor: None,
             watch: &|_| Ok(()),
+            kept: &|| None,
+            asks: &|_| Vec::new(),
             tensorboard: false,
         }
     }
@@ -65,6 +77,8 @@ pub enum Seen<'a> {
         updates: u64,
         /// Steps of single environments that are.
         steps: u64,
+        /// What [`Runtime::kept`] said at that checkpoint.
+        kept: Option<&'a Value>,
     },
     /// An update is done, and a checkpoint not yet written; of the untrained policy it is update 0.
     Update(Watched<'a>),
@@ -81,10 +95,17 @@ pub enum Seen<'a> {
         /// Steps of the older ones that went for it.
         removed: &'a [u64],
     },
-    /// It went back to its last checkpoint: an update met a number that was not finite.
+    /// It was told something, which is about to take effect.
+    Told {
+        /// What.
+        entry: &'a Entry,
+    },
+    /// It went back to a checkpoint.
     WentBack {
-        /// That update.
+        /// From behind so many updates; of one that met a number that was not finite, that one.
         from: u64,
+        /// Why: `nonfinite`, or `command`.
+        reason: &'static str,
     },
 }
 
@@ -175,25 +196,14 @@ impl Train {
     }
 }
 
-/// Copies of what a training plays in, and of what it measures its policy in.
-pub(super) struct World<'a, E> {
-    pub trained: &'a E,
-    pub measured: &'a E,
-}
-
-impl<E> Copy for World<'_, E> {}
-
-impl<E> Clone for World<'_, E> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
+/// What a training plays in, and what its policy is measured in, for a world with these settings.
+pub(super) type Worlds<'a, E> = &'a dyn Fn(&Setup) -> Result<[E; 2], Error>;
 
 /// A training in its directory.
 struct Session<'a, E> {
     plan: &'a Train,
     dir: PathBuf,
-    world: World<'a, E>,
+    worlds: Worlds<'a, E>,
     learner: NewLearner<'a>,
     checkpoints: Checkpoints,
     trainer: Trainer<E>,
@@ -202,6 +212,13 @@ struct Session<'a, E> {
     timing: File,
     best: Option<Best>,
     board: Option<Board>,
+    commands: Commands,
+    /// Updates that were tried, those counted that it went back behind, and the ways back.
+    clock: u64,
+    /// The world's settings in force in the trainer.
+    env: Setup,
+    /// What its last checkpoint kept of who watched it.
+    kept: Option<Value>,
 }
 
 /// Trains in the run directory `dir`, from its last checkpoint on if it holds one.
@@ -212,12 +229,12 @@ struct Session<'a, E> {
 pub(super) fn train<E: ParallelEnv + Clone + Sync>(
     plan: &Train,
     dir: &Path,
-    world: World<'_, E>,
+    worlds: Worlds<'_, E>,
     runtime: &Runtime<'_>,
 ) -> Result<(), Error> {
     let _lock = exclusive(dir)?;
     let learner = || make(plan.learner, &plan.train.network, plan.spaces(), runtime.device);
-    let mut session = Session::open(plan, dir, world, &learner, runtime)?;
+    let mut session = Session::open(plan, dir, worlds, &learner, runtime)?;
     let outcome = session.run(runtime);
     outcome.and(session.board.map_or(Ok(()), Board::finish))
 }
@@ -227,21 +244,25 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
     fn open(
         plan: &'a Train,
         dir: &Path,
-        world: World<'a, E>,
+        worlds: Worlds<'a, E>,
         learner: NewLearner<'a>,
         runtime: &Runtime<'_>,
     ) -> Result<Session<'a, E>, Error> {
         let checkpoints = plan.checkpoints(dir)?;
         let csv_path = dir.join(CSV);
-        let (trainer, last) = start(plan, dir, world, learner, &checkpoints)?;
-        let (csv, best) = match last {
-            Some(Last { csv_bytes, best }) => {
-                if best.as_ref().is_some_and(|best| best.update == trainer.updates()) {
+        let mut commands = Commands::read(dir, Force::new(Some(&plan.train), &plan.env))?;
+        let last = checkpoints.last()?;
+        let Started { trainer, csv_bytes, best, reached, kept } =
+            start(plan, dir, worlds, learner, &checkpoints, &commands, last)?;
+        commands.go_on_behind(reached.commands)?;
+        let csv = match csv_bytes {
+            Some(csv_bytes) => {
+                if best.as_ref().is_some_and(|best| best.update == reached.clock) {
                     checkpoints.last_is_best()?;
                 }
-                (CsvFile::resume(&csv_path, csv_bytes)?, best)
+                CsvFile::resume(&csv_path, csv_bytes)?
             }
-            None => (begun(&csv_path, &row::COLUMNS, runtime.tell)?, None),
+            None => begun(&csv_path, &row::COLUMNS, runtime.tell)?,
         };
         checkpoints.tidy()?;
         let timing_path = dir.join(TIMING);
@@ -261,8 +282,24 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
             });
         }
         let board = Board::of(dir, runtime.tensorboard);
-        let dir = dir.to_path_buf();
-        Ok(Session { plan, dir, world, learner, checkpoints, trainer, csv, csv_path, timing, best, board })
+        let (dir, clock, env) = (dir.to_path_buf(), reached.clock, commands.force.env.clone());
+        Ok(Session {
+            plan,
+            dir,
+            worlds,
+            learner,
+            checkpoints,
+            trainer,
+            csv,
+            csv_path,
+            timing,
+            best,
+            board,
+            commands,
+            clock,
+            env,
+            kept,
+        })
     }
 
     /// Trains to the end.
@@ -270,13 +307,20 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
         let planned = self.plan.train.updates(self.plan.total());
         let progress = runtime.progress;
         progress.begin_at(self.trainer.updates());
-        (runtime.watch)(&Seen::Begins { updates: self.trainer.updates(), steps: self.trainer.steps() })?;
+        (runtime.watch)(&Seen::Begins {
+            updates: self.trainer.updates(),
+            steps: self.trainer.steps(),
+            kept: self.kept.take().as_ref(),
+        })?;
         self.begin(runtime)?;
         while self.trainer.updates() < planned {
             interrupt::check()?;
+            Hearing { session: self, runtime }.hear(runtime.asks)?;
             self.trainer.set_total_steps(self.plan.total_at(self.trainer.steps()));
             let start = Instant::now();
-            match self.trainer.update() {
+            let updated = self.trainer.update();
+            self.clock += 1;
+            match updated {
                 Ok(update) => {
                     let steps = self.plan.steps_per_update() as f64;
                     let steps_per_second = steps / start.elapsed().as_secs_f64();
@@ -286,8 +330,8 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
                 }
                 Err(UpdateError::Learner(error)) => return Err(error.into()),
                 Err(UpdateError::NonFinite(bad)) => {
-                    self.roll_back(bad, runtime.tell)?;
-                    (runtime.watch)(&Seen::WentBack { from: bad.update })?;
+                    self.recover(bad, runtime.tell)?;
+                    (runtime.watch)(&Seen::WentBack { from: bad.update, reason: "nonfinite" })?;
                     self.begin(runtime)?;
                 }
             }
@@ -334,7 +378,7 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
         if last || update.update.is_multiple_of((checkpoint_every * eval_every) as u64) {
             let earned = self.measure(Acting::Greedy)?;
             measured.greedy = Some(earned.mean());
-            better = Best::after(self.best.as_ref(), update.update, earned);
+            better = Best::after(self.best.as_ref(), self.clock, earned);
         }
         if last {
             measured.sampled = Some(self.measure(Acting::Sampled)?.mean());
@@ -346,27 +390,64 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
         }
         self.tell(&Watched { update, measured, steps_per_second }, runtime)?;
         if due {
-            let csv_bytes = self.csv.sync()?;
-            let State { numbers, arrays } = self.trainer.save().map_err(Error::Failed)?;
             let is_best = better.is_some();
             self.best = better.or(self.best.take());
-            let steps = numbers.steps();
-            let checkpoint = Checkpoint { csv_bytes, best: self.best.clone(), numbers, arrays };
-            let (sha256, removed) = self.checkpoints.write(steps, &checkpoint, is_best)?;
-            let update = update.update;
-            (runtime.watch)(&Seen::Checkpoint {
-                update,
-                steps,
-                sha256: &sha256,
-                best: is_best,
-                removed: &removed,
-            })?;
+            self.keep(is_best, runtime)?;
         }
         Ok(())
     }
 
-    /// Goes back to the last checkpoint with half the learning rate.
-    fn roll_back(&mut self, bad: NonFinite, tell: &Tell<'_>) -> Result<(), Error> {
+    /// Writes a checkpoint of where it is, and tells it.
+    fn keep(&mut self, is_best: bool, runtime: &Runtime<'_>) -> Result<(), Error> {
+        let csv_bytes = self.csv.sync()?;
+        let State { numbers, arrays } = self.trainer.save().map_err(Error::Failed)?;
+        let (update, steps) = (numbers.updates(), numbers.steps());
+        let (best, reached, kept) = (self.best.clone(), self.reached(), (runtime.kept)());
+        let checkpoint = Checkpoint { csv_bytes, best, reached, kept, numbers, arrays };
+        let (sha256, removed) = self.checkpoints.write(steps, &checkpoint, is_best)?;
+        (runtime.watch)(&Seen::Checkpoint {
+            update,
+            steps,
+            sha256: &sha256,
+            best: is_best,
+            removed: &removed,
+        })
+    }
+
+    /// How far it has come with what it was told, for a checkpoint.
+    fn reached(&self) -> Option<Reached> {
+        let reached = Reached { clock: self.clock, commands: self.commands.done() };
+        let plain = Reached { clock: self.trainer.updates(), commands: 0 };
+        (reached != plain).then_some(reached)
+    }
+
+    /// Puts in force in the trainer what is in force of the settings.
+    fn settle(&mut self) -> Result<(), Error> {
+        let Force { train, env, gain, observing, .. } = &self.commands.force;
+        self.trainer.set_in_force(train.as_ref().unwrap_or(&self.plan.train), *gain, *observing);
+        if *env != self.env {
+            let [trained, measured] = (self.worlds)(env)?;
+            self.trainer.change_worlds(&trained, &measured).map_err(Error::Failed)?;
+            self.env.clone_from(env);
+        }
+        Ok(())
+    }
+
+    /// Goes back to `last`, or to the start where there is none, with half the learning rate: what is in force stays so.
+    fn go_back(&mut self, last: Option<Checkpoint<Numbers>>, rollbacks: u32) -> Result<u64, Error> {
+        // Rows that still wait in memory would otherwise be written behind the cut.
+        self.csv.sync()?;
+        let Started { mut trainer, csv_bytes, reached, .. } =
+            start(self.plan, &self.dir, self.worlds, self.learner, &self.checkpoints, &self.commands, last)?;
+        trainer.set_rollbacks(rollbacks);
+        self.trainer = trainer;
+        self.env = self.commands.force_behind(reached.commands)?.env;
+        self.settle()?;
+        Ok(csv_bytes.unwrap_or(first_line(&row::COLUMNS).len() as u64))
+    }
+
+    /// Goes back to the last checkpoint from an update that met a number that was not finite.
+    fn recover(&mut self, bad: NonFinite, tell: &Tell<'_>) -> Result<(), Error> {
         let rollbacks = self.trainer.rollbacks() + 1;
         if rollbacks > self.plan.train.max_rollbacks {
             return Err(Error::Failed(format!(
@@ -374,49 +455,141 @@ impl<'a, E: ParallelEnv + Clone + Sync> Session<'a, E> {
                 rollbacks - 1
             )));
         }
-        // Rows that still wait in memory would otherwise be written behind the cut.
-        self.csv.sync()?;
-        let (mut trainer, last) = start(self.plan, &self.dir, self.world, self.learner, &self.checkpoints)?;
-        let (csv_bytes, best) = last.map_or_else(
-            || (first_line(&row::COLUMNS).len() as u64, None),
-            |Last { csv_bytes, best }| (csv_bytes, best),
-        );
-        let csv = CsvFile::resume(&self.csv_path, csv_bytes)?;
-        trainer.set_rollbacks(rollbacks);
+        let last = self.checkpoints.last()?;
+        if last.is_none() {
+            self.best = None;
+        }
+        let csv_bytes = self.go_back(last, rollbacks)?;
+        self.csv = CsvFile::resume(&self.csv_path, csv_bytes)?;
+        self.tell_way_back(&bad.to_string(), rollbacks, tell)
+    }
+
+    /// Goes back to the checkpoint of `step`, as it was told.
+    fn roll_back(&mut self, step: u64, runtime: &Runtime<'_>) -> Result<(), Error> {
+        let rollbacks = self.trainer.rollbacks() + 1;
+        let from = self.trainer.updates();
+        let csv_bytes = self.go_back(Some(self.checkpoints.of(step)?), rollbacks)?;
+        // Another moment: what is told now is told behind the way back, also to whoever repeats it.
+        self.clock += 1;
+        // Written anew, since it is gone on from behind this command, before the newer ones go and the rows behind it: a
+        // kill in between leads here again.
+        let State { numbers, arrays } = self.trainer.save().map_err(Error::Failed)?;
+        let (best, reached, kept) = (self.best.clone(), self.reached(), (runtime.kept)());
+        let checkpoint = Checkpoint { csv_bytes, best, reached, kept, numbers, arrays };
+        let (sha256, mut removed) = self.checkpoints.write(step, &checkpoint, false)?;
+        removed.extend(self.checkpoints.remove_behind(step)?);
+        self.csv = CsvFile::resume(&self.csv_path, csv_bytes)?;
+        self.tell_way_back("as it was told", rollbacks, runtime.tell)?;
+        (runtime.watch)(&Seen::WentBack { from, reason: "command" })?;
+        let update = self.trainer.updates();
+        (runtime.watch)(&Seen::Checkpoint {
+            update,
+            steps: step,
+            sha256: &sha256,
+            best: false,
+            removed: &removed,
+        })
+    }
+
+    fn tell_way_back(&self, why: &str, rollbacks: u32, tell: &Tell<'_>) -> Result<(), Error> {
         tell(&format!(
-            "{bad}: back to update {} with the learning rate divided by {}",
-            trainer.updates(),
+            "{why}: back to update {} with the learning rate divided by {}",
+            self.trainer.updates(),
             1_u128 << rollbacks
-        ))?;
-        (self.trainer, self.csv, self.best) = (trainer, csv, best);
-        Ok(())
+        ))
     }
 }
 
-/// What a checkpoint says of the files beside it.
-struct Last {
-    csv_bytes: u64,
-    best: Option<Best>,
+/// A training between two updates, with who tells it something.
+struct Hearing<'s, 'a, E> {
+    session: &'s mut Session<'a, E>,
+    runtime: &'s Runtime<'s>,
 }
 
-/// A trainer as it was at the last checkpoint, or at its start if none has been written yet.
+impl<E: ParallelEnv + Clone + Sync> Told for Hearing<'_, '_, E> {
+    fn commands(&mut self) -> &mut Commands {
+        &mut self.session.commands
+    }
+
+    fn clock(&self) -> u64 {
+        self.session.clock
+    }
+
+    fn possible(&self, command: &Command) -> Result<(), String> {
+        let Session { checkpoints, trainer, plan, .. } = &*self.session;
+        let Command::RollBack(step) = command else { return Ok(()) };
+        let kept = checkpoints.steps().map_err(|error| error.to_string())?;
+        if !kept.contains(step) {
+            let kept: Vec<String> = kept.iter().map(u64::to_string).collect();
+            let kept = if kept.is_empty() { "none yet".to_owned() } else { kept.join(", ") };
+            return Err(format!("rollback.to: there is no checkpoint of step {step}; there are {kept}"));
+        }
+        if trainer.rollbacks() >= plan.train.max_rollbacks {
+            return Err(format!(
+                "rollback.to: it went back {} times, the most that train.max_rollbacks allows",
+                trainer.rollbacks()
+            ));
+        }
+        checkpoints.of::<Numbers>(*step).map(drop).map_err(|error| error.to_string())
+    }
+
+    fn take_effect(&mut self, entry: &Entry) -> Result<String, Error> {
+        let (session, runtime) = (&mut *self.session, self.runtime);
+        (runtime.watch)(&Seen::Told { entry })?;
+        match &entry.command {
+            Command::Checkpoint => {
+                session.keep(false, runtime)?;
+                Ok(format!("checkpoint of step {}", session.trainer.steps()))
+            }
+            Command::RollBack(step) => {
+                session.roll_back(*step, runtime)?;
+                Ok(format!("back at step {step}, update {}", session.trainer.updates()))
+            }
+            _ => {
+                session.settle()?;
+                Ok(format!("from update {} on", session.trainer.updates() + 1))
+            }
+        }
+    }
+}
+
+/// A trainer, and what the checkpoint that it was started from says of the files beside it.
+struct Started<E> {
+    trainer: Trainer<E>,
+    /// None at the start of a training.
+    csv_bytes: Option<u64>,
+    best: Option<Best>,
+    reached: Reached,
+    kept: Option<Value>,
+}
+
+/// A trainer as it was at the checkpoint `last`, or at its start if none has been written yet, with the settings that were
+/// in force there.
 fn start<E: ParallelEnv + Clone + Sync>(
     plan: &Train,
     dir: &Path,
-    world: World<'_, E>,
+    worlds: Worlds<'_, E>,
     learner: NewLearner<'_>,
     checkpoints: &Checkpoints,
-) -> Result<(Trainer<E>, Option<Last>), Error> {
-    let mut trainer = fresh(plan, world.trained, learner()?)?.measured_in(world.measured.clone());
-    let Some(Checkpoint { csv_bytes, best, numbers, arrays }) = checkpoints.last()? else {
+    commands: &Commands,
+    last: Option<Checkpoint<Numbers>>,
+) -> Result<Started<E>, Error> {
+    let reached = last.as_ref().map_or(Reached::default(), |last| {
+        last.reached.unwrap_or(Reached { clock: last.numbers.updates(), commands: 0 })
+    });
+    let force = commands.force_behind(reached.commands)?;
+    let [trained, measured] = worlds(&force.env)?;
+    let mut trainer = fresh(plan, &trained, learner()?)?.measured_in(measured);
+    trainer.set_in_force(force.train.as_ref().unwrap_or(&plan.train), force.gain, force.observing);
+    let Some(Checkpoint { csv_bytes, best, kept, numbers, arrays, .. }) = last else {
         plan.refuse_lost(checkpoints, &dir.join(CSV))?;
         if let Some(state) = start_in(plan, dir)? {
             trainer.start_from(&state).map_err(|problem| checkpoints.refused(&problem))?;
         }
-        return Ok((trainer, None));
+        return Ok(Started { trainer, csv_bytes: None, best: None, reached, kept: None });
     };
     trainer.restore(&State { numbers, arrays }).map_err(|problem| checkpoints.refused(&problem))?;
-    Ok((trainer, Some(Last { csv_bytes, best })))
+    Ok(Started { trainer, csv_bytes: Some(csv_bytes), best, reached, kept })
 }
 
 /// A trainer at its start, on a learner whose parameters it sets.

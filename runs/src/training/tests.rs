@@ -128,8 +128,8 @@ fn trained_by(
         Ok(())
     };
     let runtime = Runtime { watch: &watch, ..Runtime::default() };
-    Session::open(&plan, dir, World { trained: &prototype, measured: &prototype }, &learner, &runtime)?
-        .run(&runtime)
+    let worlds = |_: &Setup| Ok([prototype.clone(), prototype.clone()]);
+    Session::open(&plan, dir, &worlds, &learner, &runtime)?.run(&runtime)
 }
 
 /// Columns of training.csv.

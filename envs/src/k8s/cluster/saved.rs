@@ -40,9 +40,10 @@ impl K8sEnv {
         seal(Kind::Cluster, &saved)
     }
 
-    pub(in crate::k8s) fn unseal(&mut self, bytes: &[u8]) -> Result<(), SaveError> {
+    /// `other_control`: whether the shield may be on in one of the two and off in the other.
+    pub(in crate::k8s) fn unseal_as(&mut self, bytes: &[u8], other_control: bool) -> Result<(), SaveError> {
         let saved: Saved = open(Kind::Cluster, bytes)?;
-        self.check_saved(&saved)?;
+        self.check_saved(&saved, other_control)?;
         self.set_state(&saved.state).map_err(SaveError::Foreign)?;
         (self.seed, self.episode) = (saved.seed, saved.episode);
         self.key = Keys::all(Key::new(saved.seed, Domain::Episode, saved.episode));
@@ -57,13 +58,13 @@ impl K8sEnv {
     }
 
     /// What [`K8sEnv::set_state`] does not look at.
-    fn check_saved(&self, saved: &Saved) -> Result<(), SaveError> {
+    fn check_saved(&self, saved: &Saved, other_control: bool) -> Result<(), SaveError> {
         let config = self.config();
         ensure((saved.height, saved.width) == (config.height, config.width), || {
             let (height, width) = (config.height, config.width);
             format!("its grid is {}x{}, this one's {height}x{width}", saved.height, saved.width)
         })?;
-        ensure(saved.shield.is_some() == self.shield().is_some(), || {
+        ensure(other_control || saved.shield.is_some() == self.shield().is_some(), || {
             let on = |on: bool| if on { "on" } else { "off" };
             format!(
                 "its control is {}, this one's {}",

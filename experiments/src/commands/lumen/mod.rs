@@ -3,6 +3,7 @@
 mod archive;
 mod check_proof;
 mod collect;
+mod ctl;
 mod decrypt;
 mod doctor;
 mod export;
@@ -57,6 +58,8 @@ pub enum LumenCommand {
     Signals(signals::SignalsArgs),
     /// Print state, level and losses of runs; exit status 1 if one needs attention
     Status(status::StatusArgs),
+    /// Tell a run at work something, or print what it was told
+    Ctl(ctl::CtlArgs),
     /// Print the windows of a run as they come, with their level
     Watch(watch::WatchArgs),
     /// Print the events of a run, a line each, for another program
@@ -126,6 +129,7 @@ pub fn run(args: &LumenArgs, context: Context) -> Result<(), Error> {
     match &args.command {
         LumenCommand::Signals(args) => signals::run(args),
         LumenCommand::Status(args) => status::run(args),
+        LumenCommand::Ctl(args) => ctl::run(args),
         LumenCommand::Watch(args) => watch::run(args, context),
         LumenCommand::Tail(args) => watch::tail(args),
         LumenCommand::Ingest(args) => ingest::run(args, context),

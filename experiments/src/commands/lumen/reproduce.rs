@@ -51,7 +51,8 @@ pub fn run(args: &ReproduceArgs, context: Context) -> Result<(), Error> {
             "which checkpoint of {agent} acted is not recorded: the best one there is now does"
         ));
     }
-    let dir = again(&plan, args.out.out.as_deref(), context)?;
+    let told = statement.commands().map_err(|why| Error::Refused(format!("{shown}: {why}")))?;
+    let dir = again(&plan, &told, args.out.out.as_deref(), context)?;
     compare(&statement, run_of(&args.proof).as_deref(), &dir)?;
     let files = statement.subject.len();
     let Some(key) = key else {

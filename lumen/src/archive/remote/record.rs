@@ -1,6 +1,7 @@
 //! `remote_index.jsonl`, beside the index of archives: which copies were made where, and what was found of them, a line each.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 
 use object_store::path::{Path, PathPart};
 use resonetics_runs::Error;
@@ -8,8 +9,8 @@ use resonetics_runs::run_dir::seconds;
 use serde::{Deserialize, Serialize};
 
 use crate::archive::calendar::stamp;
-use crate::archive::chain::{Broken, Chain, Link};
 use crate::archive::place::Archive;
+use resonetics_runs::chain::{Broken, Chain, Link};
 
 /// The name of the file.
 pub const FILE: &str = "remote_index.jsonl";
@@ -103,7 +104,15 @@ impl Line {
 }
 
 /// The lines of the file.
-pub type Records = Chain<Line>;
+#[derive(Debug, Default)]
+pub struct Records(Chain<Line>);
+
+impl Deref for Records {
+    type Target = Chain<Line>;
+    fn deref(&self) -> &Chain<Line> {
+        &self.0
+    }
+}
 
 impl Records {
     /// The records beside the archives in `archive`; none where there is no file.
@@ -112,8 +121,8 @@ impl Records {
     /// [`Error::Refused`] for a line that is none, or does not name the one before it.
     pub fn read(archive: &Archive) -> Result<Records, Error> {
         let path = archive.root().join(FILE);
-        match Records::whole(&path)? {
-            (records, None) => Ok(records),
+        match Chain::whole(&path)? {
+            (records, None) => Ok(Records(records)),
             (_, Some(Broken { line, why })) => Err(Error::Refused(format!(
                 "{}, line {line}: {why}; put it back, or move it away: copies are found in the store too",
                 path.display()
@@ -124,7 +133,7 @@ impl Records {
     /// Adds a line to the file beside the archives in `archive`.
     pub(super) fn note(archive: &Archive, line: Line) -> Result<(), Error> {
         let _held = archive.hold()?;
-        Records::read(archive)?.append(&archive.root().join(FILE), line)
+        Records::read(archive)?.0.append(&archive.root().join(FILE), line)
     }
 
     /// Puts on record what was found.
@@ -142,7 +151,7 @@ impl Records {
             line.provider == provider && Path::parse(&line.key).is_ok_and(|key| key.prefix_matches(prefix))
         };
         let mut copies: Vec<Line> = Vec::new();
-        for line in self.lines.iter().filter(is_ours) {
+        for line in self.0.lines.iter().filter(is_ours) {
             let is_same = |copy: &Line| copy.archive_id == line.archive_id && copy.run() == line.run();
             let known = copies.iter().position(is_same);
             match known {
@@ -167,7 +176,7 @@ impl Records {
     /// first comparison.
     pub(crate) fn integrity(&self) -> Option<bool> {
         let mut newest: BTreeMap<&str, (&str, &str, Option<bool>)> = BTreeMap::new();
-        for line in &self.lines {
+        for line in &self.0.lines {
             let copy = (line.provider.as_str(), line.key.as_str());
             let known = newest.entry(&line.archive_id).or_insert((copy.0, copy.1, None));
             match line.result {
@@ -186,7 +195,7 @@ impl Records {
     /// Whether the archive `id` has a copy somewhere whose bytes were compared, the last time with success.
     pub(in crate::archive) fn is_kept(&self, id: &str) -> bool {
         let mut good: Vec<(&str, &str)> = Vec::new();
-        for line in self.lines.iter().filter(|line| line.archive_id == id) {
+        for line in self.0.lines.iter().filter(|line| line.archive_id == id) {
             let copy = (line.provider.as_str(), line.key.as_str());
             match line.result {
                 Outcome::Ok => good.push(copy),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Best {
-    /// The update behind it.
+    /// The update behind it; where the training was told to go back, its clock, which never does.
     pub update: u64,
     /// Its mean return.
     pub greedy_return: f64,

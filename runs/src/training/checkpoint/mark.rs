@@ -15,7 +15,9 @@ pub struct Mark {
     pub csv_bytes: u64,
     /// Updates that were made; none of a drift, which has only steps.
     pub update: Option<u64>,
-    /// The update behind the best checkpoint until then.
+    /// The clock of the run: its updates, unless it went back.
+    pub clock: Option<u64>,
+    /// The clock behind the best checkpoint until then.
     pub best: Option<u64>,
 }
 
@@ -26,9 +28,10 @@ impl Mark {
     /// Why it is none that this version can go on from.
     pub fn of(json: &[u8]) -> Result<Mark, String> {
         let text = std::str::from_utf8(json).map_err(|error| format!("it is no text: {error}"))?;
-        let Record { safetensors, csv_bytes, best, numbers, .. } = opened::<Value>(text)?;
+        let Record { safetensors, csv_bytes, best, reached, numbers, .. } = opened::<Value>(text)?;
         let update = Numbers::deserialize(numbers).ok().map(|numbers| numbers.updates());
-        Ok(Mark { safetensors, csv_bytes, update, best: best.map(|best| best.update) })
+        let clock = reached.map(|reached| reached.clock).or(update);
+        Ok(Mark { safetensors, csv_bytes, update, clock, best: best.map(|best| best.update) })
     }
 
     /// The steps behind the checkpoint whose JSON file has this name; none of what is no numbered checkpoint.

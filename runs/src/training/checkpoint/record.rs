@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::best::Best;
+use crate::commands::Reached;
 use crate::error::Error;
 use crate::files::{sha256, text};
 use crate::training::extension::{self, Extension};
@@ -67,6 +68,12 @@ pub(super) struct Record<N> {
     pub safetensors: String,
     pub csv_bytes: u64,
     pub best: Option<Best>,
+    /// How far the run had come with its `commands.jsonl`, where it was told anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reached: Option<Reached>,
+    /// What whoever watches the run goes on from, where somebody does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<Value>,
     pub numbers: N,
 }
 

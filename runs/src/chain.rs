@@ -5,13 +5,14 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
-use resonetics_runs::files::{self, sha256};
-use resonetics_runs::{Error, error};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::error::{self, Error};
+use crate::files::{self, sha256};
+
 /// The most bytes of such a file: a few hundred thousand lines.
-pub(super) const MOST_BYTES: u64 = 256 << 20;
+pub const MOST_BYTES: u64 = 256 << 20;
 
 /// A line that names the one before it.
 pub trait Link: Clone + Serialize + DeserializeOwned {
@@ -29,7 +30,7 @@ pub struct Chain<L> {
     pub lines: Vec<L>,
     head: Option<String>,
     /// Bytes of the lines.
-    pub(super) length: u64,
+    pub length: u64,
 }
 
 impl<L> Default for Chain<L> {
@@ -39,15 +40,20 @@ impl<L> Default for Chain<L> {
 }
 
 /// The first line that does not follow from those before it.
-pub(super) struct Broken {
-    pub(super) line: usize,
-    pub(super) why: String,
+pub struct Broken {
+    /// Its number, from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub why: String,
 }
 
 impl<L: Link> Chain<L> {
     /// The lines up to the first that is not as it should be; none where there is no file. What a kill has cut off at the
     /// end is no line.
-    pub(super) fn whole(path: &Path) -> Result<(Chain<L>, Option<Broken>), Error> {
+    ///
+    /// # Errors
+    /// That the file cannot be read.
+    pub fn whole(path: &Path) -> Result<(Chain<L>, Option<Broken>), Error> {
         let mut chain = Chain::default();
         if path.symlink_metadata().is_err() {
             return Ok((chain, None));
@@ -58,7 +64,7 @@ impl<L: Link> Chain<L> {
             let broken = |why: String| Some(Broken { line: number, why });
             let parsed: L = match serde_json::from_slice(text) {
                 Ok(parsed) => parsed,
-                Err(error) => return Ok((chain, broken(format!("it is no line of an index: {error}")))),
+                Err(error) => return Ok((chain, broken(format!("it is not such a line: {error}")))),
             };
             if parsed.prev() != chain.head() {
                 let why = "it does not name the line before it: a line was changed, taken out or put in";
@@ -77,7 +83,10 @@ impl<L: Link> Chain<L> {
     }
 
     /// Adds a line to the file at `path`, and waits until it is on the disk; by who holds the lock.
-    pub(super) fn append(&mut self, path: &Path, line: L) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// That the file cannot be written; it is then as it was.
+    pub fn append(&mut self, path: &Path, line: L) -> Result<(), Error> {
         let line = line.after(self.head());
         let mut bytes = serde_json::to_vec(&line).map_err(|error| {
             Error::Failed(format!("cannot encode a line of {}: {error}; please report this", path.display()))

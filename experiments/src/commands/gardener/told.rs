@@ -1,0 +1,55 @@
+//! A garden at work that can be told something, between two generations.
+
+use std::path::Path;
+
+use resonetics_envs::gardener::GardenerEnv;
+use resonetics_runs::Error;
+use resonetics_runs::commands::command::Command;
+use resonetics_runs::commands::force::Force;
+use resonetics_runs::commands::record::Entry;
+use resonetics_runs::commands::{Commands, Told};
+use resonetics_runs::rollout::Rollout;
+use resonetics_runs::setup::{Setup, WorldSettings};
+
+/// The garden, its commands, and its clock: generations.
+pub struct Garden {
+    pub rollout: Rollout<GardenerEnv>,
+    commands: Commands,
+    pub generation: u64,
+    /// The settings in force in the garden.
+    env: Setup,
+}
+
+impl Garden {
+    /// The garden `rollout` of the run in `dir`, at its start.
+    pub fn new(rollout: Rollout<GardenerEnv>, dir: &Path, env: &Setup) -> Result<Garden, Error> {
+        let commands = Commands::read(dir, Force::new(None, env))?;
+        Ok(Garden { rollout, commands, generation: 0, env: env.clone() })
+    }
+}
+
+impl Told for Garden {
+    fn commands(&mut self) -> &mut Commands {
+        &mut self.commands
+    }
+
+    fn clock(&self) -> u64 {
+        self.generation
+    }
+
+    fn possible(&self, _: &Command) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn take_effect(&mut self, _: &Entry) -> Result<String, Error> {
+        let env = &self.commands.force.env;
+        if let (true, WorldSettings::Gardener(settings)) = (*env != self.env, &env.settings) {
+            // The log goes on beyond the loss of the garden.
+            let garden = GardenerEnv::new(settings.env.unending());
+            let Rollout { envs, batch, .. } = &mut self.rollout;
+            envs.change_to(&garden, batch).map_err(|error| Error::Failed(error.to_string()))?;
+            self.env.clone_from(env);
+        }
+        Ok(format!("from generation {} on", self.generation + 1))
+    }
+}
