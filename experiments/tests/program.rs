@@ -13,10 +13,9 @@ mod drift_checkpoints;
 mod evaluation;
 mod event_files;
 mod export;
+mod forks;
 mod further_training;
 mod garden_log;
-#[cfg(feature = "torch")]
-mod gpu;
 mod guide;
 mod keys;
 mod limit;

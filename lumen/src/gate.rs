@@ -98,6 +98,10 @@ struct Memory {
     /// In HOLD: whether the training is still to be told to learn nothing.
     learns: bool,
     checkpoints: Vec<Kept>,
+    /// What it was told that it may do; else what its settings say.
+    mode: Option<Mode>,
+    /// In a world: its control, and `control.survival_on_risk`, before the gate changed them.
+    before: Option<(bool, f64)>,
 }
 
 /// What the gate has to say.
@@ -147,7 +151,12 @@ impl Gate {
 
     /// Changes what it may do.
     pub fn set_mode(&mut self, mode: Mode) {
-        self.settings.mode = mode;
+        self.memory.mode = Some(mode);
+    }
+
+    /// What it may do.
+    pub fn mode(&self) -> Mode {
+        self.memory.mode.unwrap_or(self.settings.mode)
     }
 
     /// Takes in a checkpoint that was written.
@@ -167,7 +176,7 @@ impl Gate {
         self.memory.since = None;
         self.memory.rollbacks += 1;
         let why = format!("a number was not finite in update {update}");
-        if self.settings.mode != Mode::Act {
+        if self.mode() != Mode::Act {
             return self.to(State::Tripped, why);
         }
         // The way back is behind it; the rest is as after any.
@@ -215,7 +224,7 @@ impl Gate {
 
     /// What it wishes; none while it may not act or waits for an answer.
     pub fn asks(&mut self) -> Vec<Asked> {
-        if self.settings.mode != Mode::Act {
+        if self.mode() != Mode::Act {
             return Vec::new();
         }
         if let Some((steps, answer)) = self.asked.take()
@@ -229,6 +238,33 @@ impl Gate {
             State::Hold if self.memory.learns => observe("observe.on", "the trainer went back by itself"),
             State::Hold if self.memory.windows >= self.settings.hold_windows => {
                 observe("observe.off", "it is tried again")
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// What it wishes of a world, whose control is so and survives from such a risk on: the control layer in survival, which can
+    /// harm an agent that knows what it does, and once all is well again what was before.
+    pub fn asks_of_world(&mut self, control: bool, survival_on_risk: f64) -> Vec<Asked> {
+        if self.mode() != Mode::Act {
+            return Vec::new();
+        }
+        let wish = |on: bool, from: f64, note: &str| {
+            let set = Map::from_iter([
+                ("key".to_owned(), "control.survival_on_risk".into()),
+                ("value".to_owned(), from.into()),
+            ]);
+            let control = if on { "control.on" } else { "control.off" };
+            [request("knob.set", set, note), request(control, Map::new(), note)].map(Asked::unanswered).into()
+        };
+        match (self.memory.state, self.memory.before) {
+            (State::Tripped, None) => {
+                self.memory.before = Some((control, survival_on_risk));
+                wish(true, 0.0, "survival")
+            }
+            (State::Watching, Some((control, survival_on_risk))) => {
+                self.memory.before = None;
+                wish(control, survival_on_risk, "as before")
             }
             _ => Vec::new(),
         }
@@ -259,6 +295,10 @@ impl Gate {
             "observe.off" => {
                 self.forget_windows();
                 Some(self.to(State::Probation, "learns again".to_owned()))
+            }
+            "control.on" if self.memory.state == State::Tripped => {
+                self.forget_windows();
+                Some(self.to(State::Probation, "control is on, in survival".to_owned()))
             }
             "give.up" => Some(self.to(State::GaveUp, "no way back is left".to_owned())),
             _ => None,
@@ -344,4 +384,234 @@ impl Gate {
 
 fn request(cmd: &str, args: Map<String, Value>, note: &str) -> Request {
     Request { cmd: cmd.to_owned(), args, by: NAME.to_owned(), note: note.to_owned(), approval: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use resonetics_runs::commands::command::Command;
+
+    use super::*;
+    use crate::event::Signals;
+
+    const SHAPE: Shape = Shape { window: 16, hop: 8, symbols: 4 };
+
+    /// A gate, and the training that it watches, as far as it knows of it.
+    struct Story {
+        gate: Gate,
+        clock: u64,
+        said: Vec<State>,
+        done: Vec<String>,
+        /// Steps of checkpoints that cannot be gone back to.
+        damaged: Vec<u64>,
+    }
+
+    impl Story {
+        fn new(mode: Mode, max_rollbacks: u32) -> Story {
+            let settings = Settings { mode, ..Settings::default() };
+            let gate = Gate::new(settings, [0.55, 0.85], SHAPE, max_rollbacks);
+            Story { gate, clock: 8, said: Vec::new(), done: Vec::new(), damaged: Vec::new() }
+        }
+
+        /// A window of this residual; then what the gate asks for takes effect. A checkpoint of `10 * clock` steps follows.
+        fn window(&mut self, residual: f64) -> &mut Story {
+            self.clock += 8;
+            let signals = Signals { residual: Some(residual), ..Signals::default() };
+            let window = Window { iter: self.clock / 8, clock: self.clock, signals };
+            let level = level::level(Some(residual), [0.55, 0.85]);
+            let said = self.gate.window(&window, level, self.gate.memory.rollbacks);
+            self.said.extend(said.map(|said| said.state));
+            self.gate.checkpoint(10 * self.clock, self.clock);
+            self.hear();
+            self
+        }
+
+        /// Between two updates.
+        fn hear(&mut self) {
+            for asked in self.gate.asks() {
+                let Request { cmd, args, .. } = asked.request.clone();
+                let command = Command::parse(&cmd, &args).unwrap();
+                if let Command::RollBack(steps) = command {
+                    if self.damaged.contains(&steps) {
+                        asked.answer(Answer::refused("damaged"));
+                        continue;
+                    }
+                    self.clock = steps / 10;
+                }
+                let entry = Entry {
+                    id: 1,
+                    ts: String::new(),
+                    request: asked.request.clone(),
+                    command: command.clone(),
+                    clock: 0,
+                    result: None,
+                };
+                self.said.extend(self.gate.told(&entry).map(|said| said.state));
+                self.done.push(match command {
+                    Command::RollBack(steps) => format!("back to {steps}"),
+                    _ => cmd,
+                });
+                let (done, result) = (true, String::new());
+                asked.answer(Answer { done, id: Some(1), clock: Some(0), result });
+            }
+        }
+
+        fn windows(&mut self, residuals: &[f64]) -> &mut Story {
+            for residual in residuals {
+                self.window(*residual);
+            }
+            self
+        }
+    }
+
+    #[test]
+    fn one_bad_window_is_none_and_two_of_three_trip_it() {
+        let mut story = Story::new(Mode::Warn, 3);
+        story.windows(&[0.1, 0.1, 0.9, 0.1, 0.1, 0.9, 0.1]);
+        assert_eq!((story.gate.state(), story.said.len()), (State::Watching, 0));
+        story.windows(&[0.9]);
+        assert_eq!(story.said, [State::Tripped]);
+        // Warned once, as long as it lasts.
+        story.windows(&[0.9, 0.9, 0.1, 0.9, 0.1, 0.1]);
+        assert_eq!(story.said, [State::Tripped, State::Watching]);
+        assert!(story.done.is_empty());
+    }
+
+    /// Checkpoints of 160 (at 0.1), 240 (0.1), 320 (bad) ...: the windows that breach are those up to 32 and up to 40, and the
+    /// first of them began at 17.
+    #[test]
+    fn acting_it_goes_back_behind_the_first_bad_window_waits_and_tries_again() {
+        let mut story = Story::new(Mode::Act, 3);
+        story.windows(&[0.1, 0.1, 0.9]);
+        assert_eq!(story.done, Vec::<String>::new());
+        story.window(0.9);
+        assert_eq!(story.done, ["back to 160", "observe.on"]);
+        assert_eq!((story.gate.state(), story.clock), (State::Hold, 16));
+        // Not calm: two windows at most.
+        story.windows(&[0.7]);
+        assert_eq!(story.gate.state(), State::Hold);
+        story.windows(&[0.7]);
+        assert_eq!(story.done[2..], ["observe.off"]);
+        assert_eq!(story.gate.state(), State::Probation);
+        story.windows(&[0.1; 7]);
+        assert_eq!(story.gate.state(), State::Probation);
+        story.window(0.1);
+        assert_eq!(story.said, [State::Tripped, State::Hold, State::Probation, State::Watching]);
+    }
+
+    #[test]
+    fn calm_it_tries_again_at_once_and_in_probation_one_bad_window_is_enough() {
+        let mut story = Story::new(Mode::Act, 3);
+        story.windows(&[0.1, 0.1, 0.9, 0.9, 0.2]);
+        assert_eq!(story.gate.state(), State::Probation);
+        story.window(0.9);
+        assert_eq!(story.done[3..], ["back to 160", "observe.on"]);
+        assert_eq!(story.gate.state(), State::Hold);
+    }
+
+    #[test]
+    fn it_gives_up_when_no_way_back_is_left() {
+        let mut story = Story::new(Mode::Act, 2);
+        story.windows(&[0.1, 0.1, 0.9, 0.9, 0.2, 0.9, 0.2, 0.9]);
+        assert_eq!(story.gate.state(), State::GaveUp);
+        assert_eq!(story.done.last().map(String::as_str), Some("give.up"));
+        story.windows(&[0.9; 5]);
+        assert_eq!(story.done.iter().filter(|done| *done == "give.up").count(), 1);
+    }
+
+    #[test]
+    fn the_checkpoint_before_a_damaged_one_is_taken() {
+        let mut story = Story::new(Mode::Act, 3);
+        story.damaged = vec![240];
+        story.windows(&[0.1, 0.1, 0.1, 0.1, 0.9, 0.9]);
+        assert_eq!(story.done, ["observe.on"]);
+        story.hear();
+        assert_eq!(story.done[1..], ["back to 160", "observe.on"]);
+        // And none is left.
+        let mut story = Story::new(Mode::Act, 3);
+        story.damaged = vec![160, 240];
+        story.windows(&[0.1, 0.1, 0.1, 0.1, 0.9, 0.9]);
+        story.hear();
+        story.hear();
+        assert_eq!(story.gate.state(), State::GaveUp);
+    }
+
+    #[test]
+    fn before_there_is_a_good_checkpoint_it_only_warns() {
+        let mut story = Story::new(Mode::Act, 3);
+        story.windows(&[0.9, 0.9, 0.9]);
+        assert_eq!((&story.said[..], story.done.len()), (&[State::Tripped][..], 0));
+    }
+
+    /// What was as bad when it was last good is no reason to go back.
+    #[test]
+    fn what_is_hardly_worse_than_at_the_good_checkpoint_does_not_count() {
+        let mut story = Story::new(Mode::Act, 3);
+        story.windows(&[0.84, 0.84, 0.86, 0.87, 0.86, 0.87]);
+        assert_eq!((story.gate.state(), story.done.len()), (State::Watching, 0));
+        story.windows(&[0.9, 0.9]);
+        assert!(!story.done.is_empty());
+    }
+
+    #[test]
+    fn what_is_not_known_is_no_breach_and_a_phase_only_where_it_is_known() {
+        let mut story = Story::new(Mode::Warn, 3);
+        for (residual, phase_diff) in [(None, None), (None, None), (Some(0.1), Some(-3.1)), (None, Some(3.1))]
+        {
+            story.clock += 8;
+            let signals = Signals { residual, phase_diff, ..Signals::default() };
+            let said = story.gate.window(&Window { iter: 0, clock: story.clock, signals }, None, 0);
+            story.said.extend(said.map(|said| said.state));
+        }
+        assert_eq!(story.said, [State::Tripped]);
+    }
+
+    #[test]
+    fn a_number_that_is_not_finite_trips_it_at_once() {
+        let mut warns = Story::new(Mode::Warn, 3);
+        assert_eq!(warns.gate.not_finite(7).state, State::Tripped);
+        warns.windows(&[0.1, 0.1]);
+        assert_eq!(warns.said, [State::Watching]);
+        let mut acts = Story::new(Mode::Act, 3);
+        acts.windows(&[0.1, 0.1]);
+        assert_eq!(acts.gate.not_finite(30).state, State::Hold);
+        acts.hear();
+        assert_eq!(acts.done, ["observe.on"]);
+        acts.windows(&[0.1]);
+        assert_eq!(acts.done[1..], ["observe.off"]);
+        assert_eq!(acts.gate.state(), State::Probation);
+    }
+
+    /// Whatever the windows say, it neither waits for ever nor acts more often than it may; and who goes on from what was kept
+    /// does the same.
+    #[test]
+    fn it_cannot_hang() {
+        let mut state = 1_u64;
+        let mut draw = move || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 11) as f64 / (1_u64 << 53) as f64
+        };
+        let mut ends = [0; 2];
+        for _ in 0..500 {
+            let mut story = Story::new(Mode::Act, 3);
+            let (kept_at, bad) = ((200.0 * draw()) as usize, draw());
+            let mut held = 0;
+            for number in 0..200 {
+                if number == kept_at {
+                    let kept = story.gate.kept();
+                    let mut again = Story::new(Mode::Act, 3).gate;
+                    again.remember(&kept);
+                    assert_eq!(again.memory, story.gate.memory);
+                    story.gate = again;
+                }
+                let residual = if draw() < bad { 0.85 + 0.15 * draw() } else { 0.8 * draw() };
+                story.window(residual);
+                held = if story.gate.state() == State::Hold { held + 1 } else { 0 };
+                assert!(held <= 3, "{:?}", story.done);
+            }
+            let ways = story.done.iter().filter(|done| done.starts_with("back")).count();
+            assert!(ways <= 3, "{:?}", story.done);
+            ends[usize::from(story.gate.state() == State::GaveUp)] += 1;
+        }
+        assert!(ends.iter().all(|&count| count > 50), "{ends:?}");
+    }
 }

@@ -70,6 +70,11 @@ impl Source {
         }
     }
 
+    /// What it is called in events.
+    pub fn entity(&self) -> &str {
+        &self.about.entity
+    }
+
     /// The level that holds.
     pub fn level(&self) -> Option<Level> {
         self.level.level()

@@ -169,6 +169,24 @@ impl<E: Playable> Rollout<E> {
         self.tell();
     }
 
+    /// Starts another episode in each lane whose own is over, with the seed that `seed` has for the lane.
+    pub fn go_on(&mut self, seed: &mut dyn FnMut(usize) -> u64) {
+        if !self.ended.contains(&true) {
+            return;
+        }
+        let seeds: Vec<Option<u64>> =
+            (0..self.envs.len()).map(|lane| self.ended[lane].then(|| seed(lane))).collect();
+        self.envs.reset_lanes(&seeds, &mut self.batch);
+        for (env, seed) in seeds.iter().enumerate() {
+            let Some(seed) = seed else { continue };
+            self.ended[env] = false;
+            self.policy.begin_episode(env, Key::new(*seed, Domain::Policy, 0));
+            for &event in self.envs.env(env).events() {
+                self.policy.life(env, event);
+            }
+        }
+    }
+
     fn tell(&mut self) {
         for env in 0..self.envs.len() {
             if !self.ended[env] {

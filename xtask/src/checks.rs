@@ -12,22 +12,13 @@ const ALL: [&str; 1] = ["--workspace"];
 const DENIED: [&str; 3] = ["--", "--deny", "warnings"];
 const WITH_TORCH: [&str; 3] = ["--workspace", "--features", "torch"];
 
-/// All but the files in `tests`.
-const IN_SOURCES: [&str; 4] = ["--lib", "--bins", "--examples", "--benches"];
+/// All but the files in `tests`, and benches, which lints compile.
+const IN_SOURCES: [&str; 3] = ["--lib", "--bins", "--examples"];
 /// Binaries of tests, but for the end-to-end tests.
 const BUT_PROGRAM: [&str; 7] =
     ["generator_battery", "lumen", "memory", "no_allocation", "oracles", "policies", "worlds"];
-/// End-to-end tests of what libtorch does, or could disturb. Linked with it the program takes a third of a second to
-/// start, a hundred times as long as without: the others do that two thousand times.
-const ON_TORCH: [&str; 7] = [
-    "drift_checkpoints::",
-    "gpu::",
-    "prophet_trace::",
-    "reports::",
-    "reproducibility::",
-    "signals::",
-    "training::",
-];
+/// Those that drive the program; the second where libtorch is.
+const DRIVING: [&str; 2] = ["program", "torch"];
 
 /// What is left out of it.
 #[derive(Debug, PartialEq)]
@@ -72,9 +63,8 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         step(options, "documentation without libtorch", &[&DOCUMENTS, &ALL])?;
         let but_program: Vec<&str> = BUT_PROGRAM.iter().flat_map(|name| ["--test", name]).collect();
         step(options, "tests with libtorch", &[&TESTS, &WITH_TORCH, &IN_SOURCES, &but_program])?;
-        let program = ["--test", "program"];
-        let some = [&program[..], &["--"], &ON_TORCH].concat();
-        step(options, "end-to-end tests that libtorch matters for", &[&TESTS, &WITH_TORCH, &some])?;
+        let [program, torch] = DRIVING.map(|name| ["--test", name]);
+        step(options, "end-to-end tests that libtorch matters for", &[&TESTS, &WITH_TORCH, &torch])?;
         step(options, "end-to-end tests without libtorch", &[&TESTS, &ALL, &program])?;
     } else {
         step(options, "lints, warnings denied", &[&LINTS, &ALL, &DENIED])?;
@@ -173,7 +163,7 @@ mod tests {
                 binaries.extend(names.filter_map(|name| Some(name.strip_suffix(".rs")?.to_owned())));
             }
             for binary in binaries {
-                let known = binary == "program" || BUT_PROGRAM.contains(&binary.as_str());
+                let known = DRIVING.contains(&binary.as_str()) || BUT_PROGRAM.contains(&binary.as_str());
                 assert!(known, "{}: tests/{binary}.rs never runs: add it to BUT_PROGRAM", package.display());
             }
         }
@@ -203,7 +193,8 @@ mod tests {
             [("experiments", "program"), ("envs", "worlds"), ("agents", "policies"), ("lumen", "lumen")];
         for (package, binary) in one {
             let folder = crate::workspace::root().join(package).join("tests");
-            let has = fs::read_to_string(folder.join(format!("{binary}.rs"))).unwrap();
+            let has = [binary, "torch"].map(|name| fs::read_to_string(folder.join(format!("{name}.rs"))));
+            let has = has.map(Result::unwrap_or_default).concat();
             let manifest = fs::read_to_string(folder.join("../Cargo.toml")).unwrap();
             for file in fs::read_dir(folder).unwrap() {
                 let name = file.unwrap().file_name().into_string().unwrap();

@@ -111,6 +111,8 @@ pub fn execute(plan: &Benchmark, dir: &Path, context: Context) -> Result<(), Err
                 loop_id: format!("benchmark.{}", env.name),
                 shape: shape(env),
                 thresholds: thresholds(plan.lumen),
+                gate: plan.lumen.gate,
+                tell: |_| {},
             };
             Box::new(watched.lanes(first, lanes, *episodes as usize)) as Box<dyn Watches>
         }

@@ -150,6 +150,8 @@ pub fn execute(plan: &Controls, dir: &Path, context: Context) -> Result<(), Erro
                         loop_id: format!("controls.{}", world.env.name),
                         shape: shape(&env),
                         thresholds: thresholds(plan.lumen),
+                        gate: plan.lumen.gate,
+                        tell: |_| {},
                     };
                     let watching = |first: usize, lanes: usize| {
                         Box::new(watched.lanes(first, lanes, seeds.len())) as Box<dyn Watches>

@@ -2,6 +2,7 @@
 
 mod told;
 
+use std::cell::RefCell;
 use std::path::Path;
 
 use clap::Args;
@@ -169,10 +170,15 @@ fn simulate(
     let inbox = if plan.runs == 1 { inbox(folder) } else { None };
     let mut csv = CsvFile::create(&folder.join("resonetics_data.csv"), &garden_csv::COLUMNS)?;
     let log = plan.lumen.enabled.then(|| Log::create(folder, Full::Wait)).transpose()?;
-    let mut lanes = log.as_ref().map(|log| watched(plan, log, run, folder).lanes(0, 1, 1));
+    let lanes = RefCell::new(log.as_ref().map(|log| watched(plan, log, run, folder).lanes(0, 1, 1)));
     let mut acts = Vec::new();
     for _ in 0..plan.generations {
-        let heard = interrupt::check().and_then(|()| garden.hear(&|paused| asked(inbox.as_ref(), paused)));
+        let (control, survival) = garden.control();
+        let asks = |paused: bool| {
+            let gate = lanes.borrow_mut().as_mut().map(|lanes| lanes.asks(control, survival));
+            gate.into_iter().flatten().chain(asked(inbox.as_ref(), paused)).collect()
+        };
+        let heard = interrupt::check().and_then(|()| garden.hear(&asks));
         if let Err(interrupted) = heard {
             csv.finish()?;
             return Err(interrupted);
@@ -182,7 +188,8 @@ fn simulate(
         let env = garden.rollout.envs.env(0);
         let generation = resonetics_envs::env::ParallelEnv::info(&*env);
         csv.row(garden_csv::row(&generation))?;
-        if let Some(lanes) = &mut lanes {
+        if let Some(lanes) = &mut *lanes.borrow_mut() {
+            garden.heard.drain(..).for_each(|entry| lanes.told(&entry));
             acts.clear();
             if let Some(telemetry) = env.telemetry(&[], &mut acts) {
                 lanes.step(0, &telemetry, &acts);
@@ -190,7 +197,7 @@ fn simulate(
         }
         let dirt = generation.total_entropy / cells;
         if env.saturated() == env.world().config().lost.generations {
-            if let (None, Some(lanes)) = (summary.lost_at, &mut lanes) {
+            if let (None, Some(lanes)) = (summary.lost_at, &mut *lanes.borrow_mut()) {
                 lanes.ended(0, true);
             }
             summary.lost_at.get_or_insert(generation.generation);
@@ -222,6 +229,8 @@ fn watched<'a>(plan: &Gardener, log: &'a Log, run: u32, folder: &Path) -> Episod
         loop_id: "gardener.gardener".to_owned(),
         shape: shape(&plan.env),
         thresholds: thresholds(plan.lumen),
+        gate: plan.lumen.gate,
+        tell: tell_watching,
     }
 }
 

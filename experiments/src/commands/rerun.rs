@@ -104,7 +104,8 @@ pub fn again(plan: &Plan, told: &[Entry], out: Option<&Path>, context: Context) 
     })
 }
 
-fn execute(plan: &Plan, dir: &Path, context: Context) -> Result<(), Error> {
+/// Does what was planned in `dir`.
+pub fn execute(plan: &Plan, dir: &Path, context: Context) -> Result<(), Error> {
     match plan {
         Plan::Gardener(plan) => gardener::execute(plan, dir, context),
         Plan::Benchmark(plan) => benchmark::execute(plan, dir, context),

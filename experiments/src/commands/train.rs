@@ -232,16 +232,13 @@ pub fn execute(plan: &Train, dir: &Path, context: Context) -> Result<(), Error> 
     watched(plan, dir, &runtime, |runtime| training::train_in(plan, dir, runtime))
 }
 
-/// Does `work` in `dir`, watched if `plan` says so.
+/// Does `work` in `dir`, watched if `plan` says so or somebody tells it so meanwhile.
 fn watched<T>(
     plan: &Train,
     dir: &Path,
     runtime: &Runtime<'_>,
     work: impl FnOnce(&Runtime<'_>) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    if plan.lumen.is_off() {
-        return work(runtime);
-    }
     let watch = Watch::new(plan, dir, thresholds(plan.lumen), &tell);
     let see = |seen: &Seen<'_>| watch.see(seen);
     let kept = || watch.kept();

@@ -3,14 +3,15 @@
 
 #![allow(clippy::disallowed_methods)] // no trajectory depends on a signal
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 
+use resonetics_runs::commands::command::Command;
 use resonetics_runs::commands::inbox::Asked;
 use resonetics_runs::error::{self, Error};
 use resonetics_runs::plan::Mode;
 use resonetics_runs::training::{Seen, Train, Watched};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{About, MODES, Source, closed, run_name};
 use crate::event::{Group, Kind};
@@ -21,6 +22,10 @@ use crate::signals::level::Thresholds;
 use crate::signals::phase::Phase;
 use crate::signals::residual;
 use crate::signals::window::{Row, Shape};
+
+/// What a checkpoint keeps: whether the training is watched, and its gate.
+const WATCHED: &str = "watched";
+const GATE: &str = "gate";
 
 /// What a row of training.csv says of nearness to the loss; what it does not say is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -152,6 +157,8 @@ pub struct Watch<'a> {
     entity: String,
     thresholds: Thresholds,
     tell: &'a dyn Fn(&str),
+    /// Updates and steps behind the training.
+    at: Cell<(u64, u64)>,
 }
 
 struct State {
@@ -177,7 +184,8 @@ impl<'a> Watch<'a> {
     /// For the training by `plan` in `dir`; `tell` is told what the user has to know.
     pub fn new(plan: &'a Train, dir: &Path, thresholds: Thresholds, tell: &'a dyn Fn(&str)) -> Watch<'a> {
         let entity = format!("{}/training", run_name(dir));
-        Watch { plan, dir: dir.to_path_buf(), state: RefCell::new(None), entity, thresholds, tell }
+        let (state, at) = (RefCell::new(None), Cell::default());
+        Watch { plan, dir: dir.to_path_buf(), state, entity, thresholds, tell, at }
     }
 
     /// Takes in what the training tells.
@@ -186,9 +194,27 @@ impl<'a> Watch<'a> {
     /// That the files cannot be read or begun.
     pub fn see(&self, seen: &Seen<'_>) -> Result<(), Error> {
         let mut state = self.state.borrow_mut();
-        if let Seen::Begins { updates, steps, kept } = seen {
-            *state = Some(self.begin(*updates, *steps, *kept)?);
-            return Ok(());
+        match seen {
+            Seen::Begins { updates, steps, kept } => {
+                self.at.set((*updates, *steps));
+                // What it was told last, in front of what its settings say.
+                let told = kept.and_then(|kept| kept.get(WATCHED)).and_then(Value::as_bool);
+                if told.unwrap_or(self.plan.lumen.enabled) {
+                    *state = Some(self.begin(*kept)?);
+                }
+                return Ok(());
+            }
+            Seen::Update(watched) => self.at.set((watched.update.update, watched.update.steps)),
+            Seen::Told { entry } => match entry.command {
+                Command::Up(_) if state.is_none() => *state = Some(self.begin(None)?),
+                Command::Down => {
+                    if let Some(State { log, .. }) = state.take() {
+                        closed(log, self.tell);
+                    }
+                }
+                _ => {}
+            },
+            _ => {}
         }
         let Some(all) = &mut *state else { return Ok(()) };
         let State { rows, source, log, gate, clock } = all;
@@ -205,6 +231,9 @@ impl<'a> Watch<'a> {
             }
             Seen::Told { entry } => {
                 source.decide(*clock, &format!("told {}", entry.request.cmd), log);
+                if let Command::Up(mode) = entry.command {
+                    gate.set_mode(mode);
+                }
                 said = gate.told(entry);
             }
             Seen::Checkpoint { update, steps, sha256, best, removed } => {
@@ -225,7 +254,7 @@ impl<'a> Watch<'a> {
                 }
             }
         }
-        if self.plan.lumen.gate.mode != Mode::Off {
+        if all.gate.mode() != Mode::Off {
             all.tell(said, self.tell);
         }
         Ok(())
@@ -236,9 +265,13 @@ impl<'a> Watch<'a> {
         self.state.borrow_mut().as_mut().map_or_else(Vec::new, |state| state.gate.asks())
     }
 
-    /// What a checkpoint is to keep of the gate.
+    /// What a checkpoint is to keep: whether the training is watched, where that is not what its settings say, and the gate.
     pub fn kept(&self) -> Option<Value> {
-        self.state.borrow().as_ref().map(|state| state.gate.kept())
+        let state = self.state.borrow();
+        match &*state {
+            Some(state) => Some(json!({ WATCHED: true, GATE: state.gate.kept() })),
+            None => self.plan.lumen.enabled.then(|| json!({ WATCHED: false })),
+        }
     }
 
     /// Waits until all is written, and tells what there was no room for.
@@ -248,7 +281,8 @@ impl<'a> Watch<'a> {
         }
     }
 
-    fn begin(&self, updates: u64, steps: u64, kept_gate: Option<&Value>) -> Result<State, Error> {
+    fn begin(&self, kept: Option<&Value>) -> Result<State, Error> {
+        let (updates, steps) = self.at.get();
         let about = About {
             entity: self.entity.clone(),
             group: Group::DesignCore,
@@ -257,20 +291,20 @@ impl<'a> Watch<'a> {
             thresholds: self.thresholds,
         };
         let mut source = Source::new(about, Phase::default());
-        let (log, kept) = Log::resume(&self.dir, updates, Full::Drop)?;
-        if let Some(aside) = &kept.aside {
+        let (log, logged) = Log::resume(&self.dir, updates, Full::Drop)?;
+        if let Some(aside) = &logged.aside {
             (self.tell)(aside);
         }
-        source.remember(&kept.events);
+        source.remember(&logged.events);
         // What a kill kept from being written is told now.
-        let told = kept.events.iter().rfind(|event| event.event_type == Kind::Observe);
+        let told = logged.events.iter().rfind(|event| event.event_type == Kind::Observe);
         let rows = self.refilled(&mut source, told.map_or(0, |event| event.trace.clock), &log)?;
         if updates > 0 {
-            source.checkpoints((updates, steps), &self.plan.checkpoints(&self.dir)?, &kept.events, &log)?;
+            source.checkpoints((updates, steps), &self.plan.checkpoints(&self.dir)?, &logged.events, &log)?;
         }
         let Train { train, lumen, .. } = self.plan;
         let mut gate = Gate::new(lumen.gate, self.thresholds.residual, Shape::TRAINING, train.max_rollbacks);
-        if let Some(kept) = kept_gate {
+        if let Some(kept) = kept.and_then(|kept| kept.get(GATE)) {
             gate.remember(kept);
             // It was kept before it knew of the checkpoint that keeps it.
             gate.checkpoint(steps, updates);

@@ -1,10 +1,14 @@
 //! Worlds as sources: a garden, and clusters side by side, whose lanes are sources too.
 
 use resonetics_analysis::stats::summary;
+use resonetics_runs::commands::inbox::Asked;
+use resonetics_runs::commands::record::Entry;
+use resonetics_runs::plan::{Gate as Settings, Mode};
 use resonetics_runs::rollout::{Telemetry, Watches};
 
 use super::{About, Source};
 use crate::event::{Group, Signals};
+use crate::gate::{Gate, Said};
 use crate::log::Log;
 use crate::signals::entropy::Transitions;
 use crate::signals::fleet::{self, Unit};
@@ -70,11 +74,16 @@ pub struct Episodes<'a> {
     pub shape: Shape,
     /// Where levels begin.
     pub thresholds: Thresholds,
+    /// What the gate of each lane may do.
+    pub gate: Settings,
+    /// Is told what a gate says.
+    pub tell: fn(&str),
 }
 
 /// A lane at work.
 struct Lane {
     source: Source,
+    gate: Gate,
     before: Before,
     clock: u64,
     window: Option<Window>,
@@ -86,6 +95,7 @@ pub struct Lanes<'a> {
     side_by_side: Vec<Lane>,
     all: Option<Source>,
     thresholds: Thresholds,
+    tell: fn(&str),
 }
 
 impl<'a> Episodes<'a> {
@@ -115,6 +125,7 @@ impl<'a> Episodes<'a> {
             side_by_side: (0..lanes)
                 .map(|lane| Lane {
                     source: Source::new(about(name(lane)), phase.clone()),
+                    gate: Gate::new(self.gate, self.thresholds.residual, self.shape, 0),
                     before: Before::default(),
                     clock: 0,
                     window: None,
@@ -122,7 +133,36 @@ impl<'a> Episodes<'a> {
                 .collect(),
             all: whole.map(|entity| Source::new(about(entity), phase.clone())),
             thresholds: self.thresholds,
+            tell: self.tell,
         }
+    }
+}
+
+impl Lanes<'_> {
+    /// What the gate of an episode alone asks for: see [`Gate::asks_of_world`].
+    pub fn asks(&mut self, control: bool, survival_on_risk: f64) -> Vec<Asked> {
+        match &mut self.side_by_side[..] {
+            [lane] => lane.gate.asks_of_world(control, survival_on_risk),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Takes in what the world is told now.
+    pub fn told(&mut self, entry: &Entry) {
+        for lane in &mut self.side_by_side {
+            lane.source.decide(lane.clock, &format!("told {}", entry.request.cmd), self.log);
+            let said = lane.gate.told(entry);
+            lane.say(said, self.log, self.tell);
+        }
+    }
+}
+
+impl Lane {
+    /// Tells what the gate has to say, in the log and to the user.
+    fn say(&mut self, said: Option<Said>, log: &Log, tell: fn(&str)) {
+        let Some(Said { state, why }) = said.filter(|_| self.gate.mode() != Mode::Off) else { return };
+        self.source.decide(self.clock, &format!("gate {}", state.name()), log);
+        tell(&format!("the gate of {} is {}: {why}", self.source.entity(), state.name()));
     }
 }
 
@@ -132,6 +172,10 @@ impl Watches for Lanes<'_> {
         lane.clock += 1;
         let row = row(lane.clock, telemetry, lane.before.turns(acts));
         lane.window = lane.source.row(row, telemetry.risk.map(|risk| risk.1), self.log);
+        if let Some(window) = &lane.window {
+            let said = lane.gate.window(window, lane.source.level(), 0);
+            lane.say(said, self.log, self.tell);
+        }
     }
 
     fn stepped(&mut self) {

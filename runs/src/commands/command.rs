@@ -1,6 +1,9 @@
 //! What a run at work can be told to do: names, arguments, and how they are typed.
 
+use serde::Deserialize;
 use serde_json::{Map, Value};
+
+use crate::plan::Mode;
 
 /// A minibatch of so many samples is a batch of 1.
 pub const SAMPLES_IN_A_BATCH: usize = 16;
@@ -34,6 +37,10 @@ pub enum Command {
     },
     /// `control.on`, `control.off`: the world's control layer.
     Control(bool),
+    /// `lumen.up` {gate}: the training is watched from here on, and its gate may do so much.
+    Up(Mode),
+    /// `lumen.down`: it is watched no more.
+    Down,
     /// `pause`: nothing goes on until `continue`.
     Pause,
     /// `continue`.
@@ -45,7 +52,7 @@ pub enum Command {
 }
 
 /// All commands as they are typed, with what they do.
-pub const ALL: [(&str, &str); 14] = [
+pub const ALL: [(&str, &str); 16] = [
     ("knob.set KEY=VALUE", "a setting of the training or its world, named as for --set"),
     (
         "gain.scale FACTOR",
@@ -61,6 +68,11 @@ pub const ALL: [(&str, &str); 14] = [
     ("observe.off", "a training: learns again"),
     ("checkpoint.now", "a training: writes a checkpoint now"),
     ("rollback.to STEP", "a training: back to its checkpoint of STEP, with half the learning rate"),
+    (
+        "lumen.up [gate=MODE]",
+        "a training: is watched from here on; its gate is off, warns (the default) or acts",
+    ),
+    ("lumen.down", "a training: is watched no more"),
     ("pause", "nothing goes on until `continue`"),
     ("continue", "goes on after `pause`"),
     ("stop", "ends as an interrupted run, which can go on"),
@@ -80,6 +92,7 @@ impl Command {
             "rollback.to" => &["step"],
             "knob.set" => &["key", "value"],
             "give.up" => &["why"],
+            "lumen.up" => &["gate"],
             _ => &[],
         };
         let command = match cmd {
@@ -131,6 +144,13 @@ impl Command {
                 Command::Knob { key: key.to_owned(), value: value.clone() }
             }
             "control.on" | "control.off" => Command::Control(cmd == "control.on"),
+            "lumen.up" => {
+                let mode = args.get("gate").cloned().map_or(Ok(Mode::Warn), Mode::deserialize);
+                Command::Up(
+                    mode.map_err(|_| "lumen.up: the gate is off, warn or act, such as `lumen.up gate=warn`")?,
+                )
+            }
+            "lumen.down" => Command::Down,
             "pause" => Command::Pause,
             "continue" => Command::Continue,
             "stop" => Command::Stop,
@@ -174,7 +194,7 @@ impl Command {
                 ("rollback.to", None) => {
                     args.insert("step".to_owned(), valued(word));
                 }
-                ("loop.set", Some((key, value))) => {
+                ("loop.set" | "lumen.up", Some((key, value))) => {
                     args.insert(key.to_owned(), valued(value));
                 }
                 _ => return Err(format!("{cmd}: cannot take `{word}`")),
@@ -233,6 +253,7 @@ mod tests {
             ("knob.set entropy", "cannot take"),
             ("knob.set a=1 b=2", "cannot take"),
             ("pause now", "cannot take"),
+            ("lumen.up gate=loud", "off, warn or act"),
         ] {
             let problem = typed(line).unwrap_err();
             assert!(problem.contains(told), "{line}: {problem}");

@@ -95,12 +95,17 @@ impl Force {
                 };
                 next.env = self.world("control.risk_to_damping", &(damping * factor).into())?;
             }
-            Command::Observe(on) => {
-                next.train.as_ref().ok_or_else(|| no_training("observe"))?;
-                next.observing = *on;
+            Command::Observe(_)
+            | Command::Checkpoint
+            | Command::RollBack(_)
+            | Command::Up(_)
+            | Command::Down
+                if self.train.is_none() =>
+            {
+                return Err(no_training("this command"));
             }
-            Command::Checkpoint => drop(next.train.as_ref().ok_or_else(|| no_training("checkpoint.now"))?),
-            Command::RollBack(_) => drop(next.train.as_ref().ok_or_else(|| no_training("rollback.to"))?),
+            Command::Observe(on) => next.observing = *on,
+            Command::Checkpoint | Command::RollBack(_) | Command::Up(_) | Command::Down => {}
             Command::Knob { key, value } => match (key.strip_prefix("train."), &self.train) {
                 (Some(key), Some(train)) => next.train = Some(trained(train, key, value)?),
                 (Some(_), None) => return Err(no_training(key)),

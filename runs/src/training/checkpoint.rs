@@ -194,6 +194,28 @@ impl Checkpoints {
         }
     }
 
+    /// Names and bytes, safetensors before JSON, of what a training that goes on from `checkpoint`, that of `steps`, needs: its
+    /// own, the best one until then if that is kept, and what it started from.
+    pub(super) fn files_up_to(
+        &self,
+        steps: u64,
+        checkpoint: &Checkpoint<Numbers>,
+    ) -> Result<Vec<[(String, Vec<u8>); 2]>, Error> {
+        let mut names = vec![step_name(steps)];
+        let clock =
+            |of: &Checkpoint<Numbers>| of.reached.map_or(of.numbers.updates(), |reached| reached.clock);
+        let best = self.read::<Numbers>(BEST).ok().map(|(best, _)| clock(&best));
+        if best.is_some() && best == checkpoint.best.as_ref().map(|best| best.update) {
+            names.push(BEST.to_owned());
+        }
+        names.extend(["start".to_owned()].into_iter().filter(|start| self.path(start, "json").is_file()));
+        let file = |name: &str, extension: &str| {
+            let bytes = files::read(&self.path(name, extension), u64::MAX)?;
+            Ok::<_, Error>((format!("{name}.{extension}"), bytes))
+        };
+        names.iter().map(|name| Ok([file(name, "safetensors")?, file(name, "json")?])).collect()
+    }
+
     /// Deletes the numbered checkpoints of more than `steps`, the newest first; yields their steps.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! A training from its settings to its files, and from its files on.
 
 mod board;
+mod branch;
 pub(crate) mod checkpoint;
 mod extension;
 mod learner;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use resonetics_envs::gardener::GardenerEnv;
 use resonetics_envs::k8s::K8sEnv;
 
+pub use self::branch::branched;
 pub use self::checkpoint::{Best, Checkpoint, Checkpoints, Identity, Mark, Which};
 pub use self::extension::Extension;
 pub use self::learner::{Device, LearnerKind, make, native_device, torch_device};

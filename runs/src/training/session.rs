@@ -14,6 +14,7 @@ use resonetics_envs::env::ParallelEnv;
 use serde_json::Value;
 
 use super::board::Board;
+use super::branch;
 use super::checkpoint::{Best, Checkpoint, Checkpoints, Identity};
 use super::learner::make;
 use super::plan::Train;
@@ -574,9 +575,7 @@ fn start<E: ParallelEnv + Clone + Sync>(
     commands: &Commands,
     last: Option<Checkpoint<Numbers>>,
 ) -> Result<Started<E>, Error> {
-    let reached = last.as_ref().map_or(Reached::default(), |last| {
-        last.reached.unwrap_or(Reached { clock: last.numbers.updates(), commands: 0 })
-    });
+    let reached = last.as_ref().map_or(Reached::default(), branch::of);
     let force = commands.force_behind(reached.commands)?;
     let [trained, measured] = worlds(&force.env)?;
     let mut trainer = fresh(plan, &trained, learner()?)?.measured_in(measured);

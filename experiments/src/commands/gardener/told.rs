@@ -18,13 +18,26 @@ pub struct Garden {
     pub generation: u64,
     /// The settings in force in the garden.
     env: Setup,
+    /// What took effect since somebody looked.
+    pub heard: Vec<Entry>,
 }
 
 impl Garden {
     /// The garden `rollout` of the run in `dir`, at its start.
     pub fn new(rollout: Rollout<GardenerEnv>, dir: &Path, env: &Setup) -> Result<Garden, Error> {
         let commands = Commands::read(dir, Force::new(None, env))?;
-        Ok(Garden { rollout, commands, generation: 0, env: env.clone() })
+        Ok(Garden { rollout, commands, generation: 0, env: env.clone(), heard: Vec::new() })
+    }
+
+    /// Whether control is on, and the risk from which it survives.
+    pub fn control(&self) -> (bool, f64) {
+        match &self.env.settings {
+            WorldSettings::Gardener(settings) => {
+                let control = &settings.env.control;
+                (control.enabled, control.damping.survival_on_risk)
+            }
+            WorldSettings::K8s(_) => (false, 1.0),
+        }
     }
 }
 
@@ -41,7 +54,8 @@ impl Told for Garden {
         Ok(())
     }
 
-    fn take_effect(&mut self, _: &Entry) -> Result<String, Error> {
+    fn take_effect(&mut self, entry: &Entry) -> Result<String, Error> {
+        self.heard.push(entry.clone());
         let env = &self.commands.force.env;
         if let (true, WorldSettings::Gardener(settings)) = (*env != self.env, &env.settings) {
             // The log goes on beyond the loss of the garden.

@@ -12,6 +12,7 @@ mod freeze;
 mod ingest;
 mod issue;
 mod keys;
+mod lab;
 mod log;
 mod map;
 mod memory;
@@ -33,8 +34,10 @@ mod serve;
 mod sign;
 mod signals;
 mod since;
+mod smoke;
 mod status;
 mod sync_index;
+mod up;
 mod validate;
 mod verify;
 mod verify_remote;
@@ -60,6 +63,12 @@ pub enum LumenCommand {
     Status(status::StatusArgs),
     /// Tell a run at work something, or print what it was told
     Ctl(ctl::CtlArgs),
+    /// Watch a training at work from now on
+    Up(up::UpArgs),
+    /// Watch it no more
+    Down(up::DownArgs),
+    /// Find out what a change of a setting does, or did
+    Lab(lab::LabArgs),
     /// Print the windows of a run as they come, with their level
     Watch(watch::WatchArgs),
     /// Print the events of a run, a line each, for another program
@@ -98,6 +107,8 @@ pub enum LumenCommand {
     Pack(pack::PackArgs),
     /// Say where a run was, what is known of it and how it goes on, and do so: of a pack, or of the run's folder
     Resume(resume::ResumeArgs),
+    /// Do everything once, for real and small, and say whether it works: exit status 1 if a part does not
+    Smoke(smoke::SmokeArgs),
     /// Look whether all that Lumen needs is as it should be, and change nothing; exit status 1 if something is not
     Doctor(doctor::DoctorArgs),
     /// Copy an archive to a store elsewhere, and read the copy back
@@ -130,6 +141,9 @@ pub fn run(args: &LumenArgs, context: Context) -> Result<(), Error> {
         LumenCommand::Signals(args) => signals::run(args),
         LumenCommand::Status(args) => status::run(args),
         LumenCommand::Ctl(args) => ctl::run(args),
+        LumenCommand::Up(args) => up::up(args),
+        LumenCommand::Down(args) => up::down(args),
+        LumenCommand::Lab(args) => lab::run(args, context),
         LumenCommand::Watch(args) => watch::run(args, context),
         LumenCommand::Tail(args) => watch::tail(args),
         LumenCommand::Ingest(args) => ingest::run(args, context),
@@ -149,6 +163,7 @@ pub fn run(args: &LumenArgs, context: Context) -> Result<(), Error> {
         LumenCommand::Retain(args) => retain::run(args),
         LumenCommand::Pack(args) => pack::run(args),
         LumenCommand::Resume(args) => resume::run(args, context),
+        LumenCommand::Smoke(args) => smoke::run(args),
         LumenCommand::Doctor(args) => doctor::run(args),
         LumenCommand::Push(args) => push::run(args),
         LumenCommand::Pull(args) => pull::run(args),

@@ -1,0 +1,203 @@
+//! `lumen lab fork`: the other future of a run, and its own beside it.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use resonetics_lumen::gate::NAME as GATE;
+use resonetics_runs::commands::Reached;
+use resonetics_runs::commands::command::Command;
+use resonetics_runs::commands::force::Force;
+use resonetics_runs::commands::record::{Entry, Record, Request};
+use resonetics_runs::plan::Plan;
+use resonetics_runs::run_dir::{RunDir, ended};
+use resonetics_runs::training::branched;
+use resonetics_runs::{Error, claim, files};
+use serde_json::{Value, json};
+
+use super::futures::{Difference, Metric, compare, figure};
+use crate::commands::context::Context;
+use crate::commands::rerun::{execute, planned};
+use crate::commands::typed::OutArgs;
+use crate::out::say;
+
+/// Who tells the other future what the fork changes.
+const NAME: &str = "fork";
+
+#[derive(Debug, Args)]
+pub struct ForkArgs {
+    /// Run directory of a training or a garden
+    pub run: PathBuf,
+    /// Moment of the run's clock from which on it is another one: updates of a training, generations of a garden; without it
+    /// that of the first command that is left out
+    #[arg(long, value_name = "CLOCK")]
+    pub at: Option<u64>,
+    /// Setting of the other future, named as for `train --set`; may be given several times
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// Leave out what the run was told by NAME, such as `gate`, or the command of this number; may be given several times
+    #[arg(long, value_name = "NAME|NUMBER")]
+    pub without: Vec<String>,
+    #[command(flatten)]
+    pub out: OutArgs,
+}
+
+/// What is played.
+struct Fork {
+    plan: Plan,
+    at: u64,
+    /// Commands up to there, which both futures share.
+    shared: u64,
+    /// What the run was told.
+    told: Vec<Entry>,
+    /// What the other one is told.
+    changed: Vec<Entry>,
+    /// What differs, in words.
+    what: Vec<String>,
+}
+
+pub fn run(args: &ForkArgs, context: Context) -> Result<(), Error> {
+    let fork = Fork::of(args)?;
+    let metrics = Metric::of(&fork.plan)?;
+    let shown = args.run.display();
+    let dir = claim::claim(args.out.out.as_deref(), NAME)?;
+    if !context.quiet {
+        say(format_args!("{shown}, from {} {} on: {}", metrics.unit, fork.at, fork.what.join(", ")))?;
+    }
+    // A finished run is its own future.
+    let unchanged = if ended(&args.run).as_deref() == Some("finished") {
+        args.run.clone()
+    } else {
+        fork.play(&args.run, &fork.told, &dir.join("unchanged"), context)?
+    };
+    let changed = fork.play(&args.run, &fork.changed, &dir.join("changed"), context)?;
+    let differences = compare(&metrics, &unchanged, &changed, fork.at, &dir.join("fork.csv"))?;
+    files::write_new(
+        &dir.join("fork.svg"),
+        figure(&metrics, &unchanged, &changed, fork.at, &fork.what)?.as_bytes(),
+    )?;
+    let report = json!({
+        "run": args.run, "at": fork.at, "unit": metrics.unit, "what": fork.what,
+        "first_difference": differences.iter().filter_map(|one| one.first).min(),
+        "metrics": differences.iter().map(Difference::json).collect::<Vec<Value>>(),
+    });
+    let mut bytes = serde_json::to_vec_pretty(&report).unwrap_or_default();
+    bytes.push(b'\n');
+    files::write_new(&dir.join("fork.json"), &bytes)?;
+    tell(&metrics, &differences, &dir)
+}
+
+fn tell(metrics: &Metric, differences: &[Difference], dir: &Path) -> Result<(), Error> {
+    match differences.iter().filter_map(|one| one.first).min() {
+        None => say(format_args!("both futures are the same: the change did nothing in this run"))?,
+        Some(first) => {
+            say(format_args!("the same up to {} {first}, where the first number differs", metrics.unit))?
+        }
+    }
+    for one in differences {
+        say(format_args!("{}", one.told()))?;
+    }
+    say(format_args!(
+        "the effect in this run, not an estimate; in another seed it may be another\nwrote {}",
+        dir.display()
+    ))
+}
+
+impl Fork {
+    fn of(args: &ForkArgs) -> Result<Fork, Error> {
+        if args.sets.is_empty() && args.without.is_empty() {
+            return Err(Error::Refused(
+                "a fork needs a difference: --set KEY=VALUE or --without NAME".to_owned(),
+            ));
+        }
+        let config = args.run.join("config.toml");
+        let text = files::text(&config)?;
+        let (plan, _) = planned(&text, &config.display().to_string(), Some(&args.run))?;
+        let begun = begun(&plan, &args.run)?;
+        let told = Record::read(&args.run)?.entries;
+        let left_out = |entry: &Entry| {
+            args.without.iter().any(|name| *name == entry.request.by || *name == entry.id.to_string())
+        };
+        for name in &args.without {
+            if !told.iter().any(|entry| *name == entry.request.by || *name == entry.id.to_string()) {
+                return Err(Error::Refused(format!(
+                    "--without {name}: {} was told nothing by that name or number; `lumen ctl {}` lists what it was told",
+                    args.run.display(),
+                    args.run.display()
+                )));
+            }
+        }
+        let first_left_out = told.iter().find(|entry| left_out(entry)).map(|entry| entry.clock);
+        let at = args.at.or(first_left_out).ok_or_else(|| {
+            Error::Refused("--set needs --at CLOCK: the moment from which on it holds".to_owned())
+        })?;
+        let shared = told.iter().take_while(|entry| entry.clock <= at && !left_out(entry)).count();
+        let mut what: Vec<String> =
+            args.without.iter().map(|name| format!("without what was told by {name}")).collect();
+        let mut changed = told[..shared].to_vec();
+        let mut force = changed
+            .iter()
+            .try_fold(begun, |force, entry| force.after(&entry.command))
+            .map_err(Error::Refused)?;
+        for set in &args.sets {
+            let words = ["knob.set".to_owned(), set.clone()];
+            let (cmd, told) = Command::typed(&words).map_err(Error::Refused)?;
+            let command = Command::parse(&cmd, &told).map_err(Error::Refused)?;
+            let (before, after) = (force.clone(), force.after(&command).map_err(Error::Refused)?);
+            if let Command::Knob { key, .. } = &command {
+                let value = |force: &Force| {
+                    force.value(key).map_or_else(|| "unknown".to_owned(), |it| it.to_string())
+                };
+                what.push(format!("{key} {} instead of {}", value(&after), value(&before)));
+            }
+            force = after;
+            changed.push(told_by_fork(&cmd, told, at)?);
+        }
+        // What others told it later still comes; the gate's decisions were about another run, and so were ways back.
+        let comes = |entry: &&Entry| {
+            !left_out(entry) && entry.request.by != GATE && !matches!(entry.command, Command::RollBack(_))
+        };
+        changed.extend(told[shared..].iter().filter(comes).cloned());
+        if args.without.iter().any(|name| name == GATE) {
+            // It would decide the same again.
+            let args = serde_json::Map::from_iter([("gate".to_owned(), "warn".into())]);
+            changed.insert(shared, told_by_fork("lumen.up", args, at)?);
+        }
+        for (id, entry) in (1..).zip(&mut changed) {
+            entry.id = id;
+        }
+        Ok(Fork { plan, at, shared: shared as u64, told, changed, what })
+    }
+
+    /// Plays the run in `run` in the new folder `dir`, told so much, from its last checkpoint that both futures share.
+    fn play(&self, run: &Path, told: &[Entry], dir: &Path, context: Context) -> Result<PathBuf, Error> {
+        let begun: RunDir = self.plan.begin(Some(dir), None)?;
+        let path = begun.path().to_path_buf();
+        let outcome = Record::read(dir).and_then(|record| record.copied(told)).and_then(|()| {
+            if let Plan::Train(plan) = &self.plan {
+                branched(plan, run, dir, Reached { clock: self.at, commands: self.shared })?;
+            }
+            execute(&self.plan, dir, context)
+        });
+        begun.finish(outcome).map(|()| path)
+    }
+}
+
+/// A command of the other future; it is numbered later.
+fn told_by_fork(cmd: &str, args: serde_json::Map<String, Value>, clock: u64) -> Result<Entry, Error> {
+    let command = Command::parse(cmd, &args).map_err(Error::Refused)?;
+    let request =
+        Request { cmd: cmd.to_owned(), args, by: NAME.to_owned(), note: String::new(), approval: None };
+    Ok(Entry { id: 0, ts: String::new(), request, command, clock, result: None })
+}
+
+/// The settings that the run began with.
+fn begun(plan: &Plan, run: &Path) -> Result<Force, Error> {
+    match plan {
+        Plan::Train(plan) => Ok(Force::new(Some(&plan.train), &plan.env)),
+        Plan::Gardener(plan) if plan.runs == 1 => Ok(Force::new(None, &plan.env)),
+        _ => Err(Error::Refused(format!(
+            "{} is neither a training nor a single garden: it has no moment at which it could be forked",
+            run.display()
+        ))),
+    }
+}
