@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::cpu::{CpuPath, Work};
 use crate::math::LANES;
 use crate::saved::SaveError;
 use crate::space::{BoxSpace, Discrete};
@@ -101,12 +100,6 @@ pub trait Env: Send {
 
     /// The fewest environments for which another thread is worth waking.
     const PARALLEL_FROM: usize = 64;
-
-    /// Runs a slice of steps compiled for the CPU path in use; worth it only where
-    /// `step` is `#[inline(always)]`.
-    fn batch<W: Work>(work: W) -> W::Output {
-        work.run()
-    }
 
     /// Takes from the front of `envs` those that a vector steps faster side by side, sixteen at a time: none,
     /// unless an environment knows how.
@@ -245,10 +238,6 @@ pub trait ParallelEnv: Send {
     {
         self.restore(&other.save()?, out)
     }
-    /// As [`Env::batch`].
-    fn batch<W: Work>(work: W) -> W::Output {
-        work.run()
-    }
     /// As [`Env::together`].
     fn together(_envs: &mut Vec<Self>) -> Vec<Box<dyn Together<Self>>>
     where
@@ -278,7 +267,6 @@ impl<E: Env> ParallelEnv for E {
         Env::action_space(self)
     }
 
-    #[inline(always)]
     fn reset(&mut self, seed: Option<u64>, out: Agents<'_>) {
         Env::reset(self, seed, out.observations);
     }
@@ -314,18 +302,7 @@ impl<E: Env> ParallelEnv for E {
         Env::adopt(self, other, out.observations)
     }
 
-    #[inline(always)]
-    fn batch<W: Work>(work: W) -> W::Output {
-        E::batch(work)
-    }
-
     fn together(envs: &mut Vec<E>) -> Vec<Box<dyn Together<E>>> {
         E::together(envs)
     }
-}
-
-/// Runs `work` for the CPU path in use: what [`Env::batch`] of a vectorised environment calls.
-#[inline]
-pub fn vectorized<W: Work>(work: W) -> W::Output {
-    CpuPath::dispatch(work)
 }

@@ -20,15 +20,16 @@ fn a_garden_forks_into_what_it_would_have_been() {
     assert_eq!((&report["at"], &report["unit"]), (&100.into(), &"generation".into()));
     assert!(report["what"][0].as_str().unwrap().starts_with("dirt_growth 0.2 instead of "), "{report}");
     assert_eq!(report["first_difference"], 101);
-    let [ours, theirs] =
-        ["out", "fork/changed"].map(|dir| place.csv(&format!("{dir}/resonetics_data.csv")));
+    let [ours, theirs] = ["out", "fork/changed"].map(|dir| place.csv(&format!("{dir}/resonetics_data.csv")));
     assert_eq!(ours.rows[..100], theirs.rows[..100]);
     assert_ne!(ours.rows[100], theirs.rows[100]);
     // The table is the two runs side by side.
     let table = place.csv("fork/fork.csv");
     assert_eq!(table.rows.len(), 200);
     let cells = 64.0;
-    for (row, (before, after)) in ours.numbers("Total_Entropy")[100..].iter().zip(&theirs.numbers("Total_Entropy")[100..]).enumerate() {
+    for (row, (before, after)) in
+        ours.numbers("Total_Entropy")[100..].iter().zip(&theirs.numbers("Total_Entropy")[100..]).enumerate()
+    {
         let [unchanged, changed] =
             ["unchanged", "changed"].map(|side| table.numbers(&format!("Total_Entropy_{side}"))[row]);
         assert!((unchanged - before / cells).abs() < 1e-6 && (changed - after / cells).abs() < 1e-6, "{row}");
@@ -49,7 +50,8 @@ fn a_training_forks_from_its_checkpoints_or_from_its_start() {
     for (at, name) in [(25, "late"), (7, "early")] {
         let report = fork(&place, &format!("out --at {at} --set train.entropy=1.5 --out {name}"));
         assert_eq!(report["first_difference"], at + 1, "{report}");
-        let [ours, theirs] = ["out", &format!("{name}/changed")].map(|dir| place.csv(&format!("{dir}/training.csv")));
+        let [ours, theirs] =
+            ["out", &format!("{name}/changed")].map(|dir| place.csv(&format!("{dir}/training.csv")));
         let at = at as usize + 1;
         assert_eq!(ours.rows[..at], theirs.rows[..at]);
         assert_eq!(ours.rows.len(), theirs.rows.len());

@@ -235,7 +235,7 @@ impl Gate {
         let observe = |cmd, note| vec![Asked::unanswered(request(cmd, Map::new(), note))];
         match self.memory.state {
             State::Tripped => self.way_back(),
-            State::Hold if self.memory.learns => observe("observe.on", "the trainer went back by itself"),
+            State::Hold if self.memory.learns => observe("observe.on", "after the way back"),
             State::Hold if self.memory.windows >= self.settings.hold_windows => {
                 observe("observe.off", "it is tried again")
             }
@@ -285,6 +285,7 @@ impl Gate {
                 self.memory.residual = good;
                 self.forget_windows();
                 self.refused.clear();
+                self.memory.learns = true;
                 self.memory.rollbacks += 1;
                 Some(self.to(State::Hold, format!("back at step {steps}")))
             }
@@ -356,29 +357,24 @@ impl Gate {
         self.memory.checkpoints.iter().rev().find(good)
     }
 
-    /// Asks for the way back, or gives up.
+    /// Asks for the way back, or, where none is left, for the end.
     fn way_back(&mut self) -> Vec<Asked> {
-        let give_up = |why: &str| {
-            let args = Map::from_iter([("why".to_owned(), format!("the gate gave up: {why}").into())]);
-            vec![Asked::unanswered(request("give.up", args, ""))]
-        };
         if self.memory.rollbacks >= self.max_rollbacks {
-            return give_up(&format!("it went back {} times (train.max_rollbacks)", self.memory.rollbacks));
+            let why = format!(
+                "the gate gave up: it went back {} times (train.max_rollbacks)",
+                self.memory.rollbacks
+            );
+            let args = Map::from_iter([("why".to_owned(), why.into())]);
+            return vec![Asked::unanswered(request("give.up", args, ""))];
         }
         let since = self.memory.since.unwrap_or(u64::MAX);
-        let Some(&Kept { steps, residual, .. }) = self.good(since) else {
-            // Before the first good checkpoint it only warns.
-            return if self.refused.is_empty() {
-                Vec::new()
-            } else {
-                give_up("no checkpoint could be gone back to")
-            };
-        };
+        // Without a good checkpoint it only warns.
+        let Some(&Kept { steps, residual, .. }) = self.good(since) else { return Vec::new() };
         let why = residual.map_or_else(String::new, |residual| format!("its residual was {residual:.3}"));
         let args = Map::from_iter([("step".to_owned(), steps.into())]);
         let (asked, answer) = Asked::answered(request("rollback.to", args, &why));
         self.asked = Some((steps, answer));
-        vec![asked, Asked::unanswered(request("observe.on", Map::new(), "after the way back"))]
+        vec![asked]
     }
 }
 
@@ -427,32 +423,30 @@ mod tests {
 
         /// Between two updates.
         fn hear(&mut self) {
-            for asked in self.gate.asks() {
-                let Request { cmd, args, .. } = asked.request.clone();
-                let command = Command::parse(&cmd, &args).unwrap();
-                if let Command::RollBack(steps) = command {
-                    if self.damaged.contains(&steps) {
-                        asked.answer(Answer::refused("damaged"));
-                        continue;
-                    }
-                    self.clock = steps / 10;
+            loop {
+                let all = self.gate.asks();
+                if all.is_empty() {
+                    return;
                 }
-                let entry = Entry {
-                    id: 1,
-                    ts: String::new(),
-                    request: asked.request.clone(),
-                    command: command.clone(),
-                    clock: 0,
-                    result: None,
-                };
-                self.said.extend(self.gate.told(&entry).map(|said| said.state));
-                self.done.push(match command {
-                    Command::RollBack(steps) => format!("back to {steps}"),
-                    _ => cmd,
-                });
-                let (done, result) = (true, String::new());
-                asked.answer(Answer { done, id: Some(1), clock: Some(0), result });
+                all.into_iter().for_each(|asked| self.hear_one(asked));
             }
+        }
+
+        fn hear_one(&mut self, asked: Asked) {
+            let request = asked.request.clone();
+            let command = Command::parse(&request.cmd, &request.args).unwrap();
+            if let Command::RollBack(steps) = command {
+                if self.damaged.contains(&steps) {
+                    return asked.answer(Answer::refused("damaged"));
+                }
+                self.clock = steps / 10;
+                self.done.push(format!("back to {steps}"));
+            } else {
+                self.done.push(request.cmd.clone());
+            }
+            let entry = Entry { id: 1, ts: String::new(), request, command, clock: 0, result: None };
+            self.said.extend(self.gate.told(&entry).map(|said| said.state));
+            asked.answer(Answer { done: true, id: Some(1), clock: Some(0), result: String::new() });
         }
 
         fn windows(&mut self, residuals: &[f64]) -> &mut Story {
@@ -523,16 +517,14 @@ mod tests {
         let mut story = Story::new(Mode::Act, 3);
         story.damaged = vec![240];
         story.windows(&[0.1, 0.1, 0.1, 0.1, 0.9, 0.9]);
-        assert_eq!(story.done, ["observe.on"]);
-        story.hear();
-        assert_eq!(story.done[1..], ["back to 160", "observe.on"]);
-        // And none is left.
+        assert_eq!(story.done, ["back to 160", "observe.on"]);
+        // And none is left: it goes on as if it only warned.
         let mut story = Story::new(Mode::Act, 3);
         story.damaged = vec![160, 240];
         story.windows(&[0.1, 0.1, 0.1, 0.1, 0.9, 0.9]);
-        story.hear();
-        story.hear();
-        assert_eq!(story.gate.state(), State::GaveUp);
+        assert_eq!((story.gate.state(), story.done.len()), (State::Tripped, 0));
+        story.windows(&[0.1, 0.1]);
+        assert_eq!(story.gate.state(), State::Watching);
     }
 
     #[test]

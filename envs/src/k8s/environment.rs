@@ -1,7 +1,7 @@
 //! The cluster as an environment.
 
-use crate::cpu::Work;
-use crate::env::{Env, InvalidAction, Step, Together, vectorized};
+use crate::cpu::{CpuPath, Work};
+use crate::env::{Env, InvalidAction, Step, Together};
 use crate::k8s::cluster::{K8sEnv, check, single, thirty};
 use crate::k8s::noise::Drawn;
 use crate::k8s::rules::{self, ACTIONS};
@@ -24,35 +24,13 @@ impl Env for K8sEnv {
         Discrete { n: ACTIONS }
     }
 
-    #[inline(always)]
     fn reset(&mut self, seed: Option<u64>, observation: &mut [f32]) {
-        match seed {
-            Some(seed) => self.start(seed, 0),
-            None => self.start(self.seed, self.episode + 1),
-        }
-        self.observe(observation);
+        CpuPath::dispatch(Begin { env: self, seed, observation });
     }
 
-    #[inline(always)]
     fn step(&mut self, action: usize, observation: &mut [f32]) -> Result<Step, InvalidAction> {
         check(action)?;
-        let action = if self.extra.is_none() { action } else { self.replacing(action) };
-        let (params, scalars, actions) = (&self.shared.params, &mut self.scalars, [action as u32]);
-        let noise = Drawn::new(params, &self.key, scalars.steps);
-        let block = std::slice::from_mut(&mut self.block);
-        // One block is its own arm, so that the loops over blocks vanish from it.
-        let Some(extra) = &mut self.extra else {
-            let step = rules::step(params, scalars, block, &actions, &noise);
-            rules::observe(params, scalars, block, 0, thirty(observation));
-            return Ok(single(step));
-        };
-        let nodes = if extra.nodes.is_empty() { block } else { &mut extra.nodes };
-        let step = rules::step(params, scalars, nodes, &actions, &noise);
-        rules::observe(params, scalars, nodes, 0, thirty(observation));
-        if let Some(shield) = &mut extra.shield {
-            shield.update(params, self.key.get(0), scalars, nodes);
-        }
-        Ok(single(step))
+        Ok(CpuPath::dispatch(StepAlone { env: self, action, observation }))
     }
 
     fn info(&self) -> K8sInfo {
@@ -103,8 +81,58 @@ impl Env for K8sEnv {
     fn together(envs: &mut Vec<K8sEnv>) -> Vec<Box<dyn Together<K8sEnv>>> {
         together::take(envs)
     }
+}
 
-    fn batch<W: Work>(work: W) -> W::Output {
-        vectorized(work)
+/// An episode's beginning, compiled for each CPU path, and here alone: who plays clusters links it.
+struct Begin<'a> {
+    env: &'a mut K8sEnv,
+    seed: Option<u64>,
+    observation: &'a mut [f32],
+}
+
+impl Work for Begin<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Begin { env, seed, observation } = self;
+        match seed {
+            Some(seed) => env.start(seed, 0),
+            None => env.start(env.seed, env.episode + 1),
+        }
+        env.observe(observation);
+    }
+}
+
+/// A step of a cluster that does not lie beside others, in the same way.
+struct StepAlone<'a> {
+    env: &'a mut K8sEnv,
+    action: usize,
+    observation: &'a mut [f32],
+}
+
+impl Work for StepAlone<'_> {
+    type Output = Step;
+
+    #[inline(always)]
+    fn run(self) -> Step {
+        let StepAlone { env, action, observation } = self;
+        let action = if env.extra.is_none() { action } else { env.replacing(action) };
+        let (params, scalars, actions) = (&env.shared.params, &mut env.scalars, [action as u32]);
+        let noise = Drawn::new(params, &env.key, scalars.steps);
+        let block = std::slice::from_mut(&mut env.block);
+        // One block is its own arm, so that the loops over blocks vanish from it.
+        let Some(extra) = &mut env.extra else {
+            let step = rules::step(params, scalars, block, &actions, &noise);
+            rules::observe(params, scalars, block, 0, thirty(observation));
+            return single(step);
+        };
+        let nodes = if extra.nodes.is_empty() { block } else { &mut extra.nodes };
+        let step = rules::step(params, scalars, nodes, &actions, &noise);
+        rules::observe(params, scalars, nodes, 0, thirty(observation));
+        if let Some(shield) = &mut extra.shield {
+            shield.update(params, env.key.get(0), scalars, nodes);
+        }
+        single(step)
     }
 }

@@ -110,7 +110,7 @@ fn roll<E: ParallelEnv, P: Fn(&Seen<'_>, &mut [usize]) + Sync>(
         (plan.policy)(&slice.seen(first, step), actions);
         check(actions, shape.actions)
             .map_err(|error| InvalidAction { row: first * shape.agents + error.row, ..error })?;
-        E::batch(StepSlice { slice: &mut slice, actions, shape, autoreset });
+        StepSlice { slice: &mut slice, actions, shape, autoreset }.run();
     }
     Ok(())
 }

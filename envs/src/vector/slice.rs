@@ -6,7 +6,6 @@ use rayon::ThreadPool;
 use serde::{Deserialize, Serialize};
 
 use super::Autoreset;
-use crate::cpu::Work;
 use crate::env::{Agents, Ending, ParallelEnv, Rows, Together};
 use crate::math::LANES;
 
@@ -63,7 +62,7 @@ pub(super) fn step_pieces<E: ParallelEnv>(
 ) {
     let pieces = slice.tallies.len().div_ceil(lanes);
     if pieces == 1 {
-        E::batch(StepSlice { slice: &mut slice, actions, shape, autoreset });
+        StepSlice { slice: &mut slice, actions, shape, autoreset }.run();
     } else {
         let half = pieces / 2 * lanes;
         let (left, right) = slice.split_at(shape, half);
@@ -91,14 +90,14 @@ pub(super) fn step_pieces_here<E: ParallelEnv>(
             let at = (slice.tallies.len() - 1) / lanes * lanes;
             let (rest, mut piece) = slice.split_at(shape, at);
             let (actions_left, own) = actions.split_at(at * shape.agents);
-            scope.spawn(move |_| E::batch(StepSlice { slice: &mut piece, actions: own, shape, autoreset }));
+            scope.spawn(move |_| StepSlice { slice: &mut piece, actions: own, shape, autoreset }.run());
             (slice, actions) = (rest, actions_left);
         }
-        E::batch(StepSlice { slice: &mut slice, actions, shape, autoreset });
+        StepSlice { slice: &mut slice, actions, shape, autoreset }.run();
     });
 }
 
-/// One step of a slice: the work that [`ParallelEnv::batch`] compiles for each CPU path.
+/// One step of a slice.
 pub(super) struct StepSlice<'a, 'b, E> {
     pub(super) slice: &'a mut Slice<'b, E>,
     pub(super) actions: &'a [usize],
@@ -106,11 +105,8 @@ pub(super) struct StepSlice<'a, 'b, E> {
     pub(super) autoreset: Autoreset,
 }
 
-impl<E: ParallelEnv> Work for StepSlice<'_, '_, E> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
+impl<E: ParallelEnv> StepSlice<'_, '_, E> {
+    pub(super) fn run(self) {
         let StepSlice { slice, actions, shape, autoreset } = self;
         slice.step_together(shape, autoreset, actions);
         let Some(first) = slice.envs.first() else { return };

@@ -21,6 +21,9 @@ use crate::interrupt;
 pub use self::inbox::{Inbox, ask};
 pub use self::record::FILE;
 
+/// Times in a row that all that was asked for is refused, after which the run goes on.
+const IN_VAIN: u32 = 16;
+
 /// Who asks a run: what has been asked since; where the run is paused, `true`, it may wait for a moment.
 pub type Asks<'a> = dyn Fn(bool) -> Vec<Asked> + 'a;
 
@@ -177,20 +180,27 @@ pub trait Told {
     /// # Errors
     /// [`Error::Interrupted`] by `stop`, and what ends the run.
     fn hear(&mut self, asks: &Asks<'_>) -> Result<(), Error> {
-        let clock = self.clock();
-        while let Some(entry) = self.commands().replayed(clock)? {
+        // A way back moves the clock.
+        while let (clock, commands) = (self.clock(), self.commands())
+            && let Some(entry) = commands.replayed(clock)?
+        {
             let result = self.take_effect(&entry)?;
             self.commands().came(&entry, &result)?;
             if let Command::GiveUp(why) = entry.command {
                 return Err(Error::Failed(why));
             }
         }
-        let mut paused = false;
+        let (mut paused, mut in_vain) = (false, 0);
         while self.commands().is_up_to_date() {
-            for asked in asks(paused) {
+            let all = asks(paused);
+            // Who is answered may ask for something else at the same moment; but not for ever for what is refused.
+            let again = !all.is_empty() && in_vain < IN_VAIN;
+            in_vain += 1;
+            for asked in all {
                 let answer = match self.heard(&asked.request)? {
                     Err(refused) => refused,
                     Ok(entry) => {
+                        in_vain = 0;
                         paused = match entry.command {
                             Command::Pause => true,
                             Command::Continue => false,
@@ -213,7 +223,7 @@ pub trait Told {
                 };
                 asked.answer(answer);
             }
-            if !paused {
+            if !paused && !again {
                 return Ok(());
             }
             interrupt::check()?;

@@ -28,25 +28,37 @@ const STEPS: [(&str, &[&str]); 15] = [
     ("events are what their schema says", &["lumen validate garden/events.jsonl"]),
     ("the store takes them", &["lumen ingest garden/events.jsonl --store store"]),
     ("signals", &["lumen signals garden", "lumen signals training"]),
-    ("the runs repeated, to the same bytes", &["rerun garden --out garden-again", "rerun training --out training-again"]),
+    (
+        "the runs repeated, to the same bytes",
+        &["rerun garden --out garden-again", "rerun training --out training-again"],
+    ),
     ("a fork of the garden", &["lumen lab fork garden --at 1000 --set dirt_growth=0.05 --out fork"]),
     ("state of the runs", &["lumen status garden training"]),
-    ("what Prometheus is shown", &["lumen export --textfile . --store store"]),
-    ("an archive: frozen, verified, restored", &[
-        "lumen freeze training --to archive",
-        "lumen verify archive --deep",
-        "lumen restore archive --out restored",
-    ]),
+    ("what Prometheus is shown", &["lumen export garden training --textfile . --store store"]),
+    (
+        "an archive: frozen, verified, restored",
+        &[
+            "lumen freeze training --to archive",
+            "lumen verify archive --deep",
+            "lumen restore archive --out restored",
+        ],
+    ),
     ("the restored run repeated, to the same bytes", &["rerun restored --out restored-again"]),
     ("a key and a proof", &["lumen keys init --dir keys", "lumen prove garden --keys keys --log log"]),
-    ("the proof holds", &[
-        "lumen check-proof garden.proof.json --key keys/signer.pub.pem --artifact garden/resonetics_data.csv",
-        "lumen log verify --log log --key keys/signer.pub.pem",
-    ]),
-    ("the proof reproduced under another key", &[
-        "lumen keys init --dir others",
-        "lumen reproduce garden.proof.json --key keys/signer.pub.pem --keys others --log others-log --out reproduced",
-    ]),
+    (
+        "the proof holds",
+        &[
+            "lumen check-proof garden.proof.json --key keys/signer.pub.pem --artifact garden/resonetics_data.csv",
+            "lumen log verify --log log --key keys/signer.pub.pem",
+        ],
+    ),
+    (
+        "the proof reproduced under another key",
+        &[
+            "lumen keys init --dir others",
+            "lumen reproduce garden.proof.json --key keys/signer.pub.pem --keys others --log others-log --out reproduced",
+        ],
+    ),
     ("a report", &["report garden"]),
     ("doctor", &["lumen doctor"]),
 ];
@@ -118,7 +130,12 @@ fn typed(dir: &Path, line: &str) -> Result<String, String> {
 
 fn command(dir: &Path, line: &str) -> Result<Command, String> {
     let mut command = Command::new(std::env::current_exe().map_err(|error| error.to_string())?);
-    command.current_dir(dir).args(words(dir, line)).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .current_dir(dir)
+        .args(words(dir, line))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     // Keys that are made for this alone, and forgotten.
     command.env("LUMEN_KEY_PASS", "smoke").env_remove("LUMEN_KEY_PASS_FILE");
     Ok(command)
@@ -133,7 +150,13 @@ fn words(dir: &Path, line: &str) -> Vec<String> {
         Some(first.path().display().to_string())
     };
     line.split_whitespace()
-        .map(|word| if of_archive && word == "archive" { found().unwrap_or_else(|| word.to_owned()) } else { word.to_owned() })
+        .map(|word| {
+            if of_archive && word == "archive" {
+                found().unwrap_or_else(|| word.to_owned())
+            } else {
+                word.to_owned()
+            }
+        })
         .collect()
 }
 
