@@ -16,6 +16,7 @@ mod export;
 mod forks;
 mod further_training;
 mod garden_log;
+mod gate;
 mod guide;
 mod keys;
 mod limit;

@@ -547,6 +547,7 @@ mod tests {
     #[test]
     fn what_is_not_known_is_no_breach_and_a_phase_only_where_it_is_known() {
         let mut story = Story::new(Mode::Warn, 3);
+        story.gate.settings.phase_abs_max = 3.0;
         for (residual, phase_diff) in [(None, None), (None, None), (Some(0.1), Some(-3.1)), (None, Some(3.1))]
         {
             story.clock += 8;

@@ -34,7 +34,8 @@ pub struct Gate {
     pub mode: Mode,
     /// Residual of a window above which it breaches, as it does above `lumen.residual_alert`.
     pub residual_max: f64,
-    /// Phase beyond which, where it is known, it breaches.
+    /// Phase beyond which, where it is known, it breaches; 4, the default, is beyond pi: never. A heuristic that holds its
+    /// world against the drift has a phase of pi.
     pub phase_abs_max: f64,
     /// Windows at most that a training which went back learns nothing.
     pub hold_windows: u32,
@@ -55,7 +56,7 @@ pub enum Mode {
 
 impl Default for Gate {
     fn default() -> Gate {
-        Gate { mode: Mode::Warn, residual_max: 0.85, phase_abs_max: 3.0, hold_windows: 2 }
+        Gate { mode: Mode::Warn, residual_max: 0.85, phase_abs_max: 4.0, hold_windows: 2 }
     }
 }
 

@@ -14,7 +14,7 @@ use resonetics_runs::training::branched;
 use resonetics_runs::{Error, claim, files};
 use serde_json::{Value, json};
 
-use super::futures::{Difference, Metric, compare, figure};
+use super::futures::{Compared, Difference, Metric, compare, figure};
 use crate::commands::context::Context;
 use crate::commands::rerun::{execute, planned};
 use crate::commands::typed::OutArgs;
@@ -70,24 +70,25 @@ pub fn run(args: &ForkArgs, context: Context) -> Result<(), Error> {
         fork.play(&args.run, &fork.told, &dir.join("unchanged"), context)?
     };
     let changed = fork.play(&args.run, &fork.changed, &dir.join("changed"), context)?;
-    let differences = compare(&metrics, &unchanged, &changed, fork.at, &dir.join("fork.csv"))?;
+    let Compared { first, differences } =
+        compare(&metrics, &unchanged, &changed, fork.at, &dir.join("fork.csv"))?;
     files::write_new(
         &dir.join("fork.svg"),
         figure(&metrics, &unchanged, &changed, fork.at, &fork.what)?.as_bytes(),
     )?;
     let report = json!({
         "run": args.run, "at": fork.at, "unit": metrics.unit, "what": fork.what,
-        "first_difference": differences.iter().filter_map(|one| one.first).min(),
+        "first_difference": first,
         "metrics": differences.iter().map(Difference::json).collect::<Vec<Value>>(),
     });
     let mut bytes = serde_json::to_vec_pretty(&report).unwrap_or_default();
     bytes.push(b'\n');
     files::write_new(&dir.join("fork.json"), &bytes)?;
-    tell(&metrics, &differences, &dir)
+    tell(&metrics, first, &differences, &dir)
 }
 
-fn tell(metrics: &Metric, differences: &[Difference], dir: &Path) -> Result<(), Error> {
-    match differences.iter().filter_map(|one| one.first).min() {
+fn tell(metrics: &Metric, first: Option<u64>, differences: &[Difference], dir: &Path) -> Result<(), Error> {
+    match first {
         None => say(format_args!("both futures are the same: the change did nothing in this run"))?,
         Some(first) => {
             say(format_args!("the same up to {} {first}, where the first number differs", metrics.unit))?

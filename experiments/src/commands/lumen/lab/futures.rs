@@ -27,7 +27,7 @@ impl Metric {
             Plan::Gardener(plan) => Metric {
                 unit: "generation",
                 table: "resonetics_data.csv",
-                clock: "Generation",
+                clock: "Gen",
                 columns: vec![
                     ("Total_Entropy", "dirt of a cell", plan.config()?.cells() as f64),
                     ("Population", "population", 1.0),
@@ -47,8 +47,8 @@ impl Metric {
         })
     }
 
-    /// (clock, the columns' values) of each row.
-    fn rows(&self, run: &Path) -> Result<Vec<(u64, Vec<Option<f64>>)>, Error> {
+    /// The table of a run.
+    fn rows(&self, run: &Path) -> Result<Vec<Row>, Error> {
         let path = run.join(self.table);
         let failed = |error: csv::Error| io("read", &path)(error.into());
         let mut table = csv::ReaderBuilder::new().flexible(true).from_path(&path).map_err(failed)?;
@@ -60,18 +60,36 @@ impl Metric {
         for row in table.records() {
             let row = row.map_err(failed)?;
             let number = |at: usize| row.get(at).and_then(|cell| cell.parse::<f64>().ok());
-            let values = columns.iter().map(|&(at, scale)| number(at).map(|value| value / scale)).collect();
-            rows.push((number(clock).unwrap_or_default() as u64, values));
+            let values = columns.iter().map(|&(at, scale)| number(at).map(|value| value / scale));
+            let values = values.collect();
+            rows.push(Row { clock: number(clock).unwrap_or_default() as u64, values, all: row.clone() });
         }
         Ok(rows)
     }
+}
+
+/// A row of a table.
+struct Row {
+    clock: u64,
+    /// Of the columns that are compared.
+    values: Vec<Option<f64>>,
+    /// All of it.
+    all: csv::StringRecord,
+}
+
+/// What both futures came to.
+pub struct Compared {
+    /// Where any number first differs; none if none ever does.
+    pub first: Option<u64>,
+    /// The columns.
+    pub differences: Vec<Difference>,
 }
 
 /// What a column came to in both.
 pub struct Difference {
     name: &'static str,
     /// Where it first differs; none if it never does.
-    pub first: Option<u64>,
+    first: Option<u64>,
     /// The last values, unchanged and changed.
     last: [Option<f64>; 2],
     /// Mean of the differences behind the fork, and of how many.
@@ -106,7 +124,7 @@ pub fn compare(
     changed: &Path,
     at: u64,
     path: &Path,
-) -> Result<Vec<Difference>, Error> {
+) -> Result<Compared, Error> {
     let (ours, theirs) = (metrics.rows(unchanged)?, metrics.rows(changed)?);
     let columns = metrics
         .columns
@@ -121,22 +139,28 @@ pub fn compare(
             (Difference { name, first: None, last: [None; 2], mean: None, count: 0 }, Vec::new())
         })
         .collect();
-    for ((clock, before), (_, after)) in ours.iter().zip(&theirs).filter(|(row, _)| row.0 > at) {
-        let cells = before.iter().zip(after).flat_map(|(before, after)| [cell(*before), cell(*after)]);
-        table.row(std::iter::once(clock.to_string()).chain(cells))?;
-        for ((one, differences), (before, after)) in found.iter_mut().zip(before.iter().zip(after)) {
-            if before != after {
-                one.first.get_or_insert(*clock);
+    let mut first = None;
+    for (before, after) in ours.iter().zip(&theirs).filter(|(row, _)| row.clock > at) {
+        let pairs = || before.values.iter().zip(&after.values);
+        let cells = pairs().flat_map(|(before, after)| [cell(*before), cell(*after)]);
+        table.row(std::iter::once(before.clock.to_string()).chain(cells))?;
+        if before.all != after.all {
+            first.get_or_insert(before.clock);
+        }
+        for ((one, differences), (unchanged, changed)) in found.iter_mut().zip(pairs()) {
+            if unchanged != changed {
+                one.first.get_or_insert(before.clock);
             }
-            one.last = [before.or(one.last[0]), after.or(one.last[1])];
-            differences.extend(before.zip(*after).map(|(before, after)| after - before));
+            one.last = [unchanged.or(one.last[0]), changed.or(one.last[1])];
+            differences.extend(unchanged.zip(*changed).map(|(unchanged, changed)| changed - unchanged));
         }
     }
     table.finish()?;
-    Ok(found
+    let differences = found
         .into_iter()
         .map(|(one, differences)| Difference { mean: mean(&differences), count: differences.len(), ..one })
-        .collect())
+        .collect();
+    Ok(Compared { first, differences })
 }
 
 /// Both futures of the first column, over the whole run.
@@ -149,8 +173,8 @@ pub fn figure(
 ) -> Result<String, Error> {
     let (_, name, _) = metrics.columns[0];
     let points = |run: &Path, from: u64| -> Result<Vec<(f64, f64)>, Error> {
-        let rows = metrics.rows(run)?.into_iter().filter(|row| row.0 >= from);
-        Ok(rows.filter_map(|(clock, values)| Some((clock as f64, values[0]?))).collect())
+        let rows = metrics.rows(run)?.into_iter().filter(|row| row.clock >= from);
+        Ok(rows.filter_map(|row| Some((row.clock as f64, row.values[0]?))).collect())
     };
     let curves: Vec<Curve> = [("as it was", unchanged, 0), ("changed", changed, at)]
         .into_iter()
