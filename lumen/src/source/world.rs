@@ -1,5 +1,7 @@
 //! Worlds as sources: a garden, and clusters side by side, whose lanes are sources too.
 
+use std::collections::VecDeque;
+
 use resonetics_analysis::stats::summary;
 use resonetics_runs::commands::inbox::Asked;
 use resonetics_runs::commands::record::Entry;
@@ -80,10 +82,17 @@ pub struct Episodes<'a> {
     pub tell: fn(&str),
 }
 
+/// Rows over which the gate of a cluster looks, and from one look to the next: a cluster that drifts five times as fast is lost
+/// some 25 steps after its residual has passed 0.85, long before two windows of 50 steps say so.
+const GATE_ROWS: usize = 10;
+const GATE_HOP: u64 = 5;
+
 /// A lane at work.
 struct Lane {
     source: Source,
     gate: Gate,
+    /// The last residuals of a cluster, for its gate.
+    recent: VecDeque<Option<f64>>,
     before: Before,
     clock: u64,
     window: Option<Window>,
@@ -126,6 +135,7 @@ impl<'a> Episodes<'a> {
                 .map(|lane| Lane {
                     source: Source::new(about(name(lane)), phase.clone()),
                     gate: Gate::new(self.gate, self.thresholds.residual, self.shape, 0),
+                    recent: VecDeque::new(),
                     before: Before::default(),
                     clock: 0,
                     window: None,
@@ -158,6 +168,21 @@ impl Lanes<'_> {
 }
 
 impl Lane {
+    /// What the gate of a cluster looks at, if it looks now: a mean of the last residuals where all are known.
+    fn looked_at(&mut self, residual: Option<f64>) -> Option<Window> {
+        self.recent.push_back(residual);
+        if self.recent.len() > GATE_ROWS {
+            self.recent.pop_front();
+        }
+        if self.recent.len() < GATE_ROWS || !self.clock.is_multiple_of(GATE_HOP) {
+            return None;
+        }
+        let known: Option<Vec<f64>> = self.recent.iter().copied().collect();
+        let residual = known.and_then(|known| summary::mean(&known));
+        let signals = Signals { residual, ..Signals::default() };
+        Some(Window { iter: self.clock / GATE_HOP, clock: self.clock, signals })
+    }
+
     /// Tells what the gate has to say, in the log and to the user.
     fn say(&mut self, said: Option<Said>, log: &Log, tell: fn(&str)) {
         let Some(Said { state, why }) = said.filter(|_| self.gate.mode() != Mode::Off) else { return };
@@ -172,7 +197,8 @@ impl Watches for Lanes<'_> {
         lane.clock += 1;
         let row = row(lane.clock, telemetry, lane.before.turns(acts));
         lane.window = lane.source.row(row, telemetry.risk.map(|risk| risk.1), self.log);
-        if let Some(window) = &lane.window {
+        let window = if telemetry.memory.is_some() { lane.looked_at(row.residual) } else { lane.window };
+        if let Some(window) = &window {
             let said = lane.gate.window(window, lane.source.level(), 0);
             lane.say(said, self.log, self.tell);
         }
