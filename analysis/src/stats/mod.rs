@@ -8,20 +8,29 @@
 #![allow(clippy::disallowed_methods)]
 
 pub mod aggregate;
+pub mod blocks;
 pub mod bootstrap;
 pub mod compare;
 pub mod correlation;
 pub mod dose;
 pub mod log_rank;
+pub mod noise;
 pub mod paired;
+pub mod placebo;
 pub mod restricted_mean;
 pub mod roc;
+pub mod serial;
+pub mod sign_flip;
 pub mod student;
 pub mod summary;
 pub mod survival;
 
+mod draws;
+
 #[cfg(test)]
 mod coverage;
+#[cfg(test)]
+mod false_alarms;
 #[cfg(test)]
 mod test_data;
 
