@@ -1,4 +1,4 @@
-//! Seeded draws for what is simulated in statistics: normals in 53 bits from the crate's own streams
+//! Seeded draws for what is simulated in statistics: normals and gammas in 53 bits from the crate's own streams
 //! ([`Domain::Statistics`]). No trajectory of a world depends on them.
 
 use std::f64::consts::TAU;
@@ -16,6 +16,10 @@ pub(super) enum Drawn {
     Orders = 65,
     /// Noise of pairs, for the smallest effect that they can show.
     Power = 66,
+    /// Effects from their posteriors.
+    Effects = 67,
+    /// What arms of a bandit may be worth, when one is chosen.
+    Choices = 68,
     /// Noise that estimators are tried on.
     Noise = 71,
 }
@@ -60,11 +64,29 @@ impl Draws {
         self.spare = Some(radius * sin);
         radius * cos
     }
+
+    /// A number of the gamma distribution of scale 1 and `shape`, at least 1/2 (Marsaglia and Tsang 2000, "A simple
+    /// method for generating gamma variables"; below 1 by their section 6).
+    pub(super) fn gamma(&mut self, shape: f64) -> f64 {
+        if shape < 1.0 {
+            let power = (1.0 - self.uniform()).powf(1.0 / shape);
+            return self.gamma(shape + 1.0) * power;
+        }
+        let d = shape - 1.0 / 3.0;
+        let c = 1.0 / (9.0 * d).sqrt();
+        loop {
+            let x = self.normal();
+            let v = (1.0 + c * x).powi(3);
+            if v > 0.0 && (1.0 - self.uniform()).ln() < 0.5 * x * x + d - d * v + d * v.ln() {
+                return d * v;
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use statrs::distribution::{ContinuousCDF, Normal};
+    use statrs::distribution::{ContinuousCDF, Gamma, Normal};
 
     use super::*;
 
@@ -88,6 +110,11 @@ mod tests {
         let normals = (0..n).map(|_| draws.normal()).collect();
         let standard = Normal::standard();
         assert!(distance(normals, |x| standard.cdf(x)) < bound);
+        for shape in [0.5, 1.0, 2.5, 40.0] {
+            let gamma = Gamma::new(shape, 1.0).unwrap();
+            let values = (0..n).map(|_| draws.gamma(shape)).collect();
+            assert!(distance(values, |x| gamma.cdf(x)) < bound, "{shape}");
+        }
     }
 
     #[test]

@@ -6,7 +6,10 @@
 
 use statrs::distribution::{Binomial, DiscreteCDF};
 
+use super::Interval;
+use super::bandit::{Bandit, NormalInverseGamma, Rules, Verdict};
 use super::blocks::{Blocks, orders};
+use super::draws::Drawn;
 use super::noise::{NOISES, Noise};
 use super::placebo::{Windows, placebo};
 use super::serial::difference_of_means;
@@ -38,7 +41,7 @@ const ERROR: f64 = 0.03;
 fn intervals_of_one_event_err_as_often_as_they_say() {
     for (noise, serial, naive) in [(NOISES[0], 0.06, 0.06), (NOISES[1], 0.11, 0.64), (NOISES[2], 0.20, 0.85)]
     {
-        let told = |ends: super::Interval| ends.low > 0.0 || ends.high < 0.0;
+        let told = |ends: Interval| ends.low > 0.0 || ends.high < 0.0;
         let windows = |index: u64| {
             let mut pre = noise.series(1_200, 21, index);
             let post = pre.split_off(600);
@@ -106,4 +109,27 @@ fn pairs_of_blocks_are_silent_on_noise_and_find_effects() {
         let found = count("8 pairs, 0.5 sd", noise.name, 400, |index| pairs_tell(noise, 0.5, index));
         assert!(found >= least(400, power - ERROR), "{}: {found}", noise.name);
     }
+}
+
+/// What a bandit of three arms finds, whose rewards scatter by 0.05 about `means`.
+fn bandit_finds(means: [f64; 3], index: u64) -> Verdict {
+    let mut bandit = Bandit::new(index, 3, NormalInverseGamma::default(), Rules::default()).unwrap();
+    let mut draws = Drawn::Noise.stream(24, index);
+    while let Some(arm) = bandit.next_arm() {
+        bandit.record(Some(means[arm] + 0.05 * draws.normal()));
+    }
+    bandit.verdict()
+}
+
+/// At most 7.5% of runs with equal arms call any best; one that is better by the noise's deviation is found in 56%.
+#[test]
+fn a_bandit_is_silent_on_equal_arms_and_finds_a_better_one() {
+    let alarms = count("bandit, equal arms", "three arms", 400, |index| {
+        matches!(bandit_finds([0.0; 3], index), Verdict::Best(_))
+    });
+    assert!(alarms <= most(400, 0.075), "{alarms}");
+    let found = count("bandit, one better by 1 sd", "three arms", 400, |index| {
+        bandit_finds([0.0, 0.05, 0.0], index) == Verdict::Best(1)
+    });
+    assert!(found >= least(400, 0.56 - ERROR), "{found}");
 }

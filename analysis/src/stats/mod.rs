@@ -8,6 +8,8 @@
 #![allow(clippy::disallowed_methods)]
 
 pub mod aggregate;
+pub mod bandit;
+pub mod bayes;
 pub mod blocks;
 pub mod bootstrap;
 pub mod compare;

@@ -1,5 +1,6 @@
 //! What experiments rest on beside statsmodels and scipy; `record_lab.py` made `lab.json`.
 
+use resonetics_analysis::stats::bandit::{Bandit, NormalInverseGamma, Pull, Rules};
 use resonetics_analysis::stats::blocks::detectable_effect;
 use resonetics_analysis::stats::paired::holm;
 use resonetics_analysis::stats::serial::{difference_of_means, long_run_variance, serial_mean};
@@ -83,6 +84,37 @@ fn holms_p_values_are_those_of_statsmodels() {
     for case in list(&recorded()["holm"]) {
         for (found, expected) in holm(&numbers(&case["p"])).into_iter().zip(numbers(&case["adjusted"])) {
             close(found, expected, 1e-12);
+        }
+    }
+}
+
+/// Scipy's t of all rewards at once, which `record_lab.py` has compared with prior times likelihood on a grid; and its
+/// integrals.
+#[test]
+fn what_a_bandit_knows_is_what_scipy_integrates() {
+    for case in list(&recorded()["bandits"]) {
+        let mut pulls = Vec::new();
+        for (arm, rewards) in list(&case["rewards"]).iter().enumerate() {
+            pulls.extend(numbers(rewards).into_iter().map(|reward| Pull {
+                arm,
+                drawn: Vec::new(),
+                reward: Some(reward),
+            }));
+        }
+        let arms = list(&case["rewards"]).len();
+        let rules = Rules { margin: number(&case["margin"]), ..Rules::default() };
+        let standing =
+            Bandit { seed: 1, arms, prior: NormalInverseGamma::default(), rules, pulls }.standing();
+        let points = numbers(&case["points"]);
+        for (arm, expected) in standing.arms.iter().zip(list(&case["cdf"])) {
+            for (&point, expected) in points.iter().zip(numbers(&expected)) {
+                close(arm.cdf(point).unwrap(), expected, 1e-9);
+            }
+        }
+        assert_eq!(standing.ahead as u64, case["ahead"].as_u64().unwrap());
+        close(standing.p_best, number(&case["p_best"]), 1e-6);
+        for (&found, loss) in standing.expected_losses.iter().zip(numbers(&case["expected_losses"])) {
+            close(found, loss, 1e-6);
         }
     }
 }

@@ -1,5 +1,5 @@
 """Records what statsmodels and scipy say of fixed data, as lab.json beside this file: rows alike in time, sign-flip
-tests, several tests at once.
+tests, several tests at once, arms of a bandit.
 
 pip install statsmodels==0.15.0 scipy==1.17.1; python record_lab.py
 """
@@ -10,7 +10,7 @@ import pathlib
 
 import numpy as np
 import statsmodels.api as sm
-from scipy import optimize, stats
+from scipy import integrate, optimize, stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.sandwich_covariance import S_hac_simple
 
@@ -118,6 +118,61 @@ holm = []
 for p in [[0.04, 0.01, 0.02], [0.9, 0.8], [0.03], [0.01, 0.01, 0.5, 0.04, 0.013], np.round(rng.random(12) ** 3, 4).tolist()]:
     holm.append({"p": p, "adjusted": multipletests(p, method="holm")[1].tolist()})
 
+PRIOR = {"mean": 0.0, "strength": 0.01, "shape": 0.5, "scale": 0.0006}
+
+
+def student(x, mean, strength, shape, scale):
+    """The posterior of a mean from all rewards at once (Murphy 2007, equations 85 to 89), as scipy's t."""
+    n, average = len(x), np.mean(x) if len(x) else 0.0
+    total = strength + n
+    b = scale + ((x - average) ** 2).sum() / 2 + strength * n * (average - mean) ** 2 / (2 * total)
+    a = shape + n / 2
+    return stats.t(2 * a, loc=(strength * mean + n * average) / total, scale=np.sqrt(b / (a * total)))
+
+
+def by_bayes(x, points, mean, strength, shape, scale):
+    """The same distribution function by prior times likelihood, summed over a grid of means and variances."""
+    t = student(x, mean, strength, shape, scale)
+    logs = np.linspace(np.log(scale) - 9, np.log(scale) + 16, 500)[:, None]
+    variance = np.exp(logs)
+    below = []
+    edges = sorted([*points, *t.ppf([1e-9, 1e-7, 1e-5, 1e-3, 0.05, 0.95, 1 - 1e-3, 1 - 1e-5, 1 - 1e-7, 1 - 1e-9])])
+    for low, high in zip(edges, edges[1:]):
+        mu = np.linspace(low, high, 401)[None, :]
+        log_p = stats.invgamma.logpdf(variance, shape, scale=scale) + stats.norm.logpdf(mu, mean, np.sqrt(variance / strength))
+        for value in x:
+            log_p = log_p + stats.norm.logpdf(value, mu, np.sqrt(variance))
+        p = np.exp(log_p - 3 * len(x)) * variance
+        below.append(integrate.simpson(integrate.trapezoid(p, logs, axis=0), x=mu[0]))
+    total = np.cumsum(below) / np.sum(below)
+    return [total[edges.index(point) - 1] for point in points]
+
+
+def bandit(rewards, margin):
+    arms = [student(np.array(x), **PRIOR) for x in rewards]
+    ahead = int(np.argmax([arm.mean() for arm in arms]))
+    others = [arm for i, arm in enumerate(arms) if i != ahead]
+    all_below = lambda x: np.prod([arm.cdf(x) for arm in others])
+    reach = (-20.0, 20.0)
+    points = [-0.05, -0.01, 0.0, 0.02, 0.06]
+    options = {"points": sorted({arm.mean() + d for arm in arms for d in (-0.3, -0.05, 0, 0.05, 0.3)}), "limit": 2_000, "epsabs": 1e-10}
+    p_best = integrate.quad(lambda x: arms[ahead].pdf(x) * all_below(x - margin), *reach, **options)[0]
+    # E max(M - A, 0) for independent M, A: the integral of P(A < x < M).
+    loss = integrate.quad(lambda x: arms[ahead].cdf(x) * (1 - all_below(x)), *reach, **options)[0]
+    # What an arm is expected to be worse by than the best: that of the one ahead, and what its mean is behind.
+    losses = [loss + arms[ahead].mean() - arm.mean() for arm in arms]
+    for x, arm in zip(rewards, arms):
+        assert np.allclose(by_bayes(np.array(x), points, **PRIOR), arm.cdf(points), atol=1e-6), (x, arm.cdf(points))
+    return {
+        "rewards": rewards, "margin": margin, "points": points, "cdf": [arm.cdf(points).tolist() for arm in arms],
+        "ahead": ahead, "p_best": p_best, "expected_losses": losses,
+    }
+
+
+drawn = lambda means, n: [np.round(rng.normal(mean, 0.05, n), 3).tolist() for mean in means]
+bandits = [bandit(drawn(means, n), 0.005) for means, n in [((0, 0, 0), 5), ((0, 0.05, 0), 8), ((0, 0.09, 0.01), 6)]]
+bandits.append(bandit([[0.02, 0.05], [0.01, -0.04, 0.03]], 0.02))
+
 record = {
     "made_by": "record_lab.py with statsmodels 0.15.0, scipy 1.17.1",
     "serial": series,
@@ -125,6 +180,7 @@ record = {
     "flips": flips,
     "power": power,
     "holm": holm,
+    "bandits": bandits,
 }
 path = pathlib.Path(__file__).with_name("lab.json")
 path.write_text(json.dumps(record, indent=1) + "\n")
