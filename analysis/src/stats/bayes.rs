@@ -240,7 +240,8 @@ mod tests {
             {
                 let (mut mean, mut variance) = (0.0, 0.0);
                 for ((goal, measured), sign) in goals.iter().zip(&measured).zip([-1.0, -1.0, 1.0]) {
-                    let effect = goal.posterior(measured, wider).unwrap();
+                    let prior = Belief { mean: goal.prior.mean, sd: wider * goal.prior.sd };
+                    let effect = Goal { prior, ..*goal }.posterior(measured, 1.0).unwrap();
                     mean += goal.weight * sign * change * effect.mean;
                     variance += (goal.weight * change * effect.sd).powi(2);
                 }

@@ -20,6 +20,8 @@ pub(super) enum Drawn {
     Effects = 67,
     /// What arms of a bandit may be worth, when one is chosen.
     Choices = 68,
+    /// States and parameters of a local level.
+    Levels = 69,
     /// Noise that estimators are tried on.
     Noise = 71,
 }
@@ -124,7 +126,7 @@ mod tests {
             first(Drawn::Noise, 1, 0),
             first(Drawn::Noise, 1, 1),
             first(Drawn::Noise, 2, 0),
-            first(Drawn::Power, 1, 0),
+            first(Drawn::Levels, 1, 0),
         ];
         assert_eq!(all[0], first(Drawn::Noise, 1, 0));
         assert!((0..4).all(|i| (0..i).all(|j| all[i] != all[j])), "{all:?}");

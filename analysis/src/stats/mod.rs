@@ -15,6 +15,7 @@ pub mod bootstrap;
 pub mod compare;
 pub mod correlation;
 pub mod dose;
+pub mod local_level;
 pub mod log_rank;
 pub mod noise;
 pub mod paired;
@@ -26,6 +27,7 @@ pub mod sign_flip;
 pub mod student;
 pub mod summary;
 pub mod survival;
+pub mod trials;
 
 mod draws;
 
