@@ -9,6 +9,7 @@
 //! makes intervals wider than need be, not narrower.
 
 mod kalman;
+mod placebos;
 mod posterior;
 
 use serde::Serialize;
@@ -18,6 +19,7 @@ use super::draws::Drawn;
 use super::summary::{mean, quantile, standard_deviation};
 use super::{Interval, as_f64};
 use kalman::{Rows, filter};
+pub use placebos::InTime;
 use posterior::{Posterior, likeliest};
 
 /// Rows that are needed before the event.
@@ -108,11 +110,15 @@ impl Changed<'_> {
         })
     }
 
+    /// Rows that are needed before an event.
+    fn least_rows(&self) -> usize {
+        LEAST_ROWS.max(12 * (1 + self.controls.len()))
+    }
+
     /// The series and its controls with the mean 0 and the deviation 1 before the event.
     fn standardised(&self) -> Result<(Standardised, Vec<Standardised>), Refused> {
-        let least = LEAST_ROWS.max(12 * (1 + self.controls.len()));
         let from = self.event.saturating_add(self.washout);
-        if self.event < least || from >= self.series.len() {
+        if self.event < self.least_rows() || from >= self.series.len() {
             return Err(Refused::TooShort(self.event));
         }
         let y = Standardised::new(self.series, self.event).ok_or(Refused::Undefined)?;

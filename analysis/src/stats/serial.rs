@@ -30,7 +30,8 @@ pub struct SerialMean {
     pub bandwidth: f64,
     /// Variance of the mean times n, in squared units; 0 where rows never change.
     pub long_run_variance: f64,
-    /// How many independent rows would have as exact a mean. More than `n` where neighbours differ more than others.
+    /// How many independent rows would have as exact a mean. More than `n` where neighbours differ more than others,
+    /// `f64::MAX` where they do so that nothing is left of the error.
     pub effective: f64,
 }
 

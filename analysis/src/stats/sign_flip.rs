@@ -46,12 +46,12 @@ pub fn sign_flip(differences: &[f64], seed: u64) -> Option<SignFlip> {
     let exact = pairs <= ALL_PATTERNS;
     let subsets =
         if exact { Subsets::all(differences) } else { Subsets::drawn(differences, DRAWN_PATTERNS, seed) };
-    let interval = if pairs < FEW { None } else { subsets.clone().interval() };
-    Some(SignFlip { pairs, mean: center, p: subsets.p(differences), exact, interval })
+    let p = subsets.p(differences);
+    let interval = if pairs < FEW { None } else { subsets.interval() };
+    Some(SignFlip { pairs, mean: center, p, exact, interval })
 }
 
 /// Sums and sizes of subsets of differences, the empty one left out.
-#[derive(Clone)]
 pub(super) struct Subsets {
     of: Vec<(f64, u32)>,
 }

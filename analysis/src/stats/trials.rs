@@ -82,7 +82,7 @@ impl Estimator {
         match self {
             Estimator::Naive => {
                 let (pre, post) = windows(noise, effect, seed, index);
-                Some(of_interval(welch_interval_among(&pre, &post, 1)?, effect))
+                Some(of_interval(welch_interval_among(&post, &pre, 1)?, effect))
             }
             Estimator::Serial => {
                 let (pre, post) = windows(noise, effect, seed, index);

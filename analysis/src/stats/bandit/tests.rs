@@ -47,6 +47,9 @@ fn a_state_that_was_changed_is_noticed() {
     assert!(!changed(|bandit| bandit.pulls[3].reward = Some(0.2)));
     assert!(!changed(|bandit| bandit.pulls[3].reward = Some(f64::NAN)));
     assert!(!changed(|bandit| bandit.seed += 1));
+    assert!(!changed(|bandit| bandit.pulls[20].drawn[1] += 1e-6));
+    assert!(!changed(|bandit| bandit.pulls[20].drawn.truncate(2)));
+    assert!(changed(|bandit| bandit.pulls[20].drawn[1] *= 1.0 + 1e-15), "another machine's logarithm");
     assert!(!changed(|bandit| bandit.arms = 1));
     assert!(!changed(|bandit| bandit.prior.shape = 0.4));
     assert!(!changed(|bandit| bandit.rules.certainty = 1.0));
@@ -116,4 +119,5 @@ fn bandits_out_of_range_are_none() {
     assert_eq!(Bandit::new(1, 1, prior, rules), None);
     assert_eq!(Bandit::new(1, 2, NormalInverseGamma { scale: 0.0, ..prior }, rules), None);
     assert_eq!(Bandit::new(1, 2, prior, Rules { margin: f64::NAN, ..rules }), None);
+    assert_eq!(Bandit::new(1, 2, prior, Rules { least: 0, ..rules }), None);
 }

@@ -1,7 +1,7 @@
 //! Local levels beside statsmodels (`tests/oracles/record_local_level.py` made `local_level.json`), and by hand.
 
 use serde_json::Value;
-use statrs::distribution::{ContinuousCDF, Normal};
+use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 use super::super::noise::NOISES;
 use super::super::test_data::assert_close;
@@ -117,6 +117,63 @@ fn draws_of_states_have_the_posteriors_moments() {
     }
 }
 
+/// The prior is flat in the root of the share: here it is stepped through evenly, with the likelihood alone as weight.
+/// Eight rows leave the prior something to say. To the width of a step, 1/4,000.
+#[test]
+fn shares_are_weighed_by_a_prior_flat_in_their_root() {
+    let y = [0.3, -0.2, 0.5, 0.9, 0.4, 1.2, 0.8, 1.5];
+    let rows = Rows { y: &y, controls: &[] };
+    let posterior = Posterior::new(rows).unwrap();
+    for (point, ahead) in [(0.0, 1), (1.0, 5), (2.0, 1), (3.0, 20)] {
+        let (mut below, mut total) = (0.0, 0.0);
+        for step in 0..4_000 {
+            let share = ((f64::from(step) + 0.5) / 4_000.0).powi(2);
+            let found = filter(rows, 1.0 - share, share);
+            let (mean, variance) = found.fitted(&[]);
+            let scale = found.scale() * (variance + as_f64(ahead) * share + 1.0 - share);
+            let student = StudentsT::new(mean, scale.sqrt(), as_f64(found.counted)).unwrap();
+            let weight = found.profile().exp();
+            total += weight;
+            below += weight * student.cdf(point);
+        }
+        assert_close(posterior.below(point, &[], ahead).unwrap(), below / total, 1.0 / 4_000.0);
+    }
+}
+
+/// Of one row after the event the interval is the one that is expected of that row, however long the washout before it:
+/// shares of 1,000 draws beyond its ends, to four errors. The level wanders, so that a washout counts.
+#[test]
+fn the_interval_of_one_row_is_the_posteriors() {
+    let (mut series, control) = changed(0.7);
+    let mut level = 0.0;
+    for (row, step) in series.iter_mut().zip(NOISES[0].series(300, 41, 2)) {
+        level += 0.3 * step;
+        *row += level;
+    }
+    for washout in [0, 30] {
+        let end = 201 + washout;
+        let changed = Changed { series: &series[..end], controls: &[&control[..end]], event: 200, washout };
+        let (y, controls) = changed.standardised().unwrap();
+        let (before, beside) = (y.until(200), until(&controls, 200));
+        let posterior = Posterior::new(Rows { y: &before, controls: &beside }).unwrap();
+        let effects = changed.effects(&y, &controls, &posterior, 1);
+        for share in [0.025, 0.5, 0.975] {
+            let expected = y.rows[end - 1] - quantile(&effects, share).unwrap();
+            let below = posterior.below(expected, &[controls[0].rows[end - 1]], 1 + washout).unwrap();
+            assert_close(1.0 - below, share, 4.0 * (share * (1.0 - share) / as_f64(DRAWS)).sqrt());
+        }
+    }
+}
+
+#[test]
+fn rows_of_the_washout_do_not_matter() {
+    let (mut series, mut control) = changed(1.0);
+    let found = impact(&series, &control).unwrap();
+    series[200..205].fill(1e6);
+    control[200..205].fill(-1e6);
+    assert_eq!(impact(&series, &control), Ok(found));
+}
+
 /// A unit that follows its control, with noise; `effect` from row 200 on.
 fn changed(effect: f64) -> (Vec<f64>, Vec<f64>) {
     let (control, noise) = (NOISES[1].series(300, 41, 0), NOISES[0].series(300, 41, 1));
@@ -177,6 +234,9 @@ fn what_cannot_be_used_is_refused() {
     let mut still = control.clone();
     still[..200].fill(2.0);
     assert_eq!(impact(&series, &still), Err(Refused::Control(0)));
+    still[..200].fill(0.3);
+    still[7] = 0.1 + 0.2;
+    assert_eq!(impact(&series, &still), Err(Refused::Control(0)), "only by rounding");
     let mut broken = series.clone();
     broken[250] = f64::NAN;
     assert_eq!(impact(&broken, &control), Err(Refused::Undefined));
@@ -190,4 +250,58 @@ fn controls_are_not_needed() {
     let found = Changed { series: &series, controls: &[], event: 200, washout: 0 }.impact(1).unwrap();
     assert!(found.coefficients.is_empty());
     assert!(found.interval.high > found.interval.low);
+}
+
+/// The rows at which it is asked, by hand: 150 rows before the first and 100 after the last.
+#[test]
+fn pseudo_events_fill_the_history_and_see_only_it() {
+    let (control, noise) = (NOISES[1].series(400, 42, 0), NOISES[0].series(400, 42, 1));
+    let mut series: Vec<f64> =
+        control.iter().zip(&noise).map(|(control, noise)| control + 0.3 * noise).collect();
+    // What the change did must not be seen by any of them.
+    series[300..].fill(f64::INFINITY);
+    let changed = Changed { series: &series, controls: &[&control], event: 300, washout: 10 };
+    let found = changed.placebos_in_time(40, 1);
+    assert_eq!((found.times, found.said), (40, 40));
+    // They overlap, so that there is no binomial bound; most of them must be silent all the same.
+    assert!(found.told < 20, "{found:?}");
+    assert_eq!(changed.placebos_in_time(1, 1).times, 1);
+    let shorter = Changed { series: &series[..301], event: 151, ..changed };
+    assert_eq!(shorter.placebos_in_time(40, 1).times, 0, "151 rows have no room for 150 and 150");
+    let barely = Changed { series: &series[..302], event: 226, ..changed };
+    assert_eq!(barely.placebos_in_time(40, 1).times, 1, "150 and 76");
+}
+
+/// An effect that is only in the history's middle is told of pseudo-events there.
+#[test]
+fn a_jump_in_the_history_is_told_by_pseudo_events() {
+    let (control, noise) = (NOISES[1].series(600, 43, 0), NOISES[0].series(600, 43, 1));
+    let row = |t: usize| control[t] + 0.3 * noise[t] + if t >= 350 { 1.5 } else { 0.0 };
+    let series: Vec<f64> = (0..600).map(row).collect();
+    let changed = Changed { series: &series, controls: &[&control], event: 550, washout: 0 };
+    let found = changed.placebos_in_time(40, 1);
+    assert!(found.told >= 2, "{found:?}");
+}
+
+#[test]
+fn controls_are_asked_of_each_other() {
+    let common = NOISES[1].series(300, 44, 0);
+    let lane = |number: u64, effect: f64| -> Vec<f64> {
+        let own = NOISES[0].series(300, 44, number);
+        let row = |t: usize| common[t] + 0.3 * own[t] + if t >= 200 { effect } else { 0.0 };
+        (0..300).map(row).collect()
+    };
+    let lanes = [lane(1, 2.0), lane(2, 0.0), lane(3, 0.0), lane(4, 2.0)];
+    let controls: Vec<&[f64]> = lanes[1..].iter().map(Vec::as_slice).collect();
+    let changed = Changed { series: &lanes[0], controls: &controls, event: 200, washout: 0 };
+    let found: Vec<Impact> = changed.placebos_in_space(1).into_iter().map(Result::unwrap).collect();
+    // The last was touched, too: from the two that were not, its effect is 2; of them, each has it as a control.
+    assert!(found[2].interval.low > 1.5 && found[2].interval.high < 2.5, "{:?}", found[2]);
+    assert!(found[0].effect < 0.0 && found[1].effect < 0.0, "{found:?}");
+    let two = Changed { controls: &controls[..2], ..changed };
+    let silent = |found: Result<Impact, Refused>| {
+        let ends = found.unwrap().interval;
+        ends.low < 0.0 && ends.high > 0.0
+    };
+    assert!(two.placebos_in_space(1).into_iter().all(silent));
 }
