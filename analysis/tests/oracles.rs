@@ -3,6 +3,8 @@
 
 #[path = "oracles/dose.rs"]
 mod dose;
+#[path = "oracles/lab.rs"]
+mod lab;
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;

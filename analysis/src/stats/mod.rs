@@ -1,6 +1,11 @@
 //! Statistics for comparing agents: robust summaries, bootstrap intervals, survival analysis of how
 //! long a run lasts before it loses, and how well a score foretells the loss.
 //!
+//! And for experiments on what is running, whose rows are alike from one to the next: what one event did ([`serial`],
+//! [`placebo`], [`local_level`]), what pairs of blocks say ([`blocks`], [`sign_flip`]), what is believed of it
+//! ([`bayes`]), which value is best ([`bandit`]); and how often each speaks where nothing happened ([`noise`],
+//! [`trials`]).
+//!
 //! Nearly everything is a plain function on slices. Inputs must be finite; a function
 //! returns `None` where they are not, or where there are too few of them for
 //! the quantity to be defined. No function panics.
@@ -8,20 +13,33 @@
 #![allow(clippy::disallowed_methods)]
 
 pub mod aggregate;
+pub mod bandit;
+pub mod bayes;
+pub mod blocks;
 pub mod bootstrap;
 pub mod compare;
 pub mod correlation;
 pub mod dose;
+pub mod local_level;
 pub mod log_rank;
+pub mod noise;
 pub mod paired;
+pub mod placebo;
 pub mod restricted_mean;
 pub mod roc;
+pub mod serial;
+pub mod sign_flip;
 pub mod student;
 pub mod summary;
 pub mod survival;
+pub mod trials;
+
+mod draws;
 
 #[cfg(test)]
 mod coverage;
+#[cfg(test)]
+mod false_alarms;
 #[cfg(test)]
 mod test_data;
 
