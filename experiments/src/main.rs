@@ -4,6 +4,7 @@
 mod commands;
 mod drift;
 mod exit;
+mod lab;
 mod out;
 mod progress;
 mod serve;

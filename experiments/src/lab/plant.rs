@@ -69,11 +69,6 @@ impl Plant {
         Ok(())
     }
 
-    /// The value of a knob; none if there is no such knob.
-    pub fn value(&self, key: &str) -> Option<Value> {
-        self.force.value(key)
-    }
-
     /// A step of all lanes.
     ///
     /// # Errors
@@ -218,7 +213,6 @@ mod tests {
         let mut plant = Plant::new(&garden, "heuristic", 2, 1).unwrap();
         plant.steps(5).unwrap();
         plant.set("control.min_alpha", &0.5.into()).unwrap();
-        assert_eq!(plant.value("control.min_alpha"), Some(0.5.into()));
         plant.steps(5).unwrap();
     }
 }
