@@ -32,6 +32,18 @@ fn tried(estimator: Estimator, noise: &Noise, effect: f64, times: u64, seed: u64
     tally
 }
 
+/// A table can be made again, and its rows told apart.
+#[test]
+fn trials_repeat_and_have_names() {
+    for estimator in Estimator::ALL {
+        let told = |seed| -> Vec<_> { (0..20).map(|i| estimator.trial(&NOISES[1], 0.3, seed, i)).collect() };
+        assert_eq!(told(1), told(1));
+        assert_ne!(told(1), told(2), "{}", estimator.name());
+        let named = Estimator::ALL.into_iter().filter(|other| other.name() == estimator.name());
+        assert_eq!(named.count(), 1);
+    }
+}
+
 /// Rates that were simulated elsewhere before anything was built err by up to three points.
 const ERROR: f64 = 0.03;
 

@@ -53,13 +53,6 @@ pub struct Tally {
     pub held: u64,
 }
 
-impl Tally {
-    /// Share of effects told among what anything was said of; `None` for nothing.
-    pub fn told_share(&self) -> Option<f64> {
-        (self.said > 0).then(|| self.told as f64 / self.said as f64)
-    }
-}
-
 impl Estimator {
     /// All of them, in the order of tables.
     pub const ALL: [Estimator; 5] =
