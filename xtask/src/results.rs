@@ -1,5 +1,6 @@
 //! The recorded outcomes: each folder of results/ is a run directory with what its command printed.
 
+mod lab;
 mod proofs;
 mod signals;
 
@@ -141,7 +142,7 @@ const RESULTS: [(&str, &str, &str); 25] = [
 /// Makes those of results/ again that are named, all of them if none is, and the table of contents; and signs them.
 pub(crate) fn make(names: &[String]) -> Result<(), String> {
     let known: Vec<&str> =
-        RESULTS.iter().map(|(known, ..)| *known).chain([signals::NAME, proofs::NAME]).collect();
+        RESULTS.iter().map(|(known, ..)| *known).chain([lab::NAME, signals::NAME, proofs::NAME]).collect();
     if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
         return Err(format!("there is no result `{unknown}`; known are: {}", known.join(", ")));
     }
@@ -149,11 +150,14 @@ pub(crate) fn make(names: &[String]) -> Result<(), String> {
     if names.is_empty() || names.iter().any(|name| name == signals::NAME) {
         signals::make()?;
     }
+    if names.is_empty() || names.iter().any(|name| name == lab::NAME) {
+        lab::make()?;
+    }
     let folder = root().join("results");
     let problem = |what: &str, error: std::io::Error| format!("cannot {what}: {error}");
     let mut contents = String::from(
         "# Recorded outcomes\n\nEach folder is a run directory: config.toml, run.json (commit, host, threads, times), its CSV files and figures, and output.txt with what the command printed. \
-         `cargo xtask results` makes all of them and this page again; `resonetics rerun results/NAME` repeats one and compares its CSV files (throughput has none). The folders study-… hold what studies answered (`resonetics study NAME --out DIR`, read in docs/EVIDENCE.md). [signals](signals/output.txt) says what Lumen's signals were worth on watched runs (docs/LUMEN.md). [performance](performance) is different: its tables of speed ratios come from `cargo xtask bench`. Beside each folder lies its proof, signed by a key that was made when they were last renewed and then forgotten: the next renewal (`cargo xtask results proofs`, and every other `cargo xtask results`) makes another key, log and set of proofs. docs/VERIFY.md says how to check them.\n",
+         `cargo xtask results` makes all of them and this page again; `resonetics rerun results/NAME` repeats one and compares its CSV files (throughput has none). The folders study-… hold what studies answered (`resonetics study NAME --out DIR`, read in docs/EVIDENCE.md). [signals](signals/output.txt) says what Lumen's signals were worth on watched runs, and [lab](lab/output.txt) what its estimators of effects say of noise, and of plants whose truth is known (docs/LUMEN.md). [performance](performance) is different: its tables of speed ratios come from `cargo xtask bench`. Beside each folder lies its proof, signed by a key that was made when they were last renewed and then forgotten: the next renewal (`cargo xtask results proofs`, and every other `cargo xtask results`) makes another key, log and set of proofs. docs/VERIFY.md says how to check them.\n",
     );
     for (name, command, what) in RESULTS {
         let out = folder.join(name);

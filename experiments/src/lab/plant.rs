@@ -6,11 +6,10 @@
 use resonetics_envs::gardener::GardenerEnv;
 use resonetics_envs::k8s::K8sEnv;
 use resonetics_envs::stream::lane_seed;
-use resonetics_lumen::signals::residual;
 use resonetics_runs::Error;
 use resonetics_runs::commands::command::Command;
 use resonetics_runs::commands::force::Force;
-use resonetics_runs::rollout::{Playable, Rollout, Telemetry};
+use resonetics_runs::rollout::{Playable, Rollout};
 use resonetics_runs::setup::{Setup, WorldSettings};
 use serde_json::Value;
 
@@ -19,8 +18,6 @@ use serde_json::Value;
 pub struct Row {
     /// Lanes that were lost.
     pub losses: u32,
-    /// Mean residual of the lanes: how near they are to their loss, 0 to 1.
-    pub residual: f64,
     /// Mean reward of the lanes.
     pub reward: f64,
 }
@@ -116,34 +113,18 @@ impl<E: Playable + OfSetup> Lanes for Played<E> {
             seed_of(root, lane, episodes[lane] - 1)
         });
         self.rollout.step()?;
-        let lanes = self.rollout.envs.len();
-        let (mut row, mut acts) = (Row::default(), Vec::new());
-        for lane in 0..lanes {
-            acts.clear();
-            let agents = self.rollout.envs.agents();
-            let chosen = &self.rollout.actions[lane * agents..(lane + 1) * agents];
-            let telemetry = self.rollout.envs.env(lane).telemetry(chosen, &mut acts);
-            row.residual += telemetry.as_ref().and_then(nearness).unwrap_or(0.0) / lanes as f64;
-        }
+        let lanes = self.rollout.envs.len() as f64;
         let batch = &self.rollout.batch;
-        row.reward = batch.rewards.iter().map(|&reward| f64::from(reward)).sum::<f64>() / lanes as f64;
-        row.losses = batch.terminated.iter().filter(|&&terminated| terminated).count() as u32;
-        Ok(row)
+        Ok(Row {
+            losses: batch.terminated.iter().filter(|&&terminated| terminated).count() as u32,
+            reward: batch.rewards.iter().map(|&reward| f64::from(reward)).sum::<f64>() / lanes,
+        })
     }
 
     fn change(&mut self, env: &Setup) -> Result<(), Error> {
         let prototype = E::of(env)?;
         let Rollout { envs, batch, .. } = &mut self.rollout;
         envs.change_to(&prototype, batch).map_err(|error| Error::Failed(error.to_string()))
-    }
-}
-
-/// How near to its loss a lane is, as its windows say it.
-fn nearness(telemetry: &Telemetry) -> Option<f64> {
-    let [load, limit] = telemetry.load;
-    match telemetry.memory {
-        Some([memory, at]) => residual::cluster(load, limit, memory, at),
-        None => residual::garden(load, limit),
     }
 }
 

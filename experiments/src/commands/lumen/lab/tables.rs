@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use clap::Args;
+use resonetics_analysis::stats::trials::Tally;
 use resonetics_runs::files::{CsvFile, cell};
 use resonetics_runs::{Error, claim};
 
 use crate::commands::context::Context;
 use crate::commands::typed::OutArgs;
-use crate::lab::tables::{BLOCKS, CHANGES, Change, FORK, LANES, PAIRS, Told, Verdicts, noise, truth};
+use crate::lab::tables::{CHANGES, Change, SIZE, Size, Told, Verdicts, noise, truth};
 use crate::out::say;
 
 #[derive(Debug, Args)]
@@ -32,13 +33,14 @@ pub fn run(args: &TablesArgs, context: Context) -> Result<(), Error> {
     write_noise(&dir, &told)?;
     tell_noise(&told)?;
     let mut table = CsvFile::create(&dir.join("truth.csv"), &TRUTH)?;
+    let Size { lanes, pairs, blocks, fork } = SIZE;
     say(format_args!(
-        "\non plants of {LANES} clusters: {PAIRS} pairs of blocks of {} steps, of which {} are washout, in the order of a coin; the \
-         effect in losses per 1,000 lane-steps; truth: forks of {FORK} steps with the same noise",
-        BLOCKS.rows, BLOCKS.washout
+        "\non plants of {lanes} clusters: {pairs} pairs of blocks of {} steps, of which {} are washout, in the order of a coin; the \
+         effect in losses per 1,000 lane-steps; truth: forks of {fork} steps with the same noise",
+        blocks.rows, blocks.washout
     ))?;
     for change in &CHANGES {
-        let verdicts = Verdicts::of(&truth(change, args.plants, args.seed)?);
+        let verdicts = Verdicts::of(&truth(change, &SIZE, args.plants, args.seed)?);
         table.row(row(change, &verdicts))?;
         say(format_args!("{}", sentence(change, &verdicts)))?;
     }
@@ -87,15 +89,19 @@ fn tell_noise(told: &[Told]) -> Result<(), Error> {
         "effects told at 5%, of series with nothing in them and of those with an effect (in deviations of a row)"
     ))?;
     for Told { estimator, noise, effect, tally, allowed } in told {
-        let share =
-            tally.told_share().map_or_else(|| "-".to_owned(), |share| format!("{:.1}%", 100.0 * share));
+        let share = share_of(tally).map_or_else(|| "-".to_owned(), |share| format!("{:.1}%", 100.0 * share));
         let bound = allowed.map_or_else(String::new, |allowed| {
-            let held = tally.told_share().is_some_and(|share| share <= allowed);
+            let held = share_of(tally).is_some_and(|share| share <= allowed);
             format!(", allowed {:.1}%{}", 100.0 * allowed, if held { "" } else { ": MORE THAN ALLOWED" })
         });
         say(format_args!("{estimator} | {noise} | effect {effect} | told {share} of {}{bound}", tally.said))?;
     }
     Ok(())
+}
+
+/// Share of effects told among what anything was said of.
+fn share_of(tally: &Tally) -> Option<f64> {
+    (tally.said > 0).then(|| tally.told as f64 / tally.said as f64)
 }
 
 fn row(change: &Change, verdicts: &Verdicts) -> [String; 12] {
