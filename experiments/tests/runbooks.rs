@@ -56,10 +56,10 @@ fn each_command_of_a_runbook_works() {
     let mut work = place.command(work).spawn().unwrap();
     let lines = BufReader::new(work.stdout.take().unwrap()).lines();
     // Ends with the test, also where that fails.
-    let mut at_work = Served { place: Place::new(), child: Some(work), address: String::new() };
+    let mut monitored = Served { place: Place::new(), child: Some(work), address: String::new() };
     let mut lines = lines.map_while(Result::ok);
     let told = lines.find(|line| line.contains("health at http://")).unwrap();
-    at_work.address = told.split("health at http://").nth(1).unwrap().split('/').next().unwrap().to_owned();
+    monitored.address = told.split("health at http://").nth(1).unwrap().split('/').next().unwrap().to_owned();
     wait_until(|| place.path("runs/busy/events.jsonl").exists());
     let mut child = place.command("lumen serve runs --port 0 --quiet").spawn().unwrap();
     let address = first_line(&mut child);
@@ -70,7 +70,12 @@ fn each_command_of_a_runbook_works() {
     assert!(commands.len() > 10, "{commands:?}");
     let mut again = 0;
     for command in &commands {
-        let name = if command.contains("--resume") { "killed" } else { "train" };
+        let at_work = ["lumen up ", "gain.scale"].iter().any(|word| command.contains(word));
+        let name = match () {
+            () if command.contains("--resume") => "killed",
+            () if at_work => "busy",
+            () => "train",
+        };
         let mut typed = command.replace("NAME", name);
         if typed.contains("runs/again") {
             again += 1;
@@ -82,7 +87,7 @@ fn each_command_of_a_runbook_works() {
             let url = url.trim_matches('\'');
             let (server, path) = match url.strip_prefix("http://127.0.0.1:8088") {
                 Some(path) => (&served, path),
-                None => (&at_work, url.strip_prefix("http://127.0.0.1:8080").unwrap()),
+                None => (&monitored, url.strip_prefix("http://127.0.0.1:8080").unwrap()),
             };
             let (status, body) = server.get(path);
             assert_eq!(status, 200, "{command}: {body}");

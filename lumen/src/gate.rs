@@ -58,6 +58,16 @@ pub enum State {
 }
 
 impl State {
+    /// All of them, by their numbers in gauges.
+    pub const ALL: [State; 5] =
+        [State::Watching, State::Tripped, State::Hold, State::Probation, State::GaveUp];
+
+    /// What an event says of a gate's state, such as `gate TRIPPED`; none for other words.
+    pub fn of_reason(reason: &str) -> Option<State> {
+        let name = reason.strip_prefix("gate ")?;
+        State::ALL.into_iter().find(|state| state.name() == name)
+    }
+
     /// As it is written.
     pub fn name(self) -> &'static str {
         match self {

@@ -57,6 +57,10 @@ def main():
             # At work.
             steps = ["--steps", "400000000"]
             train("healthy", "--from", "runs/base", "--set", 'train.schedule="prophet"', *steps)
+            # A gate that trips over next to nothing, while the level stays calm; and a run that was told something.
+            train("touchy", "--from", "runs/base", "--set", "lumen.gate.residual_max=0.0001", *steps)
+            wait(lambda: subprocess.run([program, "lumen", "ctl", "runs/touchy", "knob.set", "train.entropy=0.02"],
+                                        cwd=folder, capture_output=True).returncode == 0, 30, "a run to be told something")
             monitor = "--metrics-port 0 --health-port 0".split()
             drift = "drift --steps 1000000000 --centred-risk --seed 1 --lumen --out runs/drift".split()
             start(*drift, *monitor, log="drift.log")

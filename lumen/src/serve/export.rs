@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `rmb_*_total` | the store's sums of a run at work | with the run |
 //! | signals, levels, `fractal_*` | the last windows of a run at work | 300 s after the last window, or three times the time between windows where that is more |
+//! | `lumen_gate_state`, `lumen_commands_total` | the last word of the gate; the record of commands | with the run; before anything was said or told |
 //! | `lumen_level{kind="ratio"}` | the events of 300 s | with fewer than 20 events |
 //! | `resonance_*` | timings and ends of all runs | 300 s after they were looked at |
 //! | `lumen_runs_*`, `lumen_region_*` | the ledger | 300 s after it was made |
@@ -12,6 +13,9 @@
 //! | `lumen_source_age_seconds` | all of them | where they never told anything |
 //! | `lumen_run_*` | events and timings of a run at work | with the run: an old time is what they are for |
 
+use std::collections::BTreeMap;
+
+use resonetics_runs::commands::record::Record;
 use resonetics_runs::error::Error;
 
 use super::known::{Known, Live};
@@ -19,6 +23,7 @@ use super::live::median;
 use super::names::MOST_RUNS;
 use super::samples::Samples;
 use crate::event::{Event, Level};
+use crate::gate::{self, State};
 use crate::ledger::Row;
 use crate::ledger::counts::{consecutive_failures, counts};
 use crate::resonance::observer::Observed;
@@ -118,6 +123,9 @@ pub(super) fn of_store(reader: &Reader, known: &Known, now: f64, samples: &mut S
             levels(&run.name, window, &last, samples);
         }
         ratio(reader, &run.name, now, samples)?;
+        let gate = reader.gate(&run.name)?.as_deref().and_then(State::of_reason);
+        samples.add("lumen_gate_state", &[&run.name], gate.map(|state| f64::from(state as u8)));
+        commands(run, samples);
         updates(reader, run, &last, now, samples)?;
     }
     Ok(())
@@ -183,6 +191,19 @@ fn signals(run: &str, window: &Event, samples: &mut Samples) {
         add("fractal_delta_phase_bandwidth", fleet.phase_bandwidth);
         add("fractal_resonance_entropy", fleet.entropy_bits);
         add("fractal_coupling", fleet.coupling);
+    }
+}
+
+/// What a run was told, by command and by who told it; nothing of a record that cannot be read.
+fn commands(run: &Live, samples: &mut Samples) {
+    let mut told: BTreeMap<(String, &'static str), u32> = BTreeMap::new();
+    for entry in Record::read(&run.path).map(|record| record.entries).unwrap_or_default() {
+        // Names of people are no labels.
+        let by = if entry.request.by == gate::NAME { "gate" } else { "others" };
+        *told.entry((entry.request.cmd, by)).or_default() += 1;
+    }
+    for ((cmd, by), count) in told {
+        samples.add("lumen_commands_total", &[&run.name, &cmd, by], Some(f64::from(count)));
     }
 }
 

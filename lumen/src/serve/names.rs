@@ -53,6 +53,16 @@ pub(super) const METRICS: &[Metric] = &[
         &["run", "kind"],
         "Safety level: 0 calm, 1 tense, 2 alert; ratio over 300 s of wall time",
     ),
+    metric(
+        "lumen_gate_state",
+        RUN,
+        "What the gate last said: 0 watching, 1 tripped, 2 hold, 3 probation, 4 gave up; none where it has said nothing",
+    ),
+    metric(
+        "lumen_commands_total",
+        &["run", "cmd", "by"],
+        "Commands that the run was told, by the gate or by others",
+    ),
     metric("resonance_symmetry", CHANNEL, "Evenness of the rate of updates, 0 to 1"),
     metric("resonance_continuity", CHANNEL, "How little of the time runs stood still, 0 to 1"),
     metric("resonance_entropy", CHANNEL, "Entropy of the ways in which runs ended, 0 to 1"),

@@ -62,6 +62,18 @@ impl Reader {
         Ok(found.first().copied().flatten())
     }
 
+    /// The last word of the gate of a run's whole source, such as `gate TRIPPED`; lanes, of which there are many, have gates of
+    /// their own. None where it has not spoken.
+    ///
+    /// # Errors
+    /// As [`Reader::recent`].
+    pub fn gate(&self, run: &str) -> Result<Option<String>, Error> {
+        // By the index of keys that are no windows': there are few of these.
+        let text = "SELECT reason FROM event WHERE key NOT LIKE 'window:%' AND key >= 'gate ' AND key < 'gate!'
+                    AND run = ? AND entity NOT LIKE '%/%/%' AND reason IS NOT NULL ORDER BY ts_ms DESC, id DESC LIMIT 1";
+        Ok(self.rows(text, [Value::from(run.to_owned())], |row| row.get(0))?.into_iter().next())
+    }
+
     /// The runs with the newest events, the newest first, `most` at most.
     ///
     /// # Errors
