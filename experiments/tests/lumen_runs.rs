@@ -101,7 +101,12 @@ fn events_do_not_depend_on_threads() {
 #[test]
 fn a_garden_says_its_dirt_over_what_it_is_lost_at() {
     let place = Place::new();
-    place.ok("gardener --seed 1 --generations 400 --lumen --out out");
+    let ran = place.run("gardener --seed 1 --generations 400 --lumen --out out");
+    assert_eq!(
+        (ran.code, ran.stderr.contains("the gate of out/garden is TRIPPED")),
+        (Some(0), true),
+        "{ran:?}"
+    );
     let dirt = place.csv("out/resonetics_data.csv").numbers("Total_Entropy");
     let risks = place.csv("out/resonetics_data.csv").numbers("Collapse_Risk");
     let log = events(&place, "out/events.jsonl");
@@ -202,7 +207,7 @@ fn a_drift_that_was_stopped_goes_on_with_its_log() {
 #[test]
 fn every_signal_moves_in_real_runs() {
     let place = Place::new();
-    place.ok("gardener --seed 1 --generations 800 --runs 2 --lumen --out garden");
+    place.ok("gardener --seed 1 --generations 800 --runs 2 --lumen --gate off --out garden");
     place
         .ok("benchmark --seed 1 --episodes 64 --preset storm --set control.enabled=true --lumen --out storm");
     place.ok(&format!("train --steps {} --seed 4 {SMALL} --lumen --out train", 64 * STEPS));

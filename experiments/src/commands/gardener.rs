@@ -185,6 +185,7 @@ fn simulate(
         }
         garden.rollout.step()?;
         garden.generation += 1;
+        let lost_after = garden.lost_after();
         let env = garden.rollout.envs.env(0);
         let generation = resonetics_envs::env::ParallelEnv::info(&*env);
         csv.row(garden_csv::row(&generation))?;
@@ -196,7 +197,7 @@ fn simulate(
             }
         }
         let dirt = generation.total_entropy / cells;
-        if env.saturated() == env.world().config().lost.generations {
+        if env.saturated() == lost_after {
             if let (None, Some(lanes)) = (summary.lost_at, &mut *lanes.borrow_mut()) {
                 lanes.ended(0, true);
             }

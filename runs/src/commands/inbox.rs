@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::net::sockopt::socket_peercred;
 use rustix::process::getuid;
@@ -23,6 +23,8 @@ use crate::run_dir::{ended, held};
 const MOST: u64 = 1 << 16;
 /// Requests that wait; who comes later waits in the system's queue.
 const WAITING: usize = 16;
+/// How long the end of a run waits for those who are being answered.
+const FAREWELL: Duration = Duration::from_millis(500);
 /// How long somebody may take to say what he wants.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -81,6 +83,8 @@ impl Asked {
 pub struct Inbox {
     address: SocketAddr,
     closed: Arc<AtomicBool>,
+    /// Shared with each thread that hears or answers somebody.
+    talking: Arc<()>,
     asked: Mutex<Receiver<Asked>>,
 }
 
@@ -95,13 +99,14 @@ impl Inbox {
         let listener = UnixListener::bind_addr(&address).map_err(failed())?;
         let (sender, asked) = sync_channel(WAITING);
         let closed = Arc::new(AtomicBool::new(false));
-        let also = Arc::clone(&closed);
+        let (also, talking) = (Arc::clone(&closed), Arc::new(()));
+        let talk = Arc::clone(&talking);
         std::thread::Builder::new()
             .name("control".to_owned())
             .stack_size(256 << 10)
-            .spawn(move || listen(&listener, &sender, &also))
+            .spawn(move || listen(&listener, &sender, &also, &talk))
             .map_err(failed())?;
-        Ok(Inbox { address, closed, asked: Mutex::new(asked) })
+        Ok(Inbox { address, closed, talking, asked: Mutex::new(asked) })
     }
 
     /// Takes who has asked since; waits up to `wait` for somebody where nobody has.
@@ -117,8 +122,12 @@ impl Drop for Inbox {
         self.closed.store(true, Ordering::Relaxed);
         // Wakes who listens, so that the socket goes.
         let _ = UnixStream::connect_addr(&self.address);
-        for asked in self.take(Duration::ZERO) {
-            asked.answer(Answer::refused("the run has come to its end"));
+        // Who was answered is to read it before this process ends; who says nothing is not waited for.
+        let start = Instant::now();
+        while Arc::strong_count(&self.talking) > 1 && start.elapsed() < FAREWELL {
+            for asked in self.take(Duration::from_millis(1)) {
+                asked.answer(Answer::refused("the run has come to its end"));
+            }
         }
     }
 }
@@ -142,18 +151,19 @@ fn is_trusted(stream: &UnixStream) -> bool {
 }
 
 /// Takes one request after the other until the run is at its end.
-fn listen(listener: &UnixListener, sender: &SyncSender<Asked>, closed: &AtomicBool) {
+fn listen(listener: &UnixListener, sender: &SyncSender<Asked>, closed: &AtomicBool, talking: &Arc<()>) {
     for stream in listener.incoming() {
         if closed.load(Ordering::Relaxed) {
             return;
         }
         let Some(stream) = stream.ok().filter(is_trusted) else { continue };
-        let sender = sender.clone();
+        let (sender, talking) = (sender.clone(), Arc::clone(talking));
         // Whoever says nothing keeps nobody else waiting.
-        let spawned = std::thread::Builder::new()
-            .name("asked".to_owned())
-            .stack_size(256 << 10)
-            .spawn(move || serve(&stream, &sender));
+        let spawned =
+            std::thread::Builder::new().name("asked".to_owned()).stack_size(256 << 10).spawn(move || {
+                serve(&stream, &sender);
+                drop(talking);
+            });
         drop(spawned);
     }
 }

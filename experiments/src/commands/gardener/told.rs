@@ -29,6 +29,14 @@ impl Garden {
         Ok(Garden { rollout, commands, generation: 0, env: env.clone(), heard: Vec::new() })
     }
 
+    /// Generations in a row above `lost.dirt_share` after which the garden counts as lost. The world itself never ends.
+    pub fn lost_after(&self) -> u32 {
+        match &self.env.settings {
+            WorldSettings::Gardener(settings) => settings.env.lost.generations,
+            WorldSettings::K8s(_) => u32::MAX,
+        }
+    }
+
     /// Whether control is on, and the risk from which it survives.
     pub fn control(&self) -> (bool, f64) {
         match &self.env.settings {
