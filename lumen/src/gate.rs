@@ -438,7 +438,9 @@ mod tests {
                 if all.is_empty() {
                     return;
                 }
-                all.into_iter().for_each(|asked| self.hear_one(asked));
+                for asked in all {
+                    self.hear_one(asked);
+                }
             }
         }
 

@@ -105,14 +105,20 @@ impl Force {
                 return Err(no_training("this command"));
             }
             Command::Observe(on) => next.observing = *on,
-            Command::Checkpoint | Command::RollBack(_) | Command::Up(_) | Command::Down => {}
             Command::Knob { key, value } => match (key.strip_prefix("train."), &self.train) {
                 (Some(key), Some(train)) => next.train = Some(trained(train, key, value)?),
                 (Some(_), None) => return Err(no_training(key)),
                 (None, _) => next.env = self.world(key, value)?,
             },
             Command::Control(on) => next.env = self.env.with_control(*on),
-            Command::Pause | Command::Continue | Command::Stop | Command::GiveUp(_) => {}
+            Command::Checkpoint
+            | Command::RollBack(_)
+            | Command::Up(_)
+            | Command::Down
+            | Command::Pause
+            | Command::Continue
+            | Command::Stop
+            | Command::GiveUp(_) => {}
         }
         Ok(next)
     }

@@ -36,10 +36,8 @@ pub fn branched(plan: &Train, from: &Path, to: &Path, until: Reached) -> Result<
         let folder = to.join("checkpoints");
         fs::create_dir_all(&folder).map_err(error::io("create", &folder))?;
         // The JSON file last: without it a checkpoint is none.
-        for [arrays, json] in checkpoints.files_up_to(steps, &checkpoint)? {
-            for (name, bytes) in [arrays, json] {
-                write_new(&folder.join(name), &bytes)?;
-            }
+        for (name, bytes) in checkpoints.files_up_to(steps, &checkpoint)? {
+            write_new(&folder.join(name), &bytes)?;
         }
         write_new(&to.join(CSV), csv)?;
         return Ok(Some(steps));

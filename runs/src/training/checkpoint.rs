@@ -200,7 +200,7 @@ impl Checkpoints {
         &self,
         steps: u64,
         checkpoint: &Checkpoint<Numbers>,
-    ) -> Result<Vec<[(String, Vec<u8>); 2]>, Error> {
+    ) -> Result<Vec<(String, Vec<u8>)>, Error> {
         let mut names = vec![step_name(steps)];
         let clock =
             |of: &Checkpoint<Numbers>| of.reached.map_or(of.numbers.updates(), |reached| reached.clock);
@@ -209,11 +209,14 @@ impl Checkpoints {
             names.push(BEST.to_owned());
         }
         names.extend(["start".to_owned()].into_iter().filter(|start| self.path(start, "json").is_file()));
-        let file = |name: &str, extension: &str| {
-            let bytes = files::read(&self.path(name, extension), u64::MAX)?;
-            Ok::<_, Error>((format!("{name}.{extension}"), bytes))
-        };
-        names.iter().map(|name| Ok([file(name, "safetensors")?, file(name, "json")?])).collect()
+        let mut files = Vec::new();
+        for name in &names {
+            for extension in ["safetensors", "json"] {
+                let bytes = files::read(&self.path(name, extension), u64::MAX)?;
+                files.push((format!("{name}.{extension}"), bytes));
+            }
+        }
+        Ok(files)
     }
 
     /// Deletes the numbered checkpoints of more than `steps`, the newest first; yields their steps.

@@ -72,7 +72,8 @@ fn told(entry: &Entry, as_json: bool) -> Result<(), Error> {
         });
         return say(format_args!("{line}"));
     }
-    let args: String = args.iter().map(|(key, value)| format!(" {key}={}", plain(value))).collect();
+    let args: Vec<String> = args.iter().map(|(key, value)| format!(" {key}={}", plain(value))).collect();
+    let args = args.concat();
     let result = result.as_deref().unwrap_or("the run was killed as it took effect");
     let note = if note.is_empty() { String::new() } else { format!(" ({note})") };
     say(format_args!("{id} | at {clock} | {cmd}{args} | {by}{note} | {result}"))

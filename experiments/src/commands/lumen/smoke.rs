@@ -65,12 +65,11 @@ const STEPS: [(&str, &[&str]); 15] = [
 
 pub fn run(args: &SmokeArgs) -> Result<(), Error> {
     let kept;
-    let dir = match &args.keep {
-        Some(dir) => claim::claim(Some(dir), "smoke")?,
-        None => {
-            kept = tempfile::tempdir().map_err(error::io("create", Path::new("a temporary folder")))?;
-            kept.path().to_path_buf()
-        }
+    let dir = if let Some(dir) = &args.keep {
+        claim::claim(Some(dir), "smoke")?
+    } else {
+        kept = tempfile::tempdir().map_err(error::io("create", Path::new("a temporary folder")))?;
+        kept.path().to_path_buf()
     };
     let start = Instant::now();
     let mut failed = 0;

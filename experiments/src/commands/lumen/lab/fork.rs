@@ -88,12 +88,11 @@ pub fn run(args: &ForkArgs, context: Context) -> Result<(), Error> {
 }
 
 fn tell(metrics: &Metric, first: Option<u64>, differences: &[Difference], dir: &Path) -> Result<(), Error> {
-    match first {
-        None => say(format_args!("both futures are the same: the change did nothing in this run"))?,
-        Some(first) => {
-            say(format_args!("the same up to {} {first}, where the first number differs", metrics.unit))?
-        }
-    }
+    let same = match first {
+        None => "both futures are the same: the change did nothing in this run".to_owned(),
+        Some(first) => format!("the same up to {} {first}, where the first number differs", metrics.unit),
+    };
+    say(format_args!("{same}"))?;
     for one in differences {
         say(format_args!("{}", one.told()))?;
     }
