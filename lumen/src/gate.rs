@@ -527,12 +527,12 @@ mod tests {
     #[test]
     fn the_checkpoint_before_a_damaged_one_is_taken() {
         let mut story = Story::new(Mode::Act, 3);
-        story.damaged = vec![240];
+        story.damaged = vec![320];
         story.windows(&[0.1, 0.1, 0.1, 0.1, 0.9, 0.9]);
-        assert_eq!(story.done, ["back to 160", "observe.on"]);
+        assert_eq!(story.done, ["back to 240", "observe.on"]);
         // And none is left: it goes on as if it only warned.
         let mut story = Story::new(Mode::Act, 3);
-        story.damaged = vec![160, 240];
+        story.damaged = vec![160, 240, 320];
         story.windows(&[0.1, 0.1, 0.1, 0.1, 0.9, 0.9]);
         assert_eq!((story.gate.state(), story.done.len()), (State::Tripped, 0));
         story.windows(&[0.1, 0.1]);

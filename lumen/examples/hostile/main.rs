@@ -105,10 +105,17 @@ fn main() -> ExitCode {
     let seed = std::env::var("SEED").map_or(drawn, |seed| seed.parse().expect("SEED"));
     println!("SEED={seed}");
     let place = Place::new();
-    let targets =
-        [place.proofs(), place.trust(), place.archives(), place.sealed(), place.packs(), place.watched()]
-            .into_iter()
-            .flatten();
+    let targets = [
+        place.proofs(),
+        place.trust(),
+        place.archives(),
+        place.sealed(),
+        place.packs(),
+        place.told(),
+        place.watched(),
+    ]
+    .into_iter()
+    .flatten();
     let mut failed = false;
     for target in targets.filter(|target| target.name.contains(&part)) {
         match attacked(&target, &mut Stream(seed), Duration::from_secs_f64(time)) {

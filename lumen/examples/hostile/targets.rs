@@ -1,5 +1,6 @@
 //! What is attacked: each format of ours, made once, and what reads it.
 
+use std::cell::RefCell;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,7 @@ use resonetics_lumen::archive::{
     restore_opened, verify, verify_opened,
 };
 use resonetics_lumen::context::Context;
+use resonetics_lumen::gate::Gate;
 use resonetics_lumen::log::whole_events;
 use resonetics_lumen::pack;
 use resonetics_lumen::proof::append::Writer;
@@ -35,10 +37,15 @@ use resonetics_lumen::proof::statement::{Built, Statement};
 use resonetics_lumen::proof::verify as whole;
 use resonetics_lumen::resonance::metrics::Metrics;
 use resonetics_lumen::resonance::observer::ObserverField;
+use resonetics_lumen::signals::window::Shape;
 use resonetics_lumen::store::{Reader, Store};
 use resonetics_lumen::validate::validate;
 use resonetics_runs::Error;
+use resonetics_runs::commands::Commands;
+use resonetics_runs::commands::force::Force;
+use resonetics_runs::plan;
 use resonetics_runs::run_dir::{RunDir, RunRecord};
+use resonetics_runs::setup::Setup;
 
 const EVENT: &str = r#"{"ts":"2026-11-30T12:00:00.000Z","entity_id":"watched/training","group":"design_core","event_type":"observe","resonance_v3":{"phase_diff":0.0,"residual_entropy":0.5,"creative_band":"MID","risk_band":"SAFE"},"memory_bridge":{"slot_id":"rmb/v17/slot-1","op":"UPSERT","key":"window:1","value_hash":"0123456789abcdef"},"trace":{"loop_id":"train.k8s","iter":1,"host":"host","clock":1},"phase_valid":false,"signals":{"residual":0.5}}"#;
 const OBSERVER: &str = "version: 1\nwindows: [W24h, W7d]\nchannels:\n  own: {symmetry: 0.5, continuity: 0.5, entropy: 0, safety: 0}\n";
@@ -315,6 +322,35 @@ impl Place {
             drop(Records::read(&Archive::at(&root)));
         }));
         targets
+    }
+
+    /// What a run was told, and what its checkpoints keep of its gate.
+    pub(crate) fn told(&self) -> Vec<Target> {
+        let first = r#"{"id":1,"ts":"2026-11-30T12:00:00.000Z","cmd":"knob.set","args":{"key":"mem_drift_mu","value":0.02},"by":"ctl","note":"","clock":3,"prev":"0"}"#;
+        let first = first.replace("\"0\"", &format!("\"{}\"", "0".repeat(64)));
+        fs::create_dir(self.at("told")).unwrap();
+        fs::write(self.at("told/commands.jsonl"), format!("{first}\n")).unwrap();
+        let begun = || Force::new(None, &Setup::preset("k8s", "storm").unwrap());
+        let dir = self.at("told");
+        Commands::read(&dir, begun()).and_then(|mut told| told.go_on_behind(1)).unwrap();
+        let read = move |_: &Path| {
+            let _ = Commands::read(&dir, begun()).and_then(|mut told| told.go_on_behind(1));
+        };
+        let mut gate = Gate::new(plan::Gate::default(), [0.55, 0.85], Shape::TRAINING, 3);
+        gate.checkpoint(1024, 8);
+        fs::write(self.at("told/gate.json"), gate.kept().to_string()).unwrap();
+        let gate = RefCell::new(gate);
+        let remember = move |path: &Path| {
+            if let Ok(kept) = serde_json::from_slice(&fs::read(path).unwrap()) {
+                let mut gate = gate.borrow_mut();
+                gate.remember(&kept);
+                drop(gate.asks());
+            }
+        };
+        vec![
+            self.file("commands of a run", "told/commands.jsonl", read),
+            self.file("a gate in a checkpoint", "told/gate.json", remember),
+        ]
     }
 
     /// Packs, and what is kept of a run.

@@ -95,6 +95,10 @@ impl Command {
             "lumen.up" => &["gate"],
             _ => &[],
         };
+        let is_known = ALL.iter().any(|(typed, _)| typed.split(' ').next() == Some(cmd));
+        if let Some(other) = args.keys().find(|key| is_known && !known.contains(&key.as_str())) {
+            return Err(format!("{cmd}: unknown argument `{other}`"));
+        }
         let command = match cmd {
             "gateway.lock" => Command::Lock,
             "loop.set" => {
@@ -165,10 +169,7 @@ impl Command {
                 return Err(format!("unknown command `{cmd}`; known are {}", names.join(", ")));
             }
         };
-        match args.keys().find(|key| !known.contains(&key.as_str())) {
-            Some(other) => Err(format!("{cmd}: unknown argument `{other}`")),
-            None => Ok(command),
-        }
+        Ok(command)
     }
 
     /// Name and arguments of what was typed: `gain.scale 0.5`, `knob.set train.entropy=0.02`, `loop.set hz=4 batch=16`.

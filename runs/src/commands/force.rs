@@ -1,7 +1,7 @@
 //! What is in force of a run's settings once it has been told to change some.
 
 use resonetics_agents::prophet::config::{Schedule, TrainConfig};
-use resonetics_envs::config::resolve;
+use resonetics_envs::config::{ConfigError, resolve};
 use serde_json::Value;
 
 use super::command::{Command, SAMPLES_IN_A_BATCH};
@@ -137,7 +137,7 @@ impl Force {
             ));
         }
         let sets = [format!("{key}={}", text(value))];
-        self.env.clone().with(None, &sets).map_err(|error| format!("knob.set: {error}"))
+        self.env.clone().with(None, &sets).map_err(|error| refused("", key, value, &error))
     }
 
     /// The value that the setting `key` has, named as for `--set`; none if there is no such setting.
@@ -158,7 +158,7 @@ fn trained(train: &TrainConfig, key: &str, value: &Value) -> Result<TrainConfig,
     let sets = [format!("{key}={}", text(value))];
     // Unknown names are told first.
     let next: TrainConfig =
-        resolve(train, None, &sets).map_err(|error| format!("knob.set: train.{error}"))?;
+        resolve(train, None, &sets).map_err(|error| refused("train.", key, value, &error))?;
     if !TRAIN.contains(&key) {
         return Err(format!(
             "knob.set: `train.{key}` cannot change while a training is at work; those that can are {}",
@@ -173,6 +173,10 @@ fn trained(train: &TrainConfig, key: &str, value: &Value) -> Result<TrainConfig,
         ));
     }
     Ok(next)
+}
+
+fn refused(table: &str, key: &str, value: &Value, error: &ConfigError) -> String {
+    format!("knob.set: `{table}{key} = {}`: {}", text(value), error.problem)
 }
 
 fn no_training(what: &str) -> String {
@@ -218,7 +222,7 @@ mod tests {
     fn what_shapes_a_run_or_is_out_of_range_is_refused() {
         let begun = training();
         for (key, value, told) in [
-            ("train.num_envs", 8.0, "cannot change"),
+            ("train.gamma", 1.5, "allowed"),
             ("train.clip", -1.0, "allowed"),
             ("train.nothing", 1.0, "train.nothing"),
             ("height", 8.0, "shapes the world"),
@@ -229,6 +233,8 @@ mod tests {
             let problem = begun.after(&knob(key, value)).unwrap_err();
             assert!(problem.contains(told), "{key}: {problem}");
         }
+        let problem = begun.after(&knob("train.num_envs", 8)).unwrap_err();
+        assert!(problem.contains("cannot change while a training is at work"), "{problem}");
         let garden = Force::new(None, &Setup::preset("gardener", "reference").unwrap());
         for command in
             [Command::Observe(true), Command::Checkpoint, Command::RollBack(1), knob("train.clip", 0.1)]

@@ -10,7 +10,9 @@ const PARTS: [&str; 4] = ["\n## Meaning\n", "\n## Check\n", "\n## Act\n", "\n## 
 
 /// How a line of a block of commands may begin. What is typed is tested with the program, what is asked with curl by
 /// the tests of `lumen serve`.
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 18] = [
+    "resonetics lumen ctl ",
+    "resonetics lumen up ",
     "resonetics lumen ingest ",
     "resonetics lumen signals ",
     "resonetics lumen runs ",
