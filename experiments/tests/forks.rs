@@ -92,6 +92,7 @@ fn what_cannot_be_forked_is_refused() {
         ("out", "needs a difference"),
         ("out --set dirt_growth=0.1", "needs --at"),
         ("out --at 3 --set grid_size=9", "shapes the world"),
+        ("out --at 30 --set dirt_growth=0.1", "the run ends at 30"),
         ("out --at 3 --set dirt_growth=9", "allowed"),
         ("out --at 3 --set train.clip=0.1", "no training"),
         ("cards --at 3 --set mem_drift_mu=0.1", "neither a training nor a single garden"),
@@ -100,4 +101,30 @@ fn what_cannot_be_forked_is_refused() {
         let told = place.refused(&format!("lumen lab fork {words} --out x"));
         assert!(told.contains(why), "{words}: {told}");
     }
+}
+
+/// A run that its gate gave up has another future without the gate; and so has a garden that its gate put into survival.
+#[test]
+fn what_would_have_come_without_the_gate_is_played() {
+    let place = Place::new();
+    let keeps = "--set train.checkpoint_every=4 --set train.keep=12 --set train.max_rollbacks=1";
+    let training = format!("train --steps {} --seed 4 {SMALL} {keeps} --gate act --out out", 300 * STEPS);
+    // Once it has learned something that can be lost.
+    let child = place.under_way(&training, "out/timing.jsonl", 7_000);
+    common::wait_until(|| place.run("lumen ctl out gain.scale 100").code == Some(0));
+    let ran = common::end(child, &training);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let played = place.run("lumen lab fork out --without gate --out fork");
+    assert_eq!(played.code, Some(0), "{played:?}");
+    let ends = place.csv("fork/changed/training.csv").numbers("update").last().copied();
+    assert_eq!(ends, Some(300.0));
+    assert!(!place.text("fork/changed/commands.jsonl").contains("\"by\":\"gate\""));
+    let garden = "gardener --generations 300 --seed 3 --agent heuristic --gate act --set lumen.gate.residual_max=0.05 --out garden";
+    let ran = place.run(garden);
+    assert!(ran.code == Some(0) && ran.stderr.contains("PROBATION"), "{ran:?}");
+    let played = place.run("lumen lab fork garden --without gate --out fork-garden");
+    assert_eq!(played.code, Some(0), "{played:?}");
+    place.ok("gardener --generations 300 --seed 3 --agent heuristic --out plain");
+    let data = |run: &str| place.bytes(&format!("{run}/resonetics_data.csv"));
+    assert!(data("fork-garden/changed") == data("plain"));
 }

@@ -161,6 +161,38 @@ fn a_garden_is_told_and_repeated() {
     assert_ne!(place.csv_files("plain"), place.csv_files("out"));
 }
 
+/// What the clusters of now cannot go on under, and keys with blanks, are refused before they are on record.
+#[test]
+fn what_would_end_the_run_is_refused() {
+    let place = Place::new();
+    let training = format!("train --steps {} --seed 4 {SMALL} --out out", 20_000 * STEPS);
+    let child = place.command(&training).spawn().unwrap();
+    tell(&place, "out", "gain.scale 0.5");
+    let before = place.text("out/commands.jsonl");
+    for (words, why) in [
+        (&["knob.set", "max_budget=1"][..], "does not fit"),
+        (&["knob.set", " height=8"], "is no setting"),
+        (&["knob.set", "train.entropy=0.01\nnum_envs=8"], "is no setting"),
+        (&["gain.scale", "0.5", "--by", "gate"], "neither `gate`"),
+        (&["gain.scale", "0.5", "--by", "7"], "is no number"),
+        (&["gain.scale", "0.5", "--note", "\u{1b}[2J"], "no control characters"),
+    ] {
+        let ran = place.run_of(&[&["lumen", "ctl", "out"], words].concat());
+        assert!(ran.code == Some(2) && ran.stderr.contains(why), "{words:?}: {ran:?}");
+    }
+    assert_eq!(place.text("out/commands.jsonl"), before);
+    // Watched from a moment at which no checkpoint is.
+    tell(&place, "out", "pause");
+    for _ in 0..3 {
+        place.ok("lumen up out");
+        place.ok("lumen down out");
+        tell(&place, "out", "continue");
+        tell(&place, "out", "pause");
+    }
+    tell(&place, "out", "stop");
+    stopped(child);
+}
+
 #[test]
 fn paused_stopped_and_locked() {
     let place = Place::new();

@@ -151,6 +151,14 @@ impl<E: ParallelEnv + Clone + Sync> Trainer<E> {
         Ok(())
     }
 
+    /// Refuses what [`Trainer::change_worlds`] would refuse.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn fits(&self, trained: &E) -> Result<(), String> {
+        self.envs.changed_to(trained).map(drop).map_err(|error| error.to_string())
+    }
+
     /// Steps of single environments in a rollout.
     pub fn steps_per_update(&self) -> u64 {
         (self.config.num_envs * self.config.horizon) as u64

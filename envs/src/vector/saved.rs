@@ -70,23 +70,28 @@ impl<E: ParallelEnv + Clone> VecEnv<E> {
     /// # Panics
     /// If `batch` has other shapes than [`VecEnv::batch`].
     pub fn change_to(&mut self, prototype: &E, batch: &mut Batch) -> Result<(), SaveError> {
-        let lanes = self.len();
+        (*self, *batch) = self.changed_to(prototype)?;
+        Ok(())
+    }
+
+    /// What [`VecEnv::change_to`] would make of this, which stays as it is.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn changed_to(&self, prototype: &E) -> Result<(VecEnv<E>, Batch), SaveError> {
         let mut changed =
-            VecEnv::new(vec![prototype.clone(); lanes], self.autoreset).map_err(SaveError::Foreign)?;
+            VecEnv::new(vec![prototype.clone(); self.len()], self.autoreset).map_err(SaveError::Foreign)?;
         let same = (changed.shape, &changed.observation_space, changed.state_len)
             == (self.shape, &self.observation_space, self.state_len);
         ensure(same, || "the settings that are to hold from now on have other sizes".to_owned())?;
         let shape = self.shape;
-        // Into a batch of its own first: a lane that does not fit leaves all as it was.
         let mut written = self.batch();
         let mut slice = changed.whole(&mut written);
         for (lane, &tally) in self.tallies.iter().enumerate() {
             let adopted = self.look(lane, |env| slice.adopt(shape, lane, env, tally));
             adopted.map_err(|error| of_lane(lane, error))?;
         }
-        *self = changed;
-        *batch = written;
-        Ok(())
+        Ok((changed, written))
     }
 }
 

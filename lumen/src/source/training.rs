@@ -200,13 +200,13 @@ impl<'a> Watch<'a> {
                 // What it was told last, in front of what its settings say.
                 let told = kept.and_then(|kept| kept.get(WATCHED)).and_then(Value::as_bool);
                 if told.unwrap_or(self.plan.lumen.enabled) {
-                    *state = Some(self.begin(*kept)?);
+                    *state = Some(self.begin(*kept, true)?);
                 }
                 return Ok(());
             }
             Seen::Update(watched) => self.at.set((watched.update.update, watched.update.steps)),
             Seen::Told { entry } => match entry.command {
-                Command::Up(_) if state.is_none() => *state = Some(self.begin(None)?),
+                Command::Up(_) if state.is_none() => *state = Some(self.begin(None, false)?),
                 Command::Down => {
                     if let Some(State { log, .. }) = state.take() {
                         closed(log, self.tell);
@@ -281,7 +281,8 @@ impl<'a> Watch<'a> {
         }
     }
 
-    fn begin(&self, kept: Option<&Value>) -> Result<State, Error> {
+    /// `at_checkpoint`: whether the training goes on from one, and is not in the middle.
+    fn begin(&self, kept: Option<&Value>, at_checkpoint: bool) -> Result<State, Error> {
         let (updates, steps) = self.at.get();
         let about = About {
             entity: self.entity.clone(),
@@ -299,7 +300,7 @@ impl<'a> Watch<'a> {
         // What a kill kept from being written is told now.
         let told = logged.events.iter().rfind(|event| event.event_type == Kind::Observe);
         let rows = self.refilled(&mut source, told.map_or(0, |event| event.trace.clock), &log)?;
-        if updates > 0 {
+        if updates > 0 && at_checkpoint {
             source.checkpoints((updates, steps), &self.plan.checkpoints(&self.dir)?, &logged.events, &log)?;
         }
         let Train { train, lumen, .. } = self.plan;

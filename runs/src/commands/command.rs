@@ -11,7 +11,7 @@ pub const SAMPLES_IN_A_BATCH: usize = 16;
 /// One thing that a run is told to do. Names and arguments are those of `commands.jsonl`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
-    /// `gateway.lock`: from now on the run takes no command but `stop`.
+    /// `gateway.lock`: from now on the run takes no command but `stop` and `observe.off`.
     Lock,
     /// `loop.set` {hz, batch}: epochs of an update, and its minibatch in sixteens of samples.
     Loop {
@@ -77,7 +77,7 @@ pub const ALL: [(&str, &str); 16] = [
     ("continue", "goes on after `pause`"),
     ("stop", "ends as an interrupted run, which can go on"),
     ("give.up WHY", "ends as a run that has failed, for this reason"),
-    ("gateway.lock", "takes no command any more but `stop`"),
+    ("gateway.lock", "takes no command any more but `stop` and `observe.off`"),
 ];
 
 impl Command {
@@ -145,6 +145,17 @@ impl Command {
                             .to_owned(),
                     );
                 };
+                let plain = |text: &str, more: &str| {
+                    text.chars().all(|letter| letter.is_ascii_alphanumeric() || more.contains(letter))
+                };
+                if key.is_empty()
+                    || !plain(key, "_.")
+                    || value.as_str().is_some_and(|text| !plain(text, "_.+-"))
+                {
+                    return Err(format!(
+                        "knob.set: `{key}={value}` is no setting and its value: letters, digits, _ and dots"
+                    ));
+                }
                 Command::Knob { key: key.to_owned(), value: value.clone() }
             }
             "control.on" | "control.off" => Command::Control(cmd == "control.on"),
@@ -195,7 +206,7 @@ impl Command {
                 ("rollback.to", None) => {
                     args.insert("step".to_owned(), valued(word));
                 }
-                ("loop.set" | "lumen.up", Some((key, value))) => {
+                ("loop.set" | "lumen.up", Some((key, value))) if !args.contains_key(key) => {
                     args.insert(key.to_owned(), valued(value));
                 }
                 _ => return Err(format!("{cmd}: cannot take `{word}`")),
@@ -253,6 +264,9 @@ mod tests {
             ("rollback.to -5", "needs the step"),
             ("knob.set entropy", "cannot take"),
             ("knob.set a=1 b=2", "cannot take"),
+            ("knob.set height\u{a0}=1", "is no setting"),
+            ("knob.set a=0.01\n#", "is no setting"),
+            ("loop.set hz=2 hz=3", "cannot take"),
             ("pause now", "cannot take"),
             ("lumen.up gate=loud", "off, warn or act"),
         ] {

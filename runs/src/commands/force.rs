@@ -18,7 +18,7 @@ pub struct Force {
     pub gain: f64,
     /// Whether the training learns nothing.
     pub observing: bool,
-    /// Whether it takes no command any more but `stop`.
+    /// Whether it takes no command any more but `stop` and `observe.off`.
     pub locked: bool,
 }
 
@@ -68,8 +68,9 @@ impl Force {
     /// # Errors
     /// Why this run cannot do that.
     pub fn after(&self, command: &Command) -> Result<Force, String> {
-        if self.locked && *command != Command::Stop {
-            return Err("the run is locked: it takes no command but `stop`".to_owned());
+        // Who is observed when the lock comes must not be so for ever.
+        if self.locked && ![Command::Stop, Command::Observe(false)].contains(command) {
+            return Err("the run is locked: it takes no command but `stop` and `observe.off`".to_owned());
         }
         let mut next = self.clone();
         match command {
@@ -102,7 +103,12 @@ impl Force {
             | Command::Down
                 if self.train.is_none() =>
             {
-                return Err(no_training("this command"));
+                return Err(no_training(match command {
+                    Command::Observe(_) => "observe",
+                    Command::Checkpoint => "checkpoint.now",
+                    Command::RollBack(_) => "rollback.to",
+                    _ => "lumen.up, lumen.down",
+                }));
             }
             Command::Observe(on) => next.observing = *on,
             Command::Knob { key, value } => match (key.strip_prefix("train."), &self.train) {

@@ -178,7 +178,9 @@ fn serve(mut stream: &UnixStream, sender: &SyncSender<Asked>) {
         Ok(_) if !line.ends_with('\n') => {
             Err(format!("a request is one line of JSON of at most {MOST} bytes"))
         }
-        Ok(_) => serde_json::from_str(&line).map_err(|error| format!("a request is a line of JSON: {error}")),
+        Ok(_) => serde_json::from_str(&line)
+            .map_err(|error| format!("a request is a line of JSON: {error}"))
+            .and_then(|request| from_outside(&request).map(|()| request)),
     };
     let answer = match request {
         Err(problem) => Answer::refused(problem),
@@ -192,6 +194,21 @@ fn serve(mut stream: &UnixStream, sender: &SyncSender<Asked>) {
     let mut text = serde_json::to_vec(&answer).unwrap_or_default();
     text.push(b'\n');
     let _ = stream.write_all(&text);
+}
+
+/// Refuses names that stand for somebody else, and notes that would write to a terminal.
+fn from_outside(Request { by, note, .. }: &Request) -> Result<(), String> {
+    let plain = |letter: char| letter.is_alphanumeric() || "_-.@".contains(letter);
+    let number = by.chars().all(|letter| letter.is_ascii_digit());
+    if by.len() > 64 || number || !by.chars().all(plain) || ["gate", "fork"].contains(&by.as_str()) {
+        return Err(format!(
+            "--by {by:?}: a name has 1 to 64 letters, digits, _, -, . and @, is no number, and neither `gate` nor `fork`"
+        ));
+    }
+    if note.len() > 1000 || note.chars().any(char::is_control) {
+        return Err("--note: a note has 1000 bytes at most, and no control characters".to_owned());
+    }
+    Ok(())
 }
 
 /// Asks the run in `dir`, and waits for its answer.

@@ -206,7 +206,18 @@ pub trait Told {
                             Command::Continue => false,
                             _ => paused,
                         };
-                        let result = self.take_effect(&entry)?;
+                        let result = match self.take_effect(&entry) {
+                            Ok(result) => result,
+                            Err(end) => {
+                                let why = format!(
+                                    "it is on record as command {}, and ended the run: {end}",
+                                    entry.id
+                                );
+                                self.commands().came(&entry, &why)?;
+                                asked.answer(Answer::refused(why));
+                                return Err(end);
+                            }
+                        };
                         self.commands().came(&entry, &result)?;
                         let ends = match &entry.command {
                             Command::Stop => Some(Error::Interrupted(SIGINT)),

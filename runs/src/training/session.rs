@@ -517,8 +517,16 @@ impl<E: ParallelEnv + Clone + Sync> Told for Hearing<'_, '_, E> {
     }
 
     fn possible(&self, command: &Command) -> Result<(), String> {
-        let Session { checkpoints, trainer, plan, .. } = &*self.session;
-        let Command::RollBack(step) = command else { return Ok(()) };
+        let Session { checkpoints, trainer, plan, commands, env, worlds, .. } = &*self.session;
+        let Command::RollBack(step) = command else {
+            // What the clusters or gardens of now cannot go on under is refused before it is on record.
+            let next = commands.force.after(command)?;
+            if next.env == *env {
+                return Ok(());
+            }
+            let [trained, _] = worlds(&next.env).map_err(|error| error.to_string())?;
+            return trainer.fits(&trained);
+        };
         let kept = checkpoints.steps().map_err(|error| error.to_string())?;
         if !kept.contains(step) {
             let kept: Vec<String> = kept.iter().map(u64::to_string).collect();

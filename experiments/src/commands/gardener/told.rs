@@ -58,8 +58,15 @@ impl Told for Garden {
         self.generation
     }
 
-    fn possible(&self, _: &Command) -> Result<(), String> {
-        Ok(())
+    fn possible(&self, command: &Command) -> Result<(), String> {
+        let next = self.commands.force.after(command)?;
+        match &next.env.settings {
+            WorldSettings::Gardener(settings) if next.env != self.env => {
+                let garden = GardenerEnv::new(settings.env.unending());
+                self.rollout.envs.changed_to(&garden).map(drop).map_err(|error| error.to_string())
+            }
+            _ => Ok(()),
+        }
     }
 
     fn take_effect(&mut self, entry: &Entry) -> Result<String, Error> {

@@ -66,7 +66,8 @@ const STEPS: [(&str, &[&str]); 15] = [
 pub fn run(args: &SmokeArgs) -> Result<(), Error> {
     let kept;
     let dir = if let Some(dir) = &args.keep {
-        claim::claim(Some(dir), "smoke")?
+        let dir = claim::claim(Some(dir), "smoke")?;
+        dir.canonicalize().map_err(error::io("find", &dir))?
     } else {
         kept = tempfile::tempdir().map_err(error::io("create", Path::new("a temporary folder")))?;
         kept.path().to_path_buf()

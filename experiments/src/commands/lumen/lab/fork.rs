@@ -8,7 +8,7 @@ use resonetics_runs::commands::Reached;
 use resonetics_runs::commands::command::Command;
 use resonetics_runs::commands::force::Force;
 use resonetics_runs::commands::record::{Entry, Record, Request};
-use resonetics_runs::plan::Plan;
+use resonetics_runs::plan::{Mode, Plan};
 use resonetics_runs::run_dir::{RunDir, ended};
 use resonetics_runs::training::branched;
 use resonetics_runs::{Error, claim, files};
@@ -43,7 +43,8 @@ pub struct ForkArgs {
 
 /// What is played.
 struct Fork {
-    plan: Plan,
+    /// Of the run, and of the other future.
+    plans: [Plan; 2],
     at: u64,
     /// Commands up to there, which both futures share.
     shared: u64,
@@ -57,19 +58,20 @@ struct Fork {
 
 pub fn run(args: &ForkArgs, context: Context) -> Result<(), Error> {
     let fork = Fork::of(args)?;
-    let metrics = Metric::of(&fork.plan)?;
+    let metrics = Metric::of(&fork.plans[0])?;
     let shown = args.run.display();
     let dir = claim::claim(args.out.out.as_deref(), NAME)?;
     if !context.quiet {
         say(format_args!("{shown}, from {} {} on: {}", metrics.unit, fork.at, fork.what.join(", ")))?;
     }
-    // A finished run is its own future.
-    let unchanged = if ended(&args.run).as_deref() == Some("finished") {
+    // A run that came to its end is its own future.
+    let finished = ended(&args.run).as_deref() == Some("finished");
+    let unchanged = if finished || gave_up(&args.run)? {
         args.run.clone()
     } else {
-        fork.play(&args.run, &fork.told, &dir.join("unchanged"), context)?
+        fork.play(0, &args.run, &fork.told, &dir.join("unchanged"), context)?
     };
-    let changed = fork.play(&args.run, &fork.changed, &dir.join("changed"), context)?;
+    let changed = fork.play(1, &args.run, &fork.changed, &dir.join("changed"), context)?;
     let Compared { first, differences } =
         compare(&metrics, &unchanged, &changed, fork.at, &dir.join("fork.csv"))?;
     files::write_new(
@@ -130,14 +132,27 @@ impl Fork {
         let at = args.at.or(first_left_out).ok_or_else(|| {
             Error::Refused("--set needs --at CLOCK: the moment from which on it holds".to_owned())
         })?;
+        let last = told.last().map_or(0, |entry| entry.clock).max(moments(&plan));
+        if at >= last {
+            return Err(Error::Refused(format!("--at {at}: the run ends at {last}; name an earlier moment")));
+        }
         let shared = told.iter().take_while(|entry| entry.clock <= at && !left_out(entry)).count();
         let mut what: Vec<String> =
             args.without.iter().map(|name| format!("without what was told by {name}")).collect();
+        // What others told it later still comes; the gate's decisions were about another run, and so were ways back.
+        let stays_out = |entry: &Entry| {
+            entry.request.by == GATE || matches!(entry.command, Command::RollBack(_) | Command::GiveUp(_))
+        };
+        let out = told[shared..].iter().filter(|entry| !left_out(entry) && stays_out(entry)).count();
+        if out > 0 {
+            what.push(format!("without {out} later commands of the gate and ways back"));
+        }
         let mut changed = told[..shared].to_vec();
-        let mut force = changed
-            .iter()
-            .try_fold(begun, |force, entry| force.after(&entry.command))
-            .map_err(Error::Refused)?;
+        changed.extend(told[shared..].iter().filter(|entry| !left_out(entry) && !stays_out(entry)).cloned());
+        let place = changed.iter().take_while(|entry| entry.clock <= at).count();
+        let behind = changed[..place].iter().try_fold(begun, |force, entry| force.after(&entry.command));
+        let mut force = behind.map_err(Error::Refused)?;
+        let mut new = Vec::new();
         for set in &args.sets {
             let words = ["knob.set".to_owned(), set.clone()];
             let (cmd, told) = Command::typed(&words).map_err(Error::Refused)?;
@@ -145,40 +160,70 @@ impl Fork {
             let (before, after) = (force.clone(), force.after(&command).map_err(Error::Refused)?);
             if let Command::Knob { key, .. } = &command {
                 let value = |force: &Force| {
-                    force.value(key).map_or_else(|| "unknown".to_owned(), |it| it.to_string())
+                    force.value(key).map_or_else(|| "unknown".to_owned(), |value| value.to_string())
                 };
                 what.push(format!("{key} {} instead of {}", value(&after), value(&before)));
             }
             force = after;
-            changed.push(told_by_fork(&cmd, told, at)?);
+            new.push(told_by_fork(&cmd, told, at)?);
         }
-        // What others told it later still comes; the gate's decisions were about another run, and so were ways back.
-        let comes = |entry: &&Entry| {
-            !left_out(entry) && entry.request.by != GATE && !matches!(entry.command, Command::RollBack(_))
-        };
-        changed.extend(told[shared..].iter().filter(comes).cloned());
+        let mut without_gate = plan.clone();
         if args.without.iter().any(|name| name == GATE) {
             // It would decide the same again.
-            let args = serde_json::Map::from_iter([("gate".to_owned(), "warn".into())]);
-            changed.insert(shared, told_by_fork("lumen.up", args, at)?);
+            match &mut without_gate {
+                Plan::Gardener(plan) => plan.lumen.gate.mode = Mode::Warn,
+                _ => {
+                    let args = serde_json::Map::from_iter([("gate".to_owned(), "warn".into())]);
+                    new.push(told_by_fork("lumen.up", args, at)?);
+                }
+            }
         }
+        changed.splice(place..place, new);
         for (id, entry) in (1..).zip(&mut changed) {
             entry.id = id;
         }
-        Ok(Fork { plan, at, shared: shared as u64, told, changed, what })
+        let plans = [plan, without_gate];
+        Ok(Fork { plans, at, shared: shared as u64, told, changed, what })
     }
 
     /// Plays the run in `run` in the new folder `dir`, told so much, from its last checkpoint that both futures share.
-    fn play(&self, run: &Path, told: &[Entry], dir: &Path, context: Context) -> Result<PathBuf, Error> {
-        let begun: RunDir = self.plan.begin(Some(dir), None)?;
+    fn play(
+        &self,
+        plan: usize,
+        run: &Path,
+        told: &[Entry],
+        dir: &Path,
+        context: Context,
+    ) -> Result<PathBuf, Error> {
+        let plan = &self.plans[plan];
+        let begun: RunDir = plan.begin(Some(dir), None)?;
         let path = begun.path().to_path_buf();
         let outcome = Record::read(dir).and_then(|record| record.copied(told)).and_then(|()| {
-            if let Plan::Train(plan) = &self.plan {
+            if let Plan::Train(plan) = plan {
                 branched(plan, run, dir, Reached { clock: self.at, commands: self.shared })?;
             }
-            execute(&self.plan, dir, context)
+            execute(plan, dir, context)
         });
-        begun.finish(outcome).map(|()| path)
+        match begun.finish(outcome) {
+            // A future that gives up is one.
+            Err(Error::Failed(_)) if gave_up(dir)? => Ok(path),
+            outcome => outcome.map(|()| path),
+        }
+    }
+}
+
+/// Whether the last thing that a run was told was to give up.
+fn gave_up(run: &Path) -> Result<bool, Error> {
+    let last = Record::read(run)?.entries.pop();
+    Ok(last.is_some_and(|entry| matches!(entry.command, Command::GiveUp(_))))
+}
+
+/// Moments of a run's clock, unless it goes back.
+fn moments(plan: &Plan) -> u64 {
+    match plan {
+        Plan::Train(plan) => plan.train.updates(plan.total()),
+        Plan::Gardener(plan) => plan.generations.into(),
+        _ => 0,
     }
 }
 
