@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
+use resonetics_analysis::stats::aggregate::share_interval;
 use resonetics_analysis::stats::trials::Tally;
 use resonetics_runs::files::{CsvFile, cell};
 use resonetics_runs::{Error, claim};
@@ -91,7 +92,9 @@ fn tell_noise(told: &[Told]) -> Result<(), Error> {
     for Told { estimator, noise, effect, tally, allowed } in told {
         let share = share_of(tally).map_or_else(|| "-".to_owned(), |share| format!("{:.1}%", 100.0 * share));
         let bound = allowed.map_or_else(String::new, |allowed| {
-            let held = share_of(tally).is_some_and(|share| share <= allowed);
+            // More than chance: its 95% interval lies above.
+            let held = share_interval(tally.told as usize, tally.said as usize)
+                .is_some_and(|interval| interval.low <= allowed);
             format!(", allowed {:.1}%{}", 100.0 * allowed, if held { "" } else { ": MORE THAN ALLOWED" })
         });
         say(format_args!("{estimator} | {noise} | effect {effect} | told {share} of {}{bound}", tally.said))?;
