@@ -108,7 +108,7 @@ fn what_cannot_be_forked_is_refused() {
 fn what_would_have_come_without_the_gate_is_played() {
     let place = Place::new();
     let keeps = "--set train.checkpoint_every=4 --set train.keep=12 --set train.max_rollbacks=1";
-    let training = format!("train --steps {} --seed 4 {SMALL} {keeps} --gate act --out out", 300 * STEPS);
+    let training = format!("train --steps {} --seed 4 {SMALL} {keeps} --gate act --out out", 1500 * STEPS);
     // Once it has learned something that can be lost.
     let child = place.under_way(&training, "out/timing.jsonl", 7_000);
     common::wait_until(|| place.run("lumen ctl out gain.scale 100").code == Some(0));
@@ -117,7 +117,7 @@ fn what_would_have_come_without_the_gate_is_played() {
     let played = place.run("lumen lab fork out --without gate --out fork");
     assert_eq!(played.code, Some(0), "{played:?}");
     let ends = place.csv("fork/changed/training.csv").numbers("update").last().copied();
-    assert_eq!(ends, Some(300.0));
+    assert_eq!(ends, Some(1500.0));
     assert!(!place.text("fork/changed/commands.jsonl").contains("\"by\":\"gate\""));
     let garden = "gardener --generations 300 --seed 3 --agent heuristic --gate act --set lumen.gate.residual_max=0.05 --out garden";
     let ran = place.run(garden);

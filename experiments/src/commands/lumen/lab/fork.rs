@@ -170,12 +170,11 @@ impl Fork {
         let mut without_gate = plan.clone();
         if args.without.iter().any(|name| name == GATE) {
             // It would decide the same again.
-            match &mut without_gate {
-                Plan::Gardener(plan) => plan.lumen.gate.mode = Mode::Warn,
-                _ => {
-                    let args = serde_json::Map::from_iter([("gate".to_owned(), "warn".into())]);
-                    new.push(told_by_fork("lumen.up", args, at)?);
-                }
+            if let Plan::Gardener(plan) = &mut without_gate {
+                plan.lumen.gate.mode = Mode::Warn;
+            } else {
+                let args = serde_json::Map::from_iter([("gate".to_owned(), "warn".into())]);
+                new.push(told_by_fork("lumen.up", args, at)?);
             }
         }
         changed.splice(place..place, new);
