@@ -193,6 +193,8 @@ class StandIn:
                 add("lumen_level", 0 if kind == "ratio" else self.level[run], run=run, kind=kind)
             add("lumen_run_last_update_timestamp_seconds", now - (1000 if run in self.stalled else 1), run=run)
             add("lumen_run_update_interval_seconds", 0.5, run=run)
+            add("lumen_gate_state", 0, run=run)
+            add("lumen_commands_total", 3, run=run, cmd="knob.set", by="others")
         for window in ["W24h", "W7d"]:
             for channel in ["equal", "lumen", "lubit", "sena", "vinoce"]:
                 for term, value in [("symmetry", 0.95), ("continuity", 1), ("entropy", 0.1), ("phase", 0.1), ("coherence", 0.9)]:
