@@ -107,7 +107,7 @@ fn what_cannot_be_forked_is_refused() {
 #[test]
 fn what_would_have_come_without_the_gate_is_played() {
     let place = Place::new();
-    let keeps = "--set train.checkpoint_every=4 --set train.keep=12 --set train.max_rollbacks=1";
+    let keeps = "--set train.checkpoint_every=4 --set train.keep=12 --set train.max_rollbacks=0";
     let training = format!("train --steps {} --seed 4 {SMALL} {keeps} --gate act --out out", 1500 * STEPS);
     // Once it has learned something that can be lost.
     let child = place.under_way(&training, "out/timing.jsonl", 7_000);
