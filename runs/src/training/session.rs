@@ -544,6 +544,8 @@ impl<E: ParallelEnv + Clone + Sync> Told for Hearing<'_, '_, E> {
 
     fn take_effect(&mut self, entry: &Entry) -> Result<String, Error> {
         let (session, runtime) = (&mut *self.session, self.runtime);
+        // Who begins to watch here reads the rows so far: all of them, whoever repeats this.
+        session.csv.sync()?;
         (runtime.watch)(&Seen::Told { entry })?;
         match &entry.command {
             Command::Checkpoint => {
